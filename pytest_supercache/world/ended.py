@@ -1,4 +1,4 @@
-"""Makes the world of an execution that has ended refuse to be used.
+"""Makes the world of an ended execution refuse to be used.
 
 Code that keeps a world, or one of its users, for the next execution would record its operations
 where no oracle reads them, and an execution without operations breaks nothing.
@@ -12,7 +12,7 @@ from pytest_supercache.world.world import World
 
 
 class EndedWorld(World):
-    """A world that says no. What is still being unwound in it gets at what it needs."""
+    """A world that refuses to be used, except by code that is still being unwound in it."""
 
     def __getattribute__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -27,5 +27,5 @@ class EndedWorld(World):
 
 
 def end(world: World) -> None:
-    """Let nobody use ``world`` any more."""
+    """Make ``world`` refuse any further use."""
     world.__class__ = EndedWorld

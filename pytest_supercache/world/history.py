@@ -21,7 +21,7 @@ def history_of(
     given: Given,
     owners: Mapping[str, tuple[str, ...]],
 ) -> History:
-    """Return the operations in the order of their calls, with what the origin and layers saw."""
+    """Return the operations in the order of their calls, with commits, loads and contents."""
     origin, steps = stack.origin, record.steps
     looked = record.snapshot is not None
     return History(
@@ -60,7 +60,7 @@ def _given_contents(stack: Stack, given: Given) -> Layers:
 
 
 def _contents(start: Layers, steps: list[Step]) -> tuple[Content, ...]:
-    """Return what the caches held, as changes: from snapshots taken after each step."""
+    """Return the changes in the content of the caches, from snapshots after each step."""
     found: list[Content] = []
     known: dict[tuple[str, str], Any] = {}
     for taken, layers in enumerate((start, *(step.layers for step in steps))):
@@ -81,7 +81,7 @@ def _contents(start: Layers, steps: list[Step]) -> tuple[Content, ...]:
 
 
 def _by_key(given: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
-    """Return what the caches were given, by key."""
+    """Return the initial values of the caches, by key."""
     found: dict[str, tuple[Any, ...]] = {}
     for layer, content in given.items():
         if layer != "origin":

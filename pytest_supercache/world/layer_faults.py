@@ -1,4 +1,4 @@
-"""Loses the content of a layer: as a step, by a call, or as a fault that the schedule places."""
+"""Drops content of a layer: as a step, by a call, or as a fault that the schedule places."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -18,11 +18,11 @@ from pytest_supercache.runtime.kernel.stepping import WRITES, Stepping
 Sights = Mapping[str, Callable[[], Mapping[str, Any]]]
 
 Effect = Callable[[], bool]
-"""Makes something happen; False when it made no difference."""
+"""Makes something happen; False if that made no difference."""
 
 
 def places(stack: Stack, sights: Sights) -> dict[str, str]:
-    """Return every place that can lose content, with whose it is."""
+    """Return every place that can lose content, with the kind of its owner."""
     found = {PLACE: PLACE}
     for cache in stack.super_caches.values():
         if cache.used:
@@ -34,10 +34,10 @@ def places(stack: Stack, sights: Sights) -> dict[str, str]:
 
 
 def restarting(stack: Stack, sights: Sights, place: str) -> tuple[str, Footprint, Effect]:
-    """Return label, footprint and effect of the step in which a super cache of ours restarts.
+    """Return label, footprint and effect of the step in which the reference super cache restarts.
 
     Raises:
-        SupercacheError: the layer is not one that restarts.
+        SupercacheError: the layer is not one that can restart.
     """
     layer, _, node = place.partition("@")
     if layer != "super_cache" or place in sights:
@@ -58,7 +58,7 @@ async def arestart(stepping: Stepping, label: str, footprint: Footprint, happen:
 
 
 def moves(stepping: Stepping, stack: Stack, sights: Sights) -> list[Move]:
-    """Make the pseudo-actors of those faults that the schedule places."""
+    """Make the pseudo-actors of the faults that the schedule places."""
     faults = stepping.faults
     wanted = [fault for fault in faults.vector if fault.is_move]
     if any(fault.words[0] == PLACE for fault in wanted):
@@ -71,7 +71,7 @@ def _move_of(fault: Fault, stack: Stack, sights: Sights, controller: Controller)
     """Make the pseudo-actor whose step is ``fault``.
 
     Raises:
-        ReplayDivergedError: it is to happen to a layer that there is not, or cannot happen there.
+        ReplayDivergedError: its layer does not exist, or does not allow it.
     """
     place = fault.words[0]
     known = {PLACE, *sights, *(cache.name for cache in stack.super_caches.values())}
@@ -98,7 +98,7 @@ def _move_of(fault: Fault, stack: Stack, sights: Sights, controller: Controller)
 
 
 def _meant(stack: Stack, sights: Sights, place: str, key: str) -> str:
-    """Return the key of a layer that a fault names: in its name, no URL says who one is."""
+    """Return the key that a fault names; the name has masked credentials in URLs."""
     if not is_masked(key):
         return key
     look = sights.get(place)
@@ -107,7 +107,7 @@ def _meant(stack: Stack, sights: Sights, place: str, key: str) -> str:
 
 
 def lose(stack: Stack, sights: Sights, place: str, key: str | None) -> bool:
-    """Take ``key`` (None: everything) out of a layer; False when it was not there.
+    """Remove ``key`` (None: everything) from a layer; False if it was not there.
 
     Raises:
         SupercacheError: the layer is a copy that cannot be changed.
@@ -122,15 +122,15 @@ def lose(stack: Stack, sights: Sights, place: str, key: str | None) -> bool:
 
 
 def _whole(node: str) -> Footprint:
-    """A super cache that restarts loses its content and the messages on their way to it."""
+    """Return the footprint of a restart: the super cache loses its content, and messages to it."""
     touched = frozenset({f"super_cache@{node}:*", f"messages@{node}"})
     return Footprint(touched, touched)
 
 
 def touched(sights: Sights, place: str, key: str | None) -> Footprint:
-    """Say what is touched when ``key`` (None: everything) is lost at a place.
+    """Return the footprint of losing ``key`` (None: everything) at a place.
 
-    A layer that a system shows may be read by code that announces nothing.
+    A layer that a system shows may be read by code that is not observed.
     """
     if place in sights:
         return ANYTHING
@@ -143,7 +143,7 @@ def _move(fault: Fault, footprint: Footprint, happen: Callable[[], bool]) -> Mov
 
 
 def _expire(key: str, stack: Stack, controller: Controller) -> bool:
-    """Let the clock move to where ``key`` expires: whatever else comes due until then does too."""
+    """Move the clock to where ``key`` expires; everything else that is due by then happens, too."""
     instant = stack.existing_cache.expires_at(key)
     actors, time = controller.actors.values(), controller.time
     if instant is None or not time.can_pass_to(instant, actors):
@@ -156,7 +156,7 @@ def _expire(key: str, stack: Stack, controller: Controller) -> bool:
 
 
 def _forget(mapping: Any, place: str, key: str | None) -> bool:
-    """Drop a key from a layer that a system shows, in place."""
+    """Remove a key from a layer that a system shows, in place."""
     if not hasattr(mapping, "pop"):
         raise SupercacheError(f"{place}: layers() shows a copy that cannot be changed")
     if key is None:

@@ -1,4 +1,4 @@
-"""Records operations: when each was called, its steps, and its answer."""
+"""Records operations: the time of each call, its steps, and its answer."""
 
 from collections.abc import Callable, Coroutine, Generator, Iterator
 from contextlib import contextmanager
@@ -45,7 +45,7 @@ _values_of = attrgetter(*RunningOperation.__slots__)
 
 
 class Recorder:
-    """Keeps what users did in one execution.
+    """Records the operations of users in one execution.
 
     Args:
         stepping: the execution.
@@ -62,7 +62,7 @@ class Recorder:
     def operation(
         self, kind: str, key: str | None = None, *, value: Any = None
     ) -> Iterator[RunningOperation]:
-        """Record an operation of the calling actor; set ``answer`` on what it yields.
+        """Record an operation of the calling actor; set ``answer`` on the yielded object.
 
         An exception is recorded as the answer and passed on.
         """
@@ -77,13 +77,13 @@ class Recorder:
     def recorded(self, call: RunningOperation) -> "RecordedBlock":
         """Record ``call`` while the block runs, with the steps that are taken in it.
 
-        A coroutine enters it by ``async with``: there, others may go on between two operations of
-        a user.
+        A coroutine enters it by ``async with``: there, a context switch is possible between two
+        operations of a user.
         """
         return RecordedBlock(self.stepping, self._calls, call)
 
     def fail(self, violation: Violation) -> None:
-        """Record that an expectation of a single step was not met."""
+        """Record that the expectation of a single step was not met."""
         self._broken.append(violation)
 
     def used_keys(self) -> list[str]:
@@ -101,8 +101,8 @@ class RecordedBlock:
 
     Args:
         stepping: the execution.
-        calls: those that were made in it; this one is added.
-        call: what is to be recorded.
+        calls: the calls of the execution, to which this one is added.
+        call: the call to record.
     """
 
     def __init__(
@@ -160,7 +160,7 @@ class RecordedBlock:
 
 
 class Settling:
-    """What ``settle`` returns: it may be awaited, and need not."""
+    """The result of ``settle``, which may be awaited, but need not be."""
 
     def __init__(self, settle: Callable[[], Coroutine[Any, Any, None]]) -> None:
         self._settle = settle
@@ -174,5 +174,5 @@ def _call_label(call: RunningOperation) -> str:
 
 
 def text(key: Any) -> Any:
-    """Bytes and text are one key."""
+    """Return a key as text: bytes and text are the same key."""
     return key.decode(errors="backslashreplace") if isinstance(key, bytes) else key

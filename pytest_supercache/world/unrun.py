@@ -1,4 +1,4 @@
-"""Refuses answers that are code which nobody has run: coroutines, generators, context managers."""
+"""Refuses answers that are code that has not run: coroutines, generators, context managers."""
 
 from contextlib import asynccontextmanager, contextmanager
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
@@ -34,16 +34,16 @@ _ITERATE = (
 
 
 def ran(answer: Any, what: str) -> Any:
-    """Return an answer unless it is code that nobody ran to its end.
+    """Return an answer, unless it is code that has not run to its end.
 
     A generator that was iterated to its end is an answer like any other.
 
     Args:
-        answer: of a function that was called.
+        answer: the result of a function.
         what: the name of the function in a message.
 
     Raises:
-        SupercacheError: taken for an answer, it would pass for code that was executed.
+        SupercacheError: such an answer would pass for executed code.
     """
     kind = type(answer)
     if kind not in _NAMES or _has_ended(answer):

@@ -1,4 +1,4 @@
-"""Users whose operations on a system are recorded: what Python tests call instead of steps."""
+"""Users whose operations on a system are recorded: Python tests call them instead of steps."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from pytest_supercache.world.unrun import ran
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A user of a system whose operations are recorded."""
+    """A user of a system, whose operations are recorded."""
 
     world: Recorder
     name: str
@@ -82,7 +82,7 @@ def is_async_system(system: Any) -> bool:
 
 
 def is_async(function: Callable[..., Any] | None) -> bool:
-    """Say whether calling ``function`` makes a coroutine: also a callable object or a partial.
+    """Say whether calling ``function`` makes a coroutine, also for callable objects and partials.
 
     The methods of redis-py's asyncio clients do, although they are not coroutine functions.
     """

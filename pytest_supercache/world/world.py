@@ -1,4 +1,4 @@
-"""`World`: what a test body is given: the layers, actors, users, and the record of operations."""
+"""`World`: gives a test body the layers, actors and users, and records operations."""
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -89,7 +89,7 @@ class World(Recorder):
 
     @contextmanager
     def at(self, node: str) -> Iterator[NodeLayers]:
-        """Run the body's own code on a node: before the race, after it, never during it."""
+        """Run the body's own code on a node, before or after the race, never during it."""
         layers = self.stack.node(node)
         actor = current_actor()
         assert actor is not None and actor.direct, "only the body moves between nodes"
@@ -113,7 +113,7 @@ class World(Recorder):
     ) -> None:
         """Register a concurrent flow; it begins when :meth:`run` is called.
 
-        A ``daemon`` may still be waiting when all others have ended.
+        A ``daemon`` may still be waiting when all other actors have ended.
 
         Raises:
             SupercacheError: the name is taken or cannot stand in a token.
@@ -137,7 +137,7 @@ class World(Recorder):
         ``await world.run()``.
 
         Raises:
-            SupercacheError: an actor returned code that nobody ran: a coroutine or a generator.
+            SupercacheError: an actor returned code that has not run: a coroutine or a generator.
         """
         loop = loop_of_body(self._controller)
         if loop is not None:
@@ -172,7 +172,7 @@ class World(Recorder):
         ``await world.restart(...)``.
 
         Raises:
-            SupercacheError: the layer is not one that restarts.
+            SupercacheError: the layer is not one that can restart.
         """
         restarting = layer_faults.restarting(self.stack, self._sights, f"{layer}@{node}")
         if self.is_on_a_loop:
@@ -180,7 +180,7 @@ class World(Recorder):
         return layer_faults.restart(self.stepping, *restarting)
 
     def settle(self) -> "Settling":
-        """Deliver what is still on its way and take stock of every layer.
+        """Deliver all pending messages, and record the content of every layer.
 
         In a coroutine, ``await world.settle()`` also lets tasks that the system started go on.
         """
@@ -199,7 +199,7 @@ class World(Recorder):
         self.settle()
 
     async def settle_down(self) -> None:
-        """Deliver what is on its way, and let tasks go on until all of them wait."""
+        """Deliver pending messages, and let tasks go on until all of them wait."""
         self.deliver()
         loop = loop_of_body(self._controller)
         if loop is not None:
@@ -212,16 +212,16 @@ class World(Recorder):
         return loop_of_body(self._controller) is not None
 
     def drive(self, coroutine: Any) -> Any:
-        """Run a coroutine of the body on an event loop made for it."""
+        """Run a coroutine of the body on an event loop that is made for it."""
         return run_coroutine(self._controller, coroutine)
 
     def take_stock(self) -> None:
-        """Note what all layers hold in the end, whether the body has settled or not."""
+        """Record the content of all layers in the end, whether the body has settled or not."""
         with looking():
             self._stock = self.content()
 
     def misuse(self) -> SupercacheError | None:
-        """Return what the body forgot: actors that never ran would prove nothing."""
+        """Return an error if actors never ran, which would prove nothing; else None."""
         waiting = [actor.name for actor in self._actors if actor.state is State.NEW]
         if waiting and not self._controller.hazards and self._controller.complete:
             return SupercacheError(
@@ -232,7 +232,7 @@ class World(Recorder):
 
     @property
     def ran_to_the_end(self) -> bool:
-        """Whether every actor ended, so that it makes sense to look at what is left."""
+        """Whether every actor ended, so that the final state is worth examining."""
         return self._controller.complete and not self._controller.blocked
 
     # -- steps by hand -------------------------------------------------------------------------
@@ -272,13 +272,13 @@ class World(Recorder):
             await step(f"{CONDITION} again", footprint, kind="hand", recheck_from=since)
 
     def deliver(self) -> None:
-        """Deliver every message that is on its way, outside the race."""
+        """Deliver all pending messages, outside the race."""
         self.stack.bus.hurry()
         self._controller.drain(list(self.stack.bus.mailboxes.values()))
 
     @property
     def is_kept_elsewhere(self) -> bool:
-        """Whether the code keeps data where nobody here can forget it: in files, on a server."""
+        """Whether the code keeps data that cannot be reset here: in files, on a server."""
         return self.stack.has_files or bool(
             self._controller.real_servers or self._controller.databases
         )
@@ -290,7 +290,7 @@ class World(Recorder):
     # -- the record ----------------------------------------------------------------------------
 
     def owns(self, user: str, *keys: str) -> None:
-        """Say that what the origin has under ``keys`` may be shown to ``user`` only.
+        """Declare that the values of the origin under ``keys`` may be shown to ``user`` only.
 
         Judged by the guarantee ``isolated_users``; a key may have several owners.
         """
@@ -309,7 +309,7 @@ class World(Recorder):
         """Ask the system on ``node`` after everything has settled, and record the answer.
 
         What an earlier probe changed in the shared layers is taken back first: one node's question
-        must not heal what another one would have shown.
+        must not repair what another one would have shown.
         """
         controller = self._controller
         if self._shared is None:
@@ -336,16 +336,16 @@ class World(Recorder):
             self.stack.restore_shared(self._shared)
 
     def show(self, place: str, content: Callable[[], Mapping[str, Any]]) -> None:
-        """Make a layer of the system's own visible: ``content`` is called to look into it."""
+        """Make a layer of the system visible: ``content`` is called to read it."""
         self._sights[place] = content
 
     @property
     def sights(self) -> Mapping[str, Callable[[], Mapping[str, Any]]]:
-        """The layers that systems show: themselves, and not copies."""
+        """The layers that systems show, as the objects themselves, not as copies."""
         return self._sights
 
     def content(self) -> Layers:
-        """Return what every layer holds, without taking a step."""
+        """Return the content of every layer, without taking a step."""
         with self.stack.clock.true():
             return self.stack.content() | {at: dict(look()) for at, look in self._sights.items()}
 
@@ -395,7 +395,7 @@ class World(Recorder):
         ]
 
     def _unrecorded_errors(self) -> dict[str, BaseException]:
-        """Return what ended an actor outside of any recorded operation."""
+        """Return the errors that ended an actor outside of any recorded operation."""
         everyone = (*self._actors, *self._controller.started())
         ended = [(actor.name, actor.error) for actor in everyone if actor.error is not None]
         recorded = {id(call.error) for call in self._calls if call.error is not None}
