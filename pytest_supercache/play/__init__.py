@@ -1,4 +1,4 @@
-"""A scenario becomes a body: systems are built, users act, everything settles, nodes are asked.
+"""Turns a scenario into a body: builds systems, plays the users, settles, and asks every node.
 
 The vocabulary says which guarantees and classes every scenario file may name. What a file says is
 checked in ``scenario`` before it gets here. How a body is searched is decided in ``checking``.

@@ -20,7 +20,7 @@ _METHODS = {"read": "get", "write": "set", "delete": "delete"}
 
 @dataclass(frozen=True, slots=True)
 class ActingUser:
-    """What a verb is told about the user that acts."""
+    """The user that acts, as a verb gets it."""
 
     name: str
     node: str
@@ -29,7 +29,7 @@ class ActingUser:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """One playing of a scenario: the world, the systems by node, the verbs."""
+    """One run of a scenario: the world, the systems by node, the verbs."""
 
     world: World
     systems: Mapping[str, Any]
@@ -37,7 +37,7 @@ class Scene:
     system: str
 
     async def operate(self, step: StepSpec, arguments: dict[str, Any], user: ActingUser) -> bool:
-        """Take a step that is an operation; False when an error that nobody expects ended it."""
+        """Take a step that is an operation; False if an unexpected error ended it."""
         verb = self.verbs.get(step.verb)
         call = RunningOperation(
             user=user.name,
@@ -68,7 +68,7 @@ class Scene:
     def _compare(
         self, step: StepSpec, user: ActingUser, call: RunningOperation, error: Exception | None
     ) -> None:
-        """Note what differs from what the step expects; an error nobody stated is for `answers`."""
+        """Record a difference from what the step expects; other errors are left to `answers`."""
         expect = None if step.expect is UNSET else step.expect
         problem = error_mismatch(step.raises, expect, error)
         call.error_expected = error is not None and problem is None
@@ -125,6 +125,6 @@ class Scene:
             call.sightings = tuple(verb.observes(call.answer, **arguments).items())
 
     async def call(self, method: Any, *arguments: Any) -> Any:
-        """Call a method of the system and await its answer, if there is something to await."""
+        """Call a method of the system, and await its answer if it is awaitable."""
         name = f"{self.system}.{getattr(method, '__name__', 'a method')}"
         return await called(self.world, method, name, *arguments)

@@ -1,4 +1,4 @@
-"""Plays scenarios by coroutines, for asynchronous systems on a loop, for others on threads.
+"""Plays scenarios as coroutines: on a loop for asynchronous systems, on threads for others.
 
 A synchronous system needs no event loop: the same coroutines then run to their end in one go, on
 the thread of each user, because every step in them blocks that thread.
@@ -21,7 +21,7 @@ def played(coroutine: Coroutine[Any, Any, None], *, is_async: bool) -> Any:
 
 
 def at_once(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """Run a coroutine that waits for nothing but this thread."""
+    """Run a coroutine whose steps block this thread, and which never suspends."""
     try:
         coroutine.send(None)
     except StopIteration as end:
@@ -38,7 +38,7 @@ def at_once_of(function: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..
 async def on_a_loop_if_needed(
     world: World, systems: Mapping[str, Any], play: Callable[[], Coroutine[Any, Any, None]]
 ) -> None:
-    """Play; if only now it is seen that a system is asynchronous, on an event loop made now."""
+    """Play; on a new event loop if a system turns out to be asynchronous only now."""
     if not world.is_on_a_loop and any(map(is_async_system, systems.values())):
         world.drive(play())
     else:
@@ -48,9 +48,9 @@ async def on_a_loop_if_needed(
 async def called(
     world: World, function: Callable[..., Any], what: str, *args: Any, **kwargs: Any
 ) -> Any:
-    """Call a function of the code under test and await its answer, if there is something to await.
+    """Call a function of the code under test, and await its answer if it is awaitable.
 
-    On a loop, a function that would block everybody runs on a thread, as a framework would do it.
+    On a loop, a function that would block all tasks runs on a thread, as a framework would do it.
     """
     if world.is_on_a_loop and not is_async(function):
         call = partial(function, *args, **kwargs)

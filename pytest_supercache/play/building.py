@@ -19,7 +19,7 @@ from pytest_supercache.world.world import World
 async def built(
     world: World, system: System, nodes: tuple[str, ...]
 ) -> AsyncIterator[dict[str, Any]]:
-    """Build the system on every node; give node -> system.
+    """Build the system on every node; yield a dict from nodes to systems.
 
     Raises:
         SupercacheError: the factory failed, or returned nothing.

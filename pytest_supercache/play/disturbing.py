@@ -1,4 +1,4 @@
-"""Steps that are not operations: users wait for each other, pause, and layers lose content."""
+"""Steps that are not operations: users wait for each other or pause, layers lose content."""
 
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.footprint import Footprint
@@ -11,7 +11,7 @@ from pytest_supercache.world.world import World
 
 
 async def announce(world: World, event: str) -> None:
-    """Say that ``event`` has happened: whoever waits for it may go on."""
+    """Announce that ``event`` has happened: users that wait for it may go on."""
     await _flag_step(world, f"{event} is done", event, "set")
 
 
@@ -30,7 +30,7 @@ async def _flag_step(world: World, label: str, event: str, verb: str) -> None:
 
 
 async def pause(world: World, seconds: float) -> None:
-    """Let the calling user pause: the clock is moved when nobody else can go on."""
+    """Let the calling user pause: the clock moves when no other actor can go on."""
     await async_stepping.step(
         world.stepping,
         f"pause {seconds * 1000:g} ms",
@@ -46,7 +46,7 @@ async def disturb(
     """Evict, expire or flush in a layer, or restart a super cache, as a step of the caller.
 
     Raises:
-        SupercacheError: the layer is the origin, or one that we cannot reach into.
+        SupercacheError: the layer is the origin, or one that cannot be changed from here.
     """
     place = layer if layer == PLACE else f"{layer}@{node}"
     _refuse(world, verb, layer, node, is_shown=place in world.sights)

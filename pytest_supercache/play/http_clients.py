@@ -1,4 +1,4 @@
-"""HTTP clients as systems: their ``get`` sends a request, and a response is no value of a key."""
+"""Detects HTTP clients used as systems: their ``get`` returns a response, not a key's value."""
 
 import sys
 from typing import Any
@@ -12,13 +12,13 @@ _CLIENTS = (
     ("werkzeug.test", "Client"),
     ("aiohttp", "ClientSession"),
 )
-"""Module and class; test clients of FastAPI, Flask and Django are derived from these."""
+"""Module and class; test clients of FastAPI, Flask and Django derive from these."""
 
 _LIBRARIES = {name.partition(".")[0] for name, _ in _CLIENTS} | {"flask", "rest_framework"}
 
 
 def sends_request(system: Any, method: str) -> bool:
-    """Say whether a method of a system is that of an HTTP client, and not one of its own."""
+    """Say whether a method of a system is an HTTP client's, and not defined by the system."""
     if not _is_client(type(system)):
         return False
     defining = next((base for base in type(system).__mro__ if method in vars(base)), None)
@@ -26,7 +26,7 @@ def sends_request(system: Any, method: str) -> bool:
 
 
 def _is_client(kind: type) -> bool:
-    """Say whether a type is, or is derived from, an HTTP client."""
+    """Say whether a type is, or derives from, an HTTP client."""
     for name, of_client in _CLIENTS:
         module = sys.modules.get(name)  # most are never imported
         if module is not None:
@@ -37,7 +37,7 @@ def _is_client(kind: type) -> bool:
 
 
 def refusal(system: Any, name: str, method: str) -> str:
-    """Say what is wrong with a step that would send a request."""
+    """Return the complaint about a step that would send a request."""
     kind = f"{type(system).__module__}.{type(system).__qualname__}"
     return (
         f"calls {method} of system {name!r}, which is an HTTP client ({kind}): it sends a request, "

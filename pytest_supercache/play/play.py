@@ -47,17 +47,17 @@ class Play:
         )
 
     def body(self, world: World) -> Any:
-        """Play the scenario once; a coroutine, when the system or a verb is one."""
+        """Play the scenario once; return a coroutine if the system or a verb is one."""
         return played(self._body(world), is_async=self._is_async())
 
     def look_ahead(self, world: World) -> Any:
-        """Look for state that nodes share and the system did not declare, before the search.
+        """Look, before the search, for state that nodes share and the system did not declare.
 
-        What only one node uses is its own, and is given back after each execution if memory is
+        State that only one node uses is its own, and is restored after each execution if memory is
         searched.
 
         Raises:
-            UndeclaredStateError: there is some.
+            UndeclaredStateError: there is such state.
         """
         write = self._a_write()
         finds_memory = world.stepping.controller.memory is not None
@@ -66,7 +66,7 @@ class Play:
         return played(find_undeclared_state(world, self._system, *write), is_async=self._is_async())
 
     def _is_async(self) -> bool:
-        """Say whether an event loop must be there before the system is built."""
+        """Say whether an event loop is needed before the system is built."""
         scenario = self._item.scenario
         flows = [step for user in self._users for step in user.steps]
         used = {step.verb for step in (*scenario.before, *flows, *scenario.finally_)}
@@ -102,7 +102,7 @@ class Play:
         await self._ask_nodes(scene)
 
     def _a_write(self) -> tuple[str, Any] | None:
-        """Return a key and a value that the scenario itself uses."""
+        """Return a key and a value that the scenario itself uses; None: there is no key."""
         steps = [step for user in self._users for step in user.steps]
         for step in steps:
             if step.verb == "write" and not _has_variable(step.arguments):
@@ -133,7 +133,7 @@ class Play:
             await scene.world.settle_down()
 
     async def _act(self, scene: Scene, step: StepSpec, user: ActingUser) -> bool:
-        """Take one step of a flow; False when an error ended the flow."""
+        """Take one step of a flow; False if an error ended the flow."""
         arguments = resolve(step.arguments, user.vars)
         if step.verb == "wait_for":
             for event in self._events(arguments["event"]):
@@ -148,7 +148,7 @@ class Play:
         return True
 
     def _events(self, event: str) -> Iterator[str]:
-        """Yield what must have happened: the event of every copy of the user."""
+        """Yield the events that must have happened: the event of every copy of the user."""
         name, step = split_event(event, self._item.scenario.users)
         user = next(user for user in self._item.scenario.users if user.name == name)
         for copy in user.expanded():

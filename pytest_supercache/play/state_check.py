@@ -29,10 +29,10 @@ from pytest_supercache.world.world import World
 
 
 async def find_undeclared_state(world: World, system: System, key: str, value: Any) -> None:
-    """Write ``key`` on node a and read it on node b, with nothing shared in between.
+    """Write ``key`` on node a, and read it on node b with nothing shared in between.
 
     Raises:
-        UndeclaredStateError: b knew it; the message names the module globals that changed.
+        UndeclaredStateError: b knew the value; the message names the module globals that changed.
     """
     async with built(world, system, ("a", "b")) as systems:
         if not (hasattr(systems["a"], "get") and hasattr(systems["a"], "set")):
@@ -51,9 +51,9 @@ async def find_undeclared_state(world: World, system: System, key: str, value: A
 
 
 def look_at_memory(world: World, system: System, nodes: Sequence[str]) -> None:
-    """Note from now on what the system uses of this process.
+    """Record, from now on, the memory of this process that the system uses.
 
-    The next execution finds it as this one did. What two nodes use is noted, too, for
+    The next execution finds it as this one did. Memory that two nodes use is noted for
     :func:`refuse_shared_memory`.
     """
     memory = world.stepping.controller.memory
@@ -84,7 +84,7 @@ def refuse_shared_memory(world: World, system: System) -> None:
 
 
 def _too_late(system: System) -> str:
-    """Say what may be wrong if modules are isolated and nodes share state all the same."""
+    """Return a hint for systems with isolated modules whose nodes share state nevertheless."""
     if not system.isolate:
         return ""
     return (
@@ -94,13 +94,13 @@ def _too_late(system: System) -> str:
 
 
 def sharing(system: str, names: Sequence[str]) -> str:
-    """Write that a system's nodes share state, and in which module globals."""
+    """Return the sentence that a system's nodes share state, and in which module globals."""
     shown = ", ".join(names) or "in no module global; look at class attributes and closures"
     return f"system {system!r} keeps state that its nodes share in this process: {shown}."
 
 
 def remedy(system: str, names: Sequence[str], module: str = "") -> str:
-    """Write how the nodes of a system get state of their own; ``module`` leads to it."""
+    """Return the advice that gives each node its own state; ``module`` leads to the shared one."""
     memos = [name for name in names if is_memo(find_object(name, "state")[2])]
     if names and not memos:
         return f"Declare it: @system({system!r}, state=[{', '.join(map(repr, names))}])."
@@ -112,29 +112,29 @@ def remedy(system: str, names: Sequence[str], module: str = "") -> str:
 
 
 def _changed(system: System, before: dict[str, int], after: dict[str, int]) -> list[str]:
-    """Name the project's module globals that have changed, except those of isolated modules."""
+    """Return the project's module globals that have changed, except those of isolated modules."""
     own = tuple(f"{name}{end}" for name in system.isolate for end in ":.")
     changed = [name for name in changed_globals(before, after) if not name.startswith(own)]
     return of_the_project(changed)
 
 
 class _Memos:
-    """Memo functions of the project's modules that are no node's own, from here on."""
+    """Memo functions of the project's modules that are shared by all nodes, from now on."""
 
     def __init__(self, system: System) -> None:
         self._system = system
         self._before = memo_sizes()
         self.learnt: list[str] = []
-        """Those that have learnt something from the nodes a and b."""
+        """The memo functions that have stored something from the nodes a and b."""
         found = {name: find_object(name, "state")[2] for name in self._before}
         self._empty = {name: memo for name, memo in found.items() if not memo.cache_info().currsize}
 
     def changed(self) -> list[str]:
-        """Name those that have learnt something."""
+        """Return the names of those that have stored something."""
         return _changed(self._system, self._before, memo_sizes())
 
     def empty(self) -> None:
-        """Take back what those have learnt that were empty: the next check begins alike."""
+        """Clear the memos that were empty at first: the next check begins with the same state."""
         for name in self.changed():
             if name in self._empty:
                 self._empty[name].cache_clear()
@@ -149,7 +149,7 @@ async def _remembers(
     found: list[bool],
     memos: _Memos,
 ) -> None:
-    """Note whether node b knew something: a value, or what node c needs steps to find out."""
+    """Note whether node b knew a value, or a result that node c needs steps to compute."""
     name = system.name
     try:
         with world.at("a"):
@@ -179,7 +179,7 @@ async def _remembers(
 async def _asked(
     world: World, name: str, systems: dict[str, Any], node: str, key: str
 ) -> tuple[Any, list[Step]]:
-    """Ask a node when no shared layer knows anything; return its answer and its steps."""
+    """Ask a node while all shared layers are empty; return its answer and its steps."""
     world.forget_everything()
     before = len(world.stepping.record.steps)
     with world.at(node):
@@ -188,6 +188,6 @@ async def _asked(
 
 
 def _asks(step: Step) -> bool:
-    """Say whether a step asks what is declared to be outside of the process."""
+    """Say whether a step reads something that is declared to be outside of the process."""
     places = {resource.partition(":")[0] for resource in step.footprint.reads}
     return step.kind == "watched" and not SHARED_LAYERS.isdisjoint(places)

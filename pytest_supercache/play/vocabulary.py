@@ -1,4 +1,4 @@
-"""The names that every scenario file may use: guarantees with their parameters, and classes.
+"""Lists the names that every scenario file may use: guarantees, parameters, classes.
 
 The grammar does not know them, because they belong to the oracle. Names that a project registers
 are added to these.
@@ -16,7 +16,7 @@ _KINDS = {Unit.SECONDS: Kind.DURATION, Unit.COUNT: Kind.COUNT, Unit.KEY: Kind.TE
 
 @cache
 def built_in_words() -> Vocabulary:
-    """Return the words that need no conftest; any system and no further verb is among them."""
+    """Return the words that need no conftest: no verbs, and any name of a system."""
     families = {
         family: f"One of {', '.join(k.slug for k in CATALOGUE.values() if k.family == family)}"
         for family in sorted(FAMILIES)
