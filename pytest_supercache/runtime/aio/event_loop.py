@@ -16,7 +16,7 @@ from typing import Any, TypeVarTuple
 from weakref import WeakSet
 
 from pytest_supercache.runtime.aio.await_grain import Parted
-from pytest_supercache.runtime.aio.loop import Loop
+from pytest_supercache.runtime.aio.loop import LoopInterface
 from pytest_supercache.runtime.aio.loop_callbacks import called_by_loop, eager_flow
 from pytest_supercache.runtime.aio.loop_executor import run_on_thread
 from pytest_supercache.runtime.aio.loop_inbox import Inbox
@@ -48,7 +48,7 @@ SOCKET_SECONDS = 0.05
 """How long to wait for sockets at a time, while a command is on its way to a real server."""
 
 
-class ControlledLoop(Loop):
+class ControlledLoop(LoopInterface):
     """Runs the tasks of one execution on the thread of ``host``.
 
     Args:

@@ -9,7 +9,7 @@ from pytest_supercache.runtime.kernel.controller import Controller
 from pytest_supercache.runtime.kernel.task_actor import TaskActor
 
 
-class Loop(asyncio.SelectorEventLoop):
+class LoopInterface(asyncio.SelectorEventLoop):
     """The controlled event loop as its inbox and its thread jobs see it."""
 
     controller: Controller

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.waits import FlagState, Wait
-from pytest_supercache.runtime.aio.loop import Loop
+from pytest_supercache.runtime.aio.loop import LoopInterface
 from pytest_supercache.runtime.aio.tasks import fill
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.actor import (
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def run_on_thread(
-    loop: Loop, parent: Any, executor: Any, func: Any, args: tuple[Any, ...]
+    loop: LoopInterface, parent: Any, executor: Any, func: Any, args: tuple[Any, ...]
 ) -> asyncio.Future[Any]:
     """Run a function on the thread of a new actor; outside of the race, at once.
 
@@ -82,7 +82,9 @@ def _queue(
     adopt(execution, child, thread, ActorThread.start)
 
 
-def _work(loop: Loop, future: asyncio.Future[Any], func: Any, args: tuple[Any, ...]) -> None:
+def _work(
+    loop: LoopInterface, future: asyncio.Future[Any], func: Any, args: tuple[Any, ...]
+) -> None:
     """Run a function on a thread; a context switch may precede the arrival of its answer.
 
     The loop takes the answer after the callbacks that the function has handed over.
@@ -99,7 +101,7 @@ def _work(loop: Loop, future: asyncio.Future[Any], func: Any, args: tuple[Any, .
 
 
 def _answer(
-    loop: Loop,
+    loop: LoopInterface,
     actor: Actor,
     future: asyncio.Future[Any],
     func: Callable[..., Any],

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_supercache.core.footprint import ANYTHING, Footprint
 from pytest_supercache.core.schedule import LOOP_CALLS
 from pytest_supercache.core.waits import Wait
-from pytest_supercache.runtime.aio.loop import Loop
+from pytest_supercache.runtime.aio.loop import LoopInterface
 from pytest_supercache.runtime.kernel import async_context as async_stepping
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.actor import Abandoned, Actor, BackgroundActor, State
@@ -42,7 +42,7 @@ class Inbox:
     node: str | None = None
     kind = "thread"
 
-    def __init__(self, loop: Loop, ready: deque[asyncio.Handle]) -> None:
+    def __init__(self, loop: LoopInterface, ready: deque[asyncio.Handle]) -> None:
         self._loop = loop
         self._ready = ready
         self._flows: dict[str, TaskActor] = {}  # by the name of the calling thread's actor
@@ -163,7 +163,7 @@ def _leave(execution: Stepping, actor: Actor) -> None:
 class _Handed:
     """A coroutine that a thread has handed to a loop."""
 
-    def __init__(self, execution: Stepping, loop: Loop, coro: Any) -> None:
+    def __init__(self, execution: Stepping, loop: LoopInterface, coro: Any) -> None:
         self.future = Future()
         self.future.withdraw = self._cancel
         self._loop = loop
