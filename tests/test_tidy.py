@@ -32,6 +32,17 @@ def _code_lines(node: ast.AST) -> int:
     return len(lines)
 
 
+QUESTION = re.compile(r"(What|Which|Who|How|Where|When|Why|Whether|Do|Does|Is|Are)\b")
+VAGUE = re.compile(r"\b(whoever|nobody|somebody|anybody)\b", re.IGNORECASE)
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if _name(m) not in GENERATED], ids=_name)
+def test_a_module_opens_with_a_statement_about_something(module: Path) -> None:
+    first = (ast.get_docstring(ast.parse(module.read_text(encoding="utf-8"))) or "").split("\n")[0]
+    assert not QUESTION.match(first)
+    assert not VAGUE.search(first)
+
+
 @pytest.mark.parametrize("module", [m for m in MODULES if _name(m) not in GENERATED], ids=_name)
 def test_a_module_holds_one_idea(module: Path) -> None:
     tree = ast.parse(module.read_text(encoding="utf-8"))
