@@ -242,6 +242,34 @@ def test_what_a_thread_does_first_may_depend_on_what_its_starter_read():
     assert "[('looked', '(0, 1)'), ('slow', '1')]" in reduced
 
 
+def test_when_the_clock_moves_early_none_one_or_both_may_have_looked_and_wait():
+    """11,280 schedules have these outcomes and no others."""
+
+    def run(world):
+        client, lock, started = world.existing_cache.client(), threading.Lock(), time.monotonic()
+
+        def holds():
+            with lock:
+                client.get("k")
+
+        def looks():
+            looked = round(time.monotonic() - started)
+            with lock:
+                return looked, round(time.monotonic() - started)
+
+        world.actor("holds", holds)
+        world.actor("one", looks)
+        world.actor("other", looks)
+        world.actor("sleeps", time.sleep, 1)  # noqa: TID251 - what code under test does
+        found = world.run()
+        return found["one"], found["other"]
+
+    times = [(0, 0), (0, 1), (1, 1)]
+    reduced = outcomes_of(run, Exhaustive(), ticks=1)
+    assert set(reduced) == {repr((one, other)) for one in times for other in times}
+    assert len(reduced) == 104
+
+
 @pytest.mark.parametrize(
     ("body", "executions", "failing", "schedules"),
     [
