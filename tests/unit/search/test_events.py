@@ -36,6 +36,21 @@ def test_who_has_begun_and_waits_matters_at_a_tick():
     assert [sorted(event.begun) for event in events] == [[], ["bob"], []]
 
 
+def test_all_before_a_tick_happens_before_it_and_all_after_it_afterwards_whatever_it_touches():
+    assert ordered(CLOCK) == [0b00, 0b01, 0b11]
+    assert ordered("carol") == [0b00, 0b00, 0b00]  # a user's step is no barrier
+
+
+def ordered(between):
+    """Return what happens before each of three steps that touch nothing; the second is given."""
+    actors = ["alice", between, "bob"]
+    steps = [step(actor, 0, "start", at, NOTHING) for at, actor in enumerate(actors)]
+    dependence = Dependence()
+    events, _ = events_of(steps, actors, dependence)
+    order(events, 0, dependence)
+    return [event.before for event in events]
+
+
 def test_steps_outside_of_the_race_are_none():
     steps = [step("body", 0, "warm", None), step("alice", 0, "put", 0)]
     events, _ = events_of(steps, ["alice"], Dependence())
