@@ -6,10 +6,10 @@ from itertools import product
 import pytest
 
 from pytest_supercache.core.execution import Execution, Settled
-from pytest_supercache.core.footprint import NOTHING
+from pytest_supercache.core.footprint import NOTHING, footprint_of
 from pytest_supercache.core.operation import Commit, History, Operation
 from pytest_supercache.core.schedule import Schedule
-from pytest_supercache.core.trace import Pending
+from pytest_supercache.core.trace import Pending, Step
 from pytest_supercache.oracle.guarantee import NotJudgedError, check_history
 from pytest_supercache.oracle.settled import COHERENT_WHEN_SETTLED
 from tests.histories import history
@@ -79,6 +79,25 @@ def test_an_answer_that_was_neither_given_nor_written_cannot_be_compared():
 
 def test_no_answer_is_coherent():
     assert answered(None) is None
+
+
+def test_no_answer_breaks_it_where_the_system_loads_from_the_origin_and_not_where_it_only_writes():
+    asked = Settled(layers={"origin": {"x": 1}}, probes={("b", "x"): None})
+
+    def breaks(*accesses):
+        steps = [Step("writer", at, "x", "origin", one) for at, one in enumerate(accesses)]
+        execution = Execution(
+            schedule=Schedule(),
+            steps=steps,
+            history=history(WRITTEN, given={"x": 0}),
+            settled=asked,
+        )
+        return COHERENT_WHEN_SETTLED.find_violation(execution) is not None
+
+    load, write = footprint_of("origin:x", ()), footprint_of((), "origin:x")
+    assert breaks(write, load)
+    assert not breaks(write)
+    assert not breaks(write, footprint_of("origin:y", ()))
 
 
 def test_a_probe_that_failed_is_left_to_answers():
