@@ -50,6 +50,12 @@ CASES: dict[str, Case] = {
         {"issues": (waiver(id="KI-0", opened=date(2026, 2, 1), expires=date(2026, 2, 28)),
                     waiver())},
         WITH, "renewed 1 time"),
+    "waived for one of the two systems that show it": (
+        [FOUND, row("S[till]", "violated"), WORKS], {"issues": (waiver(),)},
+        NO_GO, "KI-1 does not name the system till"),
+    "waived for both systems that show it": (
+        [FOUND, row("S[till]", "violated"), WORKS], {"issues": (waiver(systems=("shop", "till")),)},
+        WITH, "KI-1 covers S[shop], S[till]"),
     # -- the check of the workaround
     "workaround not run": (
         [FOUND, HELD], {"issues": (waiver(),)}, NO_GO, "its workaround (W[off]) was not run"),
