@@ -311,6 +311,27 @@ def test_waiting_for_an_event_that_nobody_sets_any_more_is_a_lost_wakeup():
     assert check(body).counterexample.conflict_class == "lost-wakeup"
 
 
+def test_who_waits_for_a_lock_is_in_no_deadlock_if_its_holder_waits_for_nobody():
+    def body(world):
+        event, lock = threading.Event(), threading.Lock()
+
+        def holds():
+            with lock:
+                event.wait()
+
+        def waits():
+            with lock:
+                event.set()
+
+        world.actor("holds", holds)
+        world.actor("waits", waits)
+        world.run()
+
+    found = check(body).counterexample
+    assert {actor for actor, _ in found.violation.evidence["blocked"]} == {"holds", "waits"}
+    assert found.conflict_class == "lost-wakeup"
+
+
 def test_an_error_in_one_interleaving_is_a_crash():
     def body(world):
         client = world.existing_cache.client()
