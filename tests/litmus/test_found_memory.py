@@ -1,6 +1,7 @@
 """Memory that actors share is found, named, raced, and told of; what they do not share is not."""
 
 import threading
+from enum import StrEnum
 
 import pytest
 
@@ -72,6 +73,59 @@ def test_two_keys_are_two_places():
     result = check(flow(keys=("one", "two")))
     assert result.verdict is Verdict.HOLDS
     assert "shared memory" not in result.coverage
+
+
+class Row(StrEnum):
+    """Where seats are."""
+
+    FRONT = "front"
+
+
+@pytest.mark.parametrize(
+    ("is_atomic", "verdict"), [(False, Verdict.VIOLATED), (True, Verdict.HOLDS)]
+)
+def test_a_text_and_a_member_of_an_enumeration_that_equals_it_are_one_place(is_atomic, verdict):
+    def body(world):
+        seats, taken = {}, []
+
+        def take(row, name):
+            if is_atomic:
+                if seats.setdefault(row, name) == name:
+                    taken.append(name)
+            elif seats.get(row) is None:
+                seats[row] = name
+                taken.append(name)
+
+        world.actor("alice", take, "front", "alice")
+        world.actor("bob", take, Row.FRONT, "bob")
+        world.run()
+        assert len(taken) == 1
+
+    assert check(body).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("is_beside", "verdict"), [(True, Verdict.VIOLATED), (False, Verdict.HOLDS)]
+)
+def test_who_looks_at_a_whole_dict_meets_a_thread_that_comes_later_to_an_entry(is_beside, verdict):
+    def body(world):
+        seats = {"front": "alice"}
+
+        def add():
+            seats["back"] = "bob"
+
+        def counts():
+            before = len(seats)
+            thread = threading.Thread(target=add)
+            thread.start()
+            length = len(seats) if is_beside else before
+            thread.join()
+            return length
+
+        world.actor("carol", counts)
+        assert world.run() == {"carol": 1}
+
+    assert check(body).verdict is verdict
 
 
 @pytest.mark.parametrize("options", [{"memory": "shared"}, {"grain": "wire"}, {"grain": "await"}])
