@@ -482,3 +482,16 @@ def test_what_was_made_at_import_in_class_bodies_and_closures_is_under_control(m
     assert module.SAME[0] is module.LOCK
     assert module.POOL.submit(int, 3).result() == 3
     module.POOL.shutdown()
+
+
+def test_a_queue_that_was_filled_at_import_holds_the_same_in_every_execution(module):
+    exec("import queue\nJOBS = queue.Queue()\nJOBS.put('only')", module.__dict__)
+
+    def run(world):
+        for name in "ab":
+            world.actor(name, lambda: module.JOBS.get(), daemon=True)
+        answers = world.run()
+        return tuple(name for name in "ab" if answers.get(name) == "only")
+
+    assert set(complete(run)) == {("a",), ("b",)}
+    assert list(module.JOBS.queue) == ["only"]
