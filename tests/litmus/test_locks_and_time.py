@@ -123,6 +123,26 @@ def test_a_plain_lock_taken_twice_blocks_for_ever_and_a_reentrant_one_does_not()
     assert result.verdict is Verdict.HOLDS
 
 
+def test_a_reentrant_lock_is_free_once_it_was_released_as_often_as_it_was_taken():
+    def run(world, is_held_between):
+        client, lock = world.existing_cache.client(), threading.RLock()
+
+        def flow():
+            with lock if is_held_between else _NoGuard():
+                with lock:
+                    found = int(client.get("n") or 0)
+                with lock:
+                    client.set("n", found + 1)
+
+        for name in "ab":
+            world.actor(name, flow)
+        world.run()
+        return int(world.existing_cache.peek("n"))
+
+    assert set(complete(lambda world: run(world, is_held_between=True))) == {2}
+    assert set(complete(lambda world: run(world, is_held_between=False))) == {1, 2}
+
+
 def test_releasing_what_is_not_held_is_the_error_that_threading_raises():
     def run(world):
         def flow():
@@ -263,6 +283,10 @@ def test_a_timed_acquire_gives_up_at_its_deadline_in_virtual_time():
     # Who comes first has it at once; who comes while it is held waits to the end or gives up.
     assert set(complete(timed(timeout=1, hold=60))) == {(True, 0), (False, 1)}
     assert set(complete(timed(timeout=60, hold=1))) == {(True, 0), (True, 1)}
+
+
+def test_a_lock_that_is_released_at_the_deadline_of_a_timed_acquire_may_still_be_had():
+    assert set(complete(timed(timeout=1, hold=1))) == {(True, 0), (True, 1), (False, 1)}
 
 
 def test_an_hour_of_sleep_costs_no_real_time():
