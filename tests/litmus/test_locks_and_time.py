@@ -289,6 +289,30 @@ def test_a_lock_that_is_released_at_the_deadline_of_a_timed_acquire_may_still_be
     assert set(complete(timed(timeout=1, hold=1))) == {(True, 0), (True, 1), (False, 1)}
 
 
+@pytest.mark.parametrize(
+    ("ticks", "pause", "most"),
+    [(0, None, 0), (1, None, 1), (2, None, 2), (3, None, 3), ("auto", None, 3), ("auto", 2.5, 2)],
+)
+def test_others_sleep_meanwhile_as_often_as_ticks_may_be_early_and_for_less_than_a_pause(
+    ticks, pause, most
+):
+    def run(world):
+        client = world.existing_cache.client()
+
+        def is_slow():
+            client.get("k")
+            begun = time.monotonic()
+            client.get("k")
+            return round(time.monotonic() - begun)
+
+        world.actor("is slow", is_slow)
+        world.actor("sleeps", lambda: [sleep(1) for _ in range(4)])
+        return world.run()["is slow"]
+
+    assume = None if pause is None else Assume(pause=pause)
+    assert set(complete(run, ticks=ticks, assume=assume)) == set(range(most + 1))
+
+
 def test_an_hour_of_sleep_costs_no_real_time():
     def run(world):
         def flow():
