@@ -1,5 +1,6 @@
 """Each kind of fault: found where it is the cause, silent without it, silent with the fix."""
 
+from contextlib import suppress
 from functools import partial
 
 import pytest
@@ -65,6 +66,34 @@ def test_with_the_fix_the_fault_strikes_and_nothing_breaks(kind):
     assert result.verdict is Verdict.HOLDS, (result.reasons, result.counterexample)
     assert result.scope["fault vectors"] >= 1
     assert result.notes == ()
+
+
+@pytest.mark.parametrize("is_there", ["sometimes", "always"])
+def test_an_execution_in_which_a_fault_strikes_nothing_uses_up_the_budget_like_any_other(is_there):
+    runs = []
+
+    def body(world):
+        client, flags = world.existing_cache.client(), []
+        runs.append(None)
+
+        def sets():
+            world.step("set", reads=(), writes="flag")
+            flags.append("set")
+
+        def looks():
+            world.step("look", reads="flag", writes=())
+            if flags or is_there == "always":
+                with suppress(ConnectionError):
+                    client.get("k")
+
+        world.actor("sets", sets)
+        world.actor("looks", looks)
+        world.run()
+
+    faults = Faults(kinds=("error_after",))
+    result = check(body, faults=faults, search="random", executions=200, memory="declared")
+    assert (result.executions < 200) == (is_there == "sometimes")
+    assert 200 <= len(runs) < 225  # users take turns first
 
 
 @pytest.mark.parametrize(
