@@ -111,6 +111,8 @@ class CheckEnvironment:
         self._given = given
         self.globals_before: Mapping[str, int] = {}
         """Hashes of the module globals of the code under test before the search."""
+        self.ways_out: dict[str, None] = {}
+        """How code under test has left control, also in executions that are not judged."""
         self.first_end: SerialEnd | None = None
         """The outcome of the very first run; None: unknown."""
         self.on_step: Callable[[Step], None] | None = None
@@ -207,10 +209,15 @@ class CheckEnvironment:
         failure = self._wrong_time() or (None if type(actor.error) is Abandoned else actor.error)
         if look:
             world.take_stock()
-        found = world.execution(failure or world.misuse())
+        found = self._noted(world.execution(failure or world.misuse()))
         let_go(controller, actor)
         end(world)
         return found
+
+    def _noted(self, execution: Execution) -> Execution:
+        """Note how code under test has left control; return the execution."""
+        self.ways_out.update(dict.fromkeys(execution.ways_out))
+        return execution
 
     def _timekeeper(self, expiries: Expiries, *, unlimited: bool) -> Timekeeper:
         return Timekeeper(

@@ -240,8 +240,9 @@ class Runner:
             raise StepsHaveChanged(execution)
         if isinstance(execution.failure, SupercacheError):
             raise execution.failure
-        if execution.hazards:
-            raise HazardMet(execution.hazards)
+        hazards = dict.fromkeys((*execution.hazards, *self.environment.ways_out))
+        if hazards:
+            raise HazardMet(tuple(hazards))
         if not execution.actors and execution.failure is None:
             raise SupercacheError(
                 "the body registered no actor, so there is nothing to interleave: call "

@@ -44,6 +44,7 @@ class Execution:
     blocked: tuple[Pending, ...] = ()
     waiting: tuple[Pending, ...] = ()  # the same, with daemons, which may end so
     hazards: tuple[str, ...] = ()
+    ways_out: tuple[str, ...] = ()  # those of them that later executions may not show again
     unseen: tuple[str, ...] = ()
     unproven: tuple[str, ...] = ()  # why nothing is proved although nothing fails
     preemptions: int = 0  # how often an actor that could have gone on had to wait

@@ -360,6 +360,7 @@ class World(Recorder):
             blocked=controller.blocked,
             waiting=controller.waiting,
             hazards=tuple(controller.hazards),
+            ways_out=tuple(controller.ways_out),
             unseen=(*self._unseen, *controller.unseen, *self._answered_without_steps()),
             unproven=tuple(controller.unproven),
             preemptions=controller.preemptions,

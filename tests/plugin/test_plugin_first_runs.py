@@ -97,3 +97,69 @@ def test_two_scenarios_in_a_row_are_as_stated_and_their_tokens_replay_in_new_pro
         for _ in range(either(1, 10)):
             assert again(project, command).ret == 1
             assert project.row()["counterexample"]["violation"] == violation
+
+
+ASKED_ONCE = {
+    "a client that takes its server for dead": """
+from pymemcache.client.hash import HashClient
+client = HashClient([("127.0.0.1", 1)], ignore_exc=True)
+def is_there():
+    return client.get("k") is not None
+""",
+    "a memo of whether a server answers": """
+import functools, socket
+@functools.lru_cache
+def is_there():
+    try:
+        socket.create_connection(("127.0.0.1", 1), 1)
+    except OSError:
+        return False
+    return True
+""",
+    "a module that asks when it is imported": """
+import socket
+try:
+    socket.getaddrinfo("cache.invalid", 80)
+    FOUND = True
+except OSError:
+    FOUND = False
+def is_there():
+    return FOUND
+""",
+}
+LAZY = """
+import pytest_supercache as sc
+
+@sc.system("lazy")
+class Lazy:
+    def __init__(self, layers):
+        import asked_once
+        self.origin, self.near, self.is_there = layers.origin, layers.super_cache, {is_there}
+
+    def get(self, key):
+        value = self.near.get(key) if self.is_there() else None
+        if value is None:
+            value = self.origin.get(key)
+            if self.is_there():
+                self.near.put(key, value)
+        return value
+
+    def set(self, key, value):
+        self.origin.set(key, value)
+"""
+
+
+@pytest.mark.parametrize("asked", ASKED_ONCE)
+def test_what_leaves_control_in_the_first_execution_only_is_named(
+    project: Project, asked: str
+) -> None:
+    """Later executions remember what came of it; the twin asks nobody."""
+    (project.path / "asked_once.py").write_text(ASKED_ONCE[asked])
+    project.conftest(LAZY.format(is_there="asked_once.is_there"))
+    project.scenario(race("P-1", "lazy"))
+    project.run_apart()
+    assert project.row()["verdict"] == "unknown"
+    assert "127.0.0.1:1" in str(project.row()["reasons"]) or "cache.invalid" in str(project.row())
+    (project.path / "asked_once.py").write_text("is_there = bool")
+    project.run_apart()
+    assert project.row()["verdict"] == "holds"

@@ -22,11 +22,17 @@ class Notes:
         self.lost: list[tuple[str, BaseException]] = []  # raised in a task, never retrieved
         self.begun: tuple[str, ...] = ()  # actors started by code, begun before the race
         self.left_over: list[tuple[str, str]] = []  # actor, and its unfinished work
+        self.ways_out: list[str] = []  # hazards that later executions may not show again
 
     def hazard(self, reason: str) -> None:
         """Note a reason why this execution proves nothing."""
         if reason not in self.hazards:
             self.hazards.append(reason)
+
+    def leave_control(self, reason: str) -> None:
+        """Note a hazard for the whole check: later executions may remember what came of it."""
+        self.hazard(reason)
+        self.ways_out.append(reason)
 
     def leave_unproven(self, reason: str) -> None:
         """Note why a pass proves nothing; failures still count."""

@@ -11,7 +11,7 @@ def name_unreachable(server: str, error: BaseException) -> None:
     execution = controlled()
     if execution is not None:
         shown = " ".join(str(error).split())
-        execution.controller.hazard(
+        execution.controller.leave_control(
             f"the code under test could not connect to {server} ({shown}). Is it running? What "
             "the code does without it says nothing of what it does with it. An error on purpose is "
             "a fault: error_before"

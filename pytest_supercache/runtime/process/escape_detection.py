@@ -22,7 +22,7 @@ from pytest_supercache.runtime.kernel.children import children_adopted, started
 from pytest_supercache.runtime.kernel.own_code import LAYERS, RUNTIME
 from pytest_supercache.runtime.kernel.patches import Patches
 from pytest_supercache.runtime.kernel.stepping import unnumbered
-from pytest_supercache.runtime.process import look_ups
+from pytest_supercache.runtime.process import look_ups, memcached
 from pytest_supercache.runtime.sync import threads
 
 _DATAGRAMS = frozenset({"socket.sendto", "socket.sendmsg"})
@@ -137,7 +137,7 @@ def _hear(event: str, args: tuple[Any, ...]) -> None:
         if host is not None and not _is_by(_NAMED_WHERE_THEY_CONNECT, sys._getframe(2)):
             _name_look_up(host)
     elif event in _PROCESSES:
-        _name_start("a process")
+        _name_process()
     elif args[1] is not None:  # else it is connected, which was reported
         _name_datagram(args[1])
 
@@ -154,8 +154,9 @@ def _name_connection(address: Any, caller: str) -> None:
     execution = controlled()
     if execution is not None and caller in _STEPWISE:
         execution.controller.real_servers.add(caller.partition(".")[0])
+        memcached.note_early(address)
     elif execution is not None:
-        execution.controller.hazard(
+        execution.controller.leave_control(
             f"the code under test connected to {_shown(address)}, which is not controlled: its "
             "answers may differ from run to run"
         )
@@ -168,7 +169,7 @@ def _shown(address: Any) -> str:
 def _name_look_up(host: str) -> None:
     execution = controlled()
     if execution is not None:
-        execution.controller.hazard(
+        execution.controller.leave_control(
             f"the code under test looked up the host {host}, which is not controlled: whether it "
             "is there may differ from run to run. Put a double in the place of what asks for it"
         )
@@ -177,7 +178,7 @@ def _name_look_up(host: str) -> None:
 def _name_datagram(address: Any) -> None:
     execution = controlled()
     if execution is not None:
-        execution.controller.hazard(
+        execution.controller.leave_control(
             f"the code under test sent a datagram to {_shown(address)}, which is not controlled: "
             "who gets it, and when, is in no schedule. Put a double in the place of what sends it"
         )
@@ -202,7 +203,7 @@ def _calls_are_declared() -> bool:
 def _name_own_connection() -> None:
     execution = controlled()
     if execution is not None:
-        execution.controller.hazard(
+        execution.controller.leave_control(
             "the code under test connected to the existing cache by a socket of its own: what it "
             "sends is no step. Give it layers.existing_cache.client(), or declare its calls with "
             "watch(..., 'existing_cache')"
@@ -228,6 +229,12 @@ def _name_thread_pool() -> None:
             "not under control in this version. Let it use a ThreadPoolExecutor of "
             "concurrent.futures: what is given to its submit and map is raced"
         )
+
+
+def _name_process() -> None:
+    execution = controlled()
+    if execution is not None:
+        execution.controller.leave_control(started("a process"))
 
 
 def _name_start(what: str) -> None:
