@@ -1,7 +1,7 @@
-"""Writes the draft of a blameless post-mortem, with a TODO for what only people know.
+"""Writes the draft of a blameless post-mortem, with open questions for what only people know.
 
 It describes systems and steps, never a person at fault; several factors and no single cause.
-``TODO(owner): question`` stands where the run has no answer.
+Where the run has no answer, the draft has a question and the role that answers it.
 """
 
 from collections.abc import Mapping

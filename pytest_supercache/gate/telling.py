@@ -1,6 +1,6 @@
 """Functions that the drafts share: the conflicts to report, and facts that the run has seen.
 
-The drafts state only what the run knows; the rest is a question, ``TODO(owner): ...``.
+The drafts state only what the run knows; the rest are questions, each for a role.
 """
 
 import re

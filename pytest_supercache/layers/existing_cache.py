@@ -91,7 +91,7 @@ class ExistingCache:
             if not hasattr(connection, name):
                 setattr(connection, name, arguments.get(name, usual))
         proxy = import_module(f"{library}.connection").CacheProxyConnection
-        return owned(proxy(connection, cache, pool._lock), self)  # noqa: SLF001 - one lock for one pool
+        return owned(proxy(connection, cache, pool._lock), self)  # noqa: SLF001 - as redis-py calls it
 
     def connect(self, arguments: Mapping[str, Any], library: str = "redis") -> Any:
         """Make a connection to this cache, with the ``arguments`` of any pool.

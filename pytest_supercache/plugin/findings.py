@@ -18,7 +18,7 @@ FINDING: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
 _RANK = {"holds": 0, "unknown": 1, "violated": 2}
 
 
-class NotAsExpected(AssertionError):  # noqa: N818 - what testers call a failure
+class NotAsExpected(AssertionError):  # noqa: N818 - pytest reports a failure, not an error
     """A verdict other than the one that lets the item pass; its text is the full report."""
 
 

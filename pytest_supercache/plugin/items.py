@@ -226,7 +226,7 @@ def testpaths_without_match(config: pytest.Config) -> list[str]:
 
 
 def _matches(config: pytest.Config, pattern: str) -> Iterator[str]:
-    return iglob(pattern, root_dir=config.rootpath, recursive=True)  # noqa: PTH207 - as pytest expands testpaths
+    return iglob(pattern, root_dir=config.rootpath, recursive=True)  # noqa: PTH207 - pytest expands testpaths by it
 
 
 def _always(config: pytest.Config) -> set[str]:

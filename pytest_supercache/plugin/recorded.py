@@ -53,7 +53,7 @@ def recorded_of(node: pytest.Item) -> Recorded | None:
 def is_recorded(item: pytest.Item) -> bool:
     """Say whether a reproducer's item is the one that its token names; True for any other item."""
     recorded = recorded_of(item)
-    if recorded is None or not hasattr(item.obj, "is_explored"):  # type: ignore[attr-defined]
+    if recorded is None or not hasattr(getattr(item, "obj", None), "is_explored"):
         return True
     named = read_token(recorded.token)[0]
     before, found, _ = named.rpartition(f"::{masked(item.name)}")

@@ -80,7 +80,7 @@ class RunHooks:
             report.longrepr = f"{error.value}{_where_raised(error, item.path)}{notes}"
         finding = item.stash.get(FINDING, None)
         if report.when == "call" and finding is not None:
-            report.supercache = finding  # type: ignore[attr-defined]
+            vars(report)["supercache"] = finding
             _stop_if_too_much_hangs(item.session)
         return report
 

@@ -1,8 +1,8 @@
 """Makes the JSON Schema of scenario files from the tables that the checker reads.
 
 It is for editors: completion, descriptions, and the mistakes that show in a single place. Mistakes
-that involve the whole file (who waits for whom, which variable is defined where) are left to the
-checker. Draft 7, because editors' YAML servers support that.
+that involve the whole file (targets of `wait_for`, defined variables) are left to the checker.
+Draft 7, because editors' YAML servers support that.
 """
 
 from collections.abc import Iterable, Mapping

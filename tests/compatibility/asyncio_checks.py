@@ -144,12 +144,12 @@ def _a_callback_keeps_its_context():
 
 
 @CHECKS.of("Future._log_traceback")
-def _a_future_knows_whether_somebody_took_its_exception():
+def _a_future_knows_whether_its_exception_was_retrieved():
     with _Loop() as loop:
         future = loop.create_future()
         assert not future._log_traceback, "nothing is lost in a new future"
         future.set_exception(ValueError())
-        assert future._log_traceback, "an exception that nobody has taken would be logged"
+        assert future._log_traceback, "an exception that was not retrieved would be logged"
         future.exception()
         assert not future._log_traceback, "one that was taken is not"
 
@@ -197,7 +197,7 @@ def _tools_ask_for_their_loop():
 
     with _Loop() as loop:
         loop.run_until_complete(body())
-    assert asked, "a lock asks _get_loop() when somebody waits"
+    assert asked, "a blocked acquire asks _get_loop()"
     kinds = (asyncio.Lock, asyncio.Event, asyncio.Queue, asyncio.Condition, asyncio.Semaphore)
     assert all(issubclass(kind, asyncio.mixins._LoopBoundMixin) for kind in kinds)
 
@@ -232,11 +232,11 @@ def _queues_and_events_can_be_asked_without_waiting():
         queue: Any = asyncio.Queue()
         queue.put_nowait(1)
         assert list(queue._queue) == [1], "a queue keeps what is inside in a deque"
-        assert not queue._getters, "nobody waits"
+        assert not queue._getters, "no getter is blocked"
         queue.get_nowait()
         waiting = asyncio.create_task(queue.get())
         await asyncio.sleep(0)
-        assert queue._getters, "who waits is listed"
+        assert queue._getters, "a blocked getter is listed"
         queue.put_nowait(2)
         await waiting
         event = asyncio.Event()

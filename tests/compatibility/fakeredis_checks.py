@@ -68,7 +68,7 @@ def _a_socket_takes_the_fields_of_a_command():
         socket._process_command(CommandFields([b"GET", b"k"]))
         assert socket.responses.get(timeout=60) == b"v", "its answer is in a queue"
         if hasattr(socket, "response_ready"):
-            assert hasattr(socket.response_ready, "set"), "who waits for an answer has an event"
+            assert hasattr(socket.response_ready, "set"), "a blocked read has an event"
 
 
 @CHECKS.of("FakeSocket._response_available, _event_loop, _loop_thread_ident, _read_response")
@@ -112,8 +112,8 @@ def _a_database_consists_of_what_can_be_emptied():
     database = _filled().dbs[0]
     assert vars(database).keys() == _DATABASE, "servers are no longer reused, which is slower"
     assert database._expiry_heap, "a key that expires is in the heap"
-    assert not database._watches, "nobody watches it"
-    assert not database._change_callbacks, "nobody waits for what it will hold"
+    assert not database._watches, "no client watches it"
+    assert not database._change_callbacks, "no client is blocked on a key"
 
 
 @CHECKS.of("FakeServer._next_client_id, dbs, sockets and others")

@@ -94,11 +94,13 @@ def _every_instruction_of_this_python_is_known():
 
 @CHECKS.of("instructions that are looked at")
 def _instructions_have_the_names_that_are_looked_for():
-    assert _serve_for_ever() == [True, False], "kernel/coroutines.py tells who never ends by jumps"
+    assert _serve_for_ever() == [True, False], (
+        "kernel/coroutines.py finds endless loops by their jumps"
+    )
     assert _called_back_at() <= _LOOPING, "memory/entering.py knows what calls back"
     assert _begin_loops() == [True, False], "observe/watched_mapping.py tells a loop"
     names = [one.argval for one in dis.get_instructions(_sets) if one.opname == "STORE_ATTR"]
-    assert names == ["__dict__"], "memory/one_dict.py finds who gives an object its dict"
+    assert names == ["__dict__"], "memory/one_dict.py finds the class that gives an object its dict"
 
 
 def _serve_for_ever():

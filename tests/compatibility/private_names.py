@@ -1,4 +1,4 @@
-"""Finds where the package uses a name of somebody else that begins with an underscore."""
+"""Finds the private names of other packages that this package uses."""
 
 import ast
 import importlib

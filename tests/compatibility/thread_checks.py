@@ -120,7 +120,7 @@ def _a_thread_object_can_take_the_numbers_of_the_running_thread():
 
 
 @CHECKS.of("threading._allocate_lock")
-def _a_lock_can_be_made_that_nobody_replaces():
+def _a_lock_can_be_made_that_is_never_replaced():
     lock = threading._allocate_lock()
     assert type(lock) is type(threading.Lock()), "it makes the same kind of lock"
     assert lock.acquire(timeout=0), "a new lock is free"
@@ -138,7 +138,7 @@ def _names_of_threads_are_numbered_by_a_function():
 def _conditions_and_semaphores_tell_whether_they_are_in_use():
     condition, waiting = threading.Condition(threading.Lock()), threading.Event()
     assert type(condition._lock) is type(threading.Lock()), "a condition keeps its lock"
-    assert not condition._waiters, "nobody waits on a new condition"
+    assert not condition._waiters, "a new condition has no waiter"
 
     def wait():
         with condition:
@@ -152,7 +152,7 @@ def _conditions_and_semaphores_tell_whether_they_are_in_use():
         has_waiters = bool(condition._waiters)
         condition.notify()
     thread.join()
-    assert has_waiters, "who waits on a condition is listed"
+    assert has_waiters, "a waiter of a condition is listed"
     semaphore = threading.BoundedSemaphore(2)
     semaphore.acquire()
     assert (semaphore._value, semaphore._initial_value) == (1, 2)
@@ -280,7 +280,7 @@ def _the_state_of_a_generator_is_where_it_is_looked_at():
 
 
 @CHECKS.of("warnings._warn_unawaited_coroutine")
-def _the_interpreter_tells_of_coroutines_that_nobody_awaited():
+def _the_interpreter_reports_coroutines_that_were_never_awaited():
     async def never():
         pass
 

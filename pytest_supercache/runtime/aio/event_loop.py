@@ -59,7 +59,7 @@ class ControlledLoop(LoopInterface):
     def __init__(self, controller: Controller, host: Actor) -> None:
         self._gate = Selector(self._pause)
         self.swaps_state = controller.swaps_state
-        super().__init__(self._gate)  # type: ignore[arg-type] # all that asyncio needs of one
+        super().__init__(self._gate)  # type: ignore[arg-type] # it has each method that asyncio calls
         self.controller, self.host = controller, host
         self.turn = Actor("event loop", None, _nothing, state=State.RUNNING)
         self.racing, self.context = False, copy_context()  # the body's, at the race's start

@@ -1,6 +1,7 @@
 """Declares the interface of the controlled event loop that its parts use, beyond asyncio's."""
 
 import asyncio
+from abc import ABC, abstractmethod
 from contextvars import Context
 from typing import Any
 
@@ -9,7 +10,7 @@ from pytest_supercache.runtime.kernel.controller import Controller
 from pytest_supercache.runtime.kernel.task_actor import TaskActor
 
 
-class LoopInterface(asyncio.SelectorEventLoop):
+class LoopInterface(asyncio.SelectorEventLoop, ABC):
     """The controlled event loop as its inbox and its thread jobs see it."""
 
     controller: Controller
@@ -20,16 +21,16 @@ class LoopInterface(asyncio.SelectorEventLoop):
     failed: list[tuple[str, asyncio.Future[Any]]]
     """Failed jobs on threads, each with the name of its actor."""
 
+    @abstractmethod
     def child_of(self, parent: Actor, coro: Any) -> TaskActor:
         """Make the actor for a coroutine that ``parent`` is about to start."""
-        raise NotImplementedError
 
+    @abstractmethod
     def start(
         self, child: TaskActor, coro: Any, *, name: Any = None, context: Context, **rest: Any
     ) -> asyncio.Task[Any]:
         """Start a coroutine as the task of ``child``, the actor made for it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def put_end(self, handle: asyncio.Handle) -> None:
         """Queue the end of a job behind the callbacks that the job has handed over."""
-        raise NotImplementedError

@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
-from pytest_supercache.layers.connections import any_connection, channel_of
+from pytest_supercache.layers.connections import channel_of
 from pytest_supercache.layers.existing_cache import PLACE
 from pytest_supercache.runtime.aio.memory_net import is_in_memory
 from pytest_supercache.runtime.kernel import async_context as async_stepping
@@ -37,7 +37,7 @@ from pytest_supercache.runtime.redis.pipelines import (
     speak,
 )
 from pytest_supercache.runtime.redis.retrying import attempts, retry_of, without_default
-from pytest_supercache.runtime.redis.topologies import name_clusters, note_sentinel
+from pytest_supercache.runtime.redis.topologies import note_sentinel
 from pytest_supercache.runtime.redis.wire import SENDS
 
 
@@ -53,16 +53,9 @@ class AsyncDoors(Doors):
         self.notice()
 
     def _open(self, client: Any, connection: Any, name: str) -> None:
-        self._patches.wrap(getattr(client, name), "execute_command", self._command)
-        self._patches.wrap(client.Pipeline, "immediate_execute_command", self._command)
-        self._patches.wrap(client.Pipeline, "execute", self._pipeline)
-        self._patches.wrap(client.PubSub, "execute_command", self._command)
-        self._patches.wrap(client.PubSub, "parse_response", self._subscription)
-        self._patches.wrap(connection.ConnectionPool, "make_connection", self._connection)
+        self._wrap_client(client, connection, name)
         self._patches.wrap(connection.ConnectionPool, "release", areleasing)
         self._patches.wrap(connection.BlockingConnectionPool, "get_connection", aawaiting)
-        name_clusters(self._patches, client.__package__, name)
-        self._patches.wrap(any_connection(connection), "send_packed_command", self._sending)
 
     def _command(self, method: _Method) -> _Method:
         async def execute_command(client: Any, *args: Any, **options: Any) -> Any:

@@ -79,18 +79,11 @@ class Doors:
         return True
 
     def _open(self, client: Any, connection: Any, name: str) -> None:
-        self._patches.wrap(getattr(client, name), "execute_command", self._command)
-        self._patches.wrap(client.Pipeline, "immediate_execute_command", self._command)
-        self._patches.wrap(client.Pipeline, "execute", self._pipeline)
-        self._patches.wrap(client.PubSub, "execute_command", self._command)
-        self._patches.wrap(client.PubSub, "parse_response", self._subscription)
-        self._patches.wrap(connection.ConnectionPool, "make_connection", self._connection)
+        self._wrap_client(client, connection, name)
         self._patches.wrap(connection.BlockingConnectionPool, "make_connection", self._connection)
         self._patches.wrap(connection.ConnectionPool, "release", releasing)
         self._patches.wrap(connection.BlockingConnectionPool, "get_connection", awaiting)
         every = any_connection(connection)
-        name_clusters(self._patches, client.__package__, name)
-        self._patches.wrap(every, "send_packed_command", self._sending)
         self._patches.wrap(every, "connect", self._wire.connecting)
         server = self._cache.server
         if self._wire.parts or server.tells_of_changes:  # else a reply has arrived when it is read
@@ -98,6 +91,17 @@ class Doors:
             own = server.own_reader(name) if isinstance(server, FakeRedisServer) else None
             if own is not None:
                 self._patches.wrap(own, "read_response", self._wire.receiving)
+
+    def _wrap_client(self, client: Any, connection: Any, name: str) -> None:
+        """Wrap what synchronous and asyncio clients have in common."""
+        self._patches.wrap(getattr(client, name), "execute_command", self._command)
+        self._patches.wrap(client.Pipeline, "immediate_execute_command", self._command)
+        self._patches.wrap(client.Pipeline, "execute", self._pipeline)
+        self._patches.wrap(client.PubSub, "execute_command", self._command)
+        self._patches.wrap(client.PubSub, "parse_response", self._subscription)
+        self._patches.wrap(connection.ConnectionPool, "make_connection", self._connection)
+        self._patches.wrap(any_connection(connection), "send_packed_command", self._sending)
+        name_clusters(self._patches, client.__package__, name)
 
     def close(self) -> None:
         """Restore the methods."""
