@@ -37,6 +37,8 @@ class Timers:
     def next_deadline(self) -> float | None:
         """Return the virtual time, in seconds, at which the next timer is due."""
         timers = self._loop._scheduled  # noqa: SLF001 - asyncio lists its timers nowhere else
+        if not timers:
+            return None
         deadlines = (timer.when() for timer in timers if not timer.cancelled())
         deadline = min(deadlines, default=math.inf)
         return None if deadline == math.inf else deadline  # redis-py waits for ever with infinity

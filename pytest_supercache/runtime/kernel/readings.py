@@ -7,6 +7,7 @@ the same. Readings by client libraries and by servers are unchanged.
 """
 
 import sys
+from functools import cache
 from typing import Any
 
 from pytest_supercache.core.footprint import EVERYTHING, Footprint
@@ -99,14 +100,27 @@ class Readings:
 
 
 def is_read_by_code() -> bool:
-    """Say whether code under test, or a library that counts as such, is reading the clock."""
-    frame: Any = sys._getframe(1)
+    """Say whether code under test, or a library that counts as such, is reading the clock.
+
+    It is asked by the function that the stand-in for a clock calls, so the reader is three frames
+    up, or further.
+    """
+    frame: Any = sys._getframe(3)
     while frame is not None:
         name = frame.f_globals.get("__name__")
-        if type(name) is str and (not name.startswith(_ON_THE_WAY) or name.startswith(LAYERS)):
-            return is_under_test_name(name)
+        says = _is_reader(name) if type(name) is str else None
+        if says is not None:
+            return says
         frame = frame.f_back
     return False
+
+
+@cache
+def _is_reader(name: str) -> bool | None:
+    """Say whether a module reads the clock as code under test; None: its caller decides."""
+    if name.startswith(_ON_THE_WAY) and not name.startswith(LAYERS):
+        return None
+    return is_under_test_name(name)
 
 
 _ON_THE_WAY = ("freezegun.", "pytest_supercache.")

@@ -202,11 +202,9 @@ def _shown(factory: Any) -> datetime:
 
 def _passed() -> int:
     """Return the logical clock, in microseconds, of the code that reads the clock now."""
-    actor = current_actor()
-    if actor is None or not is_read_by_code():
-        return 0
-    execution = controlled()
-    return 0 if execution is None else execution.readings.next(actor)
+    actor = current_actor() if is_read_by_code() else None
+    execution = None if actor is None else controlled()
+    return 0 if actor is None or execution is None else execution.readings.next(actor)
 
 
 class _Quick:
