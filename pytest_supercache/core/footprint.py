@@ -21,6 +21,10 @@ class Footprint:
         """Join two footprints: what a step inside a watched call may touch."""
         return Footprint(self.reads | other.reads, self.writes | other.writes)
 
+    def is_within(self, other: "Footprint") -> bool:
+        """Say whether another footprint names all that this one does."""
+        return self.reads <= other.reads and self.writes <= other.writes
+
 
 NOTHING = Footprint()
 ANYTHING = Footprint(frozenset({EVERYTHING}), frozenset({EVERYTHING}))

@@ -1,5 +1,6 @@
 """The steps of an execution, taken and pending, with their footprints."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,3 +78,18 @@ class Step:
     def content(self) -> Layers | None:
         """The content of layers and shared memory after this step; None: it was not recorded."""
         return self.layers if not self.memory else {**(self.layers or {}), **self.memory}
+
+
+def last_chosen(steps: Sequence[Step]) -> Step | None:
+    """Return the step that the latest choice led to; None: no choice has led to any.
+
+    What a coroutine does after it without an await is of the same choice, and a part of that step.
+    """
+    found = None
+    for step in reversed(steps):
+        if step.choice is None:
+            continue
+        if found is not None and step.choice != found.choice:
+            break
+        found = step
+    return found

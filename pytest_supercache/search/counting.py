@@ -89,7 +89,7 @@ class _Program:
 
 
 def _program_of(execution: Execution) -> _Program | None:
-    if execution.blocked or not execution.complete:
+    if execution.blocked or not execution.complete or _has_parts(execution):
         return None
     taken = {step.choice: step for step in execution.race if step.choice is not None}
     steps: dict[str, list[Wait | None]] = {}
@@ -111,6 +111,12 @@ def _program_of(execution: Execution) -> _Program | None:
             bare.add(actor)
         mine.append(wait)
     return _Program(steps=steps, waits=waits)
+
+
+def _has_parts(execution: Execution) -> bool:
+    """Say whether a choice led to several steps, of which a later one may have to wait, too."""
+    chosen = [step.choice for step in execution.race if step.choice is not None]
+    return len(set(chosen)) < len(chosen)
 
 
 def _count_paths(

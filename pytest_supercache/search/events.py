@@ -178,9 +178,8 @@ def events_of(
         at = step.choice
         if at is None:
             continue
-        if at < after:  # of two steps of one choice the last one counts
-            last = {step.choice: step for step in steps if step.choice is not None}
-            return events_of(list(last.values()), choices, dependence, known)
+        if at < after:  # a part of the step before, whose footprint tells
+            continue
         if after < at:  # these led to no step
             lead = tuple(choices[after:at])
             begun.update(lead)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.schedule import CLOCK, Choices
-from pytest_supercache.core.trace import Step
+from pytest_supercache.core.trace import Step, last_chosen
 from pytest_supercache.search.knowledge import Knowledge
 from pytest_supercache.search.wakeup import Branch
 
@@ -176,10 +176,8 @@ class SystematicWalk:
 
 def _step_of(choice: int, steps: Sequence[Step]) -> Step | None:
     """Return the step that choice number ``choice``, the last one, led to; None: none."""
-    for step in reversed(steps):
-        if step.choice is not None:
-            return step if step.choice == choice else None
-    return None
+    step = last_chosen(steps)
+    return step if step is not None and step.choice == choice else None
 
 
 def _is_early(enabled: tuple[str, ...]) -> bool:

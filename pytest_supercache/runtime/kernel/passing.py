@@ -22,7 +22,7 @@ def pass_by(state: ExecutionState, actor: Actor, announced: Announced) -> None:
     state.leave_if_over(actor)
     state.record.close()
     if state.phase == "race" and state.choices:
-        state.note_memory(f"{actor.name} took the step {announced.label!r} without an await")
+        _join(state, actor, announced)
         state.simplify("blocking calls inside coroutines part of the step before")
         _note_who_could_come_between(state, actor, announced)
     parked, actor.pending = actor.pending, announced  # a callback of a task that is parked
@@ -31,6 +31,17 @@ def pass_by(state: ExecutionState, actor: Actor, announced: Announced) -> None:
     actor.pending = parked
     if state.memory is not None:
         state.memory.note_passing(actor)
+
+
+def _join(state: ExecutionState, actor: Actor, announced: Announced) -> None:
+    """Widen the footprint of the step before, which the blocking call is a part of.
+
+    A call that waits moves the clock, or ends the loop: no footprint tells that.
+    """
+    if state.memory is None or announced.wait is not None or announced.deadline is not None:
+        state.note_memory(f"{actor.name} took the step {announced.label!r} without an await")
+    else:
+        state.memory.join_passing(actor, announced.footprint)
 
 
 def _note_who_could_come_between(state: ExecutionState, actor: Actor, announced: Announced) -> None:

@@ -14,6 +14,7 @@ from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.identity import identity
 from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.core.schedule import Place
+from pytest_supercache.core.trace import last_chosen
 from pytest_supercache.runtime.kernel.actor import Actor, BackgroundActor
 from pytest_supercache.runtime.kernel.calling import current_actor, here
 from pytest_supercache.runtime.kernel.spinning import take
@@ -311,6 +312,10 @@ class Accesses:
             Current.rewrite(function)
             self.sharing.note_looked_into(module)
 
+    def join_passing(self, actor: Actor, footprint: Footprint) -> None:
+        """Add what a coroutine does without an await to the footprint of the step before it."""
+        self._join(actor, None, footprint)
+
     def note_passing(self, actor: Actor) -> None:
         """Note that a coroutine has let a thread continue, or start, without an await."""
         self.shared.note_passing(actor)
@@ -429,8 +434,8 @@ class Accesses:
             label = self._answered.get(actor.name)
             if label is not None:
                 self.sharing.note_answer(actor.name, label)
-        if self._record.steps:
-            last = self._record.steps[-1]
+        last = last_chosen(self._record.steps)
+        if last is not None:
             if work is None and actor.is_task and last.kind != "memory":
                 self.sharing.note_answer(last.actor, last.label)  # it came to a task of another
             self.sharing.join(last.actor, last.label, footprint)

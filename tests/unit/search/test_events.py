@@ -16,10 +16,10 @@ def told(events):
     return [(event.actor, event.index, event.step.label, event.lead) for event in events]
 
 
-def test_of_two_steps_that_one_choice_led_to_the_last_one_counts():
+def test_of_two_steps_that_one_choice_led_to_the_first_one_counts():
     steps = [step("alice", 0, "start", 0), step("alice", 1, "put", 0), step("bob", 0, "get", 1)]
     events, rest = events_of(steps, ["alice", "bob"], Dependence())
-    assert told(events) == [("alice", 0, "put", ()), ("bob", 0, "get", ())]
+    assert told(events) == [("alice", 0, "start", ()), ("bob", 0, "get", ())]
     assert rest == ()
 
 
