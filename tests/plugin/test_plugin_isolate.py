@@ -1,5 +1,7 @@
 """Nodes that must not share a module: each imports it for itself, afresh in every execution."""
 
+from textwrap import indent
+
 import pytest
 
 from tests.plugin.conftest import Project
@@ -92,6 +94,76 @@ def test_without_it_the_state_that_nodes_share_is_an_error(project: Project) -> 
     result = project.run()
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*keeps state that its nodes share*shop_memo:remember*"])
+
+
+ASKED_AT_IMPORT = {
+    "a server": ("import socket; socket.create_connection(('127.0.0.1', 1), 1)", "127.0.0.1:1"),
+    "a name": ("import socket; socket.gethostbyname('cache.invalid')", "cache.invalid"),
+    "a process": ("import subprocess; subprocess.run(['false'], check=True)", "a process"),
+    "a thread": (
+        "import threading\nasking = threading.Thread(target=int); asking.start(); asking.join()",
+        "while a module is imported",
+    ),
+    "memcached": (
+        "from pymemcache import Client; Client(('127.0.0.1', 1), ignore_exc=True).get('k')",
+        "memcached at 127.0.0.1:1",
+    ),
+    "redis": (
+        "import redis; from redis.backoff import NoBackoff; from redis.retry import Retry\n"
+        "redis.Redis(port=1, retry=Retry(NoBackoff(), 0)).ping()",
+        "127.0.0.1:1",
+    ),
+    "postgres": (
+        "import psycopg; psycopg.connect('host=127.0.0.1 port=1')",
+        "could not connect to PostgreSQL",
+    ),
+}
+PROBING = """
+try:
+{probe}
+    is_there = True
+except Exception:
+    is_there = False
+"""
+LOOKING = """
+import pytest_supercache as sc
+
+@sc.system("shop", isolate=["probing"])
+class Shop:
+    def __init__(self, layers):
+        import probing
+        self.origin, self.near, self.is_there = layers.origin, layers.super_cache, probing.is_there
+
+    def get(self, key):
+        return self.near.get(key) or self.origin.get(key) if self.is_there else self.origin.get(key)
+
+    def set(self, key, value):
+        self.origin.set(key, value)
+"""
+
+
+@pytest.mark.parametrize("asked", ASKED_AT_IMPORT)
+def test_what_leaves_control_while_an_isolated_module_is_imported_is_named(
+    project: Project, asked: str
+) -> None:
+    probe, named = ASKED_AT_IMPORT[asked]
+    project.pytester.syspathinsert()
+    (project.path / "probing.py").write_text(PROBING.format(probe=indent(probe, "    ")))
+    project.conftest(LOOKING)
+    project.scenario(race("P-1", "shop"))
+    project.run_apart()
+    assert project.row()["verdict"] == "unknown"
+    assert named in project.reasons()
+
+
+def test_an_isolated_module_that_asks_nobody_holds(project: Project) -> None:
+    project.pytester.syspathinsert()
+    probe = "    import socket, threading; socket.socketpair(); threading.Thread(target=int)"
+    (project.path / "probing.py").write_text(PROBING.format(probe=probe))
+    project.conftest(LOOKING)
+    project.scenario(race("P-1", "shop"))
+    project.run_apart()
+    assert project.row()["verdict"] == "holds"
 
 
 @pytest.mark.parametrize("name", ["shop_memmo", ""])

@@ -45,6 +45,14 @@ def controlled() -> Stepping | None:
     return None
 
 
+def hearing() -> Stepping | None:
+    """Return the running execution that hears how the calling thread leaves control, else None.
+
+    Besides its actors, that is a thread which imports an isolated module for one of its nodes.
+    """
+    return _running[-1][0] if here.is_importing and _running else controlled()
+
+
 def leave() -> None:
     """Forget every execution in a forked process: their threads exist only in the parent."""
     _running.clear()

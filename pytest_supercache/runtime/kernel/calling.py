@@ -15,6 +15,7 @@ class _Here(threading.local):
     actor: Actor | None = None
     controller: Any = None
     is_looking = False
+    is_importing = False
 
 
 here = _Here()
@@ -47,6 +48,20 @@ def be(actor: Actor, controller: Any) -> None:
 def be_nobody() -> None:
     """Detach the calling thread from its actor: what it still does is in no schedule."""
     here.actor = here.controller = None
+
+
+@contextmanager
+def importing() -> Iterator[None]:
+    """Let the calling thread import a module of the code under test without taking steps.
+
+    What leaves control is heard meanwhile: see :func:`runtime.kernel.active.hearing`.
+    """
+    here.is_importing = True
+    try:
+        with looking():
+            yield
+    finally:
+        here.is_importing = False
 
 
 @contextmanager

@@ -3,12 +3,12 @@
 Code that runs without its cache or database would pass, whatever it does with them.
 """
 
-from pytest_supercache.runtime.kernel.active import controlled
+from pytest_supercache.runtime.kernel.active import hearing
 
 
 def name_unreachable(server: str, error: BaseException) -> None:
     """Note as a hazard that code under test could not connect to ``server``."""
-    execution = controlled()
+    execution = hearing()
     if execution is not None:
         shown = " ".join(str(error).split())
         execution.controller.leave_control(

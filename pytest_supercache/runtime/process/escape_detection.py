@@ -15,9 +15,9 @@ from typing import Any
 
 from pytest_supercache.declare.registry import REGISTRY
 from pytest_supercache.runtime.kernel import audit
-from pytest_supercache.runtime.kernel.active import controlled
+from pytest_supercache.runtime.kernel.active import hearing
 from pytest_supercache.runtime.kernel.actor import ActorThread
-from pytest_supercache.runtime.kernel.calling import current_actor
+from pytest_supercache.runtime.kernel.calling import current_actor, here
 from pytest_supercache.runtime.kernel.children import children_adopted, started
 from pytest_supercache.runtime.kernel.own_code import LAYERS, RUNTIME
 from pytest_supercache.runtime.kernel.patches import Patches
@@ -89,6 +89,8 @@ def _named_start(start: _Method) -> _Method:
             _name_start(f"a thread ({unnumbered(thread.name)}) through a library")
             return
         start_really(thread)
+        if here.is_importing:
+            _name_start(f"a thread ({unnumbered(thread.name)}) while a module is imported")
 
     return named_start
 
@@ -120,7 +122,7 @@ def _controlled_is_alive(is_alive: _Method) -> _Method:
 
 def _named_wait(wait: _Method) -> _Method:
     def named_wait(condition: threading.Condition, timeout: float | None = None) -> bool:
-        if current_actor() is not None and threading.get_ident() not in _starting:
+        if _is_heard() and threading.get_ident() not in _starting:
             _name_wait()
         return bool(wait(condition, timeout))
 
@@ -128,7 +130,7 @@ def _named_wait(wait: _Method) -> _Method:
 
 
 def _hear(event: str, args: tuple[Any, ...]) -> None:
-    if not _own_addresses or current_actor() is None:
+    if not _own_addresses or not _is_heard():
         return
     if event == "socket.connect":
         _hear_connection(args[1], sys._getframe(2))
@@ -142,6 +144,11 @@ def _hear(event: str, args: tuple[Any, ...]) -> None:
         _name_datagram(args[1])
 
 
+def _is_heard() -> bool:
+    """Say whether the calling thread runs code under test: an actor's, or that of an import."""
+    return current_actor() is not None or here.is_importing
+
+
 def _hear_connection(to: Any, frame: Any) -> None:
     address = to[:2] if isinstance(to, tuple) else to
     if address not in _own_addresses[-1]:
@@ -151,7 +158,7 @@ def _hear_connection(to: Any, frame: Any) -> None:
 
 
 def _name_connection(address: Any, caller: str) -> None:
-    execution = controlled()
+    execution = hearing()
     if execution is not None and caller in _STEPWISE:
         execution.controller.real_servers.add(caller.partition(".")[0])
         memcached.note_early(address)
@@ -167,7 +174,7 @@ def _shown(address: Any) -> str:
 
 
 def _name_look_up(host: str) -> None:
-    execution = controlled()
+    execution = hearing()
     if execution is not None:
         execution.controller.leave_control(
             f"the code under test looked up the host {host}, which is not controlled: whether it "
@@ -176,7 +183,7 @@ def _name_look_up(host: str) -> None:
 
 
 def _name_datagram(address: Any) -> None:
-    execution = controlled()
+    execution = hearing()
     if execution is not None:
         execution.controller.leave_control(
             f"the code under test sent a datagram to {_shown(address)}, which is not controlled: "
@@ -201,7 +208,7 @@ def _calls_are_declared() -> bool:
 
 
 def _name_own_connection() -> None:
-    execution = controlled()
+    execution = hearing()
     if execution is not None:
         execution.controller.leave_control(
             "the code under test connected to the existing cache by a socket of its own: what it "
@@ -211,7 +218,7 @@ def _name_own_connection() -> None:
 
 
 def _name_wait() -> None:
-    execution = controlled()
+    execution = hearing()
     if execution is not None:
         execution.controller.hazard(
             "the code under test waited on a real threading.Condition (real queues, barriers and "
@@ -222,7 +229,7 @@ def _name_wait() -> None:
 
 
 def _name_thread_pool() -> None:
-    execution = controlled()
+    execution = hearing()
     if execution is not None:
         execution.controller.hazard(
             "the code under test makes a pool of threads of multiprocessing (ThreadPool), which is "
@@ -232,12 +239,12 @@ def _name_thread_pool() -> None:
 
 
 def _name_process() -> None:
-    execution = controlled()
+    execution = hearing()
     if execution is not None:
         execution.controller.leave_control(started("a process"))
 
 
 def _name_start(what: str) -> None:
-    execution = controlled()
+    execution = hearing()
     if execution is not None:
         execution.controller.hazard(started(what))

@@ -2,7 +2,8 @@
 
 In production nodes are processes, and each has its own copy of every module. Here they share one
 process, so state that ``state=`` cannot separate (a C object, state in closures) would be shared,
-too. An isolated module is imported anew for each node of each execution, which is slower.
+too. An isolated module is imported anew for each node of each execution, which is slower. What it
+does meanwhile is no step, and what leaves control is a hazard, as in a factory.
 """
 
 import sys
@@ -11,7 +12,7 @@ from importlib import import_module
 from types import ModuleType
 
 from pytest_supercache.core.errors import UndeclaredStateError
-from pytest_supercache.runtime.kernel.calling import looking
+from pytest_supercache.runtime.kernel.calling import importing
 from pytest_supercache.runtime.sync.cooperative import numbered_anew
 
 Modules = dict[str, ModuleType]
@@ -64,7 +65,7 @@ class Isolation:
         self._node = node
         self._install(self._copies.get(node, {}))
         if node not in self._copies:
-            with looking(), numbered_anew():  # no steps; the new objects are the node's
+            with importing(), numbered_anew():  # no steps; the new objects are the node's
                 for name in self._names:
                     import_module(name)
                 self._prepare(self._present())

@@ -17,7 +17,8 @@ from psycopg.pq import TransactionStatus
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.identity import identity
-from pytest_supercache.runtime.kernel.active import controlled
+from pytest_supercache.runtime.kernel.active import controlled, hearing
+from pytest_supercache.runtime.kernel.calling import here
 from pytest_supercache.runtime.kernel.patches import Patches
 from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.kernel.unreachable import name_unreachable
@@ -56,6 +57,11 @@ _NOWAIT = re.compile(r"\bNOWAIT\b", re.IGNORECASE)
 
 _patches = Patches()
 _opened: dict[int, tuple[Any, Tables]] = {}  # connections, and tables of their transactions
+
+OUTSIDE = (
+    "the code under test connected to PostgreSQL while a module was imported: what it asks there "
+    "is no step. Connect in the system's factory"
+)
 
 _Method = Callable[..., Any]
 
@@ -100,9 +106,11 @@ def _roll_back(connection: Any) -> None:
 def _connect(connect: _Method) -> _Method:
     @wraps(connect)
     def connected(conninfo: str = "", **kwargs: Any) -> Any:
-        execution = controlled()
+        execution = hearing()
         if execution is None:
             return connect(conninfo, **kwargs)
+        if here.is_importing:
+            execution.controller.leave_control(OUTSIDE)
         execution.controller.databases.add("PostgreSQL")
         said = psycopg.conninfo.conninfo_to_dict(conninfo).get("options")
         options = kwargs.pop("options", said) or ""
