@@ -38,6 +38,19 @@ class Row:
         return self.verdict == "holds"
 
     @property
+    def is_stated_otherwise(self) -> bool:
+        """Whether a conflict that the scenario states does not occur: pytest reports a failure.
+
+        The code may be better than its file says, or the scenario no longer triggers the conflict.
+        """
+        return self.holds and self.stated == "violated"
+
+    @property
+    def proves(self) -> bool:
+        """Whether this is evidence for a release."""
+        return self.holds and not self.is_stated_otherwise
+
+    @property
     def violated(self) -> bool:
         """Whether a violation of a guarantee was seen."""
         return self.verdict == "violated"
@@ -159,14 +172,6 @@ def blocks(row: Row, counting: set[str], minimum: str | None) -> bool:
         return False
     documented = row.violated and row.stated == "violated" and row.as_stated
     return not documented or row.system in counting
-
-
-def is_not_as_stated(row: Row, minimum: str | None) -> bool:
-    """Say whether a conflict that a scenario states does not occur: pytest reports a failure.
-
-    The code may be better than its file says, or the scenario no longer triggers the conflict.
-    """
-    return row.holds and row.stated == "violated" and not is_below(row, minimum)
 
 
 def is_below(row: Row, minimum: str | None) -> bool:

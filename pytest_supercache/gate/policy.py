@@ -18,7 +18,7 @@ from pytest_supercache.gate.evidence import (
     blocks,
     contradictions,
     counting_systems,
-    is_not_as_stated,
+    is_below,
     left_out_of,
     named,
     rows_of,
@@ -194,8 +194,9 @@ def _why_no_force(issue: KnownIssue, group: list[Row], rows: list[Row], today: d
     if all(row.verdict == LEFT_OUT for row in checks):
         return f"has no force: its workaround ({issue.workaround_checked_by}) was not run"
     for row in checks:
-        if not row.holds:
+        if not row.proves:
             said = "is VIOLATED" if row.violated else "is UNKNOWN"
+            said = "states VIOLATED and HOLDS" if row.holds else said
             said = "was not run" if row.verdict == LEFT_OUT else said
             return f"has no force: the check of its workaround, {row.id}, {said}"
     return None
@@ -303,7 +304,7 @@ def _unknown(rows: list[Row], counting: set[str], rules: Rules) -> Iterator[str]
         if not row.violated and blocks(row, counting, rules.minimum_severity):
             why = f": {row.reasons[0]}" if row.reasons else ""
             yield f"{row.id} is UNKNOWN{why}"
-        elif is_not_as_stated(row, rules.minimum_severity):
+        elif row.is_stated_otherwise and not is_below(row, rules.minimum_severity):
             yield f"{row.id} states VIOLATED and HOLDS: correct the scenario file"
 
 
@@ -323,7 +324,7 @@ def _without_evidence(
     if not rows:
         yield "no scenario was run"
     proving = {
-        row.system for row in rows if row.system in counting and (row.holds or row.id in waived)
+        row.system for row in rows if row.system in counting and (row.proves or row.id in waived)
     }
     if rows and not rules.release and not proving:
         yield "no scenario that counts for the release holds"
@@ -338,7 +339,7 @@ def _status_of(run: Mapping[str, Any] | None) -> int:
 
 
 def _all_hold(rows: list[Row], counting: set[str]) -> str:
-    held = sum(row.holds and row.system in counting for row in rows)
+    held = sum(row.proves and row.system in counting for row in rows)
     holds = "HOLDS" if held == 1 else "HOLD"
     told = f"{_count(held, 'scenario')} of the release {holds}, each after an exhausted search"
     conditions = _conditions(rows, counting)
@@ -348,12 +349,12 @@ def _all_hold(rows: list[Row], counting: set[str]) -> str:
 def _rested_on(rows: list[Row], counting: set[str], waivers: list[Waiver]) -> list[Row]:
     """Return the proofs of the release, and of the workarounds that were needed."""
     checks = [row for one in waivers for row in named(rows, one.issue.workaround_checked_by)]
-    return [row for row in rows if row.holds and (row.system in counting or row in checks)]
+    return [row for row in rows if row.proves and (row.system in counting or row in checks)]
 
 
 def _conditions(rows: list[Row], counting: set[str]) -> tuple[str, ...]:
     """Return the assumptions about production of the proofs of the release."""
-    proofs = [row for row in rows if row.holds and row.system in counting]
+    proofs = [row for row in rows if row.proves and row.system in counting]
     return tuple(dict.fromkeys(str(row.assumption) for row in proofs if row.assumption))
 
 

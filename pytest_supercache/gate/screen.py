@@ -172,7 +172,11 @@ def _not_covered(
     for setting in run.get("narrowed_by") or ():
         yield f"{_NOT_COVERED}what {setting} leaves out where scenario files say nothing"
     yield from _elsewhere(run, rules)
-    below = [row.id for row in rows if not row.holds and is_below(row, rules.minimum_severity)]
+    below = [
+        f"{row.id}{' (states VIOLATED and HOLDS)' if row.is_stated_otherwise else ''}"
+        for row in rows
+        if not row.proves and is_below(row, rules.minimum_severity)
+    ]
     if below:
         yield f"{_NOT_COVERED}below severity {rules.minimum_severity}: {', '.join(below)}"
     if decision.waivers:

@@ -41,6 +41,21 @@ def test_texts_are_as_people_have_read_them(name: str) -> None:
         assert text == (SNAPSHOTS / file).read_text(encoding="utf-8"), file
 
 
+def test_the_screen_names_what_pytest_calls_failed_below_the_minimum_severity() -> None:
+    rules = Rules(today=TODAY, release=("shop",), minimum_severity="normal")
+    below = [
+        row("V[shop]", "violated", stated="violated", severity="trivial"),
+        row("W[shop]", stated="violated", severity="trivial"),
+        row("X[shop]", severity="trivial"),
+    ]
+    found = document(row("S[shop]"), *below)
+    told = screen(decide(found, rules), found, rules)
+    named = "V[shop], W[shop] (states VIOLATED and HOLDS)"
+    assert told[0] == "GO"
+    assert f"  not covered: below severity normal: {named}" in told
+    assert not [line for line in told if "X[shop]" in line]
+
+
 @pytest.mark.parametrize("words", [1, 10, 60, 500])
 def test_a_message_never_has_more_than_120_words(words: int) -> None:
     long = " ".join(f"word{number}" for number in range(words))

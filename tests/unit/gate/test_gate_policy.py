@@ -165,6 +165,16 @@ CASES: dict[str, Case] = {
     "below the minimum is no evidence": (
         [row("T[shop]", "violated", severity="minor")], {"minimum_severity": "normal"},
         NONE, "no scenario that counts"),
+    "below the minimum, stated and gone": (
+        [HELD, row("T[shop]", stated="violated", severity="minor")],
+        {"minimum_severity": "normal", "release": ("shop",)}, GO, "1 scenario"),
+    "below the minimum, stated and gone, is no evidence": (
+        [row("T[shop]", stated="violated", severity="minor")],
+        {"minimum_severity": "normal", "release": ("shop",)}, NONE, "nothing holds for shop"),
+    "a check of a workaround that states a conflict which is gone": (
+        [FOUND, row("W[off]", stated="violated", severity="minor")],
+        {"issues": (waiver(),), "minimum_severity": "normal", "release": ("shop",)},
+        NO_GO, "W[off], states VIOLATED and HOLDS"),
     # -- the run
     "empty": ([], {"exit_status": 5}, ("NO VERDICT", 5), "pytest ran no test"),
     "only ordinary tests": ([], {}, NONE, "no scenario was run"),
