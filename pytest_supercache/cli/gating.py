@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import wraps
 from math import isfinite
@@ -167,7 +167,8 @@ def verdict(
     """Say whether the release may go, from FILE (default: reports/verdict.json).
 
     Exit status: 0 GO, also with a known workaround; 1 NO-GO; NO VERDICT is 6, or pytest's own 2 to
-    5; 4 also for a file of settings that is wrong, and 2 for a wrong call.
+    5; 4 also for a file of settings that is wrong, and 2 for a wrong call. With --lock it is that of
+    the verdict by the new lock.
     """
 
     def asked(path: Path, root: Path) -> Asked:
@@ -179,7 +180,7 @@ def verdict(
 
     judged = _judge(file, known_issues, asked, for_lock=lock)
     if lock:
-        _write_lock(judged)
+        _end_unless_go(_locked(judged))
         return
     earlier = None if against is None else _earlier(against)
     click.echo("\n".join(made_from(judged.path, lambda: _said(judged, earlier, details=details))))
@@ -317,7 +318,8 @@ def _earlier(path: Path) -> Mapping[str, Any]:
         raise SupercacheError(f"--against: {error}") from error
 
 
-def _write_lock(judged: Judged) -> None:
+def _locked(judged: Judged) -> Judged:
+    """Write the lock of a run, and decide about the run by it."""
     run = judged.document.get("run") or None
     flaws = [*judged.reduction_checks, *flaws_of(run)]
     if (run or {}).get("deselected"):
@@ -337,6 +339,15 @@ def _write_lock(judged: Judged) -> None:
     about = "" if paths == (".",) else f" of {', '.join(paths)}"
     count = f"{len(scenarios)} scenario{'' if len(scenarios) == 1 else 's'}"
     click.echo(f"{LOCK}: {count}{about}; commit it")
+    rules = replace(judged.rules, lock=scenarios, lock_paths=paths, lock_fault=None)
+    return replace(judged, rules=rules, decision=decide(judged.document, rules))
+
+
+def _end_unless_go(judged: Judged) -> None:
+    """Show a verdict that is no GO, and end with its exit status: a lock makes it no better."""
+    if judged.decision.exit_status:
+        click.echo("\n".join(_said(judged, None, details=False)))
+        sys.exit(judged.decision.exit_status)
 
 
 def _less_than_before(rules: Rules, paths: tuple[str, ...]) -> Iterator[str]:

@@ -129,7 +129,23 @@ def test_a_run_with_a_scenario_that_was_not_run_cannot_be_locked(
     assert "two could not be run whole: the file" in result.output
     project.scenario(race("V-5"), "two")  # what was run and fails is there
     project.run()
-    assert supercache("verdict", "--lock").output == "gate.lock: 2 scenarios; commit it\n"
+    assert supercache("verdict", "--lock").output.startswith("gate.lock: 2 scenarios; commit it\n")
+
+
+@pytest.mark.parametrize(
+    ("system", "more", "status"),
+    [("shop", "", 1), ("uncached", "explore: {executions: 1}\n", 6), ("uncached", "", 0)],
+)
+def test_a_lock_that_is_written_makes_no_go_of_a_run_that_is_none(
+    project: Project, supercache: Command, system: str, more: str, status: int
+) -> None:
+    project.scenario(race("V-6", system, more))
+    project.run()
+    result = supercache("verdict", "--lock")
+    assert result.exit_code == status == supercache("verdict").exit_code
+    lines = result.output.splitlines()
+    assert lines[0] == "gate.lock: 1 scenario; commit it"
+    assert lines[1:2] == {0: [], 1: ["NO-GO"], 6: ["NO VERDICT"]}[status]
 
 
 @pytest.mark.parametrize(
