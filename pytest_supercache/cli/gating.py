@@ -41,6 +41,7 @@ from pytest_supercache.gate.policy import (
 from pytest_supercache.gate.postmortem import postmortem as draft_of_postmortem
 from pytest_supercache.gate.project import LOCK, read_rules
 from pytest_supercache.gate.project_table import read_table
+from pytest_supercache.gate.record import worse_than_contents
 from pytest_supercache.gate.rules import Rules
 from pytest_supercache.gate.rules_apart import weaker
 from pytest_supercache.gate.run_id import RUN_ID, known_as
@@ -254,6 +255,8 @@ def _judge(
             reduction_checks += unmarked(path, asked.run_id)
             reduction_checks += doubts_of(document, asked)
             reduction_checks += weaker(document, here.rules, besides_lock=for_lock)
+            if not (reduction_checks or for_lock):  # else by other rules, or in another state
+                reduction_checks += worse_than_contents(document, here.rules)
             document = _as_known_here(document, asked)
         decision = decide(document, here.rules, reduction_checks if asks else ())
     except (SupercacheError, *MALFORMED) as error:  # what cannot be read is no evidence

@@ -149,6 +149,27 @@ def test_a_lock_that_is_written_makes_no_go_of_a_run_that_is_none(
 
 
 @pytest.mark.parametrize(
+    ("part", "name"), [("gate", "verdict"), ("gate", "exit_status"), ("run", "own_verdict")]
+)
+@pytest.mark.parametrize("system", ["shop", "uncached"])
+def test_a_go_that_says_of_itself_that_it_is_none_contradicts_itself(
+    project: Project, supercache: Command, part: str, name: str, system: str
+) -> None:
+    """The part of another run in it is refused unless that was a GO, too."""
+    project.scenario(race("V-7", system))
+    project.run("--supercache-gate")
+    other = project.verdict()[part][name]
+    project.scenario(race("V-7", "uncached"))
+    assert project.run("--supercache-gate").ret == 0
+    made = project.verdict()
+    made[part][name] = other
+    (project.path / "reports" / "verdict.json").write_text(json.dumps(made))
+    result = supercache("verdict")
+    assert result.exit_code == (6 if system == "shop" else 0)
+    assert (f"contradicts itself: {part}.{name} is {other}" in result.output) == (system == "shop")
+
+
+@pytest.mark.parametrize(
     ("flaw", "said"),
     [
         ({"broken": ["V-5"]}, "V-5 could not be run whole"),
