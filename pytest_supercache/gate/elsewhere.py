@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_supercache.core.inputs import InputError
-from pytest_supercache.gate.same_id import GOOD, alone, entry_of
+from pytest_supercache.gate.same_id import FOR_ITS_ID, GOOD, alone, entry_of
 from pytest_supercache.report.verdict_json import verdict_document, write_whole
 from pytest_supercache.report.verdict_schema import read_verdict
 
@@ -25,8 +25,9 @@ _TOLD = (
 def tell_elsewhere(file: Path, run: Mapping[str, Any], *, is_any_meant: bool) -> None:
     """Record the outcome of a run in another folder's file that may be taken for its verdict.
 
-    Such a file has a verdict of the same id, or any verdict if ``is_any_meant``. A run without the
-    gate does not count against a gate run.
+    Such a file has a verdict of the same id, or any verdict if ``is_any_meant``. If neither is so,
+    the outcome of a run with an id is kept there for later runs of that id. A run without the gate
+    does not count against a gate run.
 
     Raises:
         OSError: the file does not rule out a GO and cannot be changed.
@@ -47,9 +48,10 @@ def tell_elsewhere(file: Path, run: Mapping[str, Any], *, is_any_meant: bool) ->
             return
         if there.get("owner") == run["owner"]:
             _replace(file, run, there)
-        elif there.get("id") == run["id"] or is_any_meant:
+        elif (is_against := there.get("id") == run["id"] or is_any_meant) or has_id:
             others = [one for one in there.get("others") or () if one.get("owner") != run["owner"]]
-            others += [] if _is_good(run) else [{**entry_of(run, {}), "id": run["id"]}]
+            entry = {**entry_of(run, {}), "id": run["id"], **({} if is_against else FOR_ITS_ID)}
+            others += [] if _is_good(run) else [entry]
             _write(file, {**document, "run": {**there, "others": others}})
 
 

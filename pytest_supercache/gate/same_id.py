@@ -21,6 +21,8 @@ from pytest_supercache.report.verdict_json import Row, write_verdict
 from pytest_supercache.report.verdict_schema import read_verdict
 
 GOOD = ("GO", "GO WITH KNOWN WORKAROUND", "exit status 0")
+FOR_ITS_ID = {"for_its_id": True}
+"""Marks another run that counts only against runs of its own id."""
 _LISTINGS = frozenset({"--collect-only", "--co", "--setup-plan"})
 _WAIT_SECONDS = 10.0  # a run holds the folder for as long as it takes to write one file
 
@@ -64,6 +66,8 @@ def others_beside(path: Path, run: Mapping[str, Any], before: Others | None) -> 
 def against_go(run: Mapping[str, Any]) -> Iterator[str]:
     """Yield a complaint for each other run of the same id that has not said GO."""
     for other in run.get("others") or ():
+        if other.get("for_its_id") and other.get("id") != run.get("id"):
+            continue
         if other.get("lost"):
             yield f"{other['lost']}, so other runs may stand against this one; give it another id"
             continue
@@ -106,7 +110,12 @@ def _runs_in(
     run = document.get("run") or {}
     is_ours = run.get("id") == own["id"]
     latest = entry_of(run, document.get("gate") or {}) if is_ours else None
-    runs = [*(run.get("others") or ()), latest] if latest else []
+    known = [
+        one
+        for one in run.get("others") or ()
+        if one.get("id", run.get("id", own["id"])) == own["id"]
+    ]
+    runs = [*known, latest] if latest else known
     if before is not None and own["owner"] not in {one.get("owner") for one in runs}:
         gone = f"{path.name} was removed or replaced while {_named(own)} went on"
         return latest, _with_lost([*before, *runs], gone)
@@ -114,7 +123,6 @@ def _runs_in(
         one
         for one in runs
         if one.get("owner") != own["owner"]
-        and one.get("id", own["id"]) == own["id"]
         and one.get("outcome") not in GOOD
         and (one.get("is_gate") is not False or not own["is_gate"])
     ]

@@ -309,6 +309,38 @@ def test_a_run_of_another_id_that_settings_send_elsewhere_makes_an_older_go_none
     assert verdict().exit_code == 0
 
 
+@pytest.mark.parametrize("more", [["--supercache-report=out"], ["-o", "supercache_report=out"]])
+def test_an_older_verdict_of_another_id_hides_no_run_that_wrote_elsewhere(
+    job: Project, more: list[str]
+) -> None:
+    """The twins: the same of a third id, and of this one once that run has said GO, is GO."""
+    os.environ["SUPERCACHE_RUN_ID"] = "76"
+    assert job.run(*GO).ret == 0
+    os.environ["SUPERCACHE_RUN_ID"] = "77"
+    assert job.run(*more, *NO_GO).ret == 1
+    os.environ["SUPERCACHE_RUN_ID"] = "76"
+    is_chosen = more[0].startswith("--supercache")
+    assert verdict().exit_code == (0 if is_chosen else 6), "who chose a folder wants both"
+    os.environ["SUPERCACHE_RUN_ID"] = "77"
+    assert job.run(*GO).ret == 6
+    said = verdict()
+    assert said.exit_code == 6
+    assert "the run id 77 has another run: " in said.output
+    assert "ended with NO-GO and wrote out/verdict.json" in said.output
+    os.environ["SUPERCACHE_RUN_ID"] = "78"
+    assert job.run(*GO).ret == 0
+    assert verdict().exit_code == 0
+
+
+def test_a_run_that_wrote_elsewhere_and_said_go_is_not_in_the_way(job: Project) -> None:
+    os.environ["SUPERCACHE_RUN_ID"] = "76"
+    assert job.run(*GO).ret == 0
+    os.environ["SUPERCACHE_RUN_ID"] = "77"
+    assert job.run("--supercache-report=out", *GO).ret == 0
+    assert job.run(*GO).ret == 0
+    assert verdict().exit_code == 0
+
+
 def test_without_an_id_an_older_go_is_none_after_a_run_that_settings_send_elsewhere(
     job: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
