@@ -168,8 +168,8 @@ def verdict(
     """Say whether the release may go, from FILE (default: reports/verdict.json).
 
     Exit status: 0 GO, also with a known workaround; 1 NO-GO; NO VERDICT is 6, or pytest's own 2 to
-    5; 4 also for a file of settings that is wrong, and 2 for a wrong call. With --lock it is that of
-    the verdict by the new lock.
+    5; 4 also for a file of settings that is wrong, and 2 for a wrong call. With --lock it is that
+    of the verdict by the new lock.
     """
 
     def asked(path: Path, root: Path) -> Asked:

@@ -123,6 +123,43 @@ def an_address_of_a_name_is_asked_for(world):
     _read_while_changed(world, lambda: socket.gethostbyname("cache.invalid"))
 
 
+NO_PEER = "looked up the host 192.0.2.1, which is not controlled"  # of TEST-NET-1: nobody has it
+PEER = ("192.0.2.1", 80)
+
+
+@broken(STALE, unknown=NO_PEER)
+def the_name_of_an_address_is_asked_for(world):
+    _read_while_changed(world, lambda: socket.gethostbyaddr(PEER[0]))
+
+
+@right("an address is none to resolve, unless its name is asked for")
+def an_address_of_an_address_is_asked_for(world):
+    def look_up():
+        for host in ("192.0.2.1", "2001:db8::1"):
+            with suppress(OSError):
+                socket.getaddrinfo(host, 80)
+        socket.gethostbyname("192.0.2.1")
+
+    _read_while_changed(world, look_up)
+
+
+@broken(STALE, unknown=NO_PEER)
+def the_name_of_a_peer_is_asked_for(world):
+    _read_while_changed(world, lambda: socket.getnameinfo(PEER, socket.NI_NAMEREQD))
+
+
+@right("this machine has these addresses and names, and knows them by itself")
+def names_of_addresses_of_this_machine_are_asked_for(world):
+    def look_up():
+        for address in (("127.0.0.1", 80), ("::1", 80, 0, 0)):
+            with suppress(OSError):
+                socket.getnameinfo(address, 0)
+        for host in ("127.0.0.1", "localhost", ""):
+            socket.getfqdn(host)
+
+    _read_while_changed(world, look_up)
+
+
 async def _asked_by_a_task(world, remote):
     await world.origin.aio.set("k", "1")
 
@@ -135,6 +172,36 @@ async def _asked_by_a_task(world, remote):
     world.actor("reader", read)
     world.actor("writer", world.origin.aio.set, "k", "2")
     await world.run()
+
+
+@broken(STALE, unknown=NO_NAME)
+async def a_task_looks_up_a_name(world):
+    loop = asyncio.get_running_loop
+    await _asked_by_a_task(world, lambda: loop().getaddrinfo("cache.invalid", 80))
+
+
+@right("this machine has that name")
+async def a_task_looks_up_a_name_of_this_machine(world):
+    async def look_up():
+        await asyncio.get_running_loop().getaddrinfo("localhost", 80)
+        return await world.origin.aio.get("k")
+
+    await _asked_by_a_task(world, look_up)
+
+
+@broken(STALE, unknown=NO_PEER)
+async def a_task_looks_up_a_peer(world):
+    loop = asyncio.get_running_loop
+    await _asked_by_a_task(world, lambda: loop().getnameinfo(PEER, socket.NI_NAMEREQD))
+
+
+@right("this machine has that address")
+async def a_task_looks_up_an_address_of_this_machine(world):
+    async def look_up():
+        await asyncio.get_running_loop().getnameinfo(("127.0.0.1", 80))
+        return await world.origin.aio.get("k")
+
+    await _asked_by_a_task(world, look_up)
 
 
 @right("the application is called in memory")

@@ -135,7 +135,7 @@ def _hear(event: str, args: tuple[Any, ...]) -> None:
     if event == "socket.connect":
         _hear_connection(args[1], sys._getframe(2))
     elif event in look_ups.EVENTS:
-        host = look_ups.foreign_host(args[0], _own_addresses[-1])
+        host = look_ups.foreign_host(event, args[0], _own_addresses[-1])
         if host is not None and not _is_by(_NAMED_WHERE_THEY_CONNECT, sys._getframe(2)):
             _name_look_up(host)
     elif event in _PROCESSES:
