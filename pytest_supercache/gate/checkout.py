@@ -10,7 +10,7 @@ from pytest_supercache.core.masking import masked
 from pytest_supercache.gate.documents import DRAFTS
 from pytest_supercache.gate.git import GitOutput, ask
 from pytest_supercache.gate.project import LOCK
-from pytest_supercache.gate.work_tree import differing, written_since
+from pytest_supercache.gate.work_tree import NOT_THERE, differing, written_since
 from pytest_supercache.report import allure_folder
 from pytest_supercache.report.folder import MADE, PAGE
 from pytest_supercache.scenario.names import is_scenario_file
@@ -44,7 +44,7 @@ class Checkout:
             return {}
         if self.changes is None:
             return {"commit": self.commit, "dirty": None, "changes": None}
-        is_dirty = any(digest is not None for digest in self.changes.values())
+        is_dirty = any(digest not in {None, NOT_THERE} for digest in self.changes.values())
         return {"commit": self.commit, "dirty": is_dirty, "changes": few(self.changes)}
 
 
@@ -153,7 +153,9 @@ def others(tested: Changes, here: Changes) -> Iterator[str]:
 
 def few(changes: Changes) -> dict[str, str | None]:
     """Bound the list of changes: one digest each for some files, one for all the rest."""
-    kept = sorted(changes.items(), key=lambda item: (item[1] is None, item[0]))
+    kept = sorted(
+        changes.items(), key=lambda item: (item[1] is None, item[1] == NOT_THERE, item[0])
+    )
     told, rest = kept[:FILES_MAX], [item for item in kept[FILES_MAX:] if item[1] is not None]
     if rest:
         digest = sha256(repr(rest).encode()).hexdigest()

@@ -11,8 +11,10 @@ from pytest_supercache.gate.paths import paths_of, uncovered
 from pytest_supercache.gate.policy import Decision, GateVerdict, Waiver
 from pytest_supercache.gate.rules import Rules
 from pytest_supercache.gate.rules_apart import rules_part
+from pytest_supercache.gate.work_tree import NOT_THERE
 from pytest_supercache.report.plain import Plain, plain
 from pytest_supercache.report.values import short, width_of, wrap
+from pytest_supercache.scenario.names import is_scenario_file
 
 _REASONS_SHOWN = 2
 _WAIVERS_SHOWN = 3
@@ -172,6 +174,7 @@ def _not_covered(
     for setting in run.get("narrowed_by") or ():
         yield f"{_NOT_COVERED}what {setting} leaves out where scenario files say nothing"
     yield from _elsewhere(run, rules)
+    yield from _not_there(document)
     below = [
         f"{row.id}{' (states VIOLATED and HOLDS)' if row.is_stated_otherwise else ''}"
         for row in rows
@@ -183,6 +186,15 @@ def _not_covered(
         yield f"{_NOT_COVERED}a search stops at its first conflict, so a waived one may hide others"
     for waiver in decision.waivers:
         yield from _less_than_the_conflict(waiver, rows)
+
+
+def _not_there(document: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what git has and the checkout has not, scenario files first."""
+    changes = document.get("changes") or {}
+    names = [name for name, digest in changes.items() if digest == NOT_THERE]
+    if names:
+        names.sort(key=lambda name: not is_scenario_file(name))
+        yield f"{_NOT_COVERED}what git has and was not checked out: {listed(names)}"
 
 
 def _uncollected(run: Mapping[str, Any]) -> Iterator[str]:

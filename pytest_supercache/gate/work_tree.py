@@ -28,6 +28,11 @@ _STATUS = (
 _FILTERED = ("ls-files", "-z", "--", ":(exclude,attr:!filter)", ":(exclude,attr:filter=lfs)")
 """Files that git stores in a converted form; that of LFS still distinguishes all contents."""
 _SKIPPED, _UNTRACKED = b"S", b"??"
+_SUBMODULE = b"160000"
+_INDEX = ("ls-files", "-z", "-v", "--stage")
+
+NOT_THERE = "not checked out"
+"""Stands for the digest of what git has and was told to leave out: no change, but a difference."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,19 +59,19 @@ class _Bounds:
 
 def _differing(folder: Path, bounds: _Bounds) -> WorkTree | None:
     bounds.repositories -= 1
-    top = git_bytes(folder, "rev-parse", "--show-toplevel")
-    if top is None or bounds.repositories < 0:
+    root = _top_of(folder)
+    if root is None or bounds.repositories < 0:
         return None
-    root = Path(os.fsdecode(top.rstrip(b"\r\n")))
     status = git_bytes(root, *_letters_count(root), *_STATUS)
-    index, filtered = git_bytes(root, "ls-files", "-z", "-v"), git_bytes(root, *_FILTERED)
+    index, filtered = git_bytes(root, *_INDEX), git_bytes(root, *_FILTERED)
     if status is None or index is None or filtered is None:
         return None
-    unseen = {**dict(_present(filtered, root)), **dict(_unseen(index, root))}
-    found = {**unseen, **_entries(status)}
+    unseen = {**dict(_present(filtered, root)), **dict.fromkeys(_unseen(index, root), False)}
+    absent = frozenset(_absent(index, root))
+    found = {**dict.fromkeys(absent, False), **unseen, **_entries(status)}
     files = dict[str, str]()
     for name in sorted(found):
-        digest = _digest(root / os.fsdecode(name), bounds)
+        digest = NOT_THERE if name in absent else _digest(root / os.fsdecode(name), bounds)
         if digest is None:
             return None
         if not _is_submodule_as_committed(root, name, digest):
@@ -75,16 +80,21 @@ def _differing(folder: Path, bounds: _Bounds) -> WorkTree | None:
     return WorkTree(top=root, files=files, untracked=untracked)
 
 
+def _top_of(folder: Path) -> Path | None:
+    """Return the top of the work tree around a folder; None if git fails."""
+    top = git_bytes(folder, "rev-parse", "--show-toplevel")
+    return None if top is None else Path(os.fsdecode(top.rstrip(b"\r\n")))
+
+
 def written_since(folder: Path, moment: int) -> tuple[Path, list[str]] | None:
     """Return the top of a repository, and its files that were written after a moment.
 
     The moment is in nanoseconds since the epoch. Such files need not have changed: the content
     before is unknown. None: git fails.
     """
-    top = git_bytes(folder, "rev-parse", "--show-toplevel")
-    if top is None:
+    root = _top_of(folder)
+    if root is None:
         return None
-    root = Path(os.fsdecode(top.rstrip(b"\r\n")))
     index = git_bytes(root, "ls-files", "-z", "-v", "--recurse-submodules")
     if index is None:
         return None
@@ -148,13 +158,48 @@ def _present(names: bytes, root: Path) -> Iterator[tuple[bytes, bool]]:
             yield name, False
 
 
-def _unseen(index: bytes, root: Path) -> Iterator[tuple[bytes, bool]]:
-    """Yield the tracked paths that git was told to skip, if they are there."""
+def _index_entries(index: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
+    """Yield the tag, the mode and the path of each entry of an index."""
     for entry in filter(None, index.split(b"\0")):
-        tag, name = entry[:1], entry[2:]
+        facts, _, name = entry.partition(b"\t")
+        tag, mode, *_ = facts.split(b" ")
+        yield tag, mode, name
+
+
+def _unseen(index: bytes, root: Path) -> Iterator[bytes]:
+    """Yield the tracked paths that are there and at which git does not look.
+
+    It was told to skip them, or they lie in the place of a submodule and are no repository.
+    """
+    for tag, mode, name in _index_entries(index):
+        path = root / os.fsdecode(name)
         is_skipped = tag.upper() == _SKIPPED
-        if tag.islower() or (is_skipped and os.path.lexists(root / os.fsdecode(name))):
-            yield name, False
+        is_copy = mode == _SUBMODULE and _is_filled(path) and not os.path.lexists(path / ".git")
+        if tag.islower() or is_copy or (is_skipped and os.path.lexists(path)):
+            yield name
+
+
+def _absent(index: bytes, root: Path) -> Iterator[bytes]:
+    """Yield the tracked paths that are not checked out, and of which git tells no change.
+
+    A sparse checkout has left them out, or they are submodules that nobody has initialised.
+    """
+    for tag, mode, name in _index_entries(index):
+        path = root / os.fsdecode(name)
+        is_skipped = tag.upper() == _SKIPPED and not os.path.lexists(path)
+        if is_skipped or (mode == _SUBMODULE and path.is_dir() and not _is_filled(path)):
+            yield name
+
+
+def _is_filled(folder: Path) -> bool:
+    """Say whether a path is a folder that has anything in it, or cannot be listed."""
+    try:
+        with os.scandir(folder) as entries:
+            return next(entries, None) is not None
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
 
 
 def _text(name: bytes) -> str:
@@ -198,13 +243,25 @@ def _is_submodule_as_committed(root: Path, name: bytes, digest: str) -> bool:
 
 def _of_repository(path: Path, bounds: _Bounds) -> str | None:
     """Return a digest of an inner repository: its commit, and what differs from that."""
+    top = _top_of(path)
+    if top is not None and top.resolve() != path.resolve():  # the repository around it
+        return _of_folder(path, bounds)
     inner = _differing(path, bounds)
     if inner is None:
         return None
-    if inner.top.resolve() != path.resolve():
-        return "folder"
     commit = git(path, "rev-parse", "HEAD") or "no commit"
     return f"commit {commit} {_hash(repr(sorted(inner.files.items())).encode())}"
+
+
+def _of_folder(path: Path, bounds: _Bounds) -> str:
+    """Return a digest of a folder that is no repository: of its files, without caches of Python."""
+    found = []
+    for at, folders, names in os.walk(path):
+        folders[:] = sorted({*folders} - _CACHES)
+        for name in sorted([*names, *(one for one in folders if (Path(at) / one).is_symlink())]):
+            file = Path(at) / name
+            found.append((os.fsencode(file.relative_to(path)), _digest(file, bounds)))
+    return f"folder {_hash(repr(found).encode())}"
 
 
 def _hash(content: bytes) -> str:

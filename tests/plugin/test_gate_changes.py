@@ -208,3 +208,28 @@ def test_a_run_without_the_gate_leaves_alone_what_another_one_has_written_since(
     project.add_to_conftest(REPLACES)
     assert project.run().ret == 0
     assert project.verdict()["build"] == "other"
+
+
+def test_a_go_says_what_was_not_checked_out_and_is_none_once_it_is(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The twin: as long as nothing is checked out, it stays one."""
+    monkeypatch.delenv("SUPERCACHE_RUN_ID", raising=False)
+    monkeypatch.chdir(project.path)
+    project.scenario(race("S-1", "uncached"))
+    (project.path / "deep").mkdir()
+    project.scenario(race("S-2"), "deep/b")
+    append(project.path / ".gitignore", "__pycache__/\nreports/\n.hypothesis/\n")
+    committed(project.path)
+    git(project.path, "sparse-checkout", "set", "--no-cone", "/*", "!/deep")
+    result = project.run("--supercache-gate")
+    assert result.ret == 0
+    left_out = "*not covered: what git has and was not checked out: deep/b.supercache.yaml"
+    result.stdout.fnmatch_lines([left_out])
+    assert project.verdict()["dirty"] is False
+    assert verdict().exit_code == 0
+    git(project.path, "sparse-checkout", "disable")
+    told = verdict()
+    assert told.exit_code == 6
+    assert "are others here: deep/b.supercache.yaml;" in told.output
+    assert project.run("--supercache-gate").ret == 1

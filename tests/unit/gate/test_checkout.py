@@ -178,9 +178,6 @@ THE_SAME: dict[str, Callable[[Path], object]] = {
     "a report": lambda p: append(p / "reports" / "junit.xml"),
     "a cache": lambda p: append(p / "__pycache__" / "shop.pyc"),
     "the lock, which is compared as a rule": lambda p: append(p / "gate.lock"),
-    "a sparse checkout": lambda p: (
-        git(p, "update-index", "--skip-worktree", "text.txt"), (p / "text.txt").unlink(),
-    ),
 }  # fmt: skip
 
 
@@ -270,14 +267,67 @@ def test_another_commit_of_a_submodule_is_a_change(tree: Path) -> None:
     assert "inner" in changes(tree)
 
 
-def test_a_submodule_that_is_not_there_is_a_folder(tree: Path) -> None:
+def without_files(folder: Path) -> None:
+    git(folder, "sparse-checkout", "set", "--no-cone", "/*", "!/deep")
+
+
+def skipped(folder: Path) -> None:
+    git(folder, "update-index", "--skip-worktree", "deep/b.supercache.yaml")
+    (folder / "deep" / "b.supercache.yaml").unlink()
+
+
+LEFT_OUT: dict[str, tuple[Callable[[Path], None], Callable[[Path], None], str]] = {
+    "a sparse checkout": (
+        without_files, lambda p: git(p, "sparse-checkout", "disable"), "deep/b.supercache.yaml",
+    ),
+    "a skipped file": (
+        skipped,
+        lambda p: append(p / "deep" / "b.supercache.yaml", "# b\n"), "deep/b.supercache.yaml",
+    ),
+    "a submodule": (
+        lambda p: git(p, "submodule", "deinit", "-f", "inner"),
+        lambda p: git(p, "submodule", "update", "--init", "inner"), "inner",
+    ),
+    "a submodule whose files are copied there": (
+        lambda p: git(p, "submodule", "deinit", "-f", "inner"),
+        lambda p: append(p / "inner" / "b.supercache.yaml"), "inner",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LEFT_OUT)
+def test_what_git_has_and_was_not_checked_out_is_a_difference_and_no_change(
+    tree: Path, name: str
+) -> None:
+    """The twin: what is checked out is none."""
+    leave_out, bring_back, path = LEFT_OUT[name]
     library = tree.parent / "library"
     append(library / "lib.py")
     committed(library)
     git(tree, "submodule", "add", str(library), "inner")
-    git(tree, "commit", "-qm", "with a submodule")
-    git(tree, "submodule", "deinit", "-f", "inner")
-    assert "inner" not in changes(tree)
+    append(tree / "deep" / "b.supercache.yaml", "# b\n")
+    committed(tree)
+    assert changes(tree) == {}
+    leave_out(tree)
+    before = checkout_of(tree, tree / "reports").part()
+    assert (before["dirty"], before["changes"]) == (False, {path: work_tree.NOT_THERE})
+    assert changes(tree) == before["changes"]
+    bring_back(tree)
+    assert list(others(before["changes"], changes(tree))) == [path]
+
+
+def test_files_in_the_place_of_a_submodule_are_compared(tree: Path) -> None:
+    library = tree.parent / "library"
+    append(library / "lib.py")
+    committed(library)
+    git(tree, "submodule", "add", str(library), "inner")
+    committed(tree)
+    (tree / "inner" / ".git").unlink()
+    before = changes(tree)
+    append(tree / "inner" / "__pycache__" / "lib.pyc")
+    assert changes(tree) == before
+    append(tree / "inner" / "lib.py")
+    assert list(others(before, changes(tree))) == ["inner"]
 
 
 def test_much_is_known_by_size_and_time(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
