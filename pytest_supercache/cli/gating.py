@@ -176,7 +176,8 @@ def verdict(
         here = checkout_of(root, path.resolve().parent)
         return Asked(
             now=datetime.now(UTC), stamped=_stamped(path), hours_max=max_age, run_id=run_id,
-            commit=here.commit, commit_unknown=here.why_unknown, changes=here.changes,
+            commit=here.commit, changes=here.changes, why_unknown=here.why_unknown,
+            is_refused=here.is_refused,
         )  # fmt: skip
 
     judged = _judge(file, known_issues, asked, for_lock=lock)

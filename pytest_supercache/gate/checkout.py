@@ -8,7 +8,7 @@ from typing import Any
 
 from pytest_supercache.core.masking import masked
 from pytest_supercache.gate.documents import DRAFTS
-from pytest_supercache.gate.git import GitOutput, ask
+from pytest_supercache.gate.git import GitOutput, NoAnswerError, ask, is_repository
 from pytest_supercache.gate.project import LOCK
 from pytest_supercache.gate.work_tree import NOT_THERE, differing, written_since
 from pytest_supercache.report import allure_folder
@@ -34,7 +34,8 @@ class Checkout:
     """A state of the project; ``changes`` is None if git fails, ``commit`` also without git."""
 
     commit: str | None = None
-    why_unknown: str = ""  # what git said instead of the commit
+    why_unknown: str = ""  # what git said instead of the commit, or of the changes
+    is_refused: bool = False  # there is a repository, and git does not answer for it
     changes: Changes | None = None
     untracked: frozenset[str] = frozenset()  # the changed files that git does not have
 
@@ -52,12 +53,17 @@ def checkout_of(folder: Path, reports: Path) -> Checkout:
     """Return the state of the repository around a folder, without our own reports."""
     head = ask(folder, "rev-parse", "HEAD")
     commit = head.text or _before_the_first(folder, head)
-    tree = None if commit is None else differing(folder)
-    if tree is None:
-        return Checkout(commit=commit, why_unknown=head.why)
+    if commit is None:
+        why = head.why or "it says nothing"
+        return Checkout(why_unknown=why, is_refused=is_repository(folder))
+    try:
+        tree = differing(folder)
+    except NoAnswerError as error:  # it may be slow: then nobody knows what is changed
+        return Checkout(commit=commit, why_unknown=str(error), is_refused=error.is_error)
     top, reports, folder = tree.top.resolve(), reports.resolve(), folder.resolve()
     if not folder.is_relative_to(top):
-        return Checkout(why_unknown=f"it answers for {top}, in which {folder} is not")
+        why = f"it answers for {top}, in which {folder} is not"
+        return Checkout(why_unknown=why, is_refused=True)
     own = {
         name
         for name in tree.files

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pytest_supercache.gate.checkout import Changes, others
+from pytest_supercache.gate.git import without_answer
 
 HOURS_MAX = 24
 """The default of the largest age of a verdict."""
@@ -23,8 +24,9 @@ class Asked:
     hours_max: float = HOURS_MAX
     run_id: str | None = None
     commit: str | None = None
-    commit_unknown: str = "git was not asked"  # why nobody knows it here
     changes: Changes | None = None  # what is not committed
+    why_unknown: str = "git was not asked"  # why nobody knows these here
+    is_refused: bool = False  # there is a repository, and git does not answer for it
 
 
 def doubts_of(document: Mapping[str, Any], asked: Asked) -> Iterator[str]:
@@ -42,8 +44,10 @@ def doubts_of(document: Mapping[str, Any], asked: Asked) -> Iterator[str]:
     elif tested and not asked.commit:
         yield (
             f"verdict.json is about commit {tested}, and git does not say which one is checked out "
-            f"here: {asked.commit_unknown}"
+            f"here: {asked.why_unknown}"
         )
+    elif asked.is_refused:
+        yield without_answer(asked.why_unknown)
     elif asked.commit and tested != asked.commit:
         yield (
             f"verdict.json is another one: it is about commit {tested}, and {asked.commit} is "

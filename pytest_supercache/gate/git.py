@@ -46,6 +46,43 @@ def ask(folder: Path, *words: str) -> GitOutput:
     return GitOutput(output=done.stdout)
 
 
+class NoAnswerError(Exception):
+    """Git has given no answer to a question that was necessary; the text says why."""
+
+    def __init__(self, output: GitOutput) -> None:
+        super().__init__(output.why)
+        self.is_error = output.is_error
+
+
+def answer(folder: Path, *words: str) -> bytes:
+    """Return the output of git in a folder.
+
+    Raises:
+        NoAnswerError: there is none.
+    """
+    found = ask(folder, *words)
+    if found.output is None:
+        raise NoAnswerError(found)
+    return found.output
+
+
+def is_repository(folder: Path) -> bool:
+    """Say whether a folder seems to be in a repository, whatever git says of it."""
+    at = folder.resolve()
+    return "GIT_DIR" in os.environ or any(
+        os.path.lexists(each / ".git") for each in (at, *at.parents)
+    )
+
+
+def without_answer(why: str) -> str:
+    """Return the complaint about a repository for which git does not answer."""
+    return (
+        f"there is a repository here, and git does not say what is checked out: {why}. Nobody "
+        "would notice other code: let git answer (install it, `git config --global --add "
+        "safe.directory FOLDER`, ...), or copy the project without .git"
+    )
+
+
 def _environment() -> dict[str, str]:
     """Return the environment of this process without the variables that alter git's answers."""
     return {name: value for name, value in os.environ.items() if name not in _BENDING}
@@ -60,8 +97,3 @@ _BENDING = frozenset(
 def git(folder: Path, *words: str) -> str | None:
     """Return git's output in a folder as text; None without git or on an error."""
     return ask(folder, *words).text
-
-
-def git_bytes(folder: Path, *words: str) -> bytes | None:
-    """Return git's output as bytes: file names need not be text."""
-    return ask(folder, *words).output

@@ -24,6 +24,7 @@ from pytest_supercache.gate.evidence import (
     rows_of,
 )
 from pytest_supercache.gate.fixed import issues_not_seen, notes_on
+from pytest_supercache.gate.git import without_answer
 from pytest_supercache.gate.known import KnownIssue, renewals
 from pytest_supercache.gate.limits import limits_of
 from pytest_supercache.gate.lock import missing_from
@@ -235,8 +236,8 @@ def flaws_of(run: Mapping[str, Any] | None) -> Iterator[str]:
     yield from _unusual_status(run.get("exit_status"))
     for name, said in _FLAWS.items():
         yield from [said] if run.get(name) else []
-    if run.get("stopped"):
-        yield f"the run stopped before its end: {run['stopped']}"
+    for name, complain in _WITH_REASON.items():
+        yield from [complain(str(run[name]))] if run.get(name) else []
     for what, said in _HAPPENED.items():
         for name in run.get(what) or ():
             yield f"{name} {said}"
@@ -263,6 +264,10 @@ _FLAWS = {
         "or not collected: run it with --supercache-gate"
     ),
     "unexplained": "pytest says that something failed that is neither a test nor a scenario",
+}
+_WITH_REASON = {
+    "git_refused": without_answer,
+    "stopped": "the run stopped before its end: {}".format,
 }
 UNEXPLAINED = (
     "is not collected by pytest (norecursedirs, collect_ignore, --ignore in addopts, ...): collect "

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from pytest_supercache.gate.git import git, git_bytes
+from pytest_supercache.gate.git import GitOutput, NoAnswerError, answer, git
 
 FILE_BYTES_MAX = 16 * 2**20
 BYTES_MAX = 256 * 2**20
@@ -44,8 +44,12 @@ class WorkTree:
     untracked: frozenset[str] = frozenset()  # those of them that git does not have
 
 
-def differing(folder: Path) -> WorkTree | None:
-    """Return what differs in the repository around a folder; None if git fails."""
+def differing(folder: Path) -> WorkTree:
+    """Return what differs in the repository around a folder.
+
+    Raises:
+        NoAnswerError: git does not say, or there are too many repositories in it.
+    """
     return _differing(folder, _Bounds(bytes=BYTES_MAX, repositories=REPOSITORIES_MAX))
 
 
@@ -57,33 +61,34 @@ class _Bounds:
     repositories: int
 
 
-def _differing(folder: Path, bounds: _Bounds) -> WorkTree | None:
+def _differing(folder: Path, bounds: _Bounds) -> WorkTree:
     bounds.repositories -= 1
+    if bounds.repositories < 0:
+        why = f"there are more than {REPOSITORIES_MAX} repositories in each other"
+        raise NoAnswerError(GitOutput(why=why, is_error=True))
     root = _top_of(folder)
-    if root is None or bounds.repositories < 0:
-        return None
-    status = git_bytes(root, *_letters_count(root), *_STATUS)
-    index, filtered = git_bytes(root, *_INDEX), git_bytes(root, *_FILTERED)
-    if status is None or index is None or filtered is None:
-        return None
+    status = answer(root, *_letters_count(root), *_STATUS)
+    index, filtered = answer(root, *_INDEX), answer(root, *_FILTERED)
     unseen = {**dict(_present(filtered, root)), **dict.fromkeys(_unseen(index, root), False)}
     absent = frozenset(_absent(index, root))
     found = {**dict.fromkeys(absent, False), **unseen, **_entries(status)}
     files = dict[str, str]()
     for name in sorted(found):
         digest = NOT_THERE if name in absent else _digest(root / os.fsdecode(name), bounds)
-        if digest is None:
-            return None
         if not _is_submodule_as_committed(root, name, digest):
             files[_text(name)] = digest
     untracked = frozenset(_text(name) for name, is_untracked in found.items() if is_untracked)
     return WorkTree(top=root, files=files, untracked=untracked)
 
 
-def _top_of(folder: Path) -> Path | None:
-    """Return the top of the work tree around a folder; None if git fails."""
-    top = git_bytes(folder, "rev-parse", "--show-toplevel")
-    return None if top is None else Path(os.fsdecode(top.rstrip(b"\r\n")))
+def _top_of(folder: Path) -> Path:
+    """Return the top of the work tree around a folder.
+
+    Raises:
+        NoAnswerError: git does not say.
+    """
+    top = answer(folder, "rev-parse", "--show-toplevel")
+    return Path(os.fsdecode(top.rstrip(b"\r\n")))
 
 
 def written_since(folder: Path, moment: int) -> tuple[Path, list[str]] | None:
@@ -92,11 +97,10 @@ def written_since(folder: Path, moment: int) -> tuple[Path, list[str]] | None:
     The moment is in nanoseconds since the epoch. Such files need not have changed: the content
     before is unknown. None: git fails.
     """
-    root = _top_of(folder)
-    if root is None:
-        return None
-    index = git_bytes(root, "ls-files", "-z", "-v", "--recurse-submodules")
-    if index is None:
+    try:
+        root = _top_of(folder)
+        index = answer(root, "ls-files", "-z", "-v", "--recurse-submodules")
+    except NoAnswerError:
         return None
     entries = [(entry[:1].upper(), entry[2:]) for entry in filter(None, index.split(b"\0"))]
     return root, [
@@ -206,8 +210,12 @@ def _text(name: bytes) -> str:
     return name.decode(errors="backslashreplace")
 
 
-def _digest(path: Path, bounds: _Bounds) -> str | None:
-    """Return the digest of a path, in one line; None if git fails in a repository there."""
+def _digest(path: Path, bounds: _Bounds) -> str:
+    """Return the digest of a path, in one line.
+
+    Raises:
+        NoAnswerError: git fails in a repository there.
+    """
     try:
         found = path.lstat()
         if stat.S_ISLNK(found.st_mode):
@@ -241,14 +249,11 @@ def _is_submodule_as_committed(root: Path, name: bytes, digest: str) -> bool:
     return git(root, "rev-parse", f"HEAD:{os.fsdecode(name)}") == commit
 
 
-def _of_repository(path: Path, bounds: _Bounds) -> str | None:
+def _of_repository(path: Path, bounds: _Bounds) -> str:
     """Return a digest of an inner repository: its commit, and what differs from that."""
-    top = _top_of(path)
-    if top is not None and top.resolve() != path.resolve():  # the repository around it
+    if _top_of(path).resolve() != path.resolve():  # the repository around it
         return _of_folder(path, bounds)
     inner = _differing(path, bounds)
-    if inner is None:
-        return None
     commit = git(path, "rev-parse", "HEAD") or "no commit"
     return f"commit {commit} {_hash(repr(sorted(inner.files.items())).encode())}"
 

@@ -101,7 +101,13 @@ class Surroundings:
             "changed": self._checked_out[1],
             "written": sorted({*self._written} - {*self._checked_out[1]}),
             "unobserved": not self._is_looked_at,
+            "git_refused": self._refusal(),
         }
+
+    def _refusal(self) -> str | None:
+        """Return why git did not answer for a repository that is there when the run began."""
+        began = self._began
+        return began.why_unknown if began is not None and began.is_refused else None
 
     def closing_part(self) -> dict[str, Any]:
         """Return the checkout again: other tools may have written new files since the end."""

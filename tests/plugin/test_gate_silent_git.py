@@ -10,7 +10,7 @@ from pytest_supercache.gate import git as asking
 from tests.plugin.conftest import Project
 from tests.plugin.projects import race
 from tests.plugin.test_gate_old_go import verdict
-from tests.repositories import append, committed
+from tests.repositories import append, committed, git
 
 
 @pytest.fixture
@@ -72,6 +72,70 @@ def test_what_git_said_of_the_run_is_no_fact_when_it_says_nothing(
     assert f"it is about commit {commit}".removeprefix("it ") in told.output
     assert f"git does not say which one is checked out here: {why}" in told.output
     assert "scope: commit unknown" in told.output
+
+
+def _leads_nowhere(project: Project) -> None:
+    _gone(project)
+    (project.path / ".git").write_text("gitdir: ../modules/shop\n")
+
+
+def _elsewhere(project: Project) -> None:
+    other = project.path / "reports" / "other"
+    other.mkdir()
+    git(project.path, "config", "core.worktree", str(other))
+
+
+REFUSED: dict[str, tuple[Callable[[Project], object], str]] = {
+    **{name: SILENT[name] for name in ("an error", "an error without a word", "there is no git")},
+    "its file leads nowhere": (_leads_nowhere, "fatal: not a git repository: "),
+    "another repository is meant": (
+        lambda p: os.environ.update(GIT_DIR=str(p.path / "nowhere")), "fatal: not a git repository",
+    ),
+    "its head is empty": (
+        lambda p: (p.path / ".git" / "HEAD").write_text(""), "fatal: ",
+    ),
+    "its index is broken": (
+        lambda p: (p.path / ".git" / "index").write_text("?"), "fatal: .git/index: ",
+    ),
+    "it has no memory left": (
+        program('case "$*" in *status*) kill -ABRT $$;; esac; exec /usr/bin/git "$@"'),
+        "exit status -6",
+    ),
+    "its work tree is elsewhere": (_elsewhere, "it answers for "),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_repository_for_which_git_does_not_answer_is_not_taken_for_none(
+    go: Project, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """The twin: with git as it was, it is GO; so it is without a repository, which is said."""
+    monkeypatch.setenv("PATH", os.environ["PATH"])
+    monkeypatch.setenv("GIT_DIR", "")
+    monkeypatch.delenv("GIT_DIR")
+    arrange, why = REFUSED[name]
+    arrange(go)
+    assert go.run("--supercache-gate").ret == 6
+    (reason,) = go.verdict()["gate"]["reasons"]
+    assert reason.startswith(
+        f"there is a repository here, and git does not say what is checked out: {why}"
+    )
+    append(go.path / "conftest.py")
+    told = verdict()
+    assert told.exit_code == 6
+    assert "git does not say what is checked out: " in told.output
+
+
+def test_git_that_is_slow_to_say_what_was_changed_is_told(
+    go: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", os.environ["PATH"])
+    program('case "$*" in *status*) exec sleep 60;; esac; exec /usr/bin/git "$@"')(go)
+    monkeypatch.setattr(asking, "_SECONDS_MAX", 1)
+    assert go.run("--supercache-gate").ret == 0
+    told = verdict()
+    assert told.exit_code == 0
+    assert "perhaps with changes that are not committed" in told.output
 
 
 def test_without_git_on_both_sides_the_commit_is_unknown(

@@ -363,6 +363,19 @@ def test_nothing_is_known_where_git_is_missing(
     assert checkout_of(tree, tree / "reports").part() == {}
 
 
+def test_a_repository_up_to_which_git_must_not_look_is_not_taken_for_none(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The twin: where there is none."""
+    (tree / "deep").mkdir()
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tree))
+    refused = checkout_of(tree / "deep", tree / "reports")
+    assert (refused.commit, refused.is_refused) == (None, True)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tree.parent))
+    assert not checkout_of(tree / "deep", tree / "reports").is_refused
+    assert not checkout_of(tree.parent, tree / "reports").is_refused
+
+
 def test_what_a_run_was_about_is_what_was_there_when_it_began() -> None:
     """What git does not have may be written by the run; what it has may not change."""
     begun = {"shop.py": "1", "log": "1", "temporary": "1", "new.py": "1"}

@@ -17,6 +17,16 @@ def doubts(here: dict[str, str | None] | None, **said: Any) -> list[str]:
     return list(doubts_of({**document(row("S")), **said}, asked))
 
 
+@pytest.mark.parametrize("commit", [None, "abc1234"])
+@pytest.mark.parametrize("is_refused", [True, False])
+def test_a_repository_without_an_answer_is_a_doubt(commit: str | None, is_refused: bool) -> None:
+    asked = Asked(
+        now=NOW, stamped=NOW, commit=commit, why_unknown="fatal: no", is_refused=is_refused
+    )
+    told = list(doubts_of({**document(row("S")), "commit": commit, "dirty": None}, asked))
+    assert ["what is checked out: fatal: no." in one for one in told] == [True] * is_refused
+
+
 @pytest.mark.parametrize(
     ("said", "here", "told"),
     [
