@@ -12,6 +12,8 @@ from typing import Any
 from pytest_supercache.layers.connections import portable_arguments
 from pytest_supercache.layers.reuse import Reuse, is_emptied, shape_of
 
+_MAKES_ERRORS = "_decode_error"
+
 
 class FakeRedisServer:
     """The default server: fakeredis, in this process, in virtual time."""
@@ -47,6 +49,10 @@ class FakeRedisServer:
         """Return the class that parses replies in its own way, for one client library at a time."""
         kinds = _connection_class().__mro__ if client == "Redis" else ()
         return next((kind for kind in kinds if "read_response" in vars(kind)), None)
+
+    def error_makers(self) -> tuple[tuple[type, str], ...]:
+        """Return where fakeredis makes the errors that it answers with: a class and its method."""
+        return _error_makers()
 
     def aconnection(self, arguments: Mapping[str, Any], library: str = "redis") -> Any:
         """Make an asyncio connection of redis-py or valkey-py to the current server."""
@@ -141,6 +147,15 @@ class FakeRedisServer:
 @cache
 def _version() -> str:
     return version("fakeredis")  # reads a file
+
+
+@cache
+def _error_makers() -> tuple[tuple[type, str], ...]:
+    import fakeredis
+
+    connection = _connection_class()(server=fakeredis.FakeServer())
+    kinds = type(connection._connect()).__mro__  # noqa: SLF001 - the only way to its socket
+    return tuple((kind, _MAKES_ERRORS) for kind in kinds if _MAKES_ERRORS in vars(kind))
 
 
 @cache

@@ -30,6 +30,8 @@ TABLE = {name: (kind, keys) for kind, keys, names in GROUPS for name in _names(n
 
 _CONTAINERS = frozenset(name for name, (kind, _) in TABLE.items() if kind == "container")
 
+_OF_THE_SERVER = _CONTAINERS - {"XGROUP", "XINFO", "OBJECT", "SCRIPT"}
+
 # Commands about one connection: no other connection can observe whether they ran. WATCH is not
 # among them, it reads its keys; the sender joins the commands between MULTI and EXEC.
 _CONNECTION = _names(
@@ -144,6 +146,12 @@ class Described(NamedTuple):
     is_timed: bool  # sets or reads a time to live
     is_usual: bool  # plain, and nothing else is to be remembered of it
     is_attempt: bool  # changes nothing if its answer is "no": nil, 0, or none
+
+
+def is_container(label: str) -> bool:
+    """Say by a label whether a command, or one of a pipeline, is about the server (CLIENT)."""
+    commands = label.removeprefix("MULTI ").split("; ")
+    return any(command.partition(" ")[0] in _OF_THE_SERVER for command in commands)
 
 
 def has_changed_nothing(args: Sequence[Any], answer: Any) -> bool:

@@ -1,10 +1,11 @@
 """What is relied on of fakeredis: its servers, databases, sockets and connections."""
 
 import asyncio
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import fakeredis
 from fakeredis import aioredis
+from redis.exceptions import ResponseError
 
 from pytest_supercache.layers.reuse import _DATABASE, _KEPT, _SOCKET
 from tests.compatibility.rows import Checks
@@ -93,6 +94,35 @@ def _a_socket_can_be_led_to_another_server():
         assert socket._db is connection._server.dbs[socket._db_num]
         assert isinstance(socket._client_info["id"], int)
         assert socket in connection._server.sockets
+
+
+@CHECKS.of("FakeSocket._decode_error, SimpleError.value")
+def _an_error_that_is_answered_is_made_in_one_place():
+    from pytest_supercache.layers.fake_server import FakeRedisServer
+
+    makers = FakeRedisServer().error_makers()
+    assert makers, "errors that only fakeredis gives are no longer noticed"
+    texts, (kind, name) = [], makers[0]
+    make = getattr(kind, name)
+
+    def heard(socket, error):
+        texts.append(error.value)
+        return make(socket, error)
+
+    setattr(kind, name, heard)
+    try:
+        with _connected(fakeredis.FakeServer()) as (client, _):
+            pipeline = client.pipeline()
+            pipeline.set("k", "v").llen("k")
+            pipeline.execute(raise_on_error=False)
+            client.flushall()
+            with suppress(ResponseError):
+                client.execute_command("SET", "k", "v", "NONSENSE")
+    finally:
+        setattr(kind, name, make)
+    wrong_type, syntax = texts
+    assert wrong_type.startswith("WRONGTYPE "), "the code of an error is a part of its text"
+    assert syntax.startswith("ERR "), "so is the usual one"
 
 
 @CHECKS.of("Database._dict, Item.value, expireat")

@@ -1,6 +1,8 @@
 """Code that takes an error of its cache for a miss, where the stand-in cannot do what is asked."""
 
 import asyncio
+from contextlib import suppress
+from importlib.util import find_spec
 
 import pytest
 import redis
@@ -14,7 +16,7 @@ from pytest_supercache.layers.servers import start_server
 from tests.soundness.truth import broken, right, systems_of
 
 STALE = "who missed keeps the old price after the new one was set"
-NEVER = "no server knows the command: the cache is never used"
+NEVER = "each server gives this error for such data: the cache is never used"
 
 
 class Shop:
@@ -73,8 +75,9 @@ def the_version_of_the_server_is_asked(world):
 
 
 @right(NEVER)
-def a_command_is_misspelled(world):
-    _asked_first(world, "GTE", "k")
+def a_list_is_asked_for_where_a_text_is(world):
+    world.existing_cache.client().set("text", "v")
+    _asked_first(world, "LLEN", "text")
 
 
 @broken(STALE, unknown="FCALL k: this fakeredis runs no scripts")
@@ -102,8 +105,9 @@ def the_age_of_a_key_is_asked(world):
 
 
 @right(NEVER)
-def a_subcommand_is_misspelled(world):
-    _asked_first(world, "CONFIG", "GTE", "k")
+def a_text_is_counted(world):
+    world.existing_cache.client().set("text", "v")
+    _asked_first(world, "INCRBY", "text", "1")
 
 
 @broken(STALE, unknown="JSON.GET: fakeredis")
@@ -115,17 +119,18 @@ def a_module_of_the_server_keeps_documents(world):
 
 
 @right(NEVER)
-def a_command_is_misspelled_in_a_pipeline(world):
-    _asked_in_a_pipeline(world, "TUOCH", raises=False, transaction=False)
+def a_list_is_asked_for_in_a_pipeline(world):
+    _asked_in_a_pipeline(world, "LLEN", raises=False, transaction=False)
 
 
 def _asked_in_a_pipeline(world, word, *, raises, transaction):
     client = world.existing_cache.client(decode_responses=True)
+    client.set("text", "v")
 
     def look():
         pipeline = client.pipeline(transaction=transaction)
         pipeline.get("k")
-        pipeline.execute_command(word, "k")
+        pipeline.execute_command(word, "text")
         found, touched = pipeline.execute(raise_on_error=raises)
         return None if isinstance(touched, Exception) else found
 
@@ -143,8 +148,8 @@ def a_pipeline_sends_it_and_looks_at_its_answers(world):
 
 
 @right(NEVER)
-def a_command_is_misspelled_in_a_transaction(world):
-    _asked_in_a_pipeline(world, "TUOCH", raises=True, transaction=True)
+def a_list_is_asked_for_in_a_transaction(world):
+    _asked_in_a_pipeline(world, "LLEN", raises=True, transaction=True)
 
 
 @broken(STALE, unknown="TOUCH: fakeredis")
@@ -153,15 +158,16 @@ def a_transaction_sends_it_and_raises(world):
 
 
 @right(NEVER)
-def a_command_of_valkey_is_misspelled(world):
-    _asked_of_valkey(world, "MEMROY")
+def a_client_of_valkey_asks_for_a_list(world):
+    _asked_of_valkey(world, "LLEN", "text")
 
 
-def _asked_of_valkey(world, word):
+def _asked_of_valkey(world, *words):
     client = valkey.Valkey("shop.cache", decode_responses=True)
+    client.set("text", "v")
 
     def look():
-        client.execute_command(word, "USAGE", "k")
+        client.execute_command(*words)
         return client.get("k")
 
     def keep(price):
@@ -173,7 +179,7 @@ def _asked_of_valkey(world, word):
 
 @broken(STALE, unknown="MEMORY: fakeredis")
 def a_client_of_valkey_sends_it(world):
-    _asked_of_valkey(world, "MEMORY")
+    _asked_of_valkey(world, "MEMORY", "USAGE", "k")
 
 
 async def _changed_while_awaited(world, ask, *, fails=redis.RedisError):
@@ -212,9 +218,10 @@ async def a_task_awaits_it(world):
 
 
 @right(NEVER)
-async def a_task_awaits_a_misspelled_one(world):
+async def a_task_asks_for_a_list(world):
     client = world.existing_cache.aclient(decode_responses=True)
-    await _changed_while_awaited(world, lambda: client.execute_command("TUOCH", "k"))
+    await client.set("text", "v")
+    await _changed_while_awaited(world, lambda: client.llen("text"))
 
 
 @broken(STALE, unknown="TOUCH: fakeredis")
@@ -236,6 +243,189 @@ async def a_task_makes_a_client_of_its_own(world):
     world.actor("writer", client.set, "k", "1")
     await world.run()
     assert await client.get("k") == b"1"
+
+
+LACKING = {
+    "a condition of SET": ("SET", "lock", "v", "IFEQ", "x"),
+    "how to flush": ("FLUSHALL", "SYNC"),
+    "all of a stream": ("XINFO", "STREAM", "stream", "FULL", "COUNT", 1),
+    "units in capital letters": ("GEOSEARCH", "places", "FROMMEMBER", "a", "BYBOX", 1, 1, "KM"),
+    "what a client can do": ("CLIENT", "CAPA", "redirect"),
+    "who is connected": ("CLIENT", "LIST", "TYPE", "NORMAL"),
+    "whose address is": ("CLIENT", "LIST", "ID", 1, "ADDR", "a"),
+    "a command of valkey": ("DELIFEQ", "k", "x"),
+    "nothing but names": ("GEOPOS", "places"),
+    "a misspelled command": ("GTE", "k"),
+    "a misspelled subcommand": ("CONFIG", "GTE", "k"),
+}
+"""Calls that fakeredis refuses, and a redis-server or a valkey-server may take."""
+
+
+def _by_client(client, words):
+    return client.execute_command(*words)
+
+
+def _by_hand(client, words):
+    connection = client.connection_pool.get_connection()
+    try:
+        connection.send_command(*words)
+        return connection.read_response()
+    finally:
+        client.connection_pool.release(connection)
+
+
+def _in_a_transaction(client, words):
+    pipeline = client.pipeline()
+    pipeline.execute_command(*words)
+    (answer,) = pipeline.execute(raise_on_error=False)
+    if isinstance(answer, Exception):
+        raise redis.RedisError
+    return answer
+
+
+@pytest.mark.parametrize("send", [_by_client, _by_hand, _in_a_transaction])
+@pytest.mark.parametrize("name", LACKING)
+def test_what_only_the_stand_in_refuses_is_unknown(name, send):
+    def body(world):
+        client = world.existing_cache.client(decode_responses=True)
+        if LACKING[name][0].startswith("GEO"):
+            client.geoadd("places", (13.3, 38.1, "a"))
+        else:
+            client.xadd("stream", {"f": "v"}, id="1-1")
+
+        def look():
+            with suppress(IndexError):  # of fakeredis itself
+                send(client, LACKING[name])
+                return client.get("k")
+
+        _changed_while_read(world, look, lambda price: look() or client.set("k", price))
+
+    result = check_on(start_server("fakeredis"), body, Exploration(), guarantees=())
+    assert result.verdict is Verdict.UNKNOWN, result
+    assert "--supercache-backend=redis-server" in " ".join(result.reasons)
+    assert any(LACKING[name][0] in one.partition(": ")[0] for one in result.reasons), result
+
+
+DATA = {
+    "another type": ("LLEN", "text"),
+    "no number": ("INCR", "text"),
+    "no script": ("EVALSHA", "f" * 40, 0),
+    "no such key": ("RENAME", "nothing", "k2"),
+    "no such place": ("LSET", "list", 9, "v"),
+    "no such group": ("XREADGROUP", "GROUP", "g", "c", "STREAMS", "stream", ">"),
+    "an old id": ("XADD", "stream", "0-1", "f", "v"),
+    "no time": ("SET", "k2", "v", "EX", 0),
+}
+"""Calls that servers answer with an error, too."""
+
+
+@pytest.mark.parametrize("send", [_by_client, _by_hand, _in_a_transaction])
+@pytest.mark.parametrize("name", DATA)
+def test_what_a_server_refuses_for_its_data_is_an_answer(name, send):
+    def body(world):
+        client = world.existing_cache.client(decode_responses=True)
+        client.set("text", "v")
+        client.rpush("list", "v")
+        client.xadd("stream", {"f": "v"}, id="1-1")
+
+        def look():
+            send(client, DATA[name])
+            return client.get("k")
+
+        _changed_while_read(world, look, lambda price: look() or client.set("k", price))
+
+    if name == "no script" and find_spec("lupa") is None:
+        return
+    result = check_on(start_server("fakeredis"), body, Exploration(), guarantees=())
+    assert result.verdict is Verdict.HOLDS, result
+
+
+def _priced_by_hand(world, ask):
+    """A price goes through a cache whose commands are sent by hand, and is changed meanwhile."""
+    client = world.existing_cache.client(decode_responses=True)
+    world.origin.set("k", "1")
+
+    def read():
+        if ask(client, ("GET", "k")) is None:
+            ask(client, ("SET", "k", world.origin.get("k")))
+
+    def change():
+        world.origin.set("k", "2")
+        ask(client, ("DEL", "k"))
+
+    world.actor("reader", read)
+    world.actor("writer", change)
+    world.run()
+    assert client.get("k") in (None, world.origin.get("k"))
+
+
+@broken(STALE)
+def commands_are_sent_by_hand(world):
+    _priced_by_hand(world, _by_hand)
+
+
+@right("the writer keeps the new price")
+def commands_are_sent_by_hand_and_no_price_is_kept_by_readers(world):
+    client = world.existing_cache.client(decode_responses=True)
+    world.actor("reader", _by_hand, client, ("GET", "k"))
+    world.actor("writer", _by_hand, client, ("SET", "k", "2"))
+    world.run()
+    assert _by_hand(client, ("GET", "k")) == "2"
+
+
+async def _awaited_by_hand(client, *words):
+    connection = await client.connection_pool.get_connection()
+    try:
+        await connection.send_command(*words)
+        return await connection.read_response()
+    finally:
+        await client.connection_pool.release(connection)
+
+
+@broken(STALE)
+async def a_task_sends_commands_by_hand(world):
+    client = world.existing_cache.aclient(decode_responses=True)
+    await world.origin.aio.set("k", "1")
+
+    async def read():
+        if await _awaited_by_hand(client, "GET", "k") is None:
+            await _awaited_by_hand(client, "SET", "k", await world.origin.aio.get("k"))
+
+    async def change():
+        await world.origin.aio.set("k", "2")
+        await _awaited_by_hand(client, "DEL", "k")
+
+    world.actor("reader", read)
+    world.actor("writer", change)
+    await world.run()
+    assert await client.get("k") in (None, await world.origin.aio.get("k"))
+
+
+@right("it asks whether the server is there, and nothing else")
+async def a_task_pings_by_hand(world):
+    client = world.existing_cache.aclient(decode_responses=True)
+    world.actor("reader", _awaited_by_hand, client, "PING")
+    world.actor("writer", client.set, "k", "1")
+    await world.run()
+    assert await client.get("k") == "1"
+
+
+@broken(STALE, unknown="TOUCH: fakeredis")
+async def a_task_sends_it_by_hand(world):
+    client = world.existing_cache.aclient(decode_responses=True)
+
+    async def ask():
+        await _awaited_by_hand(client, "TOUCH", "k")
+        return await client.get("k")
+
+    await _changed_while_awaited(world, ask)
+
+
+@right(NEVER)
+async def a_task_asks_for_a_list_by_hand(world):
+    client = world.existing_cache.aclient(decode_responses=True)
+    await client.set("text", "v")
+    await _changed_while_awaited(world, lambda: _awaited_by_hand(client, "LLEN", "text"))
 
 
 CLUSTER = "uses a Redis Cluster"

@@ -5,6 +5,7 @@ version to version and allow no context switch.
 """
 
 import asyncio
+import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
@@ -39,6 +40,11 @@ from pytest_supercache.runtime.redis.pipelines import (
 from pytest_supercache.runtime.redis.retrying import attempts, retry_of, without_default
 from pytest_supercache.runtime.redis.topologies import note_sentinel
 from pytest_supercache.runtime.redis.wire import SENDS
+
+BY_HAND = (
+    "the code under test sends a command on a connection of asyncio by itself; when a real server "
+    "answers it is not controlled in this version. Let it call execute_command of its client"
+)
 
 
 class AsyncDoors(Doors):
@@ -161,13 +167,31 @@ class AsyncDoors(Doors):
             for loop in () if execution is None else execution.controller.loops:
                 loop.keep(connection)
             was_ours = self._leads_here(connection)
+            if execution is not None and actor is not None:
+                await self._step_by_hand(execution, connection, args)
             try:
                 return await method(connection, *args, **options)
+            except Exception as error:
+                self.note_failure(error)
+                raise
             finally:
                 if execution is not None and not (was_ours or self._leads_here(connection)):
                     execution.controller.hazard(astray(connection))
 
         return send_packed_command
+
+    async def _step_by_hand(
+        self, execution: Stepping, connection: Any, args: tuple[Any, ...]
+    ) -> None:
+        """Take the step of commands that code sends on a connection itself, if it does."""
+        if channel_of(connection).owner is not self._cache:
+            return
+        found = self._by_hand(execution, connection, args, sys._getframe(1))
+        if found is not None:
+            if not self._cache.server.moves_time:
+                execution.controller.hazard(BY_HAND)
+            await async_stepping.step(execution, *found, kind="command")
+            self._keep(execution, found[1])
 
     def _leads_here(self, connection: Any) -> bool:
         """Say whether a connection leads to the existing cache, or to a server on its own loop."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import partial, reduce
 from importlib import import_module
 from operator import or_
+from types import FrameType
 from typing import Any
 
 from pytest_supercache.core.footprint import NOTHING, Footprint
@@ -23,13 +24,14 @@ from pytest_supercache.runtime.kernel.spinning import Question, take
 from pytest_supercache.runtime.kernel.stepping import CallSteps, Stepping
 from pytest_supercache.runtime.redis import listening
 from pytest_supercache.runtime.redis.blocking_commands import answered, refuse_waits
+from pytest_supercache.runtime.redis.by_hand import commands_in, is_by_hand, touched_by
 from pytest_supercache.runtime.redis.few_connections import (
     awaiting,
     note_way,
     releasing,
     using_connection,
 )
-from pytest_supercache.runtime.redis.lacking import note_lacking
+from pytest_supercache.runtime.redis.lacking import hear_errors, note_lacking
 from pytest_supercache.runtime.redis.leasing import note_answer, note_lease
 from pytest_supercache.runtime.redis.pipelines import arguments, is_divided, one_by_one, speak
 from pytest_supercache.runtime.redis.retrying import attempts, retry_of, without_default
@@ -66,6 +68,7 @@ class Doors:
     def open(self) -> None:
         """Wrap the methods of redis-py, and those of valkey-py if it is imported."""
         self._open(import_module("redis.client"), import_module("redis.connection"), "Redis")
+        hear_errors(self._patches, self._cache.server)
         self._cache.is_observed = True
         self.notice()
 
@@ -281,6 +284,11 @@ class Doors:
                 return method(connection, *args, **options)
             if channel.owner is not self._cache:
                 execution.controller.hazard(astray(connection))
+            elif (found := self._by_hand(execution, connection, args, sys._getframe())) is not None:
+                label, footprint = found
+                execution.step(label, footprint, kind="command")
+                self._keep(execution, footprint)
+                return self._noted(lambda: method(connection, *args, **options))
             if not (execution.tracks or execution.controller.grain == "wire"):
                 return method(connection, *args, **options)
             return self._wire.sent(
@@ -288,6 +296,33 @@ class Doors:
             )
 
         return send_packed_command
+
+    def _noted(self, send: Callable[[], Any]) -> Any:
+        try:
+            answer = send()
+            self._cache.server.quiesce()
+        except Exception as error:
+            self.note_failure(error)
+            raise
+        return answer
+
+    def _by_hand(
+        self, execution: Stepping, connection: Any, args: tuple[Any, ...], frame: FrameType
+    ) -> tuple[str, Footprint] | None:
+        """Return the label and footprint of commands that code sends by itself, else None.
+
+        None is also returned for commands about the connection alone, and at grain ``wire``, where
+        each sending is a step.
+        """
+        if self._wire.parts or channel_of(connection).is_connecting or not is_by_hand(frame):
+            return None
+        label, together = [], NOTHING
+        for words in commands_in(args[0] if args else ()):
+            refuse_waits(execution, [words], partial(broken, None))
+            shown, footprint, _ = self.announce(execution, words)
+            label.append(shown)
+            together = together | touched_by(words, footprint)
+        return None if together == NOTHING else ("; ".join(label), together)
 
     def announce(self, execution: Stepping, args: Sequence[Any]) -> tuple[str, Footprint, bool]:
         """Return the label and footprint of a command, and whether the command is a usual one.
