@@ -198,7 +198,9 @@ def _not_there(document: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _uncollected(run: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the scenario files below the paths of a run that were not collected."""
+    """Yield the paths of a run without a file, and the scenario files that were not collected."""
+    if empty := run.get("empty_paths"):
+        yield f"{_NOT_COVERED}there is no file in {listed(empty)}"
     ignored, left_out = run.get("uncollected_ignored"), run.get("uncollected_left_out")
     if named := run.get("uncollected_named"):
         yield f"{_NOT_COVERED}scenario files in {', '.join(named)} (`uncollected`)"

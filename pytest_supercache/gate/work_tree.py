@@ -13,6 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from pytest_supercache.gate.git import GitOutput, NoAnswerError, answer, git
+from pytest_supercache.scenario.names import is_scenario_file
 
 FILE_BYTES_MAX = 16 * 2**20
 BYTES_MAX = 256 * 2**20
@@ -146,7 +147,7 @@ def _entries(status: bytes) -> dict[bytes, bool]:
         kind, name = entry[:2], entry[3:]
         if kind != _UNTRACKED:
             found[name] = False
-        elif not _CACHES & set(_text(name).split("/")):
+        elif not _CACHES & set(_text(name).split("/")) or is_scenario_file(_text(name)):
             found.setdefault(name, True)
     return found
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from pytest_supercache.core.masking import masked_id
-from pytest_supercache.plugin.arguments import from_root
+from pytest_supercache.plugin.arguments import from_root, given_path
 from pytest_supercache.plugin.no_tests import NoTests
 from pytest_supercache.scenario.walk import find_files
 
@@ -161,6 +161,7 @@ class CollectedItems:
             "no_tests": self.no_tests.lost(),
             "selecting": selecting(self._config),
             "paths": paths(self._config),
+            "empty_paths": empty_paths(self._config),
             "testpaths": testpaths(self._config),
             "testpaths_without_match": testpaths_without_match(self._config),
             "without_asserts": self.without_asserts,
@@ -199,6 +200,17 @@ def selecting(config: pytest.Config) -> list[str]:
 def paths(config: pytest.Config) -> list[str]:
     """Return the paths that are collected, from the root; ``.`` is the root."""
     return sorted({from_root(config, argument) for argument in config.args})
+
+
+def empty_paths(config: pytest.Config) -> list[str]:
+    """Return the paths of the run that are folders without a single file, from the root."""
+    here = config.invocation_params.dir
+    return sorted(
+        from_root(config, argument)
+        for argument in config.args
+        if (folder := given_path(config, argument, here)).is_dir()
+        and not any(files for _, _, files in os.walk(folder))
+    )
 
 
 def testpaths(config: pytest.Config) -> list[str]:

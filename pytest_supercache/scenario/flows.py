@@ -109,9 +109,13 @@ class FlowBook:
             findings.report(use.name.span, f"flows use flows more than {DEPTH_MAX} levels deep")
             return None
         _, steps = self.flows[name]
-        if isinstance(steps, Sequence):
+        if isinstance(steps, Sequence) and steps.items:
             return steps
         self.used.add(name)
+        if isinstance(steps, Sequence):
+            hint = "add one, or leave out its uses"
+            findings.report(use.name.span, f"the flow {name!r:.80} has no steps", hint)
+            return None
         findings.report(steps.span, f"{name} must be a list of steps", "begin each with '- '")
         return None
 

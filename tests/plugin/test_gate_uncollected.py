@@ -42,6 +42,7 @@ LEFT_OUT: dict[str, Callable[[Project], object]] = {
     "scenarios/build": lambda _: None,
     "scenarios/.hidden": lambda _: None,
     "scenarios/venv": lambda _: None,
+    "scenarios/__pycache__": lambda _: None,
     "scenarios/tree": lambda project: write(project, "scenarios/tree/pyvenv.cfg", ""),
     "scenarios/glob": lambda project: project.add_to_conftest("collect_ignore_glob = ['*/glob']"),
     "scenarios/one": lambda project: settings(project, "addopts = --ignore=scenarios/one"),
@@ -349,3 +350,15 @@ def test_a_link_to_itself_is_passed_over(project: Project) -> None:
     (folder / "h.supercache.yaml").write_text(race(system="uncached"))
     (folder / "x").symlink_to("x")
     assert project.run("--supercache-gate", "scenarios").ret == 0
+
+
+def test_a_path_of_the_run_without_a_file_is_told(held: Project) -> None:
+    """The twin: it has one, if only a text."""
+    (held.path / "library" / "deep").mkdir(parents=True)
+    result = held.run("--supercache-gate", "scenarios", "library")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["  not covered: there is no file in library"])
+    write(held, "library/deep/README", "-")
+    result = held.run("--supercache-gate", "scenarios", "library")
+    assert result.ret == 0
+    result.stdout.no_fnmatch_line("*there is no file in*")

@@ -69,6 +69,22 @@ def test_a_use_stands_for_the_steps_of_its_flow(read):
     assert steps_of(read(text)) == steps_of(read(plain))
 
 
+@pytest.mark.parametrize("steps", ["[]", "[{sleep: 1s}]"])
+def test_a_flow_without_steps_is_a_mistake_where_it_is_used(read, steps):
+    text = """scenario: The price is shown
+id: F-1
+system: shop
+flows: {nothing: STEPS}
+users: {alice: [{use: nothing}], bob: [{read: k}]}
+""".replace("STEPS", steps)
+    if steps != "[]":
+        assert read(text).users
+        return
+    assert problems_of(read, text) == [
+        "price.supercache.yaml:5:23: the flow 'nothing' has no steps"
+    ]
+
+
 def test_a_value_is_not_captured_by_a_name_inside_of_the_flow(read):
     said = problems_of(read, WITH_FLOW)
     assert said == ["price.supercache.yaml:18:37: the flow 'buy' keeps an answer as $shown itself"]
