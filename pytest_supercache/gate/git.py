@@ -67,11 +67,18 @@ def answer(folder: Path, *words: str) -> bytes:
 
 
 def is_repository(folder: Path) -> bool:
-    """Say whether a folder seems to be in a repository, whatever git says of it."""
+    """Say whether a folder seems to be in a repository, whatever git says of it.
+
+    A folder `.git` that has nothing of a repository is none.
+    """
     at = folder.resolve()
-    return "GIT_DIR" in os.environ or any(
-        os.path.lexists(each / ".git") for each in (at, *at.parents)
-    )
+    return "GIT_DIR" in os.environ or any(_marks(each / ".git") for each in (at, *at.parents))
+
+
+def _marks(path: Path) -> bool:
+    if not os.path.isdir(path):  # noqa: PTH112 - False also where it may not be looked at
+        return os.path.lexists(path)
+    return any(os.path.lexists(path / part) for part in ("HEAD", "objects", "refs"))
 
 
 def without_answer(why: str) -> str:

@@ -92,6 +92,9 @@ OTHER: dict[str, tuple[Callable[[Path], object], str]] = {
     "another file": (lambda p: append(p / "text.txt"), "text.txt"),
     "the same new file": (lambda p: append(p / "new.py"), "new.py"),
     "one more new file": (lambda p: append(p / "more" / "a.py"), "more/a.py"),
+    "a scenario in a cache": (
+        lambda p: append(p / "__pycache__" / "a.supercache.yaml"), "__pycache__/a.supercache.yaml",
+    ),
     "a file is gone": (lambda p: (p / "text.txt").unlink(), "text.txt"),
     "a new file is gone": (lambda p: (p / "new.py").unlink(), "new.py"),
     "a change is gone": (lambda p: git(p, "checkout", "shop.py"), "shop.py"),
@@ -374,6 +377,10 @@ def test_a_repository_up_to_which_git_must_not_look_is_not_taken_for_none(
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tree.parent))
     assert not checkout_of(tree / "deep", tree / "reports").is_refused
     assert not checkout_of(tree.parent, tree / "reports").is_refused
+    (tree.parent / ".git" / "hooks").mkdir(parents=True)
+    assert not checkout_of(tree.parent, tree / "reports").is_refused
+    (tree.parent / ".git" / "objects").mkdir()
+    assert checkout_of(tree.parent, tree / "reports").is_refused
 
 
 def test_what_a_run_was_about_is_what_was_there_when_it_began() -> None:
