@@ -129,10 +129,20 @@ def order(events: list[StepEvent], start: int, dependence: Dependence) -> None:
             event.before = event.direct = bit - 1
             event.key = _key(event, events[: bit.bit_length() - 1])
         else:
-            _order(event, events, rivals | own | owns.get(CLOCK, 0))
+            cause = event.step.cause
+            caused = 0 if cause is None else _bit_of(cause, events[: bit.bit_length() - 1])
+            _order(event, events, rivals | own | owns.get(CLOCK, 0) | caused)
         owns[actor] = own | bit
         touching[footprint] = touching.get(footprint, 0) | bit
         bit <<= 1
+
+
+def _bit_of(step: StepId, events: Sequence[StepEvent]) -> int:
+    """Return the bit of a step's event; 0: it was before the race."""
+    for at in reversed(range(len(events))):
+        if (events[at].step.actor, events[at].step.index) == step:
+            return 1 << at
+    return 0
 
 
 def _order(event: StepEvent, events: Sequence[StepEvent], left: int) -> None:

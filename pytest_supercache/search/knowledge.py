@@ -42,6 +42,8 @@ class Knowledge:
         first = self.firsts.get(actor)
         if first is None or (first.cause and not _is_there(first.cause, steps)):
             return False
+        if first.cause and not (first.wait and first.wait.flags):
+            return False  # a task: its loop has begun it
         if first.wait is None:
             return first.deadline is not None
         if first.wait.verb == BEGIN:

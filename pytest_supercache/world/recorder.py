@@ -146,7 +146,20 @@ class RecordedBlock:
     async def __aexit__(
         self, kind: object, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if isinstance(error, Exception | None) and self._was_let_go():
+            label = f"end of {_call_label(self._call)}"
+            await async_stepping.step(self._stepping, label, NOTHING, kind="memory")
         self.__exit__(kind, error, traceback)
+
+    def _was_let_go(self) -> bool:
+        """Say whether the call ends in the choice of another actor, so that its end is a step."""
+        controller, name = self._controller, self._actor.name
+        if controller.phase != "race" or controller.leaving() or controller.shared_memory:
+            return False
+        chosen = controller.actors.get(controller.choices[-1]) if controller.choices else None
+        if chosen is None or not (chosen.is_task and self._actor.is_task):
+            return False
+        return chosen.name != name and not chosen.name.startswith(f"{name}/")
 
     def _end(self) -> None:
         steps, call = self._stepping.record.steps, self._call

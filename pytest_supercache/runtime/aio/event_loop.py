@@ -21,7 +21,7 @@ from pytest_supercache.runtime.aio.loop_callbacks import called_by_loop, eager_f
 from pytest_supercache.runtime.aio.loop_executor import run_on_thread
 from pytest_supercache.runtime.aio.loop_inbox import Inbox
 from pytest_supercache.runtime.aio.loop_sleepers import Sleepers
-from pytest_supercache.runtime.aio.loop_waits import note_waits
+from pytest_supercache.runtime.aio.loop_waits import Waiting, note_waits
 from pytest_supercache.runtime.aio.memory_net import Network, Server
 from pytest_supercache.runtime.aio.selector import Selector
 from pytest_supercache.runtime.aio.tasks import Task, live
@@ -38,7 +38,7 @@ from pytest_supercache.runtime.kernel.baton import Baton
 from pytest_supercache.runtime.kernel.controller import Controller
 from pytest_supercache.runtime.kernel.coroutines import is_inner, serves
 from pytest_supercache.runtime.kernel.passing import take_alone
-from pytest_supercache.runtime.kernel.task_actor import ACTING, TaskActor, act_in
+from pytest_supercache.runtime.kernel.task_actor import ACTING, TaskActor, act_in, waits_with
 from pytest_supercache.runtime.kernel.timekeeper import TICKS_MAX
 from pytest_supercache.runtime.kernel.under_test import is_under_test_name
 
@@ -78,6 +78,8 @@ class ControlledLoop(LoopInterface):
         self._clock = controller.time.clock
         self._rest: asyncio.Future[None] | None = None
         self._moves = 0
+        self._waiting: Waiting | None = None
+        self.lookers: dict[asyncio.Task[Any], dict[str, TaskActor]] = {}
         self.timers = Timers(self)
         self._sleepers = Sleepers(controller)
 
@@ -134,7 +136,7 @@ class ControlledLoop(LoopInterface):
             task = super().create_task(coro, name=name, context=context, **rest)
             if isinstance(parent, TaskActor):
                 self.actors[task] = parent
-                task.add_done_callback(self._forget)
+                asyncio.Task.add_done_callback(task, self._forget)
             return task
         return self.start(self.child_of(parent, coro), coro, name=name, context=context, **rest)
 
@@ -146,7 +148,7 @@ class ControlledLoop(LoopInterface):
         act_in(context, child)
         task = self._made(self._parted(coro), name, context, **rest)
         self._adopt(child, task, context)
-        task.add_done_callback(self._ended)
+        asyncio.Task.add_done_callback(task, self._ended)  # nobody looks at it
         return task
 
     def _made(self, coro: Any, name: str, context: Context, **rest: Any) -> asyncio.Task[Any]:
@@ -155,13 +157,29 @@ class ControlledLoop(LoopInterface):
             return Task(coro, loop=self, name=name, context=context)
         return super().create_task(coro, name=name, context=context, **rest)
 
+    def note_look(self, task: asyncio.Task[Any]) -> None:
+        """Note that a task is awaited, or asked whether it has ended, maybe by another one."""
+        actor = self.acting() if self.racing and not self.controller.shared_memory else None
+        if actor is not None and actor is not self.actors.get(task):
+            self.lookers.setdefault(task, {})[actor.name] = actor
+            looked_at = self.actors.get(task, self.host)  # it has ended
+            self.meet(actor, f"task {looked_at.name}", waits_with(actor))
+
+    def meet(self, actor: TaskActor, *what: str) -> None:
+        """Note that a task uses what tasks wait with, or waits for another one."""
+        memory = self.controller.memory
+        if memory is not None and not self.controller.shared_memory:
+            memory.meet(actor, *what)
+
     def note_cancel(self, task: asyncio.Task[Any]) -> None:
         """Note that another actor cancels a task, which may be before the answer of any step."""
         actor, memory = self.actors.get(task), self.controller.memory
-        if actor is None or memory is None or task.done() or self.controller.leaving():
+        if actor is None or memory is None or asyncio.Task.done(task) or self.controller.leaving():
             return
         if self.racing and task is not asyncio.current_task(self) and not actor.dismissed:
             memory.sharing.note_cancelled(actor.name)
+            if (other := self.acting()) not in {None, actor}:
+                self.controller.note_undeclared(f"{other.name} cancels the task of {actor.name}")
 
     def create_future(self) -> asyncio.Future[Any]:
         """Create a future; one that code under test creates counts as memory shared by tasks."""
@@ -264,13 +282,22 @@ class ControlledLoop(LoopInterface):
             name_of_child(parent), parent.node, _nothing, home=self,
             daemon=parent.daemon or parent is self.host or serves(coro), state=State.RUNNING,
         )  # fmt: skip
-        if parent is not self.host:
+        if parent is not self.host and not self._is_followed():
             self.controller.note_undeclared(f"{parent.name} starts the task {child.name}")
         child.operation = parent.operation
         child.periods = parent.periods
         child.inherited = list(parent.inherited)
         child.dismissed = parent.dismissed
         return child
+
+    def _is_followed(self) -> bool:
+        """Say whether it is seen when tasks meet: code under test has made this one, as usual."""
+        frame: Any = sys._getframe(3)
+        while frame is not None and frame.f_globals.get("__name__", "").startswith("asyncio."):
+            frame = frame.f_back
+        name = "" if frame is None else frame.f_globals.get("__name__", "")
+        follows = self.controller.memory is not None and self.get_task_factory() is None
+        return follows and is_under_test_name(name)
 
     @property
     def _nodes(self) -> Controller | None:
@@ -291,7 +318,12 @@ class ControlledLoop(LoopInterface):
         self.actors.pop(task, None)
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
-        self.controller.ended(self.actors[task])
+        actor = self.actors[task]
+        memory = self.controller.memory
+        if self.racing and memory is not None and memory.sharing.meets:
+            lookers = self.lookers.pop(task, {})
+            self.meet(actor, f"task {actor.name}", *map(waits_with, lookers.values()))
+        self.controller.ended(actor)
 
     # -- steps -----------------------------------------------------------------------------------
 
@@ -352,7 +384,7 @@ class ControlledLoop(LoopInterface):
         return []
 
     def _ask(self) -> None:
-        note_waits(self.controller, self.actors, self._gate.sockets, self.connections)
+        self._waiting = note_waits(self, self._waiting, self._gate.sockets)
         chosen = self.controller.ask()
         if chosen is self.turn:
             return
@@ -391,6 +423,8 @@ class ControlledLoop(LoopInterface):
         self.actors.clear()
         self.failed.clear()
         self.tools.clear()
+        self.lookers.clear()
+        self._waiting = None
         self.timers.forget()
         self._network.close()
         with suppress(RuntimeError):

@@ -4,6 +4,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from contextvars import Context
 from typing import Any
+from weakref import WeakSet
 
 from pytest_supercache.runtime.kernel.actor import Actor
 from pytest_supercache.runtime.kernel.controller import Controller
@@ -18,6 +19,10 @@ class LoopInterface(asyncio.SelectorEventLoop, ABC):
     """The body of the execution, whose thread runs the loop."""
     racing: bool
     """Whether the users are racing."""
+    actors: dict[asyncio.Task[Any], TaskActor]
+    """The actors of the tasks that run on the loop."""
+    connections: WeakSet[Any]
+    """The connections of clients whose commands are steps, where they use real sockets."""
     failed: list[tuple[str, asyncio.Future[Any]]]
     """Failed jobs on threads, each with the name of its actor."""
 

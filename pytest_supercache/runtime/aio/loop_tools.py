@@ -2,8 +2,8 @@
 
 asyncio's locks, events and queues need no replacement: they suspend only when they must, and the
 tasks they wake run in asyncio's order. But actors that use the same one share memory that no step
-declares, so that use is noted, and memory is then treated as shared (docs/decisions/0013). Where
-nodes must share nothing, the node that uses each one is noted, as for all other memory
+declares, so the step that a use belongs to touches what tasks wait with (docs/decisions/0076).
+Where nodes must share nothing, the node that uses each one is noted, as for all other memory
 (docs/decisions/0040).
 """
 
@@ -160,7 +160,10 @@ def _note_use(tool: Any, frame: Any) -> None:
     if not is_raced or actor is None:
         return
     first, _ = loop.tools.setdefault(identity(tool), (actor, tool))
-    if first is not actor:
+    if memory is not None:
+        if memory.sharing.meets or first is not actor:
+            loop.meet(actor, f"asyncio@{actor.node}")
+    elif first is not actor:
         kind = type(tool).__name__
         loop.controller.note_memory(f"{first.name} and {actor.name} used one asyncio.{kind}")
 

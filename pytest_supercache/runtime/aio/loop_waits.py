@@ -8,35 +8,45 @@ import os
 import selectors
 import socket
 from asyncio import Task
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
+from pytest_supercache.runtime.aio.loop import LoopInterface
 from pytest_supercache.runtime.kernel.actor import State
-from pytest_supercache.runtime.kernel.controller import Controller
-from pytest_supercache.runtime.kernel.task_actor import TaskActor
+from pytest_supercache.runtime.kernel.task_actor import waits_with
+
+Waiting = frozenset[tuple[str, Any]]
+"""The names of actors, each with the future that it waits for."""
 
 
 def note_waits(
-    controller: Controller,
-    actors: Mapping[Task[Any], TaskActor],
-    sockets: selectors.BaseSelector | None,
-    connections: Iterable[Any],
-) -> None:
+    loop: LoopInterface, before: Waiting | None, sockets: selectors.BaseSelector | None
+) -> Waiting:
     """Note which tasks wait for each other, or for sockets of no client of a layer.
 
     Args:
-        controller: keeps the notes.
-        actors: the actors of the loop's tasks.
+        loop: what the tasks run on; its controller keeps the notes.
+        before: what waited inside asyncio already; None: this is the start.
         sockets: the sockets that the loop waits for.
-        connections: the connections of clients whose commands are steps.
+
+    Returns:
+        What waits inside asyncio now.
     """
-    waiting = [(t, a) for t, a in actors.items() if a.state is State.RUNNING and not t.done()]
+    controller = loop.controller
+    waiting = [
+        (task, actor)
+        for task, actor in loop.actors.items()
+        if actor.state is State.RUNNING and not Task.done(task)
+    ]
     if not controller.shared_memory:
         for task, actor in waiting:
+            is_new = before is not None and (actor.name, _waiter(task)) not in before
+            if is_new and controller.memory is not None:
+                controller.memory.meet(actor, waits_with(actor))
             if actor.meets_others(task):
                 controller.note_memory(f"{actor.name} awaited what another actor ends")
     if sockets is not None and waiting:
-        foreign = {key.fd for key in sockets.get_map().values()} - _of_clients(connections)
+        foreign = {key.fd for key in sockets.get_map().values()} - _of_clients(loop.connections)
         if foreign:
             names = ", ".join(sorted({actor.name for _, actor in waiting}))
             controller.hazard(
@@ -44,6 +54,12 @@ def note_waits(
                 "in real time, which virtual time does not wait for. Replace what answers by a "
                 "double in memory"
             )
+    return frozenset((actor.name, _waiter(task)) for task, actor in waiting)
+
+
+def _waiter(task: Any) -> Any:
+    """Return the future that a task waits for."""
+    return getattr(task, "_fut_waiter", None)
 
 
 def _of_clients(connections: Iterable[Any]) -> set[int]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import concurrent.futures
+from collections.abc import Generator
 from typing import Any
 
 from pytest_supercache.core.errors import SupercacheError
@@ -12,7 +13,44 @@ from pytest_supercache.runtime.memory.calls import touching
 
 
 class Task(asyncio.Task[Any]):
-    """A task that notifies its loop when it is cancelled."""
+    """A task that tells its loop when it is cancelled, awaited, or asked whether it has ended."""
+
+    tells_of_looks = True
+    """Whether the loop hears who looks at the task."""
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        """Wait for the end of the task, as asyncio does."""
+        self._tell()
+        return super().__await__()
+
+    def add_done_callback(self, callback: Any, *, context: Any = None) -> None:
+        """Call a function when the task has ended, as asyncio does."""
+        self._tell()
+        super().add_done_callback(callback, context=context)
+
+    def done(self) -> bool:
+        """Say whether the task has ended."""
+        self._tell()
+        return super().done()
+
+    def result(self) -> Any:
+        """Return what the task has returned, or raise its error."""
+        self._tell()
+        return super().result()
+
+    def exception(self) -> BaseException | None:
+        """Return the error that has ended the task."""
+        self._tell()
+        return super().exception()
+
+    def cancelled(self) -> bool:
+        """Say whether the task was cancelled."""
+        self._tell()
+        return super().cancelled()
+
+    def _tell(self) -> None:
+        loop: Any = self.get_loop()
+        loop.note_look(self)
 
     def cancel(self, msg: Any | None = None) -> bool:
         """Ask the task to end, as asyncio does."""

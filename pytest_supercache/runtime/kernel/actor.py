@@ -83,6 +83,7 @@ class Announced:
     fired: bool = False  # the deadline has passed
     is_paused: bool = False  # a fault blocks it until its deadline
     plan: Any = None  # what faults do to it
+    cause: StepId | None = None  # the step of another actor whose choice it was announced in
 
 
 @dataclass(slots=True, eq=False)
@@ -220,7 +221,8 @@ class Actor:
         if announced is not None:
             return Pending(
                 self.name, announced.label, announced.footprint, enabled, announced.wait,
-                announced.deadline, announced.recheck_from is not None, self.cause,
+                announced.deadline, announced.recheck_from is not None,
+                announced.cause or self.cause,
             )  # fmt: skip
         if self.born:
             footprint = Footprint(reads=frozenset({self.born}))

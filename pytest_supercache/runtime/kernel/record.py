@@ -46,7 +46,8 @@ class Record:
             name, actor.taken, announced.label, announced.kind, announced.footprint, actor.node,
             phase, actor.operation, choice, wait, before, after, pending, None, self._clock.now(),
             announced.deadline, announced.fired, announced.recheck_from is not None, False,
-            actor.cause, (), None if choice is None else actor.point,  # faults strike in the race
+            announced.cause or actor.cause, (),
+            None if choice is None else actor.point,  # faults strike in the race
         )  # fmt: skip
         if self.is_full:
             step.functions = actor.functions()

@@ -30,6 +30,11 @@ def act_in(context: Context, actor: "TaskActor") -> None:
         context.run(ACTING.set, actor)
 
 
+def waits_with(actor: Actor) -> str:
+    """Return the name of what an actor waits with: whoever ends that touches it."""
+    return f"wait of {actor.name}"
+
+
 WAITS = "wait on the event loop"
 
 
@@ -65,11 +70,17 @@ class TaskActor(Actor):
     def meets_others(self, task: Any) -> bool:
         """Say whether the actor awaits a bare future, or the task of another actor.
 
-        Either one means that both share memory. A task that it started itself does not count.
+        Either one means that both share memory. A task that it started itself does not count, nor
+        one that tells who looks at it.
         """
         waiter = getattr(task, "_fut_waiter", None)
         awaited = getattr(waiter, "_children", (waiter,))  # gather keeps them
-        actors = [self.home.actors.get(other) for other in awaited if isinstance(other, Task)]
+        is_followed = self.home.controller.memory is not None
+        actors = [
+            self.home.actors.get(other)
+            for other in awaited
+            if isinstance(other, Task) and not (is_followed and hasattr(other, "tells_of_looks"))
+        ]
         if any(o is not None and not o.name.startswith(f"{self.name}/") for o in actors):
             return True
         if type(waiter) is not Future or waiter is self.gate:

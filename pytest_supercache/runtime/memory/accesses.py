@@ -14,7 +14,7 @@ from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.identity import identity
 from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.core.schedule import Place
-from pytest_supercache.core.trace import last_chosen
+from pytest_supercache.core.trace import Step, last_chosen
 from pytest_supercache.runtime.kernel.actor import Actor, BackgroundActor
 from pytest_supercache.runtime.kernel.calling import current_actor, here
 from pytest_supercache.runtime.kernel.spinning import take
@@ -316,6 +316,19 @@ class Accesses:
         """Add what a coroutine does without an await to the footprint of the step before it."""
         self._join(actor, None, footprint)
 
+    def meet(self, actor: Actor, *what: str) -> None:
+        """Note that a task waits for others, lets them go on, or looks whether it has to wait.
+
+        Args:
+            actor: the task that does.
+            what: what the order of such moments matters for: a tool, a task, an actor that waits.
+        """
+        if self.sharing.meets:
+            met = frozenset(f"memory:{one}" for one in what)
+            self._join(actor, None, Footprint(met, met))
+        else:
+            self.sharing.note_meeting()
+
     def note_passing(self, actor: Actor) -> None:
         """Note that a coroutine has let a thread continue, or start, without an await."""
         self.shared.note_passing(actor)
@@ -427,15 +440,23 @@ class Accesses:
     # -- what follows from it --------------------------------------------------------------------
 
     def _join(self, actor: Actor, work: Any, footprint: Footprint) -> None:
-        """Add an access to the footprint of the step that it follows."""
-        if work is None and not actor.taken:
-            self.sharing.note_start(actor.name)
-        if work is None and actor.is_task:
-            label = self._answered.get(actor.name)
-            if label is not None:
-                self.sharing.note_answer(actor.name, label)
+        """Add an access to the footprint of the step that it follows.
+
+        If a step is to come in between from now on, the access will belong to that one.
+        """
         last = last_chosen(self._record.steps)
+        if work is None and self._is_parted_now(actor, last):
+            return
         if last is not None:
-            if work is None and actor.is_task and last.kind != "memory":
-                self.sharing.note_answer(last.actor, last.label)  # it came to a task of another
             self.sharing.join(last.actor, last.label, footprint)
+
+    def _is_parted_now(self, actor: Actor, last: Step | None) -> bool:
+        """Part an actor's start, or an answer, from the access that follows; False: they were."""
+        sharing = self.sharing
+        is_new = not actor.taken and sharing.note_start(actor.name)
+        if actor.is_task:
+            label = self._answered.get(actor.name)
+            is_new |= label is not None and sharing.note_answer(actor.name, label)
+            if last is not None and last.kind != "memory":  # it came to a task of another
+                is_new |= sharing.note_answer(last.actor, last.label)
+        return is_new

@@ -30,6 +30,8 @@ class Sharing:
     """
 
     _is_quiet_by_default = True
+    meets = False
+    """Whether tasks wait for each other, or use what they wait with."""
     is_everything = False
     """Whether every step is taken to touch the memory of its node, besides what is found."""
 
@@ -266,23 +268,32 @@ class Sharing:
         self.locations |= {(name, WHOLE) for name in names}
         return bool(names)
 
-    def note_start(self, actor: str) -> None:
-        """Note that an actor touches shared memory before its first step."""
-        if actor not in self.starts and not self._is_complete:
+    def note_start(self, actor: str) -> bool:
+        """Note that an actor touches shared memory before its first step; say whether it is new."""
+        is_new = actor not in self.starts and not self._is_complete
+        if is_new:
             self.starts.add(actor)
             self._has_grown = True
+        return is_new
 
-    def note_answer(self, actor: str, label: str) -> None:
-        """Note that an actor touches shared memory after the answer of a step."""
-        if (actor, label) not in self.answers and not self._is_complete:
+    def note_answer(self, actor: str, label: str) -> bool:
+        """Note that an actor touches shared memory after an answer; say whether that is new."""
+        is_new = (actor, label) not in self.answers and not self._is_complete
+        if is_new:
             self.answers.add((actor, label))
             self._has_grown = True
+        return is_new
 
     def note_cancelled(self, actor: str) -> None:
         """Note that an actor's task is cancelled, so that answers of its steps are steps."""
         if actor not in self.cancelled and not self._is_complete:
             self.cancelled.add(actor)
             self._has_grown = True
+
+    def note_meeting(self) -> None:
+        """Note that tasks wait for each other, or that two use what they wait with."""
+        if not self.meets and not self._is_complete:
+            self.meets = self._has_grown = True
 
     def join(self, actor: str, label: str, footprint: Footprint) -> None:
         """Add to a step's footprint what was touched between it and the next step."""
