@@ -112,6 +112,7 @@ class RecordedBlock:
         self._controller = stepping.controller
         self._calls = calls
         self._call = call
+        self._ends_in_a_step = False
 
     def __enter__(self) -> None:
         self._begin()
@@ -149,6 +150,7 @@ class RecordedBlock:
         if isinstance(error, Exception | None) and self._was_let_go():
             label = f"end of {_call_label(self._call)}"
             await async_stepping.step(self._stepping, label, NOTHING, kind="memory")
+            self._ends_in_a_step = True
         self.__exit__(kind, error, traceback)
 
     def _was_let_go(self) -> bool:
@@ -166,8 +168,9 @@ class RecordedBlock:
         position = self._actor.operation
         own = [at for at in range(call.called_at, len(steps)) if steps[at].operation == position]
         call.steps = sum(steps[at].kind != "memory" for at in own)
-        if own:
-            call.called_at = own[0]
+        acting = own[:-1] if self._ends_in_a_step else own
+        if acting:
+            call.called_at = acting[0]
         call.returned_at = len(steps)
         self._actor.begin_operation(None)
 

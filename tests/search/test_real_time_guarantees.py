@@ -1,5 +1,6 @@
 """A guarantee about real time is found by a search that runs each interleaving once."""
 
+import asyncio
 import threading
 import time
 
@@ -8,6 +9,7 @@ import pytest
 from pytest_supercache import (
     COHERENT_WHEN_SETTLED,
     ISOLATED_USERS,
+    LINEARIZABLE,
     NO_RESURRECTION,
     Guarantee,
     Label,
@@ -191,3 +193,47 @@ def test_in_another_order_the_same_users_have_begun_when_the_clock_moves(monkeyp
     guarantee = Guarantee("waited_then", waited_then, real_time=True, find_patterns=deletes_first)
     found = check(body, guarantees=[guarantee], search=search, ticks=1, memory="declared")
     assert (found.verdict, found.label, found.notes) == (Verdict.VIOLATED, Label.CONFLICT, ())
+
+
+class SingleFlight:
+    """Readers of one key share a task that loads it; a writer ends the flight, or forgets to."""
+
+    def __init__(self, origin, *, ends_flights):
+        self.origin, self.ends_flights = origin, ends_flights
+        self.flights = {}
+
+    async def _load(self, key):
+        value = await self.origin.get(key)
+        if self.flights.get(key) is asyncio.current_task():
+            del self.flights[key]
+        return value
+
+    async def get(self, key):
+        if key not in self.flights:
+            self.flights[key] = asyncio.create_task(self._load(key))
+        return await self.flights[key]
+
+    async def set(self, key, value):
+        await self.origin.set(key, value)
+        if self.ends_flights:
+            self.flights.pop(key, None)
+
+
+@pytest.mark.parametrize("search", ["exhaustive", "all-schedules"])
+@pytest.mark.parametrize(
+    ("ends_flights", "verdict"), [(True, Verdict.HOLDS), (False, Verdict.VIOLATED)]
+)
+def test_a_read_that_waits_for_the_flight_of_another_began_when_it_was_called(
+    search, ends_flights, verdict
+):
+    async def body(world):
+        shop = SingleFlight(world.origin.aio, ends_flights=ends_flights)
+        users = {name: world.user(name, shop) for name in "abc"}
+        await users["c"].write("k", 1)
+        world.actor("a", users["a"].read, "k")
+        world.actor("b", users["b"].read, "k")
+        world.actor("c", users["c"].write, "k", 2)
+        await world.run()
+
+    result = check(body, guarantees=[LINEARIZABLE], search=search)
+    assert result.verdict is verdict, (result.reasons, result.counterexample)
