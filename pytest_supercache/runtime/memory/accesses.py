@@ -68,6 +68,7 @@ class Accesses:
         self._places: set[Place] = set()
         self._files: dict[str, File] = {}
         self._answered: dict[str, str] = {}
+        self._parted: set[tuple[str, str]] = set()
         self._work: BackgroundActor | None = None
         self._is_busy = False
         self.entering = Entering()
@@ -451,12 +452,19 @@ class Accesses:
             self.sharing.join(last.actor, last.label, footprint)
 
     def _is_parted_now(self, actor: Actor, last: Step | None) -> bool:
-        """Part an actor's start, or an answer, from the access that follows; False: they were."""
-        sharing = self.sharing
-        is_new = not actor.taken and sharing.note_start(actor.name)
+        """Part an actor's start, or an answer, from the access; False: the check knew of it."""
+        ends = set() if actor.taken else {(actor.name, "")}
         if actor.is_task:
-            label = self._answered.get(actor.name)
-            is_new |= label is not None and sharing.note_answer(actor.name, label)
+            if answered := self._answered.get(actor.name):
+                ends.add((actor.name, answered))
             if last is not None and last.kind != "memory":  # it came to a task of another
-                is_new |= sharing.note_answer(last.actor, last.label)
-        return is_new
+                ends.add((last.actor, last.label))
+        for name, label in ends:
+            self._part(name, label)
+        return not ends.isdisjoint(self._parted)
+
+    def _part(self, actor: str, label: str) -> None:
+        """Make an actor's start, or its answer to a step, a step from the next execution on."""
+        sharing = self.sharing
+        if sharing.note_answer(actor, label) if label else sharing.note_start(actor):
+            self._parted.add((actor, label))
