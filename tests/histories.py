@@ -36,7 +36,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_supercache.core.execution import Settled
-from pytest_supercache.core.operation import Commit, Content, Draft, History, Load, Operation
+from pytest_supercache.core.operation import (
+    Commit,
+    Content,
+    History,
+    Load,
+    Operation,
+    UncommittedWrite,
+)
 
 _OPERATION = re.compile(
     r"(?P<user>[^\s@]+)(?:@(?P<node>\S+))? (?P<called>\d+)-(?P<returned>\d+|\?) "
@@ -58,7 +65,7 @@ class Recorded:
     operations: list[Operation] = field(default_factory=list)
     commits: list[Commit] = field(default_factory=list)
     loads: list[Load] = field(default_factory=list)
-    drafts: list[Draft] = field(default_factory=list)
+    uncommitted: list[UncommittedWrite] = field(default_factory=list)
     contents: list[Content] | None = None
     given: dict[str, Any] = field(default_factory=dict)
     owners: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -78,12 +85,12 @@ class Recorded:
         return self
 
     def history(self, origin: bool | None = None) -> History:
-        watched = bool(self.commits or self.given or self.loads or self.drafts)
+        watched = bool(self.commits or self.given or self.loads or self.uncommitted)
         return History(
             operations=tuple(self.operations),
             commits=tuple(self.commits),
             loads=tuple(self.loads),
-            drafts=tuple(self.drafts),
+            uncommitted=tuple(self.uncommitted),
             contents=None if self.contents is None else tuple(self.contents),
             origin_watched=watched if origin is None else origin,
             given=self.given,
@@ -133,10 +140,10 @@ def _load(to: Recorded, rest: str) -> None:
     to.loads.append(Load(key, value, int(at)))
 
 
-def _draft(to: Recorded, rest: str) -> None:
+def _uncommitted_write(to: Recorded, rest: str) -> None:
     at, ended, key, value, fate = _DRAFT.fullmatch(rest).groups()
     end = None if ended == "?" else int(ended)
-    to.drafts.append(Draft(key, _value(value), int(at), end, fate == "committed"))
+    to.uncommitted.append(UncommittedWrite(key, _value(value), int(at), end, fate == "committed"))
 
 
 def _holds(to: Recorded, rest: str) -> None:
@@ -171,7 +178,7 @@ _LINES: dict[str, Callable[[Recorded, str], None]] = {
     "given": _given,
     "commit": _commit,
     "load": _load,
-    "draft": _draft,
+    "draft": _uncommitted_write,
     "holds": _holds,
     "clock": _clock,
     "owns": _owns,

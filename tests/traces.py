@@ -12,7 +12,14 @@ from typing import Any
 
 from pytest_supercache.core.execution import Execution, Settled
 from pytest_supercache.core.footprint import NOTHING, Footprint, dependent
-from pytest_supercache.core.operation import Commit, Content, Draft, History, Load, Operation
+from pytest_supercache.core.operation import (
+    Commit,
+    Content,
+    History,
+    Load,
+    Operation,
+    UncommittedWrite,
+)
 from pytest_supercache.core.schedule import CLOCK, Schedule
 from pytest_supercache.core.trace import Step
 
@@ -28,7 +35,7 @@ class Move:
     commits: tuple[tuple[str, Any], ...] = ()
     loads: tuple[tuple[str, Any], ...] = ()
     fills: tuple[tuple[str, str, Any], ...] = ()
-    drafts: tuple[tuple[str, Any, bool], ...] = ()  # key, value, whether it will be committed
+    uncommitted: tuple[tuple[str, Any, bool], ...] = ()  # key, value, whether it will be committed
     seconds: float = 0.0
 
 
@@ -112,7 +119,7 @@ class Trace:
 
 def recorded(moves: list[Move], steps: list[Step]) -> dict[str, Any]:
     """Return what the origin and the layers record of moves in this order."""
-    commits, loads, contents, drafts = [], [], [], []
+    commits, loads, contents, uncommitted = [], [], [], []
     held: dict[tuple[str, str], Any] = {}
     versions: dict[str, int] = {}
     for at, move in enumerate(moves, start=1):
@@ -124,13 +131,13 @@ def recorded(moves: list[Move], steps: list[Step]) -> dict[str, Any]:
             if held.get((place, key)) != value:
                 held[place, key] = value
                 contents.append(Content(place, key, value, at))
-        for key, value, stays in move.drafts:
-            drafts.append(Draft(key, value, at, None, stays))
+        for key, value, stays in move.uncommitted:
+            uncommitted.append(UncommittedWrite(key, value, at, None, stays))
     return {
         "commits": tuple(commits),
         "loads": tuple(loads),
         "contents": tuple(contents),
-        "drafts": tuple(drafts),
+        "uncommitted": tuple(uncommitted),
     }
 
 

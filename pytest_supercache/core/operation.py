@@ -79,7 +79,7 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class UncommittedWrite:
     """A change inside a transaction of the origin, and what became of it."""
 
     key: str
@@ -110,7 +110,7 @@ class History:
     operations: tuple[Operation, ...] = ()
     commits: tuple[Commit, ...] = ()
     loads: tuple[Load, ...] = ()
-    drafts: tuple[Draft, ...] = ()
+    uncommitted: tuple[UncommittedWrite, ...] = ()
     contents: tuple[Content, ...] | None = None
     origin_watched: bool = False
     given: dict[str, Any] = field(default_factory=dict)  # the origin's content at the start

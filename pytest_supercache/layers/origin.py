@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
-from pytest_supercache.core.operation import Commit, Draft, Load
+from pytest_supercache.core.operation import Commit, Load, UncommittedWrite
 from pytest_supercache.core.switch import Switch
 
 PLACE = "origin"
@@ -28,7 +28,7 @@ class Origin:
         self._versions: dict[str, int] = {}
         self.commits: list[Commit] = []
         self.loads: list[Load] = []
-        self.drafts: list[Draft] = []
+        self.uncommitted: list[UncommittedWrite] = []
         self.watched = False  # whether the code under test ever used it
         self._position: Any = lambda: (0, None)
 
@@ -38,7 +38,7 @@ class Origin:
         self._versions = {}
         self.commits = []
         self.loads = []
-        self.drafts = []
+        self.uncommitted = []
         self.watched = False
         self._position = position
 
@@ -84,7 +84,7 @@ class Origin:
         try:
             yield transaction
         except BaseException:
-            self._end(transaction.drafts, committed=False)
+            self._end(transaction.writes, committed=False)
             raise
         transaction.commit()
 
@@ -131,29 +131,29 @@ class Origin:
             self._commit(key, value)
         return is_still
 
-    def _draft(self, key: str, value: Any) -> int:
+    def _write_uncommitted(self, key: str, value: Any) -> int:
         """Record a change that is not committed yet; return its number."""
         self.watched = True
         step, _ = self._position()
-        self.drafts.append(Draft(key, _copied(value), step))
-        return len(self.drafts) - 1
+        self.uncommitted.append(UncommittedWrite(key, _copied(value), step))
+        return len(self.uncommitted) - 1
 
-    def _end(self, drafts: list[int], *, committed: bool) -> None:
+    def _end(self, writes: list[int], *, committed: bool) -> None:
         """Record the outcome of changes; of several to one key only the last one is committed."""
         step, _ = self._position()
-        last = {self.drafts[number].key: number for number in drafts}
-        for number in drafts:
-            draft = self.drafts[number]
-            stays = committed and last[draft.key] == number
-            self.drafts[number] = replace(draft, ended_at=step, committed=stays)
+        last = {self.uncommitted[number].key: number for number in writes}
+        for number in writes:
+            write = self.uncommitted[number]
+            stays = committed and last[write.key] == number
+            self.uncommitted[number] = replace(write, ended_at=step, committed=stays)
 
-    def _commit_all(self, changes: dict[str, Any], drafts: list[int]) -> None:
+    def _commit_all(self, changes: dict[str, Any], writes: list[int]) -> None:
         self.watched = True
         label, footprint = _announced_commit(changes)
         self._switch.step(label, footprint, kind="origin")
         for key, value in changes.items():
             self._commit(key, value)
-        self._end(drafts, committed=True)
+        self._end(writes, committed=True)
         self._switch.answered(label)
 
 
@@ -163,7 +163,7 @@ class Transaction:
     def __init__(self, origin: Origin) -> None:
         self._origin = origin
         self._changes: dict[str, Any] = {}
-        self.drafts: list[int] = []  # numbers of the origin's record
+        self.writes: list[int] = []  # numbers of the origin's record
 
     def get(self, key: str) -> Any:
         """Return the value of ``key`` as this transaction sees it."""
@@ -181,11 +181,11 @@ class Transaction:
 
     def commit(self) -> None:
         """Commit all changes in one step."""
-        self._origin._commit_all(self._changes, self.drafts)  # noqa: SLF001 - one idea in two classes
+        self._origin._commit_all(self._changes, self.writes)  # noqa: SLF001 - one idea in two classes
 
     def _change(self, key: str, value: Any) -> None:
         self._changes[key] = value
-        self.drafts.append(self._origin._draft(key, value))  # noqa: SLF001
+        self.writes.append(self._origin._write_uncommitted(key, value))  # noqa: SLF001
 
 
 class AsyncOrigin:
@@ -237,7 +237,7 @@ class AsyncOrigin:
         try:
             yield transaction
         except BaseException:
-            self._origin._end(transaction.drafts, committed=False)  # noqa: SLF001
+            self._origin._end(transaction.writes, committed=False)  # noqa: SLF001
             raise
         await transaction.commit()
 
@@ -245,13 +245,13 @@ class AsyncOrigin:
         self._origin.watched = True
         await self._switch.astep(*_announced(verb, key, reads=reads), kind="origin")
 
-    async def _commit_all(self, changes: dict[str, Any], drafts: list[int]) -> None:
+    async def _commit_all(self, changes: dict[str, Any], writes: list[int]) -> None:
         self._origin.watched = True
         label, footprint = _announced_commit(changes)
         await self._switch.astep(label, footprint, kind="origin")
         for key, value in changes.items():
             self._origin._commit(key, value)  # noqa: SLF001
-        self._origin._end(drafts, committed=True)  # noqa: SLF001
+        self._origin._end(writes, committed=True)  # noqa: SLF001
         await self._switch.aanswered(label)
 
 
@@ -262,7 +262,7 @@ class AsyncTransaction:
         self._origin = origin
         self._kept = kept
         self._changes: dict[str, Any] = {}
-        self.drafts: list[int] = []  # numbers of the origin's record
+        self.writes: list[int] = []  # numbers of the origin's record
 
     async def get(self, key: str) -> Any:
         """Return the value of ``key`` as this transaction sees it."""
@@ -280,11 +280,11 @@ class AsyncTransaction:
 
     async def commit(self) -> None:
         """Commit all changes in one step."""
-        await self._origin._commit_all(self._changes, self.drafts)  # noqa: SLF001
+        await self._origin._commit_all(self._changes, self.writes)  # noqa: SLF001
 
     def _change(self, key: str, value: Any) -> None:
         self._changes[key] = value
-        self.drafts.append(self._kept._draft(key, value))  # noqa: SLF001
+        self.writes.append(self._kept._write_uncommitted(key, value))  # noqa: SLF001
 
 
 @lru_cache(maxsize=1024, typed=True)

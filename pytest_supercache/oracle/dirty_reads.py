@@ -10,7 +10,7 @@ before or after the commit; the pattern is "the last step of the read before the
 from collections.abc import Iterator
 
 from pytest_supercache.core.execution import Execution
-from pytest_supercache.core.operation import RACE, Draft
+from pytest_supercache.core.operation import RACE, UncommittedWrite
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError, decided
 from pytest_supercache.oracle.observed import Observed, Sight
@@ -24,14 +24,14 @@ def _find_dirty_read(execution: Execution) -> Violation | None:
 
 def _findings(observed: Observed) -> Iterator[Violation | NotJudgedError]:
     observed.require_origin()
-    for sight in observed.sights if observed.history.drafts else ():
+    for sight in observed.sights if observed.history.uncommitted else ():
         if sight.value is None and not observed.loads(sight.key):
             continue  # a cache may always forget
         if _committed_before(observed, sight):
             continue
-        drafts = _drafts(observed, sight)
-        if drafts:
-            yield _violation(sight, drafts[-1])
+        writes = _uncommitted_writes(observed, sight)
+        if writes:
+            yield _violation(sight, writes[-1])
             continue
         versions = observed.versions(sight)
         if isinstance(versions, NotJudgedError):
@@ -47,21 +47,21 @@ def _committed_before(observed: Observed, sight: Sight) -> list[int]:
     )
 
 
-def _drafts(observed: Observed, sight: Sight) -> list[Draft]:
+def _uncommitted_writes(observed: Observed, sight: Sight) -> list[UncommittedWrite]:
     """Return the changes in transactions that an answer may show, made before it came."""
     returned = sight.operation.returned_at
     assert returned is not None, "only answers are sights"
     return [
-        draft
-        for draft in observed.history.drafts
-        if draft.key == sight.key and draft.at <= returned and same(draft.value, sight.value)
+        write
+        for write in observed.history.uncommitted
+        if write.key == sight.key and write.at <= returned and same(write.value, sight.value)
     ]
 
 
-def _violation(sight: Sight, draft: Draft) -> Violation:
+def _violation(sight: Sight, write: UncommittedWrite) -> Violation:
     operation = sight.operation
     who = operation.user if operation.phase == RACE else operation.step or operation.user
-    fate = "was committed only later" if draft.committed else "was never committed"
+    fate = "was committed only later" if write.committed else "was never committed"
     return Violation(
         guarantee="no_dirty_reads",
         summary=f"{who} read {sight.key} = {sight.value!r}, which {fate}",
@@ -71,9 +71,9 @@ def _violation(sight: Sight, draft: Draft) -> Violation:
         evidence={
             "read": operation.step,
             "seen": sight.value,
-            "written_at": draft.at,
-            "ended_at": draft.ended_at,
-            "committed": draft.committed,
+            "written_at": write.at,
+            "ended_at": write.ended_at,
+            "committed": write.committed,
         },
     )
 
@@ -82,7 +82,7 @@ def _find_patterns(execution: Execution) -> Iterator[Pattern]:
     observed = Observed(execution)
     for sight in observed.sights:
         own = observed.own_steps(sight.at)
-        if own is None or not _drafts(observed, sight):
+        if own is None or not _uncommitted_writes(observed, sight):
             continue
         commits = observed.commits(sight.key)
         versions = candidates(observed.history, sight.key, sight.value)

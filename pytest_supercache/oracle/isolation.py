@@ -49,7 +49,7 @@ def _values_by_key(history: History) -> dict[str, list[Any]]:
     for key, values in history.given_in_caches.items():
         found.setdefault(key, []).extend(values)
     pairs = [(commit.key, commit.value) for commit in history.commits]
-    pairs += [(draft.key, draft.value) for draft in history.drafts]
+    pairs += [(write.key, write.value) for write in history.uncommitted]
     pairs += [pair for operation in history for pair in written(operation)]
     for key, value in pairs:
         if value is not None:

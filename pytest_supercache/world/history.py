@@ -28,7 +28,7 @@ def history_of(
         operations=tuple(call.operation() for call in calls),
         commits=tuple([_placed_commit(commit, steps) for commit in origin.commits]),
         loads=tuple([_placed_load(load, steps) for load in origin.loads]),
-        drafts=tuple(origin.drafts),
+        uncommitted=tuple(origin.uncommitted),
         contents=_contents(_given_contents(stack, given), steps) if looked else None,
         origin_watched=origin.watched,
         given=dict(given.get("origin", {})),

@@ -6,7 +6,7 @@ from itertools import count
 import pytest
 
 from pytest_supercache.core.footprint import dependent
-from pytest_supercache.core.operation import Commit, Draft, Load
+from pytest_supercache.core.operation import Commit, Load, UncommittedWrite
 from pytest_supercache.layers.fake_server import FakeRedisServer
 from pytest_supercache.layers.messages import Bus
 from pytest_supercache.layers.origin import Origin
@@ -64,25 +64,25 @@ def test_every_read_is_a_load_and_a_look_is_none(origin):
     assert origin.loads == [Load("x", {"price": 0}, 1, "alice"), Load("z", None, 2, "alice")]
 
 
-def test_what_a_transaction_changes_is_a_draft_until_it_commits(origin):
+def test_what_a_transaction_changes_is_uncommitted_until_it_commits(origin):
     with origin.transaction() as transaction:
         transaction.set("x", 1)
-        assert origin.drafts == [Draft("x", 1, 1)]
+        assert origin.uncommitted == [UncommittedWrite("x", 1, 1)]
         assert transaction.get("x") == 1
         assert origin.loads == []  # its own change did not leave the origin
-    (draft,) = origin.drafts
-    assert draft.committed
-    assert draft.ended_at is not None
+    (write,) = origin.uncommitted
+    assert write.committed
+    assert write.ended_at is not None
     assert [commit.value for commit in origin.commits] == [1]
 
 
-def test_what_a_transaction_changed_before_an_error_is_a_draft_that_was_rolled_back(origin):
+def test_what_a_transaction_changed_before_an_error_was_rolled_back(origin):
     with suppress(ZeroDivisionError), origin.transaction() as transaction:
         transaction.delete("x")
         raise ZeroDivisionError
-    (draft,) = origin.drafts
-    assert (draft.value, draft.committed) == (None, False)
-    assert draft.ended_at is not None
+    (write,) = origin.uncommitted
+    assert (write.value, write.committed) == (None, False)
+    assert write.ended_at is not None
     assert origin.commits == []
 
 
@@ -90,15 +90,17 @@ def test_of_several_changes_to_one_key_only_the_last_is_committed(origin):
     with origin.transaction() as transaction:
         transaction.set("x", 1)
         transaction.set("x", 2)
-    assert [(draft.value, draft.committed) for draft in origin.drafts] == [(1, False), (2, True)]
+    assert [(write.value, write.committed) for write in origin.uncommitted] == [
+        (1, False), (2, True),
+    ]  # fmt: skip
 
 
-def test_a_reset_origin_remembers_no_loads_and_no_drafts(origin):
+def test_a_reset_origin_remembers_no_loads_and_no_uncommitted_writes(origin):
     origin.get("x")
     with origin.transaction() as transaction:
         transaction.set("x", 1)
     origin.reset({}, lambda: (0, None))
-    assert (origin.loads, origin.drafts, origin.commits) == ([], [], [])
+    assert (origin.loads, origin.uncommitted, origin.commits) == ([], [], [])
 
 
 def test_every_call_is_one_step_and_a_look_is_none(origin, switch):

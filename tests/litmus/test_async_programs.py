@@ -841,7 +841,7 @@ def test_an_awaited_transaction_is_one_commit_and_an_error_takes_it_back():
 
         world.actor("a", flow)
         assert (await world.run())["a"] == (1, 1)
-        assert [draft.committed for draft in world.origin.drafts] == [True, True, False]
+        assert [write.committed for write in world.origin.uncommitted] == [True, True, False]
         assert [load.key for load in world.origin.loads] == ["x"]
 
     result = every(body)

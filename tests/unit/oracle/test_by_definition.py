@@ -14,7 +14,14 @@ from pathlib import Path
 import pytest
 
 from pytest_supercache.core.execution import Settled
-from pytest_supercache.core.operation import Commit, Content, Draft, History, Load, Operation
+from pytest_supercache.core.operation import (
+    Commit,
+    Content,
+    History,
+    Load,
+    Operation,
+    UncommittedWrite,
+)
 from pytest_supercache.oracle.guarantee import NotJudgedError, check_history
 from pytest_supercache.oracle.judge import KNOWN
 
@@ -29,7 +36,7 @@ class Story:
         self.rng = random.Random(seed)
         self.values = values  # None: every write is new
         self.operations, self.commits, self.loads, self.contents = [], [], [], []
-        self.drafts, self.times = [], [0.0]
+        self.uncommitted, self.times = [], [0.0]
         self.given = {"x": 0, "y": 0}
         self.fresh = 0
 
@@ -47,7 +54,8 @@ class Story:
     def history(self, **more):
         return History(
             operations=tuple(self.operations), commits=tuple(self.commits),
-            loads=tuple(self.loads), contents=tuple(self.contents), drafts=tuple(self.drafts),
+            loads=tuple(self.loads), contents=tuple(self.contents),
+            uncommitted=tuple(self.uncommitted),
             origin_watched=True, given=self.given, times=tuple(self.times), **more,
         )  # fmt: skip
 
@@ -443,8 +451,10 @@ def test_no_dirty_reads_says_what_its_definition_says():
             committed = {
                 c.value for c in history.commits if c.key == key and c.at <= read.returned_at
             }
-            drafted = {d.value for d in history.drafts if d.key == key and d.at <= read.returned_at}
-            if value not in committed | {history.given[key]} and value in drafted:
+            uncommitted = {
+                w.value for w in history.uncommitted if w.key == key and w.at <= read.returned_at
+            }
+            if value not in committed | {history.given[key]} and value in uncommitted:
                 return True
         return False
 
@@ -458,13 +468,13 @@ def test_no_dirty_reads_says_what_its_definition_says():
                 key, value = story.rng.choice(KEYS), story.value()
                 ended = at + story.rng.randint(0, 3)
                 is_committed = story.rng.random() < 0.6
-                story.drafts.append(Draft(key, value, at, ended, is_committed))
+                story.uncommitted.append(UncommittedWrite(key, value, at, ended, is_committed))
                 if is_committed:
                     story.commit(ended, key, value)
             else:
                 key = story.rng.choice(KEYS)
-                drafted = [draft.value for draft in story.drafts if draft.key == key]
-                answer = story.rng.choice([0, *drafted])
+                uncommitted = [write.value for write in story.uncommitted if write.key == key]
+                answer = story.rng.choice([0, *uncommitted])
                 story.operations.append(
                     Operation(kind="read", key=key, answer=answer, steps=1, **common)
                 )

@@ -170,7 +170,7 @@ def test_where_the_read_depends_on_the_delete_there_is_no_other_order():
 def test_a_dirty_read_is_found_though_the_commit_came_first_in_the_order_that_was_executed(
     committed,
 ):
-    draft = Move("bob", "set", touching(writes="cache@a:x"), 0, drafts=(("x", 1, committed),))
+    draft = Move("bob", "set", touching(writes="cache@a:x"), 0, uncommitted=(("x", 1, committed),))
     commit = Move("bob", "commit", touching(writes="origin:x"), 0, (("x", 1),))
     look = Move("alice", "look", touching(reads="cache@a:x"), 1)
     operations = [
