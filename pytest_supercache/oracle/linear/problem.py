@@ -24,8 +24,8 @@ ILLEGAL: Final = _Nothing()
 
 
 @dataclass(slots=True)
-class Part:
-    """One call: it ``needs`` a state or excludes ``forbids``; it leaves ``result`` or appends.
+class CallConstraint:
+    """What one call ``needs`` or ``forbids``, and what it leaves: ``result``, or a longer text.
 
     A pure call leaves everything as it is.
     """
@@ -63,48 +63,50 @@ class KeyProblem:
         self._texts = Texts(relevant, initials) if grows else None
         self.states = Prefixes(asked) if grows else Exact(asked)
         self.initials = list(dict.fromkeys(map(self.states.state_of, initials)))
-        self.parts = [self._part(call) for call in relevant]
+        self.constraints = [self._constraint(call) for call in relevant]
         self.last_asked = max(
-            (part.call.returned_at for part in self.parts if _asks(part)), default=-1
+            (one.call.returned_at for one in self.constraints if _asks(one)), default=-1
         )
         self.last_forbidden = max(
-            (part.call.returned_at for part in self.parts if part.forbids is not ANYTHING),
+            (one.call.returned_at for one in self.constraints if one.forbids is not ANYTHING),
             default=-1,
         )
         self._changes = Positions(
-            part.call
-            for part in self.parts
-            if part.certain and not part.pure and part.appends is None
+            one.call
+            for one in self.constraints
+            if one.certain and not one.pure and one.appends is None
         )
         self._seers: Mapping[State, Positions] = _by_state(
-            (state, part.call) for part in self.parts for state in (part.needs, part.forbids)
+            (state, one.call) for one in self.constraints for state in (one.needs, one.forbids)
         )
-        self._askers = _by_state((part.needs, part.call) for part in self.parts if _asks(part))
+        self._askers = _by_state((one.needs, one.call) for one in self.constraints if _asks(one))
         self._sources = _by_state(
-            (part.result, part.call)
-            for part in self.parts
-            if not part.pure and part.appends is None
+            (one.result, one.call)
+            for one in self.constraints
+            if not one.pure and one.appends is None
         )
         self._ways: dict[State, list[Positions]] = {}
-        for part in self.parts:
-            part.seen_until = self._seen_until(part)
+        for constraint in self.constraints:
+            constraint.seen_until = self._seen_until(constraint)
 
     def events(self) -> Iterator[tuple[int, bool, int]]:
-        """Yield (position, whether it is a return, number of the part) in order of time."""
-        found = [(part.call.called_at, False, at) for at, part in enumerate(self.parts)]
+        """Yield (position, whether it is a return, number of the call) in order of time."""
+        found = [(one.call.called_at, False, at) for at, one in enumerate(self.constraints)]
         found += [
-            (part.call.returned_at, True, at) for at, part in enumerate(self.parts) if part.certain
+            (one.call.returned_at, True, at)
+            for at, one in enumerate(self.constraints)
+            if one.certain
         ]
         return iter(sorted(found))
 
     def after(self, number: int, state: State) -> State:
         """Return the state after a call in ``state``; ILLEGAL if its answer rules that out."""
-        part = self.parts[number]
-        if part.needs is not ANYTHING and part.needs != state:
+        constraint = self.constraints[number]
+        if constraint.needs is not ANYTHING and constraint.needs != state:
             return ILLEGAL
-        if part.appends is None:
-            return part.result
-        return self.states.extended(state, part.appends)
+        if constraint.appends is None:
+            return constraint.result
+        return self.states.extended(state, constraint.appends)
 
     def next_replaced(self, position: int) -> int:
         """Return the earliest return of a change that begins after ``position``."""
@@ -132,42 +134,45 @@ class KeyProblem:
 
     def is_source(self, number: int, answer: State) -> bool:
         """Say whether ``answer`` can result from the state that this call leaves."""
-        part = self.parts[number]
-        return not part.pure and part.appends is None and self.states.leads_to(part.result, answer)
+        constraint = self.constraints[number]
+        if constraint.pure or constraint.appends is not None:
+            return False
+        return self.states.leads_to(constraint.result, answer)
 
     def sole_gets(self, number: int) -> Positions:
         """Return the gets whose text this call alone can have appended."""
-        text = self.parts[number].appends
+        text = self.constraints[number].appends
         if text is None or self._texts is None or not self._texts.come_once(text):
             return NO_POSITIONS
         return self._texts.gets(text)
 
-    def _seen_until(self, part: Part) -> int:
-        if part.pure:
+    def _seen_until(self, constraint: CallConstraint) -> int:
+        if constraint.pure:
             return NEVER
-        end = self.next_replaced(part.call.returned_at)
-        if part.appends is None:
-            answers = self.states.answers(part.result)
+        end = self.next_replaced(constraint.call.returned_at)
+        if constraint.appends is None:
+            answers = self.states.answers(constraint.result)
             return max((self._seers[answer].last_return(end) for answer in answers), default=-1)
         if self._texts is None or not self._texts.are_known:
             return NEVER
-        return self._texts.gets(part.appends).last_return(end)
+        return self._texts.gets(constraint.appends).last_return(end)
 
-    def _part(self, call: Call) -> Part:
+    def _constraint(self, call: Call) -> CallConstraint:
         state_of, certain = self.states.state_of, call.returned
         if call.kind in READS:
-            return Part(call, certain, pure=True, needs=state_of(call.answer))
+            return CallConstraint(call, certain, pure=True, needs=state_of(call.answer))
         if call.kind == "append":
-            return Part(call, certain, appends=call.value, action=("append", call.value))
+            return CallConstraint(call, certain, appends=call.value, action=("append", call.value))
         if call.kind != "cas":
             result = state_of(call.value)
-            return Part(call, certain, result=result, action=("write", result))
+            return CallConstraint(call, certain, result=result, action=("write", result))
         expected, new = map(state_of, call.value)
         if call.is_pure:
-            return Part(call, certain, pure=True, forbids=expected)
+            return CallConstraint(call, certain, pure=True, forbids=expected)
         if call.value[0] == call.value[1]:
-            return Part(call, certain, pure=True, needs=expected)
-        return Part(call, certain, needs=expected, result=new, action=("cas", expected, new))
+            return CallConstraint(call, certain, pure=True, needs=expected)
+        action = ("cas", expected, new)
+        return CallConstraint(call, certain, needs=expected, result=new, action=action)
 
 
 def _matters(call: Call) -> bool:
@@ -181,9 +186,9 @@ def _asked(call: Call) -> Any:
     return call.value[0] if call.kind == "cas" else call.answer
 
 
-def _asks(part: Part) -> bool:
+def _asks(constraint: CallConstraint) -> bool:
     """Say whether an order must let this call find the state that it needs."""
-    return part.certain and (part.pure or part.needs is not ANYTHING)
+    return constraint.certain and (constraint.pure or constraint.needs is not ANYTHING)
 
 
 def _by_state(found: Iterable[tuple[State, Call]]) -> dict[State, Positions]:

@@ -128,23 +128,23 @@ class LinearSearch:
         self.verdict = Verdict.HOLDS
 
     def _open(self, number: int) -> None:
-        part = self.problem.parts[number]
+        constraint = self.problem.constraints[number]
         if not self._free_bits:
             self._free_bits.append(1 << self._slots)
             self._slots += 1
         bit = self._bits[number] = self._free_bits.pop()
-        if not part.pure:
-            parts = self.problem.parts
-            insort(self._open_changes, number, key=lambda at: parts[at].call.returned_at)
+        if not constraint.pure:
+            constraints = self.problem.constraints
+            insort(self._open_changes, number, key=lambda at: constraints[at].call.returned_at)
             return
         self._open_pure[number] = bit
         for (state, _), burdens in self._now.burdens.items():
-            if not part.fits(state):
+            if not constraint.fits(state):
                 burdens[:] = [burden | bit for burden in burdens]
 
     def _close(self, number: int, position: int) -> Iterator[None]:
         """Keep the configurations in which the returning call has taken effect, or can do so."""
-        bit, pure = self._bits[number], self.problem.parts[number].pure
+        bit, pure = self._bits[number], self.problem.constraints[number].pure
         if not pure or self._some_wait_for(bit):
             end = self.problem.next_replaced(position)
             yield from self._reach(_Goal(number, position, bit, pure, end))
@@ -198,32 +198,32 @@ class LinearSearch:
         if self.problem.last_forbidden >= goal.position:
             return  # a compare-and-set that failed may have seen that something was there
         for at in self._open_changes:
-            part, bit = self.problem.parts[at], self._bits[at]
-            if part.seen_until < goal.position and part.needs is ANYTHING:
+            constraint, bit = self.problem.constraints[at], self._bits[at]
+            if constraint.seen_until < goal.position and constraint.needs is ANYTHING:
                 goal.unseen |= bit
-                goal.hidden |= bit if part.certain else 0
+                goal.hidden |= bit if constraint.certain else 0
 
     def _successors(self, configuration: Configuration, goal: _Goal) -> Iterator[Configuration]:
         """Yield the configurations that one more call can lead to."""
         state, effects, burden = configuration
         problem, tried = self.problem, set[object]()
         for number in self._open_changes:
-            part, bit = problem.parts[number], self._bits[number]
+            constraint, bit = problem.constraints[number], self._bits[number]
             taken = (effects | burden) & bit or (bit & goal.unseen and number != goal.number)
-            if taken or part.action in tried:
+            if taken or constraint.action in tried:
                 continue
-            tried.add(part.action)
+            tried.add(constraint.action)
             new = problem.after(number, state)
             if new is ILLEGAL:
                 continue
             if not problem.is_seen(new, goal.position - 1, goal.end):
                 new = OTHER
             done, cost = effects, burden
-            if part.certain:
+            if constraint.certain:
                 done |= bit
             else:
                 cost |= bit
-            if new is OTHER or part.replaces:
+            if new is OTHER or constraint.replaces:
                 done |= goal.hidden
             cost = self._without_fitting(cost, new)
             found = (new, done, cost)
@@ -234,7 +234,7 @@ class LinearSearch:
     def _without_fitting(self, burden: int, state: State) -> int:
         """Remove from a burden the pure calls that waited for ``state``."""
         for number, bit in self._open_pure.items():
-            if burden & bit and self.problem.parts[number].fits(state):
+            if burden & bit and self.problem.constraints[number].fits(state):
                 burden &= ~bit
         return burden
 
@@ -258,9 +258,9 @@ class LinearSearch:
         gets = self.problem.sole_gets(number)
         if gets.next_call(position) != NEVER:
             return True
-        parts = self.problem.parts
+        constraints = self.problem.constraints
         return any(
-            burden & bit and gets.has_call(parts[pure].call.called_at)
+            burden & bit and gets.has_call(constraints[pure].call.called_at)
             for pure, bit in self._open_pure.items()
         )
 
@@ -269,11 +269,11 @@ class LinearSearch:
         problem = self.problem
         first = problem.first_return_of_askers(answer, position)
         for number, bit in self._open_pure.items():
-            part = problem.parts[number]
-            if burden & bit and part.needs is not ANYTHING and part.needs == answer:
-                first = min(first, part.call.returned_at)
+            constraint = problem.constraints[number]
+            if burden & bit and constraint.needs is not ANYTHING and constraint.needs == answer:
+                first = min(first, constraint.call.returned_at)
         for number in self._open_changes:
-            part = problem.parts[number]
-            if part.certain and part.needs == answer and not effects & self._bits[number]:
-                first = min(first, part.call.returned_at)
+            one, is_placed = problem.constraints[number], effects & self._bits[number]
+            if one.certain and one.needs == answer and not is_placed:
+                first = min(first, one.call.returned_at)
         return first
