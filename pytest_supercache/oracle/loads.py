@@ -17,7 +17,7 @@ from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.guarantee import Guarantee, Parameter, Unit
 from pytest_supercache.oracle.observed import Observed
 from pytest_supercache.oracle.real_time import Pattern
-from pytest_supercache.oracle.ticks import moves_of_clock
+from pytest_supercache.oracle.ticks import ticks_of
 
 
 def _find_too_many_loads(
@@ -78,7 +78,7 @@ def _find_patterns(
 
 def _windows(execution: Execution, window: float) -> Iterator[tuple[int | None, int | None]]:
     """Yield the longest spans shorter than ``window``, as the ticks that bound them, if any."""
-    ticks = moves_of_clock(execution)
+    ticks = ticks_of(execution)
     for start in range(len(ticks) + 1):
         passed, end = 0.0, start
         while end < len(ticks) and passed + ticks[end][1] < window:

@@ -1,4 +1,4 @@
-"""Lists the moves of the clock in a trace, and the virtual time that they take."""
+"""Lists the ticks of a trace, and the virtual time that they take."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.schedule import CLOCK
 
 
-def moves_of_clock(execution: Execution) -> list[tuple[int, float]]:
+def ticks_of(execution: Execution) -> list[tuple[int, float]]:
     """Return the ticks: for each the position among the steps, and its virtual seconds."""
     times = execution.history.times
     return [
@@ -18,7 +18,7 @@ def moves_of_clock(execution: Execution) -> list[tuple[int, float]]:
 
 def spans_longer_than(execution: Execution, seconds: float) -> Iterator[tuple[int, int]]:
     """Yield the shortest runs of ticks that take longer than ``seconds``: first and last tick."""
-    ticks = moves_of_clock(execution)
+    ticks = ticks_of(execution)
     for at, (first, _) in enumerate(ticks):
         passed = 0.0
         for last, moved in ticks[at:]:

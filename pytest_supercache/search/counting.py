@@ -105,7 +105,7 @@ def _program_of(execution: Execution) -> _Program | None:
             if step is None or step.wait_before is None or wait.verb == "try":
                 return None  # a deadline or an attempt: what follows depends on it
             if len(mine) == 1 and actor in bare:
-                return None  # did the first lines have to wait, or are they a move of their own?
+                return None  # did the first lines have to wait, or are they a step of their own?
             waits.setdefault(wait.object, step.wait_before)
         if step is None:
             bare.add(actor)

@@ -91,7 +91,7 @@ class StepEvent:
 
     @property
     def is_tick(self) -> bool:
-        """Whether it is a move of the clock."""
+        """Whether it is a tick."""
         return self.actor == CLOCK
 
     def is_like(self, step: Step) -> bool:

@@ -12,8 +12,8 @@ from typing import Any
 from pytest_supercache.core.footprint import ANYTHING
 from pytest_supercache.runtime.kernel import async_context as async_stepping
 from pytest_supercache.runtime.kernel.active import controlled
-from pytest_supercache.runtime.kernel.moves import add_move
 from pytest_supercache.runtime.kernel.task_actor import TaskActor, place_of
+from pytest_supercache.runtime.kernel.unannounced import add_step
 
 Acting = Callable[[], TaskActor | None]
 
@@ -100,7 +100,7 @@ def _end_first_lines(actor: TaskActor) -> None:
     controller = actor.home.controller
     if controller.fused is actor:
         controller.fused = None
-        add_move(controller, actor, "start", "await", ANYTHING)
+        add_step(controller, actor, "start", "await", ANYTHING)
         actor.end_first_lines()
 
 

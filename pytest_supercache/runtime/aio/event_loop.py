@@ -77,7 +77,7 @@ class ControlledLoop(LoopInterface):
         self._ident = threading.get_ident()
         self._clock = controller.time.clock
         self._rest: asyncio.Future[None] | None = None
-        self._moves = 0
+        self._ticks = 0
         self._waiting: Waiting | None = None
         self.lookers: dict[asyncio.Task[Any], dict[str, TaskActor]] = {}
         self.timers = Timers(self)
@@ -404,8 +404,8 @@ class ControlledLoop(LoopInterface):
             self._rest.set_result(None)
             self._rest = None
             return
-        self._moves += 1
-        is_over = self._moves > TICKS_MAX * 10
+        self._ticks += 1
+        is_over = self._ticks > TICKS_MAX * 10
         if is_over or not self.controller.pass_time(timer=self.timers.next_deadline()):
             self.stuck = WaitsForEverError(
                 "the body waits for ever: nothing else runs now that could end it"

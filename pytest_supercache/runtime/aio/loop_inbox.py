@@ -19,9 +19,9 @@ from pytest_supercache.runtime.kernel import async_context as async_stepping
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.actor import Abandoned, Actor, BackgroundActor, State
 from pytest_supercache.runtime.kernel.calling import current_actor
-from pytest_supercache.runtime.kernel.moves import add_move
 from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.kernel.task_actor import TaskActor, act_in
+from pytest_supercache.runtime.kernel.unannounced import add_step
 from pytest_supercache.runtime.sync.futures import Future
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Inbox:
         controller = execution.controller
         controller.note_undeclared(f"{actor.name} hands a callback to the event loop")
         if controller.fused is actor:  # the loop may take it before the first step of the thread
-            add_move(controller, actor, "start", "thread", ANYTHING)
+            add_step(controller, actor, "start", "thread", ANYTHING)
             controller.fused = None
         controller.backgrounds.setdefault(self.name, BackgroundActor(self))
         self._waiting.append((handle, execution.last_step()))

@@ -12,7 +12,7 @@ from pytest_supercache.core.execution import STEPS_MAX
 from pytest_supercache.core.footprint import ANYTHING
 from pytest_supercache.core.schedule import CLOCK, Choices, is_fault
 from pytest_supercache.core.switch import RUN, Background
-from pytest_supercache.runtime.kernel import moves
+from pytest_supercache.runtime.kernel import unannounced
 from pytest_supercache.runtime.kernel.actor import (
     DONE,
     NEW,
@@ -41,8 +41,8 @@ from pytest_supercache.runtime.kernel.under_test import own_mistake
 RELEASES_MAX = 100
 """How often blocked polls may be repeated although nothing has changed; more is UNKNOWN."""
 
-MOVES_MAX = 10_000
-"""How many moves others may make during one wait of the body; more is UNKNOWN."""
+STEPS_OF_OTHERS_MAX = 10_000
+"""How many steps others may take during one wait of the body; more is UNKNOWN."""
 
 
 class Controller(ExecutionState):
@@ -123,7 +123,7 @@ class Controller(ExecutionState):
             self._note_wait(actor, announced)
         actor.pending = announced
         if actor.is_task and self.choices and self.choices[-1] != actor.name:
-            announced.cause = moves.waker(self, actor)
+            announced.cause = unannounced.waker(self, actor)
         if actor.direct:
             if not self.may_take(actor, announced):
                 self._wait_alone(actor, announced)
@@ -140,7 +140,7 @@ class Controller(ExecutionState):
     def _note_wait(self, actor: Actor, announced: Announced) -> None:
         self.time.note_wait(actor, announced)
         if self.fused is actor:
-            moves.read_clock(self, actor, announced)
+            unannounced.read_clock(self, actor, announced)
 
     def ask(self) -> Actor | None:
         """Return the actor to run next, for an event loop that has nothing to do."""
@@ -161,10 +161,10 @@ class Controller(ExecutionState):
                     return None
                 actor = self.actors.get(chosen)
                 if actor is None:
-                    self._move(chosen)
+                    self._take_unannounced(chosen)
                     continue
                 if actor.state is NEW:
-                    moves.begin(self, actor)
+                    unannounced.begin(self, actor)
                 else:
                     self.take(actor)
                 return actor
@@ -174,12 +174,12 @@ class Controller(ExecutionState):
             self.complete = False
         return None
 
-    def _move(self, chosen: str) -> None:
+    def _take_unannounced(self, chosen: str) -> None:
         """Take the step of a pseudo-actor."""
         if chosen == CLOCK:
-            moves.tick(self)
+            unannounced.tick(self)
         else:
-            moves.perform(self, self.backgrounds[chosen])
+            unannounced.perform(self, self.backgrounds[chosen])
 
     def _choose(self) -> str | None:
         at = len(self.choices)
@@ -326,7 +326,7 @@ class Controller(ExecutionState):
         actor.state, actor.pending = DONE, None
         actor.ended_at = len(self.record.steps)
         if not actor.taken and not actor.dismissed and (self.fused is actor or not actor.is_task):
-            moves.add_move(self, actor, RUN, "hand", ANYTHING)
+            unannounced.add_step(self, actor, RUN, "hand", ANYTHING)
         if self.fused is actor:
             self.fused = None
 
@@ -339,7 +339,7 @@ class Controller(ExecutionState):
             WaitsForEverError: no actor can end the wait.
         """
         moved = 0
-        for _ in range(MOVES_MAX):
+        for _ in range(STEPS_OF_OTHERS_MAX):
             if self.may_take(body, announced):
                 return
             if self.let_run():
@@ -350,7 +350,7 @@ class Controller(ExecutionState):
             if moved > TICKS_MAX or not self.pass_time(announced):
                 break
         else:
-            self.hazard(f"{announced.label!r} waits while others take {MOVES_MAX} steps")
+            self.hazard(f"{announced.label!r} waits while others take {STEPS_OF_OTHERS_MAX} steps")
         raise WaitsForEverError(
             f"{announced.label!r} would wait for ever: nothing else runs now that could end it"
         )
@@ -377,7 +377,7 @@ class Controller(ExecutionState):
             for background in backgrounds:
                 if background.announced() is not None:
                     taken = True
-                    moves.perform(self, background)
+                    unannounced.perform(self, background)
             taken = taken or self.let_run()
 
     def pass_time(self, own: Announced | None = None, *, timer: float | None = None) -> bool:
@@ -417,7 +417,7 @@ class Controller(ExecutionState):
         if not actors:
             return
         if self.complete and not self.given_up and not self.blocked:
-            for _ in range(MOVES_MAX):
+            for _ in range(STEPS_OF_OTHERS_MAX):
                 if not self.let_run():
                     break
             self.blocked += tuple(

@@ -1,7 +1,7 @@
 """Holds the state of one execution: its actors, the choices made, and which actors are enabled.
 
 The controller runs actors; the modules that end an execution, take steps inside coroutines, or
-record moves work on this state, too, without a controller.
+record unannounced steps work on this state, too, without a controller.
 """
 
 from collections.abc import Callable, Sequence

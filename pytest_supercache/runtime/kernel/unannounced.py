@@ -19,13 +19,13 @@ def begin(state: ExecutionState, actor: Actor) -> None:
     if state.shared_memory:
         state.fused = None
         memory = frozenset({f"memory:{actor.node}"})
-        add_move(state, actor, "start", "memory", Footprint(memory, memory))
+        add_step(state, actor, "start", "memory", Footprint(memory, memory))
         actor.end_first_lines()
     elif state.memory and state.memory.starts_with_step(actor.name):
         state.fused = None
         born = Footprint(reads=frozenset({actor.born} if actor.born else ()))
         touched = state.memory.widened(actor.name, "start", born)
-        add_move(state, actor, "start", "memory", touched)
+        add_step(state, actor, "start", "memory", touched)
         actor.end_first_lines()
 
 
@@ -45,7 +45,7 @@ def waker(state: ExecutionState, actor: Actor) -> StepId | None:
     return step.actor, step.index
 
 
-def add_move(
+def add_step(
     state: ExecutionState, actor: Actor, label: str, kind: str, footprint: Footprint
 ) -> None:
     """Record the choice of an actor without an announced step."""
@@ -67,7 +67,7 @@ def read_clock(state: ExecutionState, actor: Actor, announced: Announced) -> Non
     """Record a read of the clock by entry code, before the announced step that depends on it."""
     state.fused = None
     touched = announced.footprint.reads & {"clock:now", actor.born}
-    add_move(state, actor, "start", "thread", Footprint(reads=touched))
+    add_step(state, actor, "start", "thread", Footprint(reads=touched))
     actor.end_first_lines()
 
 
