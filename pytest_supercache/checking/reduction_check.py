@@ -21,6 +21,7 @@ from pytest_supercache.oracle.cause import Evidence
 from pytest_supercache.oracle.real_time import possible_orders
 from pytest_supercache.search.all_schedules import AllSchedules
 from pytest_supercache.search.dpor import Exhaustive
+from pytest_supercache.search.enabledness import Enabledness
 from pytest_supercache.search.events import (
     StepEvent,
     TraceKey,
@@ -31,7 +32,6 @@ from pytest_supercache.search.events import (
 )
 from pytest_supercache.search.follow import Follow, Order
 from pytest_supercache.search.orders import (
-    Ability,
     anti_order,
     fewest_preemptions,
     linear_extensions,
@@ -115,9 +115,9 @@ class ReductionCheck:
         self.failing += fails
         if violations:
             self.failing_schedules += ways or 0
-            ability = Ability(events, execution.waiting, self.search.waits)
-            self._walk = self._longer_walk(ability, execution)
-            self._consider(ability, len(execution.waited))
+            enabledness = Enabledness(events, self.search.waits, execution.waiting)
+            self._walk = self._longer_walk(enabledness, execution)
+            self._consider(enabledness, len(execution.waited))
         elif not fails and ways != 1:
             self._reversible += 1
             self._to_reverse.append(_Recorded(list(events), key, outcome))
@@ -171,23 +171,23 @@ class ReductionCheck:
             walk=None if self._walk is None or self._idle_schedules else float(self._walk),
         )
 
-    def _longer_walk(self, ability: Ability, execution: Execution) -> Fraction | None:
+    def _longer_walk(self, enabledness: Enabledness, execution: Execution) -> Fraction | None:
         """Add the chance of an interleaving; None where the clock might have moved early."""
         if self._walk is None or execution.saw_deadline:
             return None
-        chance = walk_chance(ability)
+        chance = walk_chance(enabledness)
         return None if chance is None else self._walk + chance
 
-    def _consider(self, ability: Ability, ticks: int) -> None:
+    def _consider(self, enabledness: Enabledness, ticks: int) -> None:
         """Keep the smallest failing schedule: fewest early ticks, preemptions, steps, users."""
         least = ticks + 1 if self.smallest is None else self.smallest[0]
         most = None
         if self.smallest is not None and ticks >= least:
             most = self.smallest[1] if ticks == least else self._fewest - 1
-        fewest = fewest_preemptions(ability, most)
+        fewest = fewest_preemptions(enabledness, most)
         if fewest is None:
             return
-        events = ability.events
+        events = enabledness.events
         preemptions, way = fewest
         self._fewest = min(self._fewest, preemptions)
         actors = tuple(events[at].actor for at in way)

@@ -1,34 +1,52 @@
 """Evaluates guards on recorded operations, for the runtime and for searches alike.
 
-The runtime keeps :class:`Waits` while it executes. A search asks :func:`allows` about any moment of
-an execution, given what was recorded until then, or makes its own :class:`Waits` from
-``Execution.waits`` and lets it repeat the steps.
+The runtime keeps :class:`Waits` while it executes. A search asks :func:`is_enabled` about any
+moment of an execution, given what was recorded until then.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 
-from pytest_supercache.core.trace import Step
 from pytest_supercache.core.waits import FlagState, Wait, WaitState
 
 SET = FlagState(is_set=True)
 
 
-def allows(
+def is_enabled(
     actor: str,
     wait: Wait | None,
     is_set: Callable[[str], bool],
     state_of: Callable[[str], WaitState | None],
+    *,
+    fired: bool | None = None,
+    news: bool | None = None,
 ) -> bool:
-    """Say whether ``actor`` may take a step with this guard.
+    """Say whether an actor may take its next step: the one rule, for the runtime and searches.
 
     Args:
         actor: the actor that is to take the step.
-        wait: the guard of its step; None: it never waits.
+        wait: the guard of its step; None: no flag and no object holds it back.
         is_set: says which flags are set, including timers that have fired.
         state_of: returns the state of an object; None: no step has used it.
+        fired: whether the step's deadline has come; None: it has none.
+        news: whether something that a condition reads was written since it was found false; None:
+            the step does not check a condition again.
     """
+    if fired:
+        return wait is None or not wait.after or is_set(wait.after)
+    if news is not None:
+        return news
     if wait is None:
-        return True
+        return fired is None
+    return allows(actor, wait, is_set, state_of)
+
+
+def allows(
+    actor: str,
+    wait: Wait,
+    is_set: Callable[[str], bool],
+    state_of: Callable[[str], WaitState | None],
+) -> bool:
+    """Say whether flags and objects let ``actor`` take a step with this guard."""
     if wait.after and not is_set(wait.after):
         return False
     if wait.timer and is_set(wait.timer):
@@ -64,10 +82,6 @@ class Waits:
         """Say whether a flag is set; an unknown flag is not."""
         return self.states.get(flag) == SET
 
-    def allows(self, actor: str, wait: Wait | None) -> bool:
-        """Say whether ``actor`` may take a step with this guard now."""
-        return wait is None or allows(actor, wait, self.is_set, self.states.get)
-
     def mark(self) -> None:
         """Remember all states now: the race begins."""
         self._marked = dict(self.states)
@@ -100,9 +114,3 @@ class Waits:
         """Let timers fire: the clock has reached their deadlines."""
         for timer in timers:
             self.states[timer] = SET
-
-    def repeat(self, step: Step) -> None:
-        """Repeat the effect of a recorded step."""
-        self.fire(step.fires)
-        if step.wait is not None:
-            self.perform(step.actor, step.wait)

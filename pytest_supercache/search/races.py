@@ -1,19 +1,17 @@
 """Finds the races of an execution, and the orders that reverse them.
 
-All is decided from what was recorded. Could the later step have been taken before the
-earlier one? Its wait objects are pure values, so their guards are evaluated by replaying recorded
-operations on them; user code is never run for that.
+All is decided from what was recorded. Whether the later step could have been taken before the
+earlier one is a question to :mod:`pytest_supercache.search.enabledness`.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from pytest_supercache.core.footprint import EVERYTHING, touches
 from pytest_supercache.core.schedule import CLOCK
-from pytest_supercache.core.trace import Pending, Step, StepId
-from pytest_supercache.core.waiting import SET, allows
+from pytest_supercache.core.trace import Pending, Step
 from pytest_supercache.core.waits import Wait, WaitState
+from pytest_supercache.search.enabledness import Enabledness
 from pytest_supercache.search.events import Dependence, StepEvent, positions
 from pytest_supercache.search.wakeup import Sequel
 
@@ -79,26 +77,8 @@ class Races:
         return after
 
     @cached_property
-    def _own(self) -> dict[str, int]:
-        """For each actor, its events."""
-        own: dict[str, int] = {}
-        for at, event in enumerate(self._events):
-            own[event.actor] = own.get(event.actor, 0) | 1 << at
-        return own
-
-    @cached_property
-    def _ids(self) -> dict[StepId, int]:
-        """The position of the event of each step."""
-        return {(e.step.actor, e.step.index): at for at, e in enumerate(self._events)}
-
-    @cached_property
-    def _setters(self) -> dict[str, int]:
-        """For each flag, the events that set it."""
-        setters: dict[str, int] = {}
-        for at, event in enumerate(self._events):
-            for flag in event.step.flags_set:
-                setters[flag] = setters.get(flag, 0) | 1 << at
-        return setters
+    def _enabledness(self) -> Enabledness:
+        return Enabledness(self._events, self._initial_waits)
 
     def reversals(self) -> Iterator[tuple[int, Sequel]]:
         """Yield the position of each earlier step, with the steps to take in its place."""
@@ -155,60 +135,12 @@ class Races:
         if not adjacent and late.guard is None:
             return False
         below = (1 << late.at) - 1
-        if self._own.get(late.actor, 0) & self._after[at] & below:
+        if self._enabledness.actors.get(late.actor, 0) & self._after[at] & below:
             return False
-        if not self._could_run(late, at, self._not_after(at) & below):
+        others = below & ~self._after[at] & ~(1 << at)
+        if not self._enabledness.may_take(late.actor, late.step, others):
             return False
         return adjacent or self._is_disabled_by(late, at)
-
-    def _not_after(self, at: int) -> int:
-        """Return the later events that do not depend on the one at ``at``."""
-        later = ((1 << len(self._events)) - 1) & ~((2 << at) - 1)
-        return later & ~self._after[at]
-
-    def _could_run(self, late: _Late, at: int, kept: int) -> bool:
-        """Say whether ``late`` is enabled after the events before ``at`` and those in ``kept``."""
-        step = late.step
-        if step.cause is not None and not self._is_there(step.cause, at, kept):
-            return False
-        if step.deadline is not None and self._has_fired(step.deadline, at):
-            after = "" if step.wait is None else step.wait.after
-            return not after or self._is_set(after, at, kept)
-        if step.recheck:
-            return self._is_news(late, at, kept)
-        if step.wait is None:
-            return step.deadline is None
-        return allows(
-            late.actor,
-            step.wait,
-            lambda flag: self._is_set(flag, at, kept),
-            lambda name: self._state(name, at, kept),
-        )
-
-    def _is_set(self, flag: str, at: int, kept: int) -> bool:
-        """Say whether a flag is set after the events before ``at`` and those in ``kept``."""
-        if self._initial_waits.get(flag) == SET:
-            return True
-        setters = self._setters.get(flag, 0)
-        return bool(setters & (((1 << at) - 1) | kept))
-
-    def _is_there(self, cause: StepId, at: int, kept: int) -> bool:
-        position = self._ids.get(cause)
-        return position is None or position < at or bool(kept >> position & 1)
-
-    def _has_fired(self, deadline: float, at: int) -> bool:
-        earlier = self._events[:at]
-        return any(event.is_tick and event.step.time >= deadline for event in earlier)
-
-    def _is_news(self, late: _Late, at: int, kept: int) -> bool:
-        """Say whether something that a condition reads was written since its last check."""
-        taken = self._own.get(late.actor, 0) & ((1 << late.at) - 1)
-        seen = (((1 << at) - 1) | kept) & ~((1 << taken.bit_length()) - 1)
-        reads = late.step.footprint.reads
-        if EVERYTHING in reads:
-            return bool(seen)
-        steps = (self._events[z].step for z in positions(seen))
-        return any(touches(step.footprint.writes, reads) and not step.futile for step in steps)
 
     def _is_disabled_by(self, late: _Late, at: int) -> bool:
         """Say whether the event at ``at`` has blocked ``late``."""
@@ -216,15 +148,3 @@ class Races:
         if guard is None or step.wait is None or step.wait.object != guard.object:
             return False
         return step.wait_after is not None and not step.wait_after.allows(late.actor, guard.verb)
-
-    def _state(self, name: str, at: int, kept: int) -> WaitState | None:
-        """Return a wait object's value after the events before ``at`` and those in ``kept``."""
-        for z in reversed(positions(kept & ~((1 << at) - 1))):
-            step = self._events[z].step
-            if step.wait is not None and step.wait.object == name and step.wait_after is not None:
-                return step.wait_after
-        for z in range(at - 1, -1, -1):
-            step = self._events[z].step
-            if step.wait is not None and step.wait.object == name and step.wait_after is not None:
-                return step.wait_after
-        return self._initial_waits.get(name)

@@ -1,9 +1,11 @@
 """Wait objects are values: what is refused changes nothing, what is given back is free again."""
 
+from dataclasses import replace
+
 import hypothesis
 from hypothesis import strategies as st
 
-from pytest_supercache.core.waiting import Waits
+from pytest_supercache.core.waiting import Waits, is_enabled
 from pytest_supercache.core.waits import (
     BarrierState,
     CounterState,
@@ -271,11 +273,30 @@ def test_a_guard_is_its_flags_and_its_object_or_its_timer(flags, is_free, has_fi
     if has_fired:
         waits.fire(["timer"])
     wait = Wait("lock", "acquire", guarded=True, flags=("a",), any_of=("b", "c"), enough=enough)
+
+    def allowed(wait, **how):
+        return is_enabled("alice", wait, waits.is_set, waits.states.get, **how)
+
     expected = "a" in flags and len(flags & {"b", "c"}) >= enough and is_free
-    assert waits.allows("alice", wait) == expected
+    assert allowed(wait) == expected
+    assert allowed(wait, fired=False) == expected
+    assert allowed(wait, fired=True), "its deadline has come"
+    assert allowed(replace(wait, after="a"), fired=True) == ("a" in flags), "but not before that"
+    for news in (False, True):
+        assert allowed(wait, news=news) == news, "a condition waits for news alone"
+        assert allowed(wait, news=news, fired=True)
     timed = Wait("lock", "acquire", guarded=True, flags=("a",), timer="timer")
-    assert waits.allows("alice", timed) == (has_fired or ("a" in flags and is_free))
+    assert allowed(timed) == (has_fired or ("a" in flags and is_free))
     before, after = waits.perform("alice", timed)
     assert (before == after) == (not is_free), "what is free is had, though the timer has fired"
     sleeping = Wait(guarded=True, timer="timer")
-    assert waits.allows("alice", sleeping) == has_fired
+    assert allowed(sleeping) == has_fired
+
+
+def test_a_step_without_a_guard_waits_for_its_deadline_alone():
+    states = {}
+    enabled = {
+        fired: is_enabled("alice", None, bool, states.get, fired=fired)
+        for fired in (None, False, True)
+    }
+    assert enabled == {None: True, False: False, True: True}

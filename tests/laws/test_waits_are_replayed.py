@@ -12,9 +12,12 @@ import pytest
 
 from pytest_supercache.checking.environment import open_environment
 from pytest_supercache.core.settings import Exploration
-from pytest_supercache.core.waiting import Waits
+from pytest_supercache.core.waiting import Waits, allows
 from pytest_supercache.layers.servers import start_server
+from pytest_supercache.runtime.kernel.state import ExecutionState
 from pytest_supercache.search.all_schedules import AllSchedules
+from pytest_supercache.search.events import Dependence, events_of, order
+from tests.laws.former_enabledness import differences, former_may_take
 
 
 def conditions(world):
@@ -102,6 +105,22 @@ def timers(world):
     world.actor("alice", flow)
 
 
+PROGRAMS = [conditions, barriers, queues, threads, pools, timers]
+
+
+def allowed(waits, pending):
+    """Say whether the guard of a pending step lets its actor go on."""
+    wait = pending.wait
+    return wait is None or allows(pending.actor, wait, waits.is_set, waits.states.get)
+
+
+def repeat(waits, step):
+    """Repeat the effect of a recorded step."""
+    waits.fire(step.fires)
+    if step.wait is not None:
+        waits.perform(step.actor, step.wait)
+
+
 def executions_of(program):
     """Yield what a complete search of a program records."""
     found = []
@@ -122,7 +141,7 @@ def executions_of(program):
     return found
 
 
-@pytest.mark.parametrize("program", [conditions, barriers, queues, threads, pools, timers])
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_a_replay_of_what_was_recorded_tells_who_could_go_on(program):
     executions, asked, refused = executions_of(program), 0, 0
     assert len(executions) > 1
@@ -131,21 +150,21 @@ def test_a_replay_of_what_was_recorded_tells_who_could_go_on(program):
         waits = Waits(execution.waits)
         for step in execution.race:
             for pending in step.pending:
-                assert waits.allows(pending.actor, pending.wait) == pending.enabled, pending
+                assert allowed(waits, pending) == pending.enabled, pending
                 asked += 1
                 refused += not pending.enabled
             if step.wait is not None and step.wait.object:
                 before = waits.states[step.wait.object]
                 assert step.wait_before in {None, before}
-            waits.repeat(step)
+            repeat(waits, step)
             if step.wait_after is not None:
                 assert waits.states[step.wait.object] == step.wait_after
         for pending in execution.blocked:
-            assert not waits.allows(pending.actor, pending.wait)
+            assert not allowed(waits, pending)
     assert asked > refused > 0, "something waits, and something does not"
 
 
-@pytest.mark.parametrize("program", [conditions, barriers, queues, threads, pools, timers])
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_every_step_that_waits_says_what_it_touches(program):
     for execution in executions_of(program)[:20]:
         for step in execution.race:
@@ -159,3 +178,23 @@ def test_every_step_that_waits_says_what_it_touches(program):
                 assert wait.object in step.footprint.reads | step.footprint.writes
             if step.wait_before != step.wait_after:
                 assert wait.object in step.footprint.writes
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_the_runtime_and_the_search_answer_as_they_did(program, monkeypatch):
+    asked, now = [0, 0], ExecutionState.may_take
+
+    def may_take(state, actor, announced):
+        answer = now(state, actor, announced)
+        assert answer == former_may_take(state, actor, announced), announced
+        asked[answer] += 1
+        return answer
+
+    monkeypatch.setattr(ExecutionState, "may_take", may_take)
+    executions = executions_of(program)
+    assert min(asked) > 0
+    for execution in executions:
+        dependence = Dependence()
+        events, _ = events_of(execution.steps, execution.schedule.choices, dependence)
+        order(events, 0, dependence)
+        assert list(differences(events, execution.waiting, execution.waits)) == []

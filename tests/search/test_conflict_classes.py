@@ -16,9 +16,9 @@ import pytest
 from pytest_supercache.core.verdict import End
 from pytest_supercache.oracle.cause import Evidence, find_causes
 from pytest_supercache.search.dpor import Exhaustive
+from pytest_supercache.search.enabledness import Enabledness
 from pytest_supercache.search.events import orders_of
 from pytest_supercache.search.orders import (
-    Ability,
     fewest_preemptions,
     linear_extensions,
     walk_chance,
@@ -122,7 +122,7 @@ def searched(case: Case) -> Searched:
     def seen(_key, events, execution):
         ways = linear_extensions(events)
         fails = case.fails(runs[-1].state, runs[-1].local)
-        chance = walk_chance(Ability(events, execution.waiting, found.search.waits))
+        chance = walk_chance(Enabledness(events, found.search.waits, execution.waiting))
         found.certain += chance
         found.chance += chance * fails
         pairs = list(orders_of(events))
@@ -131,8 +131,8 @@ def searched(case: Case) -> Searched:
         found.evidence.add(pairs, fails=fails)
         if fails:
             found.failing_schedules += ways
-            ability = Ability(events, execution.waiting, found.search.waits)
-            preemptions, _ = fewest_preemptions(ability)
+            enabledness = Enabledness(events, found.search.waits, execution.waiting)
+            preemptions, _ = fewest_preemptions(enabledness)
             if not found.preemptions or preemptions < min(found.preemptions):
                 found.witness = pairs
             found.preemptions.append(preemptions)

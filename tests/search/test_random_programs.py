@@ -7,8 +7,9 @@ import pytest
 
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.search.dpor import Exhaustive
+from pytest_supercache.search.enabledness import Enabledness
 from pytest_supercache.search.events import StepEvent
-from pytest_supercache.search.orders import Ability, walk_chance
+from pytest_supercache.search.orders import walk_chance
 from tests.random_programs import (
     KINDS,
     Move,
@@ -65,7 +66,7 @@ def chances_of(programs: Programs) -> list[Fraction | None]:
     chances = []
 
     def see(_key: object, events: list[StepEvent], run: Execution) -> None:
-        chances.append(walk_chance(Ability(events, run.waiting, search.waits)))
+        chances.append(walk_chance(Enabledness(events, search.waits, run.waiting)))
 
     search = Exhaustive(see)
     search.explore(lambda scheduler: Run(programs).play(scheduler).execution())

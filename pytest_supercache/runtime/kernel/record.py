@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pytest_supercache.core.footprint import EVERYTHING, touches
 from pytest_supercache.core.trace import Layers, Pending, Step
 from pytest_supercache.core.waiting import Waits
-from pytest_supercache.core.waits import Wait
 from pytest_supercache.layers.clock import VirtualClock
 from pytest_supercache.runtime.kernel.actor import Actor, Announced, BackgroundActor
 
@@ -88,10 +87,6 @@ class Record:
             self.close()
             last = self._memory()
             self._memory = lambda: last
-
-    def allows(self, actor: str, wait: Wait | None) -> bool:
-        """Say whether the wait objects enable ``actor``'s step."""
-        return self.waits.allows(actor, wait)
 
     def wrote_since(self, position: int, resources: frozenset[str]) -> bool:
         """Say whether a step from ``position`` on may have written one of ``resources``.

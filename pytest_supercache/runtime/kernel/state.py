@@ -9,6 +9,7 @@ from typing import Any
 
 from pytest_supercache.core.schedule import Scheduler
 from pytest_supercache.core.trace import Pending
+from pytest_supercache.core.waiting import is_enabled
 from pytest_supercache.runtime.kernel.actor import (
     DONE,
     NEW,
@@ -109,14 +110,17 @@ class ExecutionState(Notes):
     def may_take(self, actor: Actor, announced: Announced | None) -> bool:
         """Say whether an actor may take the step that it has announced."""
         assert announced is not None, f"{actor.name} has announced nothing"
-        wait = announced.wait
-        if announced.fired:
-            return wait is None or not wait.after or self.record.waits.is_set(wait.after)
-        if wait is None and announced.recheck_from is None:
+        since, record = announced.recheck_from, self.record
+        if announced.wait is None and since is None:
             return True
-        if announced.recheck_from is not None:
-            return self.record.wrote_since(announced.recheck_from, announced.footprint.reads)
-        return self.record.allows(actor.name, wait)
+        return is_enabled(
+            actor.name,
+            announced.wait,
+            record.waits.is_set,
+            record.waits.states.get,
+            fired=None if announced.deadline is None else announced.fired,
+            news=None if since is None else record.wrote_since(since, announced.footprint.reads),
+        )
 
     def place_of_step(self) -> tuple[str, int | None]:
         """Return the phase of a step that is taken now, and the index of its choice, if any.
