@@ -10,14 +10,19 @@ give up later, which no schedule would show: that is reported, and nothing is pr
 
 import inspect
 import sys
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
 
+from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.identity import identity
+from pytest_supercache.core.waits import Wait
 from pytest_supercache.runtime.kernel.actor import Actor
 from pytest_supercache.runtime.kernel.calling import current_actor
 from pytest_supercache.runtime.kernel.own_code import PACKAGE_FOLDER
 from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.kernel.under_test import is_under_test_name
+
+Answer = TypeVar("Answer")
 
 COUNTED_MAX = 250
 """How many equal questions in a row code without a loop, or with a counter, may ask.
@@ -42,6 +47,35 @@ class Poll(NamedTuple):
     """How often the actor had asked that before, without any other step in between."""
     states: dict[object, object]
     """The variables of its code at the last such question, by place in the code."""
+
+
+def poll(
+    execution: Stepping,
+    question: str,
+    footprint: Footprint,
+    answer: Callable[[], Answer],
+    *,
+    kind: str,
+    label: str = "",
+    wait: Wait | None = None,
+) -> Answer:
+    """Take the step of a question that code may repeat; its answer is false for "nothing".
+
+    The question identifies repeats; the step is called ``label`` where that is another name.
+    """
+    since = asked_before(execution, question)
+    if since is not None and wait is not None:
+        execution.controller.simplify(
+            f"a question asked {execution.controller.polls + 2} times waits for another answer"
+        )
+    execution.step(
+        label or question, footprint, kind=kind, wait=wait, recheck_from=since,
+        polls=since is not None,
+    )  # fmt: skip
+    found = answer()
+    if not found:
+        note_nothing(execution, question)
+    return found
 
 
 def asked_before(execution: Stepping, question: str) -> int | None:

@@ -257,7 +257,7 @@ class Doors:
                 return method(subscription, False, 0, **options)
 
             if not block and not timeout:
-                return listening.poll(execution, read)
+                return listening.receive_now(execution, read)
             return listening.receive(execution, read, None if block else timeout)
 
         return parse_response

@@ -9,7 +9,7 @@ from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.layers.existing_cache import PLACE
-from pytest_supercache.runtime.kernel.polling import asked_before, note_nothing
+from pytest_supercache.runtime.kernel.polling import poll
 from pytest_supercache.runtime.kernel.stepping import Stepping
 
 HEARD = Footprint(reads=frozenset({f"{PLACE}.channels:*"}))
@@ -38,11 +38,6 @@ def receive(execution: Stepping, read: Read, timeout: float | None) -> Any:
     return message
 
 
-def poll(execution: Stepping, read: Read) -> Any:
+def receive_now(execution: Stepping, read: Read) -> Any:
     """Return a message if one has arrived; else None."""
-    since = asked_before(execution, _POLL)
-    execution.step(_POLL, HEARD, kind="message", recheck_from=since, polls=since is not None)
-    message = read()
-    if message is None:
-        note_nothing(execution, _POLL)
-    return message
+    return poll(execution, _POLL, HEARD, read, kind="message")

@@ -9,7 +9,7 @@ number there within the actor, so that its name is the same in every execution.
 import functools
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import PurePath
 
@@ -20,7 +20,7 @@ from pytest_supercache.core.waits import Wait, WaitState
 from pytest_supercache.runtime.kernel.actor import Actor
 from pytest_supercache.runtime.kernel.calling import current_actor
 from pytest_supercache.runtime.kernel.own_code import RUNTIME_FOLDER
-from pytest_supercache.runtime.kernel.polling import asked_before, note_nothing
+from pytest_supercache.runtime.kernel.polling import Answer, poll
 from pytest_supercache.runtime.kernel.stepping import Stepping
 
 _MADE_FOR_OTHERS = (RUNTIME_FOLDER, functools.__file__)
@@ -96,7 +96,7 @@ class Cooperative:
     def do(
         self, execution: Stepping, verb: str, *, guarded: bool = False, reads_only: bool = False,
         timeout: float | None = None, otherwise: str = "", sets: tuple[str, ...] = (),
-        sets_on_change: bool = False, polls: bool = False,
+        sets_on_change: bool = False,
     ) -> Step:  # fmt: skip
         """Take the step ``verb``; :func:`in_time` tells whether its timeout came first.
 
@@ -111,44 +111,55 @@ class Cooperative:
             otherwise: the operation to perform instead after a timeout.
             sets: flags that the step sets.
             sets_on_change: the step sets them only if it changes the wait object.
-            polls: the answer may be "nothing", and then the code may repeat the question.
         """
-        self.state(execution)
-        resource = frozenset({self.name})
-        footprint = Footprint(reads=resource) if reads_only else Footprint(resource, resource)
+        footprint = self._touched(execution, reads_only=reads_only)
         if sets:
             footprint = footprint | Footprint(writes=frozenset(sets))
         deadline = None if timeout is None else execution.now() + timeout
         if deadline is not None:
             footprint = footprint | Footprint(reads=frozenset({"clock:now"}))
-        shown = self.name.partition(":")[2]
-        since = asked_before(execution, f"{verb} {self.name}") if polls else None
-        if since is not None:
-            execution.controller.simplify(
-                f"a question asked {execution.controller.polls + 2} times waits for another answer"
-            )
         execution.step(
-            f"{verb} {shown}", footprint, kind="lock",
+            self._label(verb), footprint, kind="lock",
             wait=Wait(
                 self.name, verb, guarded=guarded, otherwise=otherwise, sets=sets,
                 sets_on_change=sets_on_change,
             ),
-            deadline=deadline, recheck_from=since, polls=since is not None,
+            deadline=deadline,
         )  # fmt: skip
         return execution.record.steps[-1]
 
-    def ask(self, execution: Stepping, verb: str, *, reads_only: bool = True) -> Step:
-        """Take the step of a poll: it does not wait, and its answer may be "nothing"."""
-        return self.do(execution, verb, reads_only=reads_only, polls=True)
+    def ask(
+        self, execution: Stepping, verb: str, answer: Callable[[], Answer], *,
+        reads_only: bool = True,
+    ) -> Answer:  # fmt: skip
+        """Take the step of a poll, which does not wait; its answer is false for "nothing"."""
+        return poll(
+            execution, f"{verb} {self.name}", self._touched(execution, reads_only=reads_only),
+            answer, kind="lock", label=self._label(verb), wait=Wait(self.name, verb),
+        )  # fmt: skip
 
-    def told_nothing(self, execution: Stepping, verb: str) -> None:
-        """Note that the poll just taken was answered "nothing"."""
-        note_nothing(execution, f"{verb} {self.name}")
+    def attempt(self, execution: Stepping, verb: str) -> bool:
+        """Take the step of a poll that may change the object, and say whether it did."""
+        steps = execution.record.steps
+        return self.ask(execution, verb, lambda: changed(steps[-1]), reads_only=False)
+
+    def _touched(self, execution: Stepping, *, reads_only: bool = False) -> Footprint:
+        self.state(execution)
+        resource = frozenset({self.name})
+        return Footprint(reads=resource) if reads_only else Footprint(resource, resource)
+
+    def _label(self, verb: str) -> str:
+        return f"{verb} {self.name.partition(':')[2]}"
 
     def undo(self, execution: Stepping, verb: str) -> None:
         """Perform ``verb`` without a step, while an abandoned execution unwinds."""
         self.state(execution)
         execution.record.waits.perform(this_actor().name, Wait(self.name, verb))
+
+
+def changed(step: Step) -> bool:
+    """Say whether a step changed its wait object."""
+    return step.wait_before != step.wait_after
 
 
 def in_time(execution: Stepping, step: Step) -> bool:

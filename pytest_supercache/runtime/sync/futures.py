@@ -13,7 +13,7 @@ from typing import Any
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.waits import CounterState, FlagState, Wait
 from pytest_supercache.runtime.kernel.active import controlled
-from pytest_supercache.runtime.kernel.polling import asked_before, note_nothing
+from pytest_supercache.runtime.kernel.polling import poll
 from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.sync.cooperative import name_of_new, this_actor
 
@@ -56,32 +56,23 @@ class Future(real.Future[Any]):
 
     def done(self) -> bool:
         """Say whether the future has completed or was cancelled."""
-        self._asked("look at", super().done)
-        return super().done()
+        return self._asked("look at", super().done)
 
     def running(self) -> bool:
         """Say whether the future is running, so that it cannot be cancelled."""
-        self._asked("look whether it runs:", super().running)
-        return super().running()
+        return self._asked("look whether it runs:", super().running)
 
     def cancelled(self) -> bool:
         """Say whether the future was cancelled."""
-        self._asked("look whether it was cancelled:", super().cancelled)
-        return super().cancelled()
+        return self._asked("look whether it was cancelled:", super().cancelled)
 
-    def _asked(self, what: str, answer: Callable[[], bool]) -> None:
+    def _asked(self, what: str, answer: Callable[[], bool]) -> bool:
         """Take the step of a question; asyncio's questions take none, as their answer is final."""
         execution = controlled()
         if execution is None or _is_asked_by_asyncio():
-            return
-        question = f"{what} {self.shown}"
-        since = asked_before(execution, question)
-        execution.step(
-            question, Footprint(reads=frozenset({self.flag, self.fate})), kind="lock",
-            recheck_from=since, polls=since is not None,
-        )  # fmt: skip
-        if not answer():
-            note_nothing(execution, question)
+            return answer()
+        footprint = Footprint(reads=frozenset({self.flag, self.fate}))
+        return poll(execution, f"{what} {self.shown}", footprint, answer, kind="lock")
 
     def cancel(self) -> bool:
         """Cancel the future unless it has begun or completed."""

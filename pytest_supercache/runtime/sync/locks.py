@@ -7,10 +7,11 @@ from types import TracebackType
 from typing import Any, SupportsIndex
 
 from pytest_supercache.core.footprint import NOTHING, Footprint
+from pytest_supercache.core.waiting import SET
 from pytest_supercache.core.waits import CounterState, FlagState, LockState
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.stepping import Stepping
-from pytest_supercache.runtime.sync.cooperative import Cooperative, in_time, this_actor
+from pytest_supercache.runtime.sync.cooperative import Cooperative, changed, in_time, this_actor
 
 
 class _Entered:
@@ -60,11 +61,7 @@ class Lock(Cooperative, _Entered):
             return True
         if blocking and seconds != 0:
             return in_time(execution, self.do(execution, "acquire", guarded=True, timeout=seconds))
-        step = self.ask(execution, "try", reads_only=False)
-        if step.wait_before == step.wait_after:
-            self.told_nothing(execution, "try")
-            return False
-        return True
+        return self.attempt(execution, "try")
 
     def _enters(self, execution: Stepping) -> bool:
         """Acquire the lock as a critical section without a step; False: it takes a step."""
@@ -98,7 +95,7 @@ class Lock(Cooperative, _Entered):
         step = self.do(execution, "release")
         if memory is not None and getattr(step.wait_before, "holder", None) != step.actor:
             memory.sharing.note_open(self.name)
-        if step.wait_before == step.wait_after:
+        if not changed(step):
             raise RuntimeError(self._not_held)
 
     def _leave(self) -> None:
@@ -149,11 +146,7 @@ class Event(Cooperative):
         execution = controlled()
         if execution is None:
             return self._real.is_set()
-        self.ask(execution, "look at")
-        found = self.state(execution) == FlagState(is_set=True)
-        if not found:
-            self.told_nothing(execution, "look at")
-        return found
+        return self.ask(execution, "look at", lambda: self.state(execution) == SET)
 
     isSet = is_set  # noqa: N815 - its old name
 
@@ -207,11 +200,7 @@ class Semaphore(Cooperative, _Entered):
             return self._real.acquire(blocking, timeout)
         if blocking and (timeout is None or timeout > 0):
             return in_time(execution, self.do(execution, "acquire", guarded=True, timeout=timeout))
-        step = self.ask(execution, "try", reads_only=False)
-        if step.wait_before == step.wait_after:
-            self.told_nothing(execution, "try")
-            return False
-        return True
+        return self.attempt(execution, "try")
 
     def release(self, n: int = 1) -> None:
         """Release the semaphore ``n`` times.
@@ -227,7 +216,7 @@ class Semaphore(Cooperative, _Entered):
             self._real.release(n)
         elif execution.controller.leaving():
             self.undo(execution, verb)
-        elif (step := self.do(execution, verb)).wait_before == step.wait_after:
+        elif not changed(self.do(execution, verb)):
             raise ValueError("Semaphore released too many times")
 
     def _leave(self) -> None:

@@ -18,7 +18,7 @@ from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.actor import Abandoned, Actor, ActorThread, Announced, State
 from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.memory.calls import touching
-from pytest_supercache.runtime.sync.cooperative import Cooperative, this_actor
+from pytest_supercache.runtime.sync.cooperative import Cooperative, changed, this_actor
 from pytest_supercache.runtime.sync.futures import Future, await_flags
 from pytest_supercache.runtime.sync.pool_workers import BROKEN, Workers
 from pytest_supercache.runtime.sync.threads import adopt, child_of
@@ -58,8 +58,7 @@ class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
         future = Future(job.name)
         execution.wait_state(future.flag, FlagState())
         execution.wait_state(future.ended, FlagState())
-        step = self.do(execution, f"submit {job.name}", sets=(job.born,))
-        if step.wait_before == step.wait_after:
+        if not changed(self.do(execution, f"submit {job.name}", sets=(job.born,))):
             raise RuntimeError(_CLOSED)
         job.cause = execution.last_step()
         call = partial(touching, fn, *args, **kwargs)
@@ -156,7 +155,7 @@ class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
         """Remove a job from the queue; False: it has begun."""
         flags = (future.flag, future.ended)
         step = self.do(execution, f"cancel {job.name}", sets=flags, sets_on_change=True)
-        if step.wait_before != step.wait_after:
+        if changed(step):
             future.keep_cancelled()
         return real.Future.cancelled(future)
 

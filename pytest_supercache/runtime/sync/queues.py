@@ -8,11 +8,10 @@ import copy
 import queue
 from typing import Any
 
-from pytest_supercache.core.trace import Step
 from pytest_supercache.core.waits import QueueState
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.stepping import Stepping
-from pytest_supercache.runtime.sync.cooperative import Cooperative, in_time, this_actor
+from pytest_supercache.runtime.sync.cooperative import Cooperative, changed, in_time, this_actor
 
 _ShutDown: type[Exception] = getattr(queue, "ShutDown", RuntimeError)  # from 3.13 on
 
@@ -60,8 +59,7 @@ class Queue(Cooperative, queue.Queue[Any]):
         if execution is None:
             super().put(item, block, timeout)
             return
-        step = self._try_or_wait(execution, "put", block, timeout)
-        if _changed(execution, step):
+        if self._try_or_wait(execution, "put", block, timeout):
             self._enter()
             self._put(item)
             return
@@ -78,8 +76,7 @@ class Queue(Cooperative, queue.Queue[Any]):
         execution = self._enter()
         if execution is None:
             return super().get(block, timeout)
-        step = self._try_or_wait(execution, "get", block, timeout)
-        if _changed(execution, step):
+        if self._try_or_wait(execution, "get", block, timeout):
             self._enter()
             this_actor().work_off()
             return self._get()
@@ -89,22 +86,18 @@ class Queue(Cooperative, queue.Queue[Any]):
 
     def _try_or_wait(
         self, execution: Stepping, verb: str, block: bool, timeout: float | None
-    ) -> Step:
+    ) -> bool:
+        """Take the step ``verb``, waiting if ``block``, and say whether it changed the queue."""
         if timeout is not None and timeout < 0:
             raise ValueError("'timeout' must be a non-negative number")
         if block and timeout != 0:
-            return self.do(execution, verb, guarded=True, timeout=timeout)
-        step = self.ask(execution, f"try {verb}", reads_only=False)
-        if not _changed(execution, step):
-            self.told_nothing(execution, f"try {verb}")
-        return step
+            step = self.do(execution, verb, guarded=True, timeout=timeout)
+            return in_time(execution, step) and changed(step)
+        return self.attempt(execution, f"try {verb}")
 
     def _look(self, execution: Stepping) -> QueueState:
-        self.ask(execution, "look at")
-        state = self.state(execution)
-        if not state.size:
-            self.told_nothing(execution, "look at")
-        return state
+        self.ask(execution, "look at", lambda: self.state(execution).size)
+        return self.state(execution)
 
     def qsize(self) -> int:
         """Return the number of items."""
@@ -134,7 +127,7 @@ class Queue(Cooperative, queue.Queue[Any]):
             super().task_done()
         elif execution.controller.leaving():
             self.undo(execution, "done")
-        elif not _changed(execution, self.do(execution, "done")):
+        elif not changed(self.do(execution, "done")):
             raise ValueError("task_done() called too many times")
 
     def join(self) -> None:
@@ -185,7 +178,3 @@ class SimpleQueue(Queue):
 
     def __init__(self) -> None:
         super().__init__(0)
-
-
-def _changed(execution: Stepping, step: Step) -> bool:
-    return in_time(execution, step) and step.wait_before != step.wait_after

@@ -16,7 +16,7 @@ from pytest_supercache.core.waits import FlagState, Wait
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.actor import Abandoned, Actor, ActorThread, name_of_child
 from pytest_supercache.runtime.kernel.own_code import RUNTIME, WORLD
-from pytest_supercache.runtime.kernel.polling import asked_before, note_nothing
+from pytest_supercache.runtime.kernel.polling import poll
 from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.kernel.under_test import is_under_test_name
 from pytest_supercache.runtime.memory.calls import touching
@@ -198,15 +198,8 @@ def is_alive(execution: Stepping, actor: Actor) -> bool:
     execution.wait_state(flag, FlagState())
     if actor is this_actor():
         return True
-    since = asked_before(execution, question)
-    execution.step(
-        question, Footprint(reads=frozenset({flag})), kind="thread", recheck_from=since,
-        polls=since is not None,
-    )  # fmt: skip
-    if execution.record.waits.is_set(flag):
-        return False
-    note_nothing(execution, question)
-    return True
+    footprint, waits = Footprint(reads=frozenset({flag})), execution.record.waits
+    return not poll(execution, question, footprint, lambda: waits.is_set(flag), kind="thread")
 
 
 class Timer(threading.Timer):
