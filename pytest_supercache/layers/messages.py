@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
-from pytest_supercache.core.switch import Switch
+from pytest_supercache.core.switch import Blocking, Switch
 from pytest_supercache.core.trace import StepId
 
 PREFIX = "messages@"
@@ -140,37 +140,15 @@ class Bus:
         held = [mailbox.held_until for mailbox in self.mailboxes.values()]
         return min((until for until in held if until is not None), default=None)
 
-    def publish(self, keys: Sequence[str]) -> None:
-        """Publish the invalidation of ``keys`` to every node, including the publisher's own."""
-        label, footprint = self._announced(keys)
-        self._switch.step(label, footprint, kind="super_cache")
-        self._put(keys)
-        self._switch.answered(label)
-
-    def send(self, key: str, update: Update) -> None:
-        """Publish a new value of ``key`` to every node, including the publisher's own."""
-        label, footprint = self._announced([key], "send")
-        self._switch.step(label, footprint, kind="super_cache")
-        self._put([key], update)
-        self._switch.answered(label)
-
-    async def apublish(self, keys: Sequence[str]) -> None:
-        """Publish in a coroutine."""
-        label, footprint = self._announced(keys)
-        await self._switch.astep(label, footprint, kind="super_cache")
-        self._put(keys)
-        await self._switch.aanswered(label)
-
-    async def asend(self, key: str, update: Update) -> None:
-        """Publish a new value in a coroutine."""
-        label, footprint = self._announced([key], "send")
-        await self._switch.astep(label, footprint, kind="super_cache")
-        self._put([key], update)
-        await self._switch.aanswered(label)
-
-    def _announced(self, keys: Sequence[str], verb: str = "invalidate") -> tuple[str, Footprint]:
+    async def publish(
+        self, switch: Switch | Blocking, keys: Sequence[str], update: Update | None = None
+    ) -> None:
+        """Publish a new value, or an invalidation, to every node, the publisher's own included."""
         queues = frozenset(mailbox.name for mailbox in self.mailboxes.values())
-        return f"{verb} {', '.join(keys)}", Footprint(queues, queues)
+        label = f"{'invalidate' if update is None else 'send'} {', '.join(keys)}"
+        await switch.astep(label, Footprint(queues, queues), kind="super_cache")
+        self._put(keys, update)
+        await switch.aanswered(label)
 
     def _put(self, keys: Sequence[str], update: Update | None = None) -> None:
         cause = self._switch.last_step()

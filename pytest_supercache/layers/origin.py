@@ -9,7 +9,7 @@ from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.operation import Commit, Load, UncommittedWrite
-from pytest_supercache.core.switch import Switch
+from pytest_supercache.core.switch import Blocking, Switch, at_once
 
 PLACE = "origin"
 
@@ -44,54 +44,44 @@ class Origin:
 
     def get(self, key: str) -> Any:
         """Return the value of ``key``; None if it is absent."""
-        self._step("read", key, reads=True)
-        answer = self._load(key)
-        self._switch.answered(f"read {key}")
-        return answer
+        return at_once(self._calls.get(key))
 
     def set(self, key: str, value: Any) -> int:
         """Commit ``value`` as the next version of ``key``, and return that version."""
-        self._step("write", key)
-        version = self._commit(key, value)
-        self._switch.answered(f"write {key}")
-        return version
+        return at_once(self._calls.set(key, value))
 
     def delete(self, key: str) -> int:
         """Commit the absence of ``key`` as its next version, and return that version."""
-        self._step("delete", key)
-        version = self._commit(key, None)
-        self._switch.answered(f"delete {key}")
-        return version
+        return at_once(self._calls.delete(key))
 
     def replace(self, key: str, value: Any, version: int) -> bool:
         """Commit ``value`` if ``key`` still has this version, and say whether it had."""
-        self._step("replace", key)
-        was_still = self._replace(key, value, version)
-        self._switch.answered(f"replace {key}")
-        return was_still
+        return at_once(self._calls.replace(key, value, version))
 
     def version(self, key: str) -> int:
         """Return the number of commits of ``key`` in this execution; given content is version 0."""
-        self._step("version of", key, reads=True)
-        answer = self._versions.get(key, 0)
-        self._switch.answered(f"version of {key}")
-        return answer
+        return at_once(self._calls.version(key))
 
     @contextmanager
     def transaction(self) -> Iterator["Transaction"]:
         """Collect changes and commit them in one step; an exception rolls them back."""
-        transaction = Transaction(self)
+        changes = AsyncTransaction(self, Blocking(self._switch))
         try:
-            yield transaction
+            yield Transaction(changes)
         except BaseException:
-            self._end(transaction.writes, committed=False)
+            self._end(changes.writes, committed=False)
             raise
-        transaction.commit()
+        at_once(changes.commit())
 
     @property
     def aio(self) -> "AsyncOrigin":
         """The same origin for coroutines: its calls are awaited, so other tasks can run between."""
         return AsyncOrigin(self, self._switch)
+
+    @property
+    def _calls(self) -> "AsyncOrigin":
+        """Its calls as coroutines whose steps block the thread."""
+        return AsyncOrigin(self, Blocking(self._switch))
 
     def peek(self, key: str) -> Any:
         """Return the value of ``key`` without taking a step."""
@@ -104,10 +94,6 @@ class Origin:
     def restore(self, content: dict[str, Any]) -> None:
         """Restore what :meth:`content` returned; commits stay as they are."""
         self._content = _copied_values(content)
-
-    def _step(self, verb: str, key: str, *, reads: bool = False) -> None:
-        self.watched = True
-        self._switch.step(*_announced(verb, key, reads=reads), kind="origin")
 
     def _load(self, key: str) -> Any:
         answer = _copied(self._content.get(key))
@@ -147,51 +133,34 @@ class Origin:
             stays = committed and last[write.key] == number
             self.uncommitted[number] = replace(write, ended_at=step, committed=stays)
 
-    def _commit_all(self, changes: dict[str, Any], writes: list[int]) -> None:
-        self.watched = True
-        label, footprint = _announced_commit(changes)
-        self._switch.step(label, footprint, kind="origin")
-        for key, value in changes.items():
-            self._commit(key, value)
-        self._end(writes, committed=True)
-        self._switch.answered(label)
-
 
 class Transaction:
     """Changes that become visible together, at commit."""
 
-    def __init__(self, origin: Origin) -> None:
-        self._origin = origin
-        self._changes: dict[str, Any] = {}
-        self.writes: list[int] = []  # numbers of the origin's record
+    def __init__(self, changes: "AsyncTransaction") -> None:
+        self._changes = changes
 
     def get(self, key: str) -> Any:
         """Return the value of ``key`` as this transaction sees it."""
-        if key in self._changes:
-            return _copied(self._changes[key])
-        return self._origin.get(key)
+        return at_once(self._changes.get(key))
 
     def set(self, key: str, value: Any) -> None:
         """Change ``key`` when the transaction commits."""
-        self._change(key, _copied(value))
+        at_once(self._changes.set(key, value))
 
     def delete(self, key: str) -> None:
         """Remove ``key`` when the transaction commits."""
-        self._change(key, None)
+        at_once(self._changes.delete(key))
 
     def commit(self) -> None:
         """Commit all changes in one step."""
-        self._origin._commit_all(self._changes, self.writes)  # noqa: SLF001 - one idea in two classes
-
-    def _change(self, key: str, value: Any) -> None:
-        self._changes[key] = value
-        self.writes.append(self._origin._write_uncommitted(key, value))  # noqa: SLF001
+        at_once(self._changes.commit())
 
 
 class AsyncOrigin:
     """The origin for coroutines: its calls are awaited."""
 
-    def __init__(self, origin: Origin, switch: Switch) -> None:
+    def __init__(self, origin: Origin, switch: Switch | Blocking) -> None:
         self._origin = origin
         self._switch = switch
 
@@ -233,7 +202,7 @@ class AsyncOrigin:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator["AsyncTransaction"]:
         """Collect changes and commit them in one step; an exception rolls them back."""
-        transaction = AsyncTransaction(self, self._origin)
+        transaction = AsyncTransaction(self._origin, self._switch)
         try:
             yield transaction
         except BaseException:
@@ -245,22 +214,13 @@ class AsyncOrigin:
         self._origin.watched = True
         await self._switch.astep(*_announced(verb, key, reads=reads), kind="origin")
 
-    async def _commit_all(self, changes: dict[str, Any], writes: list[int]) -> None:
-        self._origin.watched = True
-        label, footprint = _announced_commit(changes)
-        await self._switch.astep(label, footprint, kind="origin")
-        for key, value in changes.items():
-            self._origin._commit(key, value)  # noqa: SLF001
-        self._origin._end(writes, committed=True)  # noqa: SLF001
-        await self._switch.aanswered(label)
-
 
 class AsyncTransaction:
-    """Changes that become visible together, at commit."""
+    """Changes of coroutines that become visible together, at commit."""
 
-    def __init__(self, origin: AsyncOrigin, kept: Origin) -> None:
+    def __init__(self, origin: Origin, switch: Switch | Blocking) -> None:
         self._origin = origin
-        self._kept = kept
+        self._switch = switch
         self._changes: dict[str, Any] = {}
         self.writes: list[int] = []  # numbers of the origin's record
 
@@ -268,7 +228,7 @@ class AsyncTransaction:
         """Return the value of ``key`` as this transaction sees it."""
         if key in self._changes:
             return _copied(self._changes[key])
-        return await self._origin.get(key)
+        return await AsyncOrigin(self._origin, self._switch).get(key)
 
     async def set(self, key: str, value: Any) -> None:
         """Change ``key`` when the transaction commits."""
@@ -280,11 +240,17 @@ class AsyncTransaction:
 
     async def commit(self) -> None:
         """Commit all changes in one step."""
-        await self._origin._commit_all(self._changes, self.writes)  # noqa: SLF001
+        self._origin.watched = True
+        label, footprint = _announced_commit(self._changes)
+        await self._switch.astep(label, footprint, kind="origin")
+        for key, value in self._changes.items():
+            self._origin._commit(key, value)  # noqa: SLF001
+        self._origin._end(self.writes, committed=True)  # noqa: SLF001
+        await self._switch.aanswered(label)
 
     def _change(self, key: str, value: Any) -> None:
         self._changes[key] = value
-        self.writes.append(self._kept._write_uncommitted(key, value))  # noqa: SLF001
+        self.writes.append(self._origin._write_uncommitted(key, value))  # noqa: SLF001
 
 
 @lru_cache(maxsize=1024, typed=True)

@@ -8,7 +8,7 @@ from copy import deepcopy
 from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
-from pytest_supercache.core.switch import Switch
+from pytest_supercache.core.switch import Blocking, Switch, at_once
 from pytest_supercache.layers.existing_cache import EXPIRED_AFTER
 from pytest_supercache.layers.messages import Bus, Mailbox, Update
 
@@ -47,16 +47,11 @@ class SuperCache:
 
     def get(self, key: str) -> Any:
         """Return the value of ``key``; None if it is absent."""
-        self._step("look up", key, reads=True)
-        answer = self.peek(key)
-        self._switch.answered(f"look up {key}")
-        return answer
+        return at_once(self._calls.get(key))
 
     def put(self, key: str, value: Any, ttl: float | None = None) -> None:
         """Store ``value``, for ``ttl`` seconds if given."""
-        self._switch.step(*self._stored(key, ttl), kind="super_cache")
-        self._store(key, value, ttl)
-        self._switch.answered(f"store {key}")
+        at_once(self._calls.put(key, value, ttl))
 
     def get_or_lease(self, key: str) -> tuple[Any, int | None]:
         """Return the value of ``key``; on a cache miss also take the lease that a fill needs.
@@ -64,17 +59,11 @@ class SuperCache:
         Returns:
             The value and None, or None and the lease. A newer lease voids an older one.
         """
-        self._step("look up or lease", key)
-        answer = self._look_up_or_lease(key)
-        self._switch.answered(f"look up or lease {key}")
-        return answer
+        return at_once(self._calls.get_or_lease(key))
 
     def put_leased(self, key: str, value: Any, lease: int) -> bool:
         """Store ``value`` if ``lease`` is still in force, and say whether it was."""
-        self._step("store if leased", key)
-        in_force = self._store_if_leased(key, value, lease)
-        self._switch.answered(f"store if leased {key}")
-        return in_force
+        return at_once(self._calls.put_leased(key, value, lease))
 
     def unsubscribe(self) -> None:
         """Stop receiving invalidations, like a process that has not connected yet."""
@@ -113,19 +102,24 @@ class SuperCache:
 
     def invalidate(self, *keys: str) -> None:
         """Tell every node, including this one, to drop ``keys`` when the message arrives."""
-        self._bus.publish(keys)
+        at_once(self._calls.invalidate(*keys))
 
     def send(self, key: str, value: Any, version: int | None = None) -> None:
         """Tell every node, including this one, to store ``value`` when the message arrives.
 
         With a ``version`` a node refuses an update that is older than an earlier one.
         """
-        self._bus.send(key, Update(deepcopy(value), version))
+        at_once(self._calls.send(key, value, version))
 
     @property
     def aio(self) -> "AsyncSuperCache":
         """The same super cache for coroutines: its calls are awaited, so others can run between."""
         return AsyncSuperCache(self, self._switch, self._bus)
+
+    @property
+    def _calls(self) -> "AsyncSuperCache":
+        """Its calls as coroutines whose steps block the thread."""
+        return AsyncSuperCache(self, Blocking(self._switch), self._bus)
 
     def peek(self, key: str) -> Any:
         """Return the value of ``key`` without taking a step."""
@@ -194,14 +188,11 @@ class SuperCache:
         footprint = Footprint(reads=resource) if reads else Footprint(resource, resource)
         return f"{verb} {key}", footprint
 
-    def _step(self, verb: str, key: str, *, reads: bool = False) -> None:
-        self._switch.step(*self._announced(verb, key, reads=reads), kind="super_cache")
-
 
 class AsyncSuperCache:
     """The super cache for coroutines: its calls are awaited, and each is a step."""
 
-    def __init__(self, cache: SuperCache, switch: Switch, bus: Bus) -> None:
+    def __init__(self, cache: SuperCache, switch: Switch | Blocking, bus: Bus) -> None:
         self._cache = cache
         self._switch = switch
         self._bus = bus
@@ -236,11 +227,11 @@ class AsyncSuperCache:
 
     async def invalidate(self, *keys: str) -> None:
         """Tell every node, including this one, to drop ``keys``."""
-        await self._bus.apublish(keys)
+        await self._bus.publish(self._switch, keys)
 
     async def send(self, key: str, value: Any, version: int | None = None) -> None:
         """Tell every node, including this one, to store ``value`` when the message arrives."""
-        await self._bus.asend(key, Update(deepcopy(value), version))
+        await self._bus.publish(self._switch, [key], Update(deepcopy(value), version))
 
     async def _step(self, verb: str, key: str, *, reads: bool = False) -> None:
         announced = self._cache._announced(verb, key, reads=reads)  # noqa: SLF001

@@ -10,6 +10,7 @@ from functools import partial
 from inspect import isawaitable
 from typing import Any
 
+from pytest_supercache.core.switch import at_once
 from pytest_supercache.world.unrun import ran
 from pytest_supercache.world.users import is_async, is_async_system
 from pytest_supercache.world.world import World
@@ -18,21 +19,6 @@ from pytest_supercache.world.world import World
 def played(coroutine: Coroutine[Any, Any, None], *, is_async: bool) -> Any:
     """Return the coroutine for a loop to run, or run it here."""
     return coroutine if is_async else at_once(coroutine)
-
-
-def at_once(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """Run a coroutine whose steps block this thread, and which never suspends."""
-    try:
-        coroutine.send(None)
-    except StopIteration as end:
-        return end.value
-    coroutine.close()
-    raise AssertionError("a step was awaited on a thread without an event loop")
-
-
-def at_once_of(function: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Any]:
-    """Make an ordinary function of a coroutine function whose steps block."""
-    return lambda *args: at_once(function(*args))
 
 
 async def on_a_loop_if_needed(

@@ -6,9 +6,10 @@ from inspect import isawaitable
 from typing import Any
 
 from pytest_supercache.core.operation import DEFAULT_NODE
+from pytest_supercache.core.switch import at_once_of
 from pytest_supercache.declare.registry import System, Verb
 from pytest_supercache.play.acting import ActingUser, Scene
-from pytest_supercache.play.awaiting import at_once_of, on_a_loop_if_needed, played
+from pytest_supercache.play.awaiting import on_a_loop_if_needed, played
 from pytest_supercache.play.building import built, is_async_factory
 from pytest_supercache.play.disturbing import announce, disturb, pause, wait_for
 from pytest_supercache.play.http_clients import sends_request

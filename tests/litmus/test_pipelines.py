@@ -9,8 +9,8 @@ import redis.asyncio
 from pytest_supercache import Faults, Verdict, check
 from pytest_supercache.checking.check import check_on
 from pytest_supercache.core.settings import Exploration
+from pytest_supercache.core.switch import at_once_of
 from pytest_supercache.layers.servers import start_server
-from pytest_supercache.play.awaiting import at_once_of
 from pytest_supercache.play.disturbing import disturb
 from pytest_supercache.runtime.redis.pipelines import BY_HAND, FEW_CONNECTIONS
 
