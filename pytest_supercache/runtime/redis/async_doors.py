@@ -6,7 +6,7 @@ version to version and allow no context switch.
 
 import asyncio
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from importlib import import_module
 from typing import Any
@@ -31,12 +31,6 @@ from pytest_supercache.runtime.redis.doors import (
 )
 from pytest_supercache.runtime.redis.few_connections import aawaiting, areleasing
 from pytest_supercache.runtime.redis.leasing import note_answer
-from pytest_supercache.runtime.redis.pipelines import (
-    arguments,
-    is_divided,
-    one_after_another,
-    speak,
-)
 from pytest_supercache.runtime.redis.retrying import attempts, retry_of, without_default
 from pytest_supercache.runtime.redis.topologies import note_sentinel
 from pytest_supercache.runtime.redis.wire import SENDS
@@ -51,6 +45,7 @@ class AsyncDoors(Doors):
     """The wrapped methods of the asynchronous clients."""
 
     VALKEY = ("valkey.asyncio.client", "valkey.asyncio.connection")
+    FAILURES: tuple[type[BaseException], ...] = (Exception, asyncio.CancelledError)
 
     def open(self) -> None:
         """Wrap the methods of ``redis.asyncio``, and of ``valkey.asyncio`` if it is imported."""
@@ -89,42 +84,22 @@ class AsyncDoors(Doors):
         return execute_command
 
     def _pipeline(self, method: _Method) -> _Method:
-        async def execute(pipeline: Any, raise_on_error: bool = True) -> Any:
-            execution = execution_for(pipeline)
-            if execution is None or not pipeline.command_stack:
-                return await method(pipeline, raise_on_error)
-            if pipeline.scripts:  # sent before all other commands
-                await pipeline.load_scripts()
-                pipeline.scripts = set()
-            dialect = speak(execution, pipeline)
-            try:
-                answer = await self._execute(execution, method, pipeline, raise_on_error)
-            except (Exception, asyncio.CancelledError) as error:
-                await pipeline.reset()  # it starts over
-                self.note_failure(error)
-                raise
-            self.note_failure(answer)
-            return dialect.received(answer) if dialect else answer
+        return self._executing(method)
 
-        return execute
+    def _lets_wait(self) -> bool:
+        return self._cache.server.moves_time
 
-    async def _execute(
-        self, execution: Stepping, method: _Method, pipeline: Any, raise_on_error: bool
+    async def _send(
+        self,
+        execution: Stepping,
+        pipeline: Any,  # noqa: ARG002 - as for synchronous clients
+        label: str,
+        footprint: Footprint,
+        ask: Callable[[], Any],
+        *,
+        is_last: bool = True,
     ) -> Any:
-        """Send a pipeline's commands: a transaction in one step, others in a step per command."""
-        is_atomic = pipeline.is_transaction or pipeline.explicit_transaction
-        if not (is_atomic or self._cache.server.moves_time):
-            refuse_waits(execution, map(arguments, pipeline.command_stack), partial(broken, None))
-        if not is_divided(execution, pipeline, is_atomic=is_atomic):
-            label, footprint = self.announce_pipeline(execution, pipeline, is_atomic=is_atomic)
-            ask = partial(method, pipeline, raise_on_error)
-            return await self._call(execution, label, footprint, ask)
-
-        async def send(words: Sequence[Any], ask: Callable[[], Any], is_last: bool) -> Any:
-            label, footprint, _ = self.announce(execution, words)
-            return await self._call(execution, label, footprint, ask, parts_answer=is_last)
-
-        return await one_after_another(pipeline, method, raise_on_error, send)
+        return await self._call(execution, label, footprint, ask, parts_answer=is_last)
 
     def _subscription(self, method: _Method) -> _Method:
         async def parse_response(

@@ -6,7 +6,7 @@ whatever address they name; one that was opened before, or without a pool, is a 
 """
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial, reduce
 from importlib import import_module
 from operator import or_
@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Any
 
 from pytest_supercache.core.footprint import NOTHING, Footprint
+from pytest_supercache.core.switch import at_once_of
 from pytest_supercache.layers import redis_commands
 from pytest_supercache.layers.connections import any_connection, channel_of
 from pytest_supercache.layers.existing_cache import PLACE, ExistingCache
@@ -33,7 +34,14 @@ from pytest_supercache.runtime.redis.few_connections import (
 )
 from pytest_supercache.runtime.redis.lacking import hear_errors, note_lacking
 from pytest_supercache.runtime.redis.leasing import note_answer, note_lease
-from pytest_supercache.runtime.redis.pipelines import arguments, is_divided, one_by_one, speak
+from pytest_supercache.runtime.redis.pipelines import (
+    arguments,
+    finished,
+    is_divided,
+    is_transaction,
+    one_by_one,
+    speak,
+)
 from pytest_supercache.runtime.redis.retrying import attempts, retry_of, without_default
 from pytest_supercache.runtime.redis.topologies import (
     name_clusters,
@@ -55,6 +63,8 @@ class Doors:
 
     VALKEY = ("valkey.client", "valkey.connection")
     """The modules of valkey-py whose methods are wrapped."""
+    FAILURES: tuple[type[BaseException], ...] = (BaseException,)
+    """What ends a pipeline early, so that it starts over."""
 
     def __init__(self, cache: ExistingCache, grain: str) -> None:
         self._cache = cache
@@ -187,18 +197,23 @@ class Doors:
                 client.announced_to = None
 
     def _pipeline(self, method: _Method) -> _Method:
-        def execute(pipeline: Any, raise_on_error: bool = True) -> Any:
+        return at_once_of(self._executing(method))
+
+    def _executing(self, method: _Method) -> Callable[..., Coroutine[Any, Any, Any]]:
+        """Wrap ``execute`` of a pipeline as a coroutine, for clients of both kinds."""
+
+        async def execute(pipeline: Any, raise_on_error: bool = True) -> Any:
             execution = execution_for(pipeline)
             if execution is None or not pipeline.command_stack:
-                return method(pipeline, raise_on_error)
+                return await finished(method(pipeline, raise_on_error))
             if pipeline.scripts:  # sent before all other commands
-                pipeline.load_scripts()
+                await finished(pipeline.load_scripts())
                 pipeline.scripts = set()
             dialect = speak(execution, pipeline)
             try:
-                answer = self._execute(execution, method, pipeline, raise_on_error)
-            except BaseException as error:
-                pipeline.reset()  # it starts over
+                answer = await self._execute(execution, method, pipeline, raise_on_error)
+            except self.FAILURES as error:
+                await finished(pipeline.reset())  # it starts over
                 self.note_failure(error)
                 raise
             self.note_failure(answer)
@@ -206,25 +221,29 @@ class Doors:
 
         return execute
 
-    def _execute(
+    async def _execute(
         self, execution: Stepping, method: _Method, pipeline: Any, raise_on_error: bool
     ) -> Any:
         """Send a pipeline's commands: a transaction in one step, others in a step per command."""
-        is_atomic = pipeline.transaction or pipeline.explicit_transaction
-        if not is_atomic:
+        is_atomic = is_transaction(pipeline)
+        if not (is_atomic or self._lets_wait()):
             refuse_waits(execution, map(arguments, pipeline.command_stack), partial(broken, None))
         if not is_divided(execution, pipeline, is_atomic=is_atomic):
             label, footprint = self.announce_pipeline(execution, pipeline, is_atomic=is_atomic)
             ask = partial(method, pipeline, raise_on_error)
-            return self._send(execution, pipeline, label, footprint, ask)
+            return await self._send(execution, pipeline, label, footprint, ask)
 
-        def send(words: Sequence[Any], ask: Callable[[], Any], is_last: bool) -> Any:
+        async def send(words: Sequence[Any], ask: Callable[[], Any], is_last: bool) -> Any:
             label, footprint, _ = self.announce(execution, words)
-            return self._send(execution, pipeline, label, footprint, ask, is_last=is_last)
+            return await self._send(execution, pipeline, label, footprint, ask, is_last=is_last)
 
-        return one_by_one(pipeline, method, raise_on_error, send)
+        return await one_by_one(pipeline, method, raise_on_error, send)
 
-    def _send(
+    def _lets_wait(self) -> bool:
+        """Say whether a pipeline may hold a command that blocks in the server."""
+        return False
+
+    async def _send(
         self,
         execution: Stepping,
         pipeline: Any,

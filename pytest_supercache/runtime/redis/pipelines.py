@@ -7,6 +7,7 @@ arrived, so only the last answer is a switch point.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from inspect import isawaitable, iscoroutinefunction
 from typing import Any
 
 from pytest_supercache.layers.redis_commands import text
@@ -38,7 +39,18 @@ def is_divided(execution: Stepping, pipeline: Any, *, is_atomic: bool) -> bool:
     return True
 
 
-def one_by_one(
+async def finished(answer: Any) -> Any:
+    """Return the answer of a client, which one of asyncio has to await."""
+    return await answer if isawaitable(answer) else answer
+
+
+def is_transaction(pipeline: Any) -> bool:
+    """Say whether a pipeline sends its commands as one transaction."""
+    wanted = getattr(pipeline, "is_transaction", pipeline.transaction)  # the former: of asyncio
+    return bool(wanted or pipeline.explicit_transaction)
+
+
+async def one_by_one(
     pipeline: Any, method: Callable[..., Any], raise_on_error: bool, send: Callable[..., Any]
 ) -> list[Any]:
     """Send each command of a pipeline alone, and return all answers.
@@ -56,26 +68,7 @@ def one_by_one(
         return method(pipeline, raise_on_error=False)
 
     for command in commands[:-1]:
-        with _alone(pipeline, command, _nothing):
-            answers += send(arguments(command), ask, False)
-    pipeline.command_stack = commands[-1:]
-    answers += send(arguments(commands[-1]), ask, True)
-    if raise_on_error:
-        pipeline.raise_first_error(commands, answers)
-    return answers
-
-
-async def one_after_another(
-    pipeline: Any, method: Callable[..., Any], raise_on_error: bool, send: Callable[..., Any]
-) -> list[Any]:
-    """Do what :func:`one_by_one` does, for a pipeline of an asyncio client."""
-    commands, answers = list(pipeline.command_stack), []
-
-    def ask() -> Any:
-        return method(pipeline, raise_on_error=False)
-
-    for command in commands[:-1]:
-        with _alone(pipeline, command, _anothing):
+        with _alone(pipeline, command):
             answers += await send(arguments(command), ask, False)
     pipeline.command_stack = commands[-1:]
     answers += await send(arguments(commands[-1]), ask, True)
@@ -85,10 +78,10 @@ async def one_after_another(
 
 
 @contextmanager
-def _alone(pipeline: Any, command: Any, reset: Callable[[], Any]) -> Iterator[None]:
+def _alone(pipeline: Any, command: Any) -> Iterator[None]:
     """Give a pipeline one command to send, and let it keep its connection afterwards."""
     pipeline.command_stack = [command]
-    pipeline.reset = reset
+    pipeline.reset = _anothing if iscoroutinefunction(pipeline.reset) else _nothing
     try:
         yield
     finally:
