@@ -11,20 +11,15 @@ times the ways to understand equal values. Trace-invariant: it looks at versions
 from collections.abc import Iterator, Mapping
 from itertools import islice, product
 
-from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.verdict import Violation
-from pytest_supercache.oracle.guarantee import Guarantee, NeverJudgedError, NotJudgedError, decided
-from pytest_supercache.oracle.observed import Observed, Sight
+from pytest_supercache.oracle.guarantee import Guarantee, NeverJudgedError, NotJudgedError
+from pytest_supercache.oracle.observed import Observed, Sight, decided_by
 
 WAYS_MAX = 4096
 """The largest number of ways to understand one read set; with more it is not judged."""
 
 Transaction = Mapping[str, int]
 """The changes that were committed in one step: key -> version."""
-
-
-def _find_fractured(execution: Execution) -> Violation | None:
-    return decided(_findings(Observed(execution)))
 
 
 def _findings(observed: Observed) -> Iterator[Violation | NotJudgedError]:
@@ -110,4 +105,4 @@ def _violation(new: Sight, old: Sight) -> Violation:
     )
 
 
-READ_ATOMIC = Guarantee("read_atomic", _find_fractured)
+READ_ATOMIC = Guarantee("read_atomic", decided_by(_findings))

@@ -12,14 +12,10 @@ from collections.abc import Iterator
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.operation import RACE, UncommittedWrite
 from pytest_supercache.core.verdict import Violation
-from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError, decided
-from pytest_supercache.oracle.observed import Observed, Sight
+from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
+from pytest_supercache.oracle.observed import Observed, Sight, decided_by
 from pytest_supercache.oracle.real_time import Pattern
 from pytest_supercache.oracle.versions import candidates, same
-
-
-def _find_dirty_read(execution: Execution) -> Violation | None:
-    return decided(_findings(Observed(execution)))
 
 
 def _findings(observed: Observed) -> Iterator[Violation | NotJudgedError]:
@@ -91,5 +87,5 @@ def _find_patterns(execution: Execution) -> Iterator[Pattern]:
 
 
 NO_DIRTY_READS = Guarantee(
-    "no_dirty_reads", _find_dirty_read, real_time=True, find_patterns=_find_patterns
+    "no_dirty_reads", decided_by(_findings), real_time=True, find_patterns=_find_patterns
 )

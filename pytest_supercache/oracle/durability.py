@@ -10,25 +10,18 @@ writes counts, only what holds in every order of the trace is used.
 
 from collections.abc import Iterator
 
-from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.operation import Commit
 from pytest_supercache.core.verdict import Violation
-from pytest_supercache.oracle.guarantee import Guarantee, NeverJudgedError, NotJudgedError, decided
-from pytest_supercache.oracle.observed import Observed, Write
+from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
+from pytest_supercache.oracle.observed import Observed, Write, decided_by
 from pytest_supercache.oracle.versions import same
 
 
-def _find_lost_write(execution: Execution) -> Violation | None:
-    if execution.blocked or not execution.complete:
-        return None  # it never settled; `answers` says so
-    return decided(_findings(Observed(execution)))
-
-
 def _findings(observed: Observed) -> Iterator[Violation | NotJudgedError]:
+    if not observed.has_settled:
+        return  # `answers` says so
     observed.require_origin()
-    settled = observed.execution.settled
-    if not settled.layers and not settled.probes:
-        raise NeverJudgedError("nobody looked at the layers after the race; call world.settle()")
+    observed.require_end()
     for write in observed.writes:
         if write.acknowledged and not observed.commits_of(write):
             yield from _excused(observed, write)
@@ -78,4 +71,4 @@ def _follows(observed: Observed, commit: Commit, write: Write) -> bool:
     )
 
 
-DURABLE_WRITES = Guarantee("durable_writes", _find_lost_write)
+DURABLE_WRITES = Guarantee("durable_writes", decided_by(_findings))

@@ -12,16 +12,11 @@ Trace-invariant: it looks at values only.
 from collections.abc import Iterator
 from typing import Any
 
-from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.operation import RACE, History
 from pytest_supercache.core.verdict import Violation
-from pytest_supercache.oracle.guarantee import Guarantee, NeverJudgedError, NotJudgedError, decided
-from pytest_supercache.oracle.observed import Observed, Sight
+from pytest_supercache.oracle.guarantee import Guarantee, NeverJudgedError, NotJudgedError
+from pytest_supercache.oracle.observed import Observed, Sight, decided_by
 from pytest_supercache.oracle.versions import canonical, same, written
-
-
-def _find_foreign_value(execution: Execution) -> Violation | None:
-    return decided(_findings(Observed(execution)))
 
 
 def _findings(observed: Observed) -> Iterator[Violation | NotJudgedError]:
@@ -93,4 +88,4 @@ def _violation(sight: Sight, source: str, owners: dict[str, tuple[str, ...]]) ->
     )
 
 
-ISOLATED_USERS = Guarantee("isolated_users", _find_foreign_value)
+ISOLATED_USERS = Guarantee("isolated_users", decided_by(_findings))

@@ -11,25 +11,18 @@ read as "the commit does not happen before the fill", which holds in one order i
 
 from collections.abc import Iterator
 
-from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.operation import Commit, Content
 from pytest_supercache.core.verdict import Violation
-from pytest_supercache.oracle.guarantee import Guarantee, NeverJudgedError, NotJudgedError, decided
-from pytest_supercache.oracle.observed import Observed, cached_contents
+from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
+from pytest_supercache.oracle.observed import Observed, cached_contents, decided_by
 from pytest_supercache.oracle.versions import same
 
 
-def _find_kept_entry(execution: Execution) -> Violation | None:
-    if execution.blocked or not execution.complete:
-        return None  # it never settled; `answers` says so
-    return decided(_findings(Observed(execution)))
-
-
 def _findings(observed: Observed) -> Iterator[Violation | NotJudgedError]:
+    if not observed.has_settled:
+        return  # `answers` says so
     observed.require_origin()
-    settled = observed.execution.settled
-    if not settled.layers and not settled.probes:
-        raise NeverJudgedError("nobody looked at the layers after the race; call world.settle()")
+    observed.require_end()
     for found in cached_contents(observed):
         if isinstance(found, NotJudgedError):
             yield found
@@ -73,4 +66,4 @@ def _kept(
         )
 
 
-NO_LOST_INVALIDATION = Guarantee("no_lost_invalidation", _find_kept_entry, needs_contents=True)
+NO_LOST_INVALIDATION = Guarantee("no_lost_invalidation", decided_by(_findings), needs_contents=True)

@@ -10,17 +10,12 @@ Two neighbouring answers that are equal are taken as one version: no user can se
 
 from collections.abc import Iterator
 
-from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.verdict import Violation
-from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError, decided
-from pytest_supercache.oracle.observed import Observed, Sight
+from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
+from pytest_supercache.oracle.observed import Observed, Sight, decided_by
 from pytest_supercache.oracle.versions import same
 
 Shown = list[tuple[Sight, list[int]]]
-
-
-def _find_older_read(execution: Execution) -> Violation | None:
-    return decided(_findings(Observed(execution)))
 
 
 def _findings(observed: Observed) -> Iterator[Violation | NotJudgedError]:
@@ -84,4 +79,4 @@ def _violation(earlier: Sight, later: Sight) -> Violation:
     )
 
 
-MONOTONIC_READS = Guarantee("monotonic_reads", _find_older_read)
+MONOTONIC_READS = Guarantee("monotonic_reads", decided_by(_findings))

@@ -15,14 +15,10 @@ from itertools import combinations, pairwise, product
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.operation import Content
 from pytest_supercache.core.verdict import Violation
-from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError, decided
-from pytest_supercache.oracle.observed import Observed, Write, cached_contents
+from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
+from pytest_supercache.oracle.observed import Observed, Write, cached_contents, decided_by
 from pytest_supercache.oracle.real_time import Pattern
 from pytest_supercache.oracle.versions import same
-
-
-def _find_disorder(execution: Execution) -> Violation | None:
-    return decided(_findings(Observed(execution)))
 
 
 def _findings(observed: Observed) -> Iterator[Violation | NotJudgedError]:
@@ -130,7 +126,7 @@ def _find_patterns(execution: Execution) -> Iterator[Pattern]:
 
 MONOTONIC_WRITES = Guarantee(
     "monotonic_writes",
-    _find_disorder,
+    decided_by(_findings),
     real_time=True,
     find_patterns=_find_patterns,
     needs_contents=True,

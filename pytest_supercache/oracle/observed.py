@@ -6,17 +6,26 @@ the reading operation. That does not depend on how independent steps were ordere
 built on it is a function of the trace. Without recorded steps their numbers must do.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import zip_longest
 from typing import Any
 
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.operation import Commit, Content, Operation
-from pytest_supercache.oracle.guarantee import NeverJudgedError, NotJudgedError
+from pytest_supercache.core.verdict import Violation
+from pytest_supercache.oracle.guarantee import (
+    FindViolation,
+    NeverJudgedError,
+    NotJudgedError,
+    decided,
+)
 from pytest_supercache.oracle.real_time import HappensBefore, Pairs
 from pytest_supercache.oracle.versions import candidates, same, written
+
+Findings = Callable[..., Iterable[Violation | NotJudgedError]]
+"""Called with an :class:`Observed`, and with the parameters of a guarantee by their names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +71,23 @@ class Observed:
             raise NeverJudgedError(
                 "the origin is not watched, so that nobody knows the order of commits. Have the "
                 "system use layers.origin (or world.origin) as its source of truth"
+            )
+
+    @property
+    def has_settled(self) -> bool:
+        """Whether every actor has ended, so that the system came to rest."""
+        return not self.execution.blocked and self.execution.complete
+
+    def require_end(self) -> None:
+        """Refuse to judge what is left if nobody looked.
+
+        Raises:
+            NotJudgedError: the layers were not read, and no node was asked, after the race.
+        """
+        settled = self.execution.settled
+        if not settled.layers and not settled.probes:
+            raise NeverJudgedError(
+                "nobody looked at the layers after the race; call world.settle()"
             )
 
     @cached_property
@@ -274,3 +300,12 @@ def cached_contents(
 
 def _is_probe(execution: Execution, taken: int) -> bool:
     return bool(execution.steps) and execution.steps[taken - 1].phase == "probe"
+
+
+def decided_by(findings: Findings) -> FindViolation:
+    """Return the function that judges an execution by what ``findings`` finds in it."""
+    return partial(_decide, findings)
+
+
+def _decide(findings: Findings, execution: Execution, **given: Any) -> Violation | None:
+    return decided(findings(Observed(execution), **given))

@@ -13,8 +13,8 @@ from typing import Any
 
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.verdict import Violation
-from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError, decided
-from pytest_supercache.oracle.observed import Observed, Sight, Write
+from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
+from pytest_supercache.oracle.observed import Observed, Sight, Write, decided_by
 from pytest_supercache.oracle.real_time import Pattern
 from pytest_supercache.oracle.versions import candidates
 
@@ -22,13 +22,8 @@ Deletes = list[tuple[Write, int]]
 """Acknowledged deletes, each with the version that it made."""
 
 
-def _find_resurrected(execution: Execution) -> Violation | None:
-    observed = Observed(execution)
-    observed.require_origin()
-    return decided(_findings(observed))
-
-
 def _findings(observed: Observed) -> Iterator[Violation | NotJudgedError]:
+    observed.require_origin()
     deletes: Deletes = []
     for write in observed.writes:
         if write.value is None and write.acknowledged:
@@ -85,11 +80,10 @@ def _in_answer(
 
 
 def _in_layers(observed: Observed, deletes: Deletes) -> Iterator[Violation | NotJudgedError]:
-    execution = observed.execution
-    if execution.blocked or not execution.complete:
+    if not observed.has_settled:
         return
     newest = {delete.key: (delete, version) for delete, version in deletes}
-    for where, key, value in _left(execution):
+    for where, key, value in _left(observed.execution):
         if key not in newest or value is None or isinstance(value, BaseException):
             continue
         delete, version = newest[key]
@@ -144,5 +138,5 @@ def _find_patterns(execution: Execution) -> Iterator[Pattern]:
 
 
 NO_RESURRECTION = Guarantee(
-    "no_resurrection", _find_resurrected, real_time=True, find_patterns=_find_patterns
+    "no_resurrection", decided_by(_findings), real_time=True, find_patterns=_find_patterns
 )

@@ -13,10 +13,9 @@ Trace-invariant: none of the edges is about real time.
 from collections.abc import Iterator
 from itertools import islice, pairwise, product
 
-from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.verdict import Violation
-from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError, decided
-from pytest_supercache.oracle.observed import Observed, Sight
+from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
+from pytest_supercache.oracle.observed import Observed, Sight, decided_by
 
 WAYS_MAX = 4096
 """The largest number of ways to understand equal values; with more it is not judged."""
@@ -24,10 +23,6 @@ WAYS_MAX = 4096
 Node = tuple[str, int]
 """``("operation", position)``, or ``("commit", position)`` for a commit that belongs to none."""
 Edges = dict[Node, set[Node]]
-
-
-def _find_no_order(execution: Execution) -> Violation | None:
-    return decided(_findings(Observed(execution)))
 
 
 def _findings(observed: Observed) -> Iterator[Violation | NotJudgedError]:
@@ -162,4 +157,4 @@ def _told(observed: Observed, node: Node) -> str:
     return f"{operation.user}'s {operation.kind} of {told}"
 
 
-SEQUENTIALLY_CONSISTENT = Guarantee("sequentially_consistent", _find_no_order)
+SEQUENTIALLY_CONSISTENT = Guarantee("sequentially_consistent", decided_by(_findings))

@@ -19,15 +19,10 @@ from pytest_supercache.oracle.guarantee import (
     NotJudgedError,
     Parameter,
     Unit,
-    decided,
 )
-from pytest_supercache.oracle.observed import Observed, Sight
+from pytest_supercache.oracle.observed import Observed, Sight, decided_by
 from pytest_supercache.oracle.real_time import Pattern
 from pytest_supercache.oracle.ticks import spans_longer_than
-
-
-def _find_stale_read(execution: Execution, bound: float) -> Violation | None:
-    return decided(_findings(Observed(execution), bound))
 
 
 def _findings(observed: Observed, bound: float) -> Iterator[Violation | NotJudgedError]:
@@ -92,7 +87,7 @@ def _find_patterns(execution: Execution, bound: float) -> Iterator[Pattern]:
 
 BOUNDED_STALENESS = Guarantee(
     "bounded_staleness",
-    _find_stale_read,
+    decided_by(_findings),
     parameters=(
         Parameter(
             name="bound",

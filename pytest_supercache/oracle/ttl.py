@@ -19,21 +19,16 @@ from pytest_supercache.oracle.guarantee import (
     NotJudgedError,
     Parameter,
     Unit,
-    decided,
 )
-from pytest_supercache.oracle.observed import Observed, Sight
+from pytest_supercache.oracle.observed import Observed, Sight, decided_by
 from pytest_supercache.oracle.real_time import Pattern
 from pytest_supercache.oracle.ticks import spans_longer_than
 from pytest_supercache.oracle.versions import same
 
 
-def _find_overdue(
-    execution: Execution, ttl: float, stale_while_revalidate: float = 0.0
-) -> Violation | None:
-    return decided(_findings(Observed(execution), ttl, stale_while_revalidate))
-
-
-def _findings(observed: Observed, ttl: float, grace: float) -> Iterator[Violation | NotJudgedError]:
+def _findings(
+    observed: Observed, ttl: float, stale_while_revalidate: float = 0.0
+) -> Iterator[Violation | NotJudgedError]:
     observed.require_origin()
     for sight in observed.sights:
         if sight.value is None:
@@ -48,7 +43,7 @@ def _findings(observed: Observed, ttl: float, grace: float) -> Iterator[Violatio
             continue
         since = max(map(observed.history.time_at, left))
         age = observed.called_time(sight.operation) - since
-        limit = ttl + grace if _is_refreshed(observed, sight.key, left) else ttl
+        limit = ttl + stale_while_revalidate if _is_refreshed(observed, sight.key, left) else ttl
         if age > limit:
             yield _violation(sight, age, limit)
 
@@ -112,7 +107,7 @@ def _find_patterns(
 
 TTL_RESPECTED = Guarantee(
     "ttl_respected",
-    _find_overdue,
+    decided_by(_findings),
     parameters=(
         Parameter(
             name="ttl",
