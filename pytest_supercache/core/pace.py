@@ -1,4 +1,7 @@
-"""The interface between the runtime and schedulers that let time pass between steps."""
+"""The interface between the runtime and schedulers that let time pass between steps.
+
+Such a scheduler has ``moves_clock``, and ``start``, which is called with the flow of each race.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -35,14 +38,4 @@ class Flow(Protocol):
 
     def pass_to(self, seconds: float) -> None:
         """Let time pass up to an instant before the next deadline."""
-        ...
-
-
-class Timed(Protocol):
-    """A scheduler that moves the clock by itself."""
-
-    moves_clock: bool
-
-    def start(self, flow: Flow) -> None:
-        """Begin a race: no actor has been chosen yet."""
         ...

@@ -60,16 +60,6 @@ def _wrapped(lines: list[str], width: int) -> list[str]:
     return broken
 
 
-def summary_text(finding: Finding) -> str:
-    """Return the verdict in a few lines, without the picture; also for items that pass."""
-    result = finding.result
-    lines = [line_of_text(finding)]
-    if result.counterexample is not None:
-        lines += _violations(result, result.counterexample)
-    lines += _reasons(result) + _coverage(result)
-    return "\n".join([*lines, *_replay(finding)])
-
-
 def line_of_text(finding: Finding) -> str:
     """Return the first line: ``PRICE-07: stated HOLDS, but VIOLATED coherent_when_settled``."""
     result = finding.result

@@ -15,8 +15,8 @@ from pytest_supercache.core.waits import LockState
 from pytest_supercache.report.accesses import told
 from pytest_supercache.report.agreement import first_disagreement
 from pytest_supercache.report.columns import Column, columns_of
-from pytest_supercache.report.history_text import answer_text, call_text
-from pytest_supercache.report.values import MISSING, Legend, short, shown
+from pytest_supercache.report.plain import error_text
+from pytest_supercache.report.values import MISSING, Legend, clean, short, shown
 
 START = "start"
 NOT_RECORDED = "?"
@@ -82,10 +82,20 @@ class _Drawing:
         return next((at for at, lane in enumerate(self.lanes) if lane.actor == actor), None)
 
     def call(self, operation: Operation) -> str:
-        return call_text(operation, self.legend.cell)
+        """Return an operation's call: ``write product:42 = 120``."""
+        key = "" if operation.key is None else f" {short(operation.key, LABEL_MAX)}"
+        value = "" if operation.value is None else f" = {self.legend.cell(shown(operation.value))}"
+        return f"{clean(operation.kind)}{key}{value}"
 
     def answer(self, operation: Operation) -> str:
-        return answer_text(operation, self.legend.cell)
+        """Return its answer: ``-> 100``, ``done``, ``raised KeyError: ...``, ``no answer``."""
+        if operation.error is not None:
+            return f"raised {short(error_text(operation.error))}"
+        if not operation.returned:
+            return "no answer"
+        if operation.answer is not None:
+            return f"-> {self.legend.cell(shown(operation.answer))}"
+        return "-> nothing" if operation.kind == "read" else "done"
 
     def values(self, layers: Layers | None) -> tuple[str, ...]:
         if layers is None:

@@ -13,7 +13,7 @@ from pytest_supercache.runtime.kernel.state import ExecutionState
 def hand_over(state: ExecutionState) -> None:
     """Let the scheduler control the clock of a race that begins, if it moves the clock."""
     timed: Any = state.scheduler
-    if getattr(timed, "moves_clock", False):  # a Timed; isinstance of a protocol is slow
+    if getattr(timed, "moves_clock", False):  # see core.pace
         state.time.assume_nothing()
         timed.start(_Race(state))
 

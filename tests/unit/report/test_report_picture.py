@@ -163,15 +163,22 @@ def test_operation_that_raised_shows_its_error():
     assert grid.rows[5].after == ("raised LookupError: no such price",)
 
 
-def test_operation_without_a_step_is_shown_where_it_happened():
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        ({"key": "product:42", "answer": 100}, "read product:42 -> 100 (without a step)"),
+        ({"key": "product:42"}, "read product:42 -> nothing (without a step)"),
+        ({"kind": "pay"}, "pay done (without a step)"),
+    ],
+)
+def test_operation_without_a_step_is_shown_where_it_happened(call, text):
     execution = stale_set()
-    cached = Operation(
-        user="bob", node="b", kind="read", key="product:42", answer=100, called_at=2, returned_at=2
-    )
+    kind = {"kind": "read", **call}
+    cached = Operation(user="bob", node="b", called_at=2, returned_at=2, **kind)
     history = execution.history
     execution.history = replace(history, operations=(*history.operations, cached))
     row = drawn(execution).rows[3]
-    assert row.text == "read product:42 -> 100 (without a step)"
+    assert row.text == text
     assert row.number is None
 
 

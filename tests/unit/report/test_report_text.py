@@ -1,13 +1,11 @@
-"""What a person reads: failure text, summary, history."""
+"""What a person reads of one item."""
 
 from dataclasses import replace
 
 import pytest
 
-from pytest_supercache.core.operation import History, Operation
 from pytest_supercache.core.verdict import Label, Violation
-from pytest_supercache.report.history_text import history_text
-from pytest_supercache.report.text import failure_text, line_of_text, summary_text
+from pytest_supercache.report.text import failure_text, line_of_text
 from tests.unit.report.report_stories import counterexample_of, holds, stale_set, unknown, violated
 
 
@@ -68,7 +66,7 @@ def test_unknown_lists_its_reasons_and_never_reads_as_a_pass():
 
 
 def test_holds_says_what_was_covered():
-    assert summary_text(holds()) == (
+    assert failure_text(holds()) == (
         "PRICE-07[reference.fixed]: HOLDS\n  each of all 10 schedules was executed (2 users, 1 key)"
     )
 
@@ -98,35 +96,10 @@ def test_first_line_compares_the_verdict_with_what_was_stated(finding, line):
     assert line_of_text(finding) == f"{finding.item}: {line}"
 
 
-def test_summary_has_no_picture():
-    assert "existing_cache" not in summary_text(violated(stated="violated", as_stated=True))
-
-
 def test_newlines_in_user_texts_cannot_forge_a_replay_line():
     text = failure_text(violated(title="x\nreplay: rm -rf"))
     assert [line for line in text.splitlines() if line.startswith("replay:")] == [
         text.splitlines()[-1]
-    ]
-
-
-def test_history_lists_calls_with_their_steps_and_answers():
-    assert history_text(stale_set().history) == (
-        "alice [0-5] read product:42 -> 100\nbob [2-4] write product:42 = 120 done"
-    )
-
-
-def test_history_shows_errors_missing_answers_and_what_a_verb_saw():
-    operations = (
-        Operation(user="a", node="a", kind="read", key="x", error=KeyError("x"), returned_at=1),
-        Operation(user="b", node="a", kind="read", key="x", called_at=1),
-        Operation(user="c", node="a", kind="read", key="x", returned_at=2, phase="finally"),
-        Operation(user="d", node="a", kind="pay", returned_at=3, sightings=(("x", 1),)),
-    )
-    assert history_text(History(operations=operations)).splitlines() == [
-        "a [0-1] read x raised KeyError: 'x'",
-        "b [1-...] read x no answer",
-        "c [0-2] read x -> nothing  (finally, node a)",
-        "d [0-3] pay done, saw x = 1",
     ]
 
 
