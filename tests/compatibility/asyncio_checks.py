@@ -8,7 +8,7 @@ from collections import deque
 from typing import Any
 
 from pytest_supercache.runtime.aio import loop_tools
-from pytest_supercache.runtime.aio.selector import Selector
+from pytest_supercache.runtime.aio.event_loop import Selector
 from tests.compatibility.rows import Checks
 
 CHECKS = Checks()

@@ -7,6 +7,7 @@ could happen in production.
 """
 
 import asyncio
+import selectors
 import sys
 import threading
 from collections.abc import Callable
@@ -23,7 +24,6 @@ from pytest_supercache.runtime.aio.loop_inbox import Inbox
 from pytest_supercache.runtime.aio.loop_sleepers import Sleepers
 from pytest_supercache.runtime.aio.loop_waits import Waiting, note_waits
 from pytest_supercache.runtime.aio.memory_net import Network, Server
-from pytest_supercache.runtime.aio.selector import Selector
 from pytest_supercache.runtime.aio.tasks import Task, live
 from pytest_supercache.runtime.aio.timers import Timers
 from pytest_supercache.runtime.kernel.actor import (
@@ -435,3 +435,29 @@ class ControlledLoop(LoopInterface):
 
 def _nothing() -> None:
     return None
+
+
+class Selector:
+    """A selector for asyncio that pauses by a callback; real sockets use a real selector."""
+
+    def __init__(self, pause: Callable[[float | None], Any]) -> None:
+        self._pause = pause
+        self.sockets: selectors.BaseSelector | None = None
+
+    def select(self, timeout: float | None) -> Any:
+        """Return the ready events, after the loop's pause."""
+        return self._pause(timeout)
+
+    def close(self) -> None:
+        """Close the real selector."""
+        if self.sockets is not None:
+            self.sockets.close()
+
+    def get_map(self) -> Any:
+        """Return the registered sockets."""
+        return {} if self.sockets is None else self.sockets.get_map()
+
+    def __getattr__(self, name: str) -> Any:  # register, unregister, modify, get_key
+        if self.sockets is None:
+            self.sockets = selectors.DefaultSelector()
+        return getattr(self.sockets, name)
