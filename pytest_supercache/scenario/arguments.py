@@ -5,12 +5,12 @@ from functools import partial
 from typing import Any
 
 from pytest_supercache.scenario import nodes
-from pytest_supercache.scenario.durations import HINT, parse_seconds
 from pytest_supercache.scenario.fields import (
     kind_of,
     pairs,
     quote_hint,
     read_choice,
+    read_duration,
     read_name,
     read_text,
 )
@@ -111,13 +111,6 @@ def _read_argument(node: Node, name: str, signature: VerbSignature, findings: Fi
     return _READERS[kind](node, name, findings)
 
 
-def _read_seconds(node: Node, name: str, findings: Findings) -> float:
-    seconds = parse_seconds(node.value) if isinstance(node, Scalar) else None
-    if seconds is None:
-        findings.report(node.span, f"{name} must be a duration, not {kind_of(node)}", HINT)
-    return seconds or 0.0
-
-
 def _read_typed(node: Node, name: str, kind: Kind, findings: Findings) -> Any:
     """Read a value of the type in a verb's annotation; a number for text is kept as written."""
     if kind is Kind.STRING and isinstance(node, Scalar) and node.value is not None:
@@ -147,7 +140,7 @@ _EXAMPLES = {
     Kind.MAPPING: "write {name: value}",
 }
 _READERS: Mapping[Kind, Callable[[Node, str, Findings], Any]] = {
-    Kind.DURATION: _read_seconds,
+    Kind.DURATION: read_duration,
     Kind.TEXT: read_text,
     Kind.NAME: read_name,
     Kind.EVENT: partial(read_name, pattern=Kind.ID),

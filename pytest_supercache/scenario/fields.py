@@ -134,15 +134,16 @@ def quote_hint(node: Node) -> str:
     return "quote it to make it text"
 
 
-def _read_duration(node: Node, name: str, _: Field, findings: Findings) -> float:
+def read_duration(node: Node, name: str, findings: Findings) -> float:
+    """Read a duration, in seconds."""
     seconds = parse_seconds(node.value) if isinstance(node, Scalar) else None
     if seconds is None:
         findings.report(node.span, f"{name} must be a duration, not {kind_of(node)}", HINT)
     return seconds or 0.0
 
 
-def _read_positive_duration(node: Node, name: str, field: Field, findings: Findings) -> float:
-    seconds = _read_duration(node, name, field, findings)
+def _read_positive_duration(node: Node, name: str, _: Field, findings: Findings) -> float:
+    seconds = read_duration(node, name, findings)
     if isinstance(node, Scalar) and parse_seconds(node.value) == 0:
         findings.report(node.span, f"{name} must be longer than 0", HINT)
     return seconds

@@ -29,7 +29,7 @@ from pytest_supercache.runtime.redis.doors import (
     broken,
     execution_for,
 )
-from pytest_supercache.runtime.redis.few_connections import aawaiting, areleasing
+from pytest_supercache.runtime.redis.few_connections import areleasing, awaiting
 from pytest_supercache.runtime.redis.leasing import note_answer
 from pytest_supercache.runtime.redis.retrying import attempts, retry_of, without_default
 from pytest_supercache.runtime.redis.topologies import note_sentinel
@@ -56,7 +56,7 @@ class AsyncDoors(Doors):
     def _open(self, client: Any, connection: Any, name: str) -> None:
         self._wrap_client(client, connection, name)
         self._patches.wrap(connection.ConnectionPool, "release", areleasing)
-        self._patches.wrap(connection.BlockingConnectionPool, "get_connection", aawaiting)
+        self._patches.wrap(connection.BlockingConnectionPool, "get_connection", awaiting)
 
     def _command(self, method: _Method) -> _Method:
         async def execute_command(client: Any, *args: Any, **options: Any) -> Any:

@@ -122,23 +122,17 @@ def awaiting(method: Callable[..., Any]) -> Callable[..., Any]:
 
     def get_connection(pool: Any, *args: Any, **options: Any) -> Any:
         execution = _racing()
-        if execution is None or channel_of(pool).is_private or not pool.pool.empty():
+        if execution is None or channel_of(pool).is_private or _has_connection(pool):
             return method(pool, *args, **options)
         raise _refused(execution, pool, method)
 
     return get_connection
 
 
-def aawaiting(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap ``get_connection`` of a blocking pool of asyncio in the same way."""
-
-    async def get_connection(pool: Any, *args: Any, **options: Any) -> Any:
-        execution = _racing()
-        if execution is None or channel_of(pool).is_private or pool.can_get_connection():
-            return await method(pool, *args, **options)
-        raise _refused(execution, pool, method)
-
-    return get_connection
+def _has_connection(pool: Any) -> bool:
+    if hasattr(pool, "can_get_connection"):  # one of asyncio
+        return bool(pool.can_get_connection())
+    return not pool.pool.empty()
 
 
 def _refused(execution: Stepping, pool: Any, method: Callable[..., Any]) -> Exception:

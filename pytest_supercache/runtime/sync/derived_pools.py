@@ -22,14 +22,9 @@ class _Base(real.ThreadPoolExecutor):
 
     __pool: pools.ThreadPoolExecutor | None = None
 
-    def __init__(
-        self, max_workers: int | None = None, thread_name_prefix: str = "",
-        initializer: Callable[..., Any] | None = None, initargs: tuple[Any, ...] = (),
-    ) -> None:  # fmt: skip
-        super().__init__(max_workers, thread_name_prefix, initializer, initargs)
-        self.__pool = pools.ThreadPoolExecutor(
-            max_workers, thread_name_prefix, initializer, initargs
-        )
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.__pool = pools.ThreadPoolExecutor(*args, **kwargs)
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> real.Future[Any]:
         """Submit ``fn(*args, **kwargs)`` to the pool."""
