@@ -19,7 +19,7 @@ from pytest_supercache.play.state_check import (
     refuse_shared_memory,
 )
 from pytest_supercache.scenario.scenario import ScenarioItem, StepSpec, UserSpec, split_event
-from pytest_supercache.scenario.variables import resolve
+from pytest_supercache.scenario.variables import has_variable, resolve
 from pytest_supercache.world.users import is_async
 from pytest_supercache.world.world import World
 
@@ -106,10 +106,10 @@ class Play:
         """Return a key and a value that the scenario itself uses; None: there is no key."""
         steps = [step for user in self._users for step in user.steps]
         for step in steps:
-            if step.verb == "write" and not _has_variable(step.arguments):
+            if step.verb == "write" and not has_variable(step.arguments):
                 return step.arguments["key"], step.arguments["value"]
         for step in steps:
-            if step.verb in {"read", "delete"} and not _has_variable(step.arguments):
+            if step.verb in {"read", "delete"} and not has_variable(step.arguments):
                 return step.arguments["key"], "probe"
         return None
 
@@ -166,11 +166,3 @@ class Play:
             if callable(get) and not sends_request(system, "get"):
                 for key in keys:
                     await scene.world.probe(node, key, partial(scene.call, get, key))
-
-
-def _has_variable(value: Any) -> bool:
-    if isinstance(value, dict):
-        return any(map(_has_variable, value.values()))
-    if isinstance(value, list):
-        return any(map(_has_variable, value))
-    return isinstance(value, str) and value.startswith("$")

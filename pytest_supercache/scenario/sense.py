@@ -18,7 +18,7 @@ from pytest_supercache.scenario.scenario import (
     StepSpec,
     UserSpec,
 )
-from pytest_supercache.scenario.variables import parse_reference
+from pytest_supercache.scenario.variables import has_variable, parse_reference
 from pytest_supercache.scenario.wording import is_misspelt
 
 _WRITES = ("write", "delete")
@@ -140,7 +140,7 @@ def _needs_delete(scenario: Scenario) -> str:
 def _may_delete(step: StepSpec) -> bool:
     if step.verb == "write":
         value = step.arguments.get("value")
-        return value is None or _has_variable(value)
+        return value is None or has_variable(value)
     return _may_write(step)
 
 
@@ -181,10 +181,10 @@ def _warn_about_equal_values(scenario: Scenario, findings: Findings) -> None:
     first: dict[tuple[str, str], str] = {
         (key, _written(value)): "what the origin holds at first"
         for key, value in scenario.given.get("origin", {}).items()
-        if not _has_variable(value)
+        if not has_variable(value)
     }
     for step in _steps(scenario):
-        if step.verb != "write" or _has_variable(list(step.arguments.values())):
+        if step.verb != "write" or has_variable(list(step.arguments.values())):
             continue
         seen = (step.arguments["key"], _written(step.arguments["value"]))
         if seen in first:
@@ -224,14 +224,6 @@ def _letters(key: str) -> str:
 
 def _written(value: object) -> str:
     return json.dumps(value, sort_keys=True)
-
-
-def _has_variable(data: object) -> bool:
-    if isinstance(data, dict):
-        return any(map(_has_variable, data.values()))
-    if isinstance(data, list):
-        return any(map(_has_variable, data))
-    return parse_reference(data) is not None
 
 
 def _span(where: Location, width: int, findings: Findings) -> Span:

@@ -37,6 +37,15 @@ def parse_reference(value: object) -> Reference | None:
     return Reference(name=found[1], fields=tuple(found[2].split(".")[1:]))
 
 
+def has_variable(data: object) -> bool:
+    """Say whether a variable is anywhere in ``data``."""
+    if isinstance(data, dict):
+        return any(map(has_variable, data.values()))
+    if isinstance(data, list):
+        return any(map(has_variable, data))
+    return parse_reference(data) is not None
+
+
 def look_up(reference: Reference, variables: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any answer
     """Return the value of ``reference``, or raise `VariableError` that says what is missing."""
     if reference.name not in variables:

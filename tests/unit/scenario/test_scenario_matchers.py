@@ -4,7 +4,7 @@ import pytest
 
 from pytest_supercache.scenario.matchers import error_mismatch, mismatch
 from pytest_supercache.scenario.scenario import UNSET
-from pytest_supercache.scenario.variables import VariableError, resolve
+from pytest_supercache.scenario.variables import VariableError, has_variable, resolve
 
 VARIABLES = {"shown": b'{"price": 100, "tags": ["a"]}', "nothing": None, "count": 3}
 
@@ -198,3 +198,13 @@ def test_resolve_replaces_whole_scalars_and_keeps_their_type():
 def test_resolve_says_which_value_is_missing(data, message):
     with pytest.raises(VariableError, match=message):
         resolve({"a": [data]}, VARIABLES)
+
+
+@pytest.mark.parametrize("data", ["$price", ["$a.b"], {"key": {"deep": ["$x"]}}])
+def test_a_variable_is_seen_wherever_it_stands(data):
+    assert has_variable(data)
+
+
+@pytest.mark.parametrize("data", ["$5", "a $price", 5, None, [], {"key": "price"}, {"$price": 1}])
+def test_data_that_only_looks_like_a_variable_is_none(data):
+    assert not has_variable(data)
