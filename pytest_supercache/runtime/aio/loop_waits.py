@@ -13,7 +13,7 @@ from typing import Any
 
 from pytest_supercache.runtime.aio.loop import LoopInterface
 from pytest_supercache.runtime.kernel.actor import State
-from pytest_supercache.runtime.kernel.task_actor import waits_with
+from pytest_supercache.runtime.kernel.waking import waits_with
 
 Waiting = frozenset[tuple[str, Any]]
 """The names of actors, each with the future that it waits for."""

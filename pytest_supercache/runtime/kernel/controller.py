@@ -37,6 +37,7 @@ from pytest_supercache.runtime.kernel.passing import pass_by, turn_of_loop
 from pytest_supercache.runtime.kernel.state import ExecutionState
 from pytest_supercache.runtime.kernel.timekeeper import TICKS_MAX
 from pytest_supercache.runtime.kernel.under_test import own_mistake
+from pytest_supercache.runtime.kernel.waking import waker
 
 RELEASES_MAX = 100
 """How often blocked polls may be repeated although nothing has changed; more is UNKNOWN."""
@@ -123,7 +124,7 @@ class Controller(ExecutionState):
             self._note_wait(actor, announced)
         actor.pending = announced
         if actor.is_task and self.choices and self.choices[-1] != actor.name:
-            announced.cause = unannounced.waker(self, actor)
+            announced.cause = waker(self, actor)
         if actor.direct:
             if not self.may_take(actor, announced):
                 self._wait_alone(actor, announced)

@@ -30,11 +30,6 @@ def act_in(context: Context, actor: "TaskActor") -> None:
         context.run(ACTING.set, actor)
 
 
-def waits_with(actor: Actor) -> str:
-    """Return the name of what an actor waits with: whoever ends that touches it."""
-    return f"wait of {actor.name}"
-
-
 WAITS = "wait on the event loop"
 
 

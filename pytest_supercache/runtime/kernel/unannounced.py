@@ -4,10 +4,9 @@ from contextlib import nullcontext
 
 from pytest_supercache.core.footprint import EVERYTHING, Footprint
 from pytest_supercache.core.schedule import CLOCK
-from pytest_supercache.core.trace import Step, StepId, last_chosen
+from pytest_supercache.core.trace import Step
 from pytest_supercache.runtime.kernel.actor import Actor, Announced, BackgroundActor
 from pytest_supercache.runtime.kernel.state import ExecutionState
-from pytest_supercache.runtime.kernel.task_actor import waits_with
 
 
 def begin(state: ExecutionState, actor: Actor) -> None:
@@ -27,22 +26,6 @@ def begin(state: ExecutionState, actor: Actor) -> None:
         touched = state.memory.widened(actor.name, "start", born)
         add_step(state, actor, "start", "memory", touched)
         actor.end_first_lines()
-
-
-def waker(state: ExecutionState, actor: Actor) -> StepId | None:
-    """Return the step that let a task go on to its next one; None: its own, or a tick.
-
-    If the choice has only begun another actor, that beginning is to be a step.
-    """
-    step, choice = last_chosen(state.record.steps), len(state.choices) - 1
-    if state.phase != "race" or state.memory is None or state.choices[choice] == CLOCK:
-        return None
-    if step is None or step.choice != choice:
-        state.memory.sharing.note_start(state.choices[choice])
-        return None
-    if actor.taken:
-        state.memory.meet(actor, waits_with(actor))
-    return step.actor, step.index
 
 
 def add_step(
