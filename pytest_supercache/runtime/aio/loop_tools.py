@@ -162,7 +162,7 @@ def _note_use(tool: Any, frame: Any) -> None:
     first, _ = loop.tools.setdefault(identity(tool), (actor, tool))
     if memory is not None:
         if memory.sharing.meets or first is not actor:
-            loop.meet(actor, f"asyncio@{actor.node}")
+            loop.meet(actor, "asyncio")
     elif first is not actor:
         kind = type(tool).__name__
         loop.controller.note_memory(f"{first.name} and {actor.name} used one asyncio.{kind}")
