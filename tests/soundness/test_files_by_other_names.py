@@ -65,6 +65,54 @@ def numbers_behind_links_of_their_own(world):
     _written_next(world, linked, "1")
 
 
+def _released(world, read):
+    """A release is two files in a folder; a link leads to the current one, and is replaced."""
+    for release in ("old", "new"):
+        folder = world.tmp_path / release
+        folder.mkdir()
+        for name in ("page", "style"):
+            (folder / name).write_text(release)
+    current = world.tmp_path / "current"
+    current.symlink_to(world.tmp_path / "old")
+
+    def release():
+        link = world.tmp_path / "next"
+        link.symlink_to(world.tmp_path / "new")
+        link.replace(current)
+
+    def ask():
+        page, style = read(current)
+        assert page == style
+
+    world.actor("reader", ask)
+    world.actor("release", release)
+    world.run()
+
+
+def _both_in(folder):
+    return (folder / "page").read_text(), (folder / "style").read_text()
+
+
+@broken("the link is replaced between the two files")
+def two_files_behind_a_link_that_is_replaced(world):
+    _released(world, _both_in)
+
+
+@broken("the link is replaced between the two looks at it")
+def a_link_that_is_read_twice(world):
+    _released(world, lambda current: (os.readlink(current), os.readlink(current)))  # noqa: PTH115 - the case
+
+
+@broken("the link is replaced between the two looks at it")
+def a_link_that_is_resolved_twice(world):
+    _released(world, lambda current: (current.resolve(), current.resolve()))
+
+
+@right("it looks at the link once, and nobody changes what the link led to")
+def two_files_of_the_release_that_a_link_led_to(world):
+    _released(world, lambda current: _both_in(current.resolve()))
+
+
 def _descriptor_next(number):
     os.pwrite(number, b"%d" % (int(os.pread(number, 1, 0)) + 1), 0)
 

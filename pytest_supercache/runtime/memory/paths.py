@@ -20,7 +20,7 @@ from pytest_supercache.runtime.memory.steps import Together
 
 LOOKING_AT_FILES = (
     os.stat, os.lstat, os.access, os.path.exists, os.path.lexists, os.path.isfile, os.path.isdir,
-    os.path.getsize, os.path.getmtime,
+    os.path.getsize, os.path.getmtime, os.path.islink, os.path.realpath, os.readlink,
 )  # fmt: skip
 """Functions that look at a file without opening it; no audit event reports them."""
 
@@ -62,6 +62,8 @@ def touch_file(
         if not full.name.startswith(FOLDER_PREFIX):
             for name in _names_of_file(full):
                 shared = accesses.touch(accesses.file(name), WHOLE, writes=writes) or shared
+            for link in filter(os.path.islink, full.parents):
+                accesses.touch(accesses.file(f"file {link.name}"), WHOLE, writes=False)
         if _counts(accesses, full.parent, changes=False):
             part = WHOLE if _RANDOM.search(full.name) else f"[{full.name!r}]"
             accesses.touch(accesses.file(_named(full.parent)), part, writes=makes)
@@ -69,14 +71,14 @@ def touch_file(
 
 
 def _names_of_file(path: Path) -> list[str]:
-    """Return the names of a file: a link's target, and one common name for all hard links."""
+    """Return the names of a file: its own, a link's target, and one for all hard links."""
+    names = [f"file {path.name}"]
     with suppress(OSError):
-        real = path.readlink() if (is_link := path.is_symlink()) else path
-        names = [f"file {real.name}"]
+        if is_link := path.is_symlink():
+            names.append(f"file {path.readlink().name}")
         if (path.stat() if is_link else path.lstat()).st_nlink > 1 and path.is_file():
             names.append("files with hard links")
-        return names
-    return [f"file {path.name}"]
+    return names
 
 
 def touch_descriptor(accesses: Accesses, number: int, *, writes: bool) -> None:

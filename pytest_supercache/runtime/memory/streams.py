@@ -11,7 +11,9 @@ _WRITTEN: dict[str, type | tuple[type, ...]] = {
     "write_text": str,
     "write_bytes": (bytes, bytearray, memoryview),
 }
-_LOOKING_AT_PATHS = frozenset({"exists", "is_file", "is_dir", "stat", "lstat"})
+_LOOKING_AT_PATHS = frozenset(
+    {"exists", "is_file", "is_dir", "is_symlink", "stat", "lstat", "readlink", "resolve"}
+)
 
 
 def touch_path(accesses: Accesses, method: Any) -> Any:
