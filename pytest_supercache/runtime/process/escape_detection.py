@@ -22,7 +22,7 @@ from pytest_supercache.runtime.kernel.children import children_adopted, started
 from pytest_supercache.runtime.kernel.own_code import LAYERS, RUNTIME
 from pytest_supercache.runtime.kernel.patches import Patches
 from pytest_supercache.runtime.kernel.stepping import unnumbered
-from pytest_supercache.runtime.process import look_ups, memcached
+from pytest_supercache.runtime.process import look_ups, memcached, open_connections
 from pytest_supercache.runtime.sync import threads
 
 _DATAGRAMS = frozenset({"socket.sendto", "socket.sendmsg"})
@@ -63,6 +63,7 @@ def surroundings_watched(own_addresses: frozenset[Any]) -> Iterator[None]:
             (threading.Condition, "wait", _named_wait),
         ):
             replaced.wrap(owner, name, make)
+        open_connections.watch(replaced, (*_CLIENTS, *_NAMED_WHERE_THEY_CONNECT), _is_heard)
         _own_addresses.append(own_addresses)
         try:
             yield
