@@ -5,11 +5,12 @@ from time import sleep as real_sleep  # noqa: TID251 - freezing time must not sh
 
 __all__ = ["real_seconds", "real_sleep"]
 
-if hasattr(time, "clock_gettime"):  # freezegun leaves it alone
+if hasattr(time, "clock_gettime"):
+    _gettime = time.clock_gettime  # freezegun leaves it alone, and a check replaces it later
 
     def real_seconds() -> float:
         """Return the real seconds since some instant."""
-        return time.clock_gettime(time.CLOCK_MONOTONIC)
+        return _gettime(time.CLOCK_MONOTONIC)
 
 else:
     real_seconds = time.perf_counter

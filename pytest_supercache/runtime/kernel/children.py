@@ -191,10 +191,13 @@ def _stat(process: int) -> tuple[str, list[str]] | None:
     return begun.partition(" (")[2], fields.split()
 
 
+_gettime = time.clock_gettime  # a check replaces it for code under test
+
+
 def _now() -> int:
     """Return the time since boot in clock ticks, the unit of a process's start time in /proc."""
     clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-    return int(time.clock_gettime(clock) * _TICKS_PER_SECOND)
+    return int(_gettime(clock) * _TICKS_PER_SECOND)
 
 
 @contextmanager

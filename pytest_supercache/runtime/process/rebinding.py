@@ -39,7 +39,7 @@ class Rebinding:
         self._pairs: tuple[tuple[Any, Any], ...] = ()
         self._stand_ins: dict[int, Any] = {}
         self._closed: set[int] = set()
-        self._replacements = Replacements()
+        self._replacements = Replacements(lambda value: self._stand_ins.get(identity(value)))
         self._at_start = set(map(identity, modules_under_test()))
         self.add((*PAIRS, *pairs))
 
@@ -81,14 +81,13 @@ class Rebinding:
             _try(place, place.value)
         stay = stays_frozen()
         originals = {identity(own): real for real, own in self._pairs if identity(own) not in stay}
+        back = Replacements(lambda value: originals.get(identity(value)))
         for place in _found(_new_modules(self._at_start), self._closed, originals):
-            _try(place, originals[identity(place.value)])
+            _try(place, back.of(place.value, place.name))
 
     def _rebind(self, modules: list[types.ModuleType]) -> None:
         for place in _found(modules, self._closed, self._stand_ins, REPLACED):
-            stand_in = self._stand_ins.get(identity(place.value))
-            if stand_in is None:
-                stand_in = self._replacements.of(place.value, place.name)
+            stand_in = self._replacements.of(place.value, place.name)
             if stand_in is not None and _try(place, stand_in):
                 self._undo.append(place)
 

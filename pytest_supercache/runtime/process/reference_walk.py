@@ -70,8 +70,10 @@ def places(
         modules: where to begin.
         closed: identities of objects not to walk into.
         ids: identities of the wanted values.
-        of_types: identities of wanted types. A tuple with a value of such a type is wanted, too:
-            it cannot be changed, but another tuple can be put in its place.
+        of_types: identities of wanted types.
+
+    What cannot be changed and holds a wanted value is wanted, too (a tuple, a static method, a
+    partial function): another one can be put in its place.
     """
     modules = list(modules)
     seen = {identity(vars(builtins)), *map(identity, modules), *closed}
@@ -79,7 +81,7 @@ def places(
     waiting: deque[tuple[Any, _Way, int]] = deque(
         (module, ((_MODULE, module.__name__),), DEPTH_MAX) for module in modules
     )
-    met = _Types(of_types)
+    met = _Types(ids, of_types)
     while waiting:
         holder, way, depth = waiting.popleft()
         for kind, members in met.inside(holder):
@@ -88,7 +90,7 @@ def places(
                 of_type = identity(type(value))
                 if of_type in _PLAIN:
                     continue
-                if identity(value) in ids or of_type in of_types or identity(value) in met.rebuilt:
+                if met.is_wanted(value, of_type):
                     yield ReferencePlace(value, holder, (*way, (kind, at)))
                 if of_type in _LEAVES or identity(value) in seen or not depth or len(seen) >= most:
                     continue
@@ -101,11 +103,19 @@ def places(
 class _Types:
     """A cache of facts about the types met on one walk; it does not outlive the walk."""
 
-    def __init__(self, of_types: Container[int]) -> None:
-        self.rebuilt: set[int] = set()  # identities of tuples with wanted values
+    def __init__(self, ids: Container[int], of_types: Container[int]) -> None:
+        self.rebuilt: set[int] = set()  # identities of what is fixed and holds wanted values
+        self._ids = ids
         self._of_types = of_types
         self._is_walked: dict[int, bool] = {}  # by identity: not every class can be hashed
         self._slots: dict[int, list[tuple[str, Any]]] = {}
+
+    def is_wanted(self, value: Any, of_type: int) -> bool:
+        """Say whether a value is to be found, or is a method of one that is (`datetime.now`)."""
+        number = identity(value)
+        if number in self._ids or of_type in self._of_types or number in self.rebuilt:
+            return True
+        return of_type == _OF_C and identity(value.__self__) in self._ids
 
     def is_walked(self, value: Any) -> bool:
         kind = type(value)
@@ -124,18 +134,19 @@ class _Types:
         return known
 
     def if_rebuilt(self, place: ReferencePlace) -> tuple[ReferencePlace, ...]:
-        """Return the place if its value is a tuple with a wanted value; else nothing."""
+        """Return the place if its value is fixed and holds a wanted value; else nothing."""
         value = place.value
-        if not (issubclass(type(value), tuple) and self._holds(value, DEPTH_MAX)):
+        if not self._holds(value, DEPTH_MAX):
             return ()
         self.rebuilt.add(identity(value))
         return (place,)
 
-    def _holds(self, value: tuple[Any, ...], depth: int) -> bool:
+    def _holds(self, value: Any, depth: int) -> bool:
         return any(
-            identity(type(item)) in self._of_types
-            or (depth > 0 and issubclass(type(item), tuple) and self._holds(item, depth - 1))
-            for item in tuple.__iter__(value)
+            identity(item) in self._ids
+            or identity(type(item)) in self._of_types
+            or (depth > 0 and self._holds(item, depth - 1))
+            for item in _fixed_in(value)
         )
 
     def inside(self, holder: Any) -> Iterator[_Members]:
@@ -147,6 +158,8 @@ class _Types:
             yield from _inside_function(holder)
         elif issubclass(kind, staticmethod | classmethod):
             yield _FIXED, [("__func__", holder.__func__)]
+        elif kind is functools.partial:
+            yield _FIXED, [("func", holder.func)]
         elif issubclass(kind, property):
             yield _FIXED, [("fget", holder.fget)]
         else:
@@ -172,6 +185,16 @@ class _Types:
                 if type(slot) is types.MemberDescriptorType and name != "__dict__"
             ]
         return self._slots[identity(kind)]
+
+
+def _fixed_in(value: Any) -> Iterable[Any]:
+    """Return what a value holds that cannot be changed in it, but in another value of its kind."""
+    kind = type(value)
+    if issubclass(kind, tuple):
+        return tuple.__iter__(value)
+    if kind is staticmethod:
+        return (value.__func__,)
+    return (value.func,) if kind is functools.partial else ()
 
 
 def _is_under_test(kind: Any) -> bool:
@@ -234,11 +257,14 @@ def _refuse(_holder: Any, _at: Any, _value: Any) -> None:
 _PLAIN = frozenset(map(identity, (str, bytes, int, float, bool, type(None), types.CodeType)))
 """Types of plain data, whose values are never wanted."""
 
+_OF_C = identity(types.BuiltinFunctionType)
+
 _LEAVES = frozenset(map(identity, (frozenset, set, types.ModuleType, types.BuiltinFunctionType)))
 """Types not to walk into: their content cannot be replaced, or is no place for a lock."""
 
 _ALWAYS_WALKED = (
     dict, list, types.FunctionType, staticmethod, classmethod, property, functools.cached_property,
+    functools.partial,
 )  # fmt: skip
 
 _MODULE = _Kind("{}", _refuse)

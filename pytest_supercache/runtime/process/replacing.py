@@ -3,6 +3,7 @@
 import _thread
 import concurrent
 import concurrent.futures
+import functools
 import queue
 import threading
 import time
@@ -89,9 +90,14 @@ PAIRS: tuple[tuple[Any, Any], ...] = (
 
 
 class Replacements:
-    """Stand-ins for objects of the real classes, always the same one for the same object."""
+    """Stand-ins for objects of the real classes, always the same one for the same object.
 
-    def __init__(self) -> None:
+    Args:
+        known: returns the stand-in for a function or a class; None: it has none.
+    """
+
+    def __init__(self, known: Callable[[Any], Any] = lambda _: None) -> None:
+        self.known = known
         self._made: dict[int, tuple[Any, Any]] = {}  # the real one is kept, so that its id stays
 
     def of(self, value: Any, place: str) -> Any:
@@ -99,7 +105,11 @@ class Replacements:
 
         An object that is held, awaited or in use at this moment has none: it cannot be replaced.
         """
-        make = _tuple if issubclass(type(value), tuple) else _MAKERS.get(type(value))
+        known = self.known(value)
+        if known is not None:
+            return known
+        kind = type(value)
+        make = _tuple if issubclass(kind, tuple) else _MAKERS.get(kind) or _AROUND.get(kind)
         if make is None:
             return None
         if identity(value) not in self._made:
@@ -135,6 +145,29 @@ def _tuple(held: tuple[Any, ...], replacements: Replacements, place: str) -> Any
     if hasattr(rebuilt, "__dict__"):
         vars(rebuilt).update(vars(held))
     return rebuilt
+
+
+def _static(held: Any, replacements: Replacements, place: str) -> Any:
+    stand_in = replacements.of(held.__func__, place)
+    return None if stand_in is None else staticmethod(stand_in)
+
+
+def _partial(held: Any, replacements: Replacements, place: str) -> Any:
+    stand_in = replacements.of(held.func, place)
+    return None if stand_in is None else functools.partial(stand_in, *held.args, **held.keywords)
+
+
+def _method(method: Any, replacements: Replacements, _: str) -> Any:
+    owner = replacements.known(method.__self__)
+    found = None if owner is None else getattr(owner, method.__name__, None)
+    return None if found is method else found  # a view of a module has most of its functions
+
+
+_AROUND: dict[type, Callable[[Any, Replacements, str], Any]] = {
+    staticmethod: _static,
+    functools.partial: _partial,
+    types.BuiltinFunctionType: _method,
+}
 
 
 def _lock(lock: Any, _: Replacements, __: str) -> Any:

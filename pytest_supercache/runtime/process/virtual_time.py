@@ -51,7 +51,56 @@ def clock_pairs() -> list[tuple[Any, Any]]:
     api = vars(freezegun.api)
     classes = [("real_datetime", "FakeDatetime"), ("real_date", "FakeDate")]
     named = [(f"real_{name}", f"fake_{name}") for name in names]
-    return [(api[real], api[fake]) for real, fake in (*named, *classes)]
+    return [(api[real], api[fake]) for real, fake in (*named, *classes)] + _OTHER_CLOCKS
+
+
+_REAL = {name: getattr(time, name, None) for name in ("clock_gettime", "clock_gettime_ns")}
+_REAL_CTIME, _REAL_ASCTIME = time.ctime, time.asctime
+
+_MONOTONIC = frozenset(
+    getattr(time, name)
+    for name in ("CLOCK_MONOTONIC", "CLOCK_MONOTONIC_RAW", "CLOCK_BOOTTIME")
+    if hasattr(time, name)
+)
+
+
+def _clock_gettime(clock: int) -> float:
+    """Stand in for `time.clock_gettime`: clocks of the processor stay real."""
+    if current_actor() is not None and clock in {time.CLOCK_REALTIME, *_MONOTONIC}:
+        return time.time() if clock == time.CLOCK_REALTIME else time.monotonic()
+    found: float = _REAL["clock_gettime"](clock)  # type: ignore[misc] # it stands in for one
+    return found
+
+
+def _clock_gettime_ns(clock: int) -> int:
+    """Stand in for `time.clock_gettime_ns`, likewise."""
+    if current_actor() is not None and clock in {time.CLOCK_REALTIME, *_MONOTONIC}:
+        return time.time_ns() if clock == time.CLOCK_REALTIME else time.monotonic_ns()
+    found: int = _REAL["clock_gettime_ns"](clock)  # type: ignore[misc] # as above
+    return found
+
+
+def _ctime(seconds: float | None = None) -> str:
+    """Stand in for `time.ctime`."""
+    is_now = seconds is None and current_actor() is not None
+    return _REAL_CTIME(time.time() if is_now else seconds)
+
+
+def _asctime(*parts: Any) -> str:
+    """Stand in for `time.asctime`."""
+    is_now = not parts and current_actor() is not None
+    return _REAL_ASCTIME(*([time.localtime()] if is_now else parts))
+
+
+_OTHER_CLOCKS: list[tuple[Any, Any]] = [
+    (real, stand_in)
+    for real, stand_in in (
+        (_REAL["clock_gettime"], _clock_gettime), (_REAL["clock_gettime_ns"], _clock_gettime_ns),
+        (_REAL_CTIME, _ctime), (_REAL_ASCTIME, _asctime),
+    )
+    if real is not None
+]  # fmt: skip
+"""Functions that freezegun does not know, each with its stand-in."""
 
 
 def stays_frozen() -> set[int]:
@@ -123,6 +172,8 @@ class _Frozen:
         if not self._before:
             self._quick = _Quick(freezer, self._factory)
         self._patches.wrap(self._freezers, "start", self._watched)
+        for real, stand_in in _OTHER_CLOCKS:
+            self._patches.put(time, real.__name__, stand_in)
 
     def _watched(self, start: Callable[..., Any]) -> Callable[..., Any]:
         def watched(freezer: Any) -> Any:
