@@ -1,6 +1,7 @@
 """Files that are reached by a descriptor or a link, and what is known of a file beside its text."""
 
 import os
+import tempfile
 
 import pytest
 
@@ -169,6 +170,44 @@ def a_claim_by_making_a_file(world):
     world.actor("one", claim)
     world.actor("two", claim)
     assert sum(world.run().values()) == 1
+
+
+@broken(LOST + ", in a file that has no name")
+def a_number_in_a_file_without_a_name(world):
+    with tempfile.TemporaryFile() as file:
+        os.pwrite(file.fileno(), b"0", 0)
+        world.actor("one", _descriptor_next, file.fileno())
+        world.actor("two", _descriptor_next, file.fileno())
+        world.run()
+        assert os.pread(file.fileno(), 1, 0) == b"2"
+
+
+@right("each has a file of its own")
+def numbers_in_files_without_names(world):
+    with tempfile.TemporaryFile() as one, tempfile.TemporaryFile() as two:
+        for name, file in (("one", one), ("two", two)):
+            os.pwrite(file.fileno(), b"0", 0)
+            world.actor(name, _descriptor_next, file.fileno())
+        world.run()
+        assert os.pread(one.fileno(), 1, 0) == os.pread(two.fileno(), 1, 0) == b"1"
+
+
+def _adds_a_file(folder, number):
+    (folder / str(len(os.listdir(number)))).touch()  # noqa: PTH208 - by its descriptor
+
+
+@broken("both count the same files before either adds one")
+def a_folder_that_is_listed_by_its_descriptor(world):
+    folder = world.tmp_path / "numbered"
+    folder.mkdir()
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        world.actor("one", _adds_a_file, folder, number)
+        world.actor("two", _adds_a_file, folder, number)
+        world.run()
+        assert len(list(folder.iterdir())) == 2
+    finally:
+        os.close(number)
 
 
 @pytest.mark.parametrize("system", systems_of(__name__))

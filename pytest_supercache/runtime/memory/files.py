@@ -6,6 +6,7 @@ in two folders.
 
 import os
 import sys
+from contextlib import suppress
 from typing import Any
 
 from pytest_supercache.runtime.kernel import audit
@@ -15,6 +16,7 @@ from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.paths import (
     is_folder,
     is_gone_or_contested,
+    path_of,
     touch_file,
     touch_folder,
 )
@@ -45,14 +47,21 @@ def _heard(event: str, arguments: tuple[Any, ...]) -> None:
         _open(accesses, *arguments)
     elif event in _LISTS:
         if not _is_import(sys._getframe(2)):
-            touch_folder(accesses, arguments[0] or os.curdir, writes=False)
+            touch_folder(accesses, _path_of(arguments[0]), writes=False)
     elif event in _LOOKS:
         if sys._getframe(2).f_globals.get("__name__") != "shutil":  # it copies what it has read
-            touch_file(accesses, arguments[0] or os.curdir, writes=False)
+            touch_file(accesses, _path_of(arguments[0]), writes=False)
     else:
         with Together(accesses):
             for path in arguments[: 2 if event in _CHANGES_ALL else 1]:
-                _change(accesses, event, path)
+                _change(accesses, event, _path_of(path))
+
+
+def _path_of(given: Any) -> Any:
+    """Return the path that a function was given, which may be a descriptor, or nothing."""
+    with suppress(OSError):
+        return path_of(given) if type(given) is int else given or os.curdir
+    return os.curdir
 
 
 def _open(accesses: Accesses, path: Any, mode: Any, flags: int) -> None:

@@ -32,6 +32,9 @@ BY_DESCRIPTOR = {
 
 _OF_THE_INTERPRETER = (".py", ".pyc", "__pycache__", "null", "urandom")
 
+_DELETED = " (deleted)"
+"""How the path of an open file ends that has no name, such as a `tempfile.TemporaryFile`."""
+
 _STDERR = 2
 """The highest number of a standard stream, which may lead into a pipe."""
 
@@ -87,11 +90,22 @@ def touch_descriptor(accesses: Accesses, number: int, *, writes: bool) -> None:
     All pipes are one: reads consume, and their own numbers differ in every run.
     """
     with suppress(OSError):
-        path = Path(f"/proc/self/fd/{number}").readlink()
+        path = path_of(number)
         if path.is_file():
             touch_file(accesses, path, writes=writes)
+        elif path.name.endswith(_DELETED):  # the names of such files differ in every run
+            accesses.touch(accesses.file("files without a name"), WHOLE, writes=writes)
         elif path.name.startswith("pipe:") and number > _STDERR:
             accesses.touch(accesses.file("pipe"), WHOLE, writes=True)
+
+
+def path_of(number: int) -> Path:
+    """Return the path of an open file.
+
+    Raises:
+        OSError: the system does not tell it.
+    """
+    return Path(f"/proc/self/fd/{number}").readlink()
 
 
 def touch_folder(accesses: Accesses, path: Any, *, writes: bool) -> None:
