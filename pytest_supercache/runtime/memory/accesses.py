@@ -342,15 +342,6 @@ class Accesses:
             "qsize(), empty(), locked(), is_set() or join(), or keep it in a variable of your own"
         )
 
-    def note_connected_before(self, kind: type) -> None:
-        """Report as a hazard that a connection is used which was made before the execution."""
-        if self.actor() is not None:
-            self._controller.hazard(
-                f"the code under test uses a {kind.__name__} of {kind.__module__} that was made "
-                "before the execution, at import for example: its statements are no steps. "
-                "Connect in the system's factory, or import the module there with isolate=[...]"
-            )
-
     def note_passed(self, holder: Any, part: str = WHOLE) -> None:
         """Record the use of an object that may outlive the execution: a hazard for iterators."""
         if passed := self.lasting.touch(holder, part):

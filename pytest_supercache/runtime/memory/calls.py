@@ -205,15 +205,7 @@ def _of_c(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> Any:
         return _builtin(accesses, function, arguments)
     if type(holder) is os.DirEntry:
         return touch_path(accesses, function)
-    if _is_of_database(type(holder)):
-        accesses.note_connected_before(type(holder))
     return _method(accesses, holder, function, arguments)
-
-
-@of_kind
-def _is_of_database(kind: type) -> bool:
-    """Say whether a type is one of `sqlite3` itself: connections of an execution have another."""
-    return kind.__module__ == "sqlite3" and kind.__name__ in {"Connection", "Cursor", "Blob"}
 
 
 def _unbound(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> Any:

@@ -19,6 +19,7 @@ from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.calling import current_actor
 from pytest_supercache.runtime.kernel.patches import Patches
+from pytest_supercache.runtime.sql import sqlite_before
 from pytest_supercache.runtime.sql.sqlite_cursor import Cursor, is_busy, joined
 from pytest_supercache.runtime.sql.statements import EVERYTHING, Tables, first_word, perform
 
@@ -76,11 +77,13 @@ def open() -> list[tuple[Any, Any]]:
     """Replace ``sqlite3.connect``."""
     for module in (sqlite3, sqlite3.dbapi2):
         _patches.put(module, "connect", connect)
+    sqlite_before.open()
     return [(_real_connect, connect)]
 
 
 def close() -> None:
     """Restore ``sqlite3.connect``."""
+    sqlite_before.close()
     _patches.undo()
 
 
