@@ -1,5 +1,6 @@
 """Attributes that code sets on objects of libraries which are otherwise left alone."""
 
+import asyncio
 import logging
 import queue
 import threading
@@ -173,6 +174,49 @@ def a_handler_of_a_logger(world):
 @right("both hold one lock")
 def a_handler_of_a_logger_under_a_lock(world):
     _handled_once(world, threading.Lock())
+
+
+async def _counted_on(world, holder, *, at_once):
+    cache = world.existing_cache.aclient()
+    holder.hits = 0
+
+    async def count(key):
+        if at_once:
+            await cache.get(key)
+            holder.hits += 1
+            return
+        hits = holder.hits
+        await cache.get(key)
+        holder.hits = hits + 1
+
+    world.actor("one", count, "a")
+    world.actor("two", count, "b")
+    await world.run()
+    assert holder.hits == 2
+
+
+async def _nothing():
+    pass
+
+
+@broken("both read the count before either writes it")
+async def a_count_on_the_event_loop(world):
+    await _counted_on(world, asyncio.get_running_loop(), at_once=False)
+
+
+@right("nothing suspends the count")
+async def a_count_on_the_event_loop_in_one_turn(world):
+    await _counted_on(world, asyncio.get_running_loop(), at_once=True)
+
+
+@broken("both read the count before either writes it")
+async def a_count_on_a_task(world):
+    await _counted_on(world, asyncio.create_task(_nothing()), at_once=False)
+
+
+@right("nothing suspends the count")
+async def a_count_on_a_task_in_one_turn(world):
+    await _counted_on(world, asyncio.create_task(_nothing()), at_once=True)
 
 
 @pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)

@@ -10,7 +10,7 @@ from functools import cache
 
 from pytest_supercache.declare.adapters import LIBRARIES
 from pytest_supercache.runtime.kernel.kinds import of_kind
-from pytest_supercache.runtime.kernel.own_code import SYNC
+from pytest_supercache.runtime.kernel.own_code import AIO, SYNC
 from pytest_supercache.runtime.kernel.under_test import is_tool_name
 
 FRAMEWORKS = frozenset(
@@ -58,9 +58,10 @@ def keeps_attributes(kind: type) -> bool:
     """Say whether objects of a left-alone type keep attributes that code sets, for all users.
 
     Those of a tool of the run do not, nor do those that have values for each thread or task. What
-    stands in for a queue or a thread does: code sets a flag on it that another thread reads.
+    stands in for a queue, a thread, a task or a loop does: code sets a flag on it that another
+    user reads.
     """
-    return kind.__module__.startswith(SYNC) or not _is_controlled(kind.__module__)
+    return kind.__module__.startswith((SYNC, AIO)) or not _is_controlled(kind.__module__)
 
 
 @cache

@@ -12,7 +12,7 @@ from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.runtime.kernel.calling import here
 from pytest_supercache.runtime.kernel.kinds import of_kind
-from pytest_supercache.runtime.kernel.own_code import SYNC
+from pytest_supercache.runtime.kernel.own_code import AIO, SYNC
 from pytest_supercache.runtime.kernel.under_test import dict_of
 from pytest_supercache.runtime.memory.accesses import Accesses
 from pytest_supercache.runtime.memory.current import Current
@@ -131,7 +131,7 @@ def _is_without_memory(kind: type) -> bool:
     """Say whether attributes of a type are never tracked: most that code loads are its methods."""
     if not is_left_alone(kind) or issubclass(kind, LOOKED_AT):
         return False
-    is_ours = kind.__module__.startswith(SYNC)  # code under test may set attributes of its own
+    is_ours = kind.__module__.startswith((SYNC, AIO))  # code may set attributes of its own there
     return top(kind.__module__) in IMMUTABLE and not is_ours
 
 
