@@ -217,7 +217,7 @@ class ItemRunner:
                 system="",
                 stated=None,
                 as_stated=result.verdict is Verdict.HOLDS,
-                replay_command=_replay_command(node, node.location[0], result),
+                replay_command=_replay_command(node, node.nodeid.partition("::")[0], result),
                 severity=None,
                 owner=None,
                 tags=(),

@@ -158,6 +158,28 @@ def test_stale(world, key):
     assert project.token() == token
 
 
+def test_a_body_of_another_module_is_replayed_in_the_file_of_its_test(project: Project) -> None:
+    (project.path / "bodies.py").write_text(
+        STALE_TEST
+        + """
+def stale(world):
+    world.origin.set("k", 1)
+    shop = Shop(world.existing_cache.client(), world.origin)
+    world.actor("alice", shop.get, "k")
+    world.actor("bob", shop.set, "k", 2)
+    world.run()
+    world.settle()
+    assert shop.get("k") == 2
+"""
+    )
+    project.test_file(f"{STALE_TEST}import bodies\n\ntest_stale = sc.explore(bodies.stale)\n")
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    command = replay_command(result)
+    assert " test_it.py " in command
+    assert again(project, command).ret == 1
+
+
 def test_a_counterexample_of_two_nodes_with_deliveries_replays(project: Project) -> None:
     text = race("S-3", "reference.naive")
     project.scenario(
