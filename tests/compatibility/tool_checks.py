@@ -28,7 +28,7 @@ from pytest_supercache.declare.adapters import async_lru as async_lru_table
 from pytest_supercache.plugin.prefetch import _PREPARE_NOTHING, _is_runner_overridden
 from pytest_supercache.runtime.observe.targets import find_target
 from pytest_supercache.runtime.process.library_doors import _BEFOREHAND, _DOORS
-from pytest_supercache.runtime.process.virtual_time import clock_pairs
+from pytest_supercache.runtime.process.virtual_time import frozen_pairs
 from tests.compatibility.rows import Checks
 
 CHECKS = Checks()
@@ -158,7 +158,7 @@ def _a_worker_of_xdist_is_known_by_its_config(request):
 
 @CHECKS.of("freezegun.api: real_..., fake_..., FakeDatetime, FakeDate")
 def _each_clock_has_a_real_and_a_frozen_one():
-    pairs = clock_pairs()
+    pairs = frozen_pairs()
     assert len(pairs) == 11
     with freezegun.freeze_time("2030-01-01"):
         assert vars(time)["time"] is freezegun.api.fake_time, "it stands in the module"

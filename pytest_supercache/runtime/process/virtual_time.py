@@ -38,6 +38,11 @@ _MOVED_INSIDE = (
 
 
 def clock_pairs() -> list[tuple[Any, Any]]:
+    """Return the functions and classes that show the time as (real, stand-in) pairs."""
+    return frozen_pairs() + _OTHER_CLOCKS
+
+
+def frozen_pairs() -> list[tuple[Any, Any]]:
     """Return freezegun's functions and classes as (real, frozen) pairs.
 
     freezegun replaces the globals of modules, except those on its list of name prefixes. Default
@@ -51,7 +56,7 @@ def clock_pairs() -> list[tuple[Any, Any]]:
     api = vars(freezegun.api)
     classes = [("real_datetime", "FakeDatetime"), ("real_date", "FakeDate")]
     named = [(f"real_{name}", f"fake_{name}") for name in names]
-    return [(api[real], api[fake]) for real, fake in (*named, *classes)] + _OTHER_CLOCKS
+    return [(api[real], api[fake]) for real, fake in (*named, *classes)]
 
 
 _REAL = {name: getattr(time, name, None) for name in ("clock_gettime", "clock_gettime_ns")}
@@ -111,7 +116,7 @@ def stays_frozen() -> set[int]:
     import freezegun.api
 
     is_anothers = len(freezegun.api.freeze_factories) > 1
-    return {identity(fake) for _, fake in clock_pairs()} if is_anothers else set()
+    return {identity(fake) for _, fake in frozen_pairs()} if is_anothers else set()
 
 
 @contextmanager
