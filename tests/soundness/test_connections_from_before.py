@@ -1,4 +1,7 @@
-"""Connections that were made before the execution: at import, by a fixture."""
+"""Connections that were made before the execution: at import, by a fixture.
+
+What a declared call does with its own is declared: `plugin/test_plugin_foreign_redis.py`.
+"""
 
 import socket
 from contextlib import closing, contextmanager

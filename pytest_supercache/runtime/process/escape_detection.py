@@ -63,7 +63,7 @@ def surroundings_watched(own_addresses: frozenset[Any]) -> Iterator[None]:
             (threading.Condition, "wait", _named_wait),
         ):
             replaced.wrap(owner, name, make)
-        open_connections.watch(replaced, (*_CLIENTS, *_NAMED_WHERE_THEY_CONNECT), _is_heard)
+        open_connections.watch(replaced, (*_CLIENTS, *_NAMED_WHERE_THEY_CONNECT))
         _own_addresses.append(own_addresses)
         try:
             yield

@@ -10,7 +10,8 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from pytest_supercache.runtime.kernel.active import hearing
+from pytest_supercache.runtime.kernel.active import controlled
+from pytest_supercache.runtime.kernel.calling import current_actor
 from pytest_supercache.runtime.kernel.own_code import RUNTIME
 from pytest_supercache.runtime.kernel.patches import Patches
 
@@ -24,18 +25,19 @@ _DEBUGGERS = ("pydevd", "_pydevd_", "debugpy")
 _Method = Callable[..., Any]
 
 
-def watch(patches: Patches, clients: tuple[str, ...], is_heard: Callable[[], bool]) -> None:
-    """Report what is sent and received on sockets, but for these clients and for debuggers.
+def watch(patches: Patches, clients: tuple[str, ...]) -> None:
+    """Report what users send and receive on sockets, but for these clients and for debuggers.
+
+    What a declared call does with its connection is declared.
 
     Args:
         patches: undoes it.
         clients: prefixes of modules whose connections are controlled.
-        is_heard: says whether the calling thread runs code under test.
     """
 
     def told(method: _Method) -> _Method:
         def tell(used: socket.socket, *args: Any, **options: Any) -> Any:
-            if is_heard() and _is_by_others((*clients, *_DEBUGGERS), sys._getframe(1)):
+            if _is_by_user() and _is_by_others((*clients, *_DEBUGGERS), sys._getframe(1)):
                 _name(used)
             return method(used, *args, **options)
 
@@ -45,6 +47,12 @@ def watch(patches: Patches, clients: tuple[str, ...], is_heard: Callable[[], boo
         for name in _USES:
             if hasattr(owner, name):
                 patches.wrap(owner, name, told)
+
+
+def _is_by_user() -> bool:
+    """Say whether the calling thread runs a user's code, outside of a declared call."""
+    actor = current_actor()
+    return actor is not None and not (actor.direct or actor.inherited)
 
 
 def _is_by_others(clients: tuple[str, ...], frame: Any) -> bool:
@@ -70,7 +78,7 @@ def _name(used: socket.socket) -> None:
         peer = used.getpeername()
     except OSError:
         return  # it is not connected
-    execution = hearing()
+    execution = controlled()
     if execution is not None and peer:
         shown = ":".join(map(str, peer[:2])) if isinstance(peer, tuple) else str(peer)
         execution.controller.leave_control(
