@@ -76,7 +76,7 @@ def is_repository(folder: Path) -> bool:
 
 
 def _marks(path: Path) -> bool:
-    if not os.path.isdir(path):  # noqa: PTH112 - False also where it may not be looked at
+    if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises PermissionError
         return os.path.lexists(path)
     return any(os.path.lexists(path / part) for part in ("HEAD", "objects", "refs"))
 

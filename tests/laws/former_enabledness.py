@@ -324,7 +324,7 @@ def compare(programs: Programs, early: int) -> tuple[int, list[str]]:
 
 
 def disagreements(seed: int, count: int) -> Iterator[str]:
-    """Compare the answers on so many programs of each kind; yield where they differ."""
+    """Compare the answers on ``count`` programs of each kind; yield each difference."""
     for kind, kinds in KINDS.items():
         random = Random(f"{seed} {kind}")
         for _ in range(count):

@@ -167,7 +167,7 @@ def by_search(flows: Flows) -> tuple[set[Outcome], Any]:
 
 
 def disagreements(seed: int, count: int) -> Iterator[str]:
-    """Compare both on so many flows; yield what differs."""
+    """Compare both on ``count`` flows; yield each difference."""
     for number in range(count):
         flows = random_flows(Random(f"coroutines {seed} {number}"))
         expected = by_brute_force(flows)

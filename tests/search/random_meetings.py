@@ -369,7 +369,7 @@ def by_search(flows: tuple[Flow, ...]) -> tuple[set[Outcome], Any]:
 
 
 def disagreements(seed: int, count: int, most: int) -> Iterator[str]:
-    """Compare both on so many flows of at most ``most`` schedules; yield what differs."""
+    """Compare both on ``count`` flows of at most ``most`` schedules; yield each difference."""
     compared = number = 0
     while compared < count:
         number += 1

@@ -59,7 +59,7 @@ async def a_task_of_another_user_is_asked(world):
     await world.run()
 
 
-@right(ENDED + ", whoever asks")
+@right(ENDED + ", for every actor that asks")
 async def a_task_of_another_user_is_asked_first(world):
     cache = world.existing_cache.aclient(decode_responses=True)
     tasks = []

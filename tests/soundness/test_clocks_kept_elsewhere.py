@@ -14,7 +14,7 @@ LONG_ENOUGH = "the lease is longer than the work"
 
 
 class Counter:
-    """Counts under a lease, so that a holder who has died blocks nobody."""
+    """Counts under a lease, so that a crashed holder does not block the others."""
 
     def __init__(self, world, clock, seconds):
         self.origin, self.clock, self.seconds = world.origin, clock, seconds

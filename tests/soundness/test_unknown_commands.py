@@ -251,7 +251,7 @@ LACKING = {
     "all of a stream": ("XINFO", "STREAM", "stream", "FULL", "COUNT", 1),
     "units in capital letters": ("GEOSEARCH", "places", "FROMMEMBER", "a", "BYBOX", 1, 1, "KM"),
     "what a client can do": ("CLIENT", "CAPA", "redirect"),
-    "who is connected": ("CLIENT", "LIST", "TYPE", "NORMAL"),
+    "connected clients": ("CLIENT", "LIST", "TYPE", "NORMAL"),
     "whose address is": ("CLIENT", "LIST", "ID", 1, "ADDR", "a"),
     "a command of valkey": ("DELIFEQ", "k", "x"),
     "nothing but names": ("GEOPOS", "places"),

@@ -149,7 +149,7 @@ class ControlledLoop(LoopInterface):
         act_in(context, child)
         task = self._made(self._parted(coro), name, context, **rest)
         self._adopt(child, task, context)
-        asyncio.Task.add_done_callback(task, self._ended)  # nobody looks at it
+        asyncio.Task.add_done_callback(task, self._ended)  # no use by the code under test
         return task
 
     def _made(self, coro: Any, name: str, context: Context, **rest: Any) -> asyncio.Task[Any]:

@@ -16,7 +16,7 @@ class Task(asyncio.Task[Any]):
     """A task that tells its loop when it is cancelled, awaited, or asked whether it has ended."""
 
     tells_of_looks = True
-    """Whether the loop hears who looks at the task."""
+    """Whether the loop records each actor that awaits or inspects the task."""
 
     def __await__(self) -> Generator[Any, None, Any]:
         """Wait for the end of the task, as asyncio does."""

@@ -66,7 +66,7 @@ class TaskActor(Actor):
         """Say whether the actor awaits a bare future, or the task of another actor.
 
         Either one means that both share memory. A task that it started itself does not count, nor
-        one that tells who looks at it.
+        does a task whose uses the loop records.
         """
         waiter = getattr(task, "_fut_waiter", None)
         awaited = getattr(waiter, "_children", (waiter,))  # gather keeps them

@@ -59,7 +59,8 @@ def frozen_pairs() -> list[tuple[Any, Any]]:
     return [(api[real], api[fake]) for real, fake in (*named, *classes)]
 
 
-_REAL = {name: getattr(time, name, None) for name in ("clock_gettime", "clock_gettime_ns")}
+_REAL_GETTIME: Any = getattr(time, "clock_gettime", None)
+_REAL_GETTIME_NS: Any = getattr(time, "clock_gettime_ns", None)
 _REAL_CTIME, _REAL_ASCTIME = time.ctime, time.asctime
 
 _MONOTONIC = frozenset(
@@ -73,16 +74,14 @@ def _clock_gettime(clock: int) -> float:
     """Stand in for `time.clock_gettime`: clocks of the processor stay real."""
     if current_actor() is not None and clock in {time.CLOCK_REALTIME, *_MONOTONIC}:
         return time.time() if clock == time.CLOCK_REALTIME else time.monotonic()
-    found: float = _REAL["clock_gettime"](clock)  # type: ignore[misc] # it stands in for one
-    return found
+    return float(_REAL_GETTIME(clock))
 
 
 def _clock_gettime_ns(clock: int) -> int:
     """Stand in for `time.clock_gettime_ns`, likewise."""
     if current_actor() is not None and clock in {time.CLOCK_REALTIME, *_MONOTONIC}:
         return time.time_ns() if clock == time.CLOCK_REALTIME else time.monotonic_ns()
-    found: int = _REAL["clock_gettime_ns"](clock)  # type: ignore[misc] # as above
-    return found
+    return int(_REAL_GETTIME_NS(clock))
 
 
 def _ctime(seconds: float | None = None) -> str:
@@ -100,7 +99,7 @@ def _asctime(*parts: Any) -> str:
 _OTHER_CLOCKS: list[tuple[Any, Any]] = [
     (real, stand_in)
     for real, stand_in in (
-        (_REAL["clock_gettime"], _clock_gettime), (_REAL["clock_gettime_ns"], _clock_gettime_ns),
+        (_REAL_GETTIME, _clock_gettime), (_REAL_GETTIME_NS, _clock_gettime_ns),
         (_REAL_CTIME, _ctime), (_REAL_ASCTIME, _asctime),
     )
     if real is not None

@@ -1,7 +1,8 @@
 """Names connections of `sqlite3` that are used although their statements are no steps.
 
-They were made before the execution, at import for example, or by the class itself. No statement of
-theirs passes a stand-in, whoever holds them (a pool of SQLAlchemy), so SQLite is asked to tell.
+They were made before the execution, at import for example, or by the class itself. Any library may
+hold them (a pool of SQLAlchemy), and no stand-in sees their statements, so a trace callback of
+SQLite reports them.
 """
 
 import gc

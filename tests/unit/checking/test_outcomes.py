@@ -38,7 +38,7 @@ def answered(text):
             {"settled": Settled(layers=LAYERS, probes={**PROBES, ("b", "x"): 0})}, id="a node"
         ),
         pytest.param({"results": {"one": 0}}, id="what an actor returned"),
-        pytest.param({"blocked": (WAITS,)}, id="who waits for ever"),
+        pytest.param({"blocked": (WAITS,)}, id="actors that wait for ever"),
     ],
 )
 def test_they_do_not_if_somebody_sees_a_difference(other):
