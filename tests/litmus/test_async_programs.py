@@ -678,6 +678,27 @@ def test_users_inherit_the_context_of_the_body_and_share_none():
     assert seen == {(("alice", ("body", "alice")), ("bob", ("body", "bob")))}
 
 
+def test_a_callback_of_a_task_runs_in_the_context_of_the_code_that_adds_it():
+    name = contextvars.ContextVar("name", default="")
+    seen = []
+
+    async def body(world):
+        async def work():
+            name.set("of the task")
+
+        async def flow():
+            task = asyncio.create_task(work())
+            name.set("of the flow")
+            task.add_done_callback(lambda _task: seen.append(name.get()))
+            await task
+
+        world.actor("a", flow)
+        await world.run()
+
+    assert check(body).verdict is Verdict.HOLDS
+    assert set(seen) == {"of the flow"}
+
+
 async def keep_alive(client):
     while True:
         await asyncio.sleep(15)

@@ -3,6 +3,7 @@
 import asyncio
 import concurrent.futures
 from collections.abc import Generator
+from contextvars import copy_context
 from typing import Any
 
 from pytest_supercache.core.errors import SupercacheError
@@ -26,6 +27,7 @@ class Task(asyncio.Task[Any]):
     def add_done_callback(self, callback: Any, *, context: Any = None) -> None:
         """Call a function when the task has ended, as asyncio does."""
         self._tell()
+        context = copy_context() if context is None else context  # C code takes None as one
         super().add_done_callback(callback, context=context)
 
     def done(self) -> bool:
