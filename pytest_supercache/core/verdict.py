@@ -6,7 +6,13 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-_ADDRESS = re.compile(r"0x[0-9a-fA-F]+|(?<=id=')[0-9]+")  # a mock shows its number
+_WRITTEN = r"(?:0x(?:[0-9a-fA-F]+|\.\.\.)|(?<=id=')[0-9]+)"
+_ADDRESS = re.compile(_WRITTEN)
+"""Matches an address as Python writes it, as `described` does, and as a mock shows its number."""
+
+_MADE_ANEW = re.compile(rf"<(?:Task|Future)\b|(?:<[^<]*?)?{_WRITTEN}")
+"""Matches where the text of an object begins that every run makes anew."""
+
 _TEMPORARY = re.compile(re.escape(tempfile.gettempdir()) + r"[/\\][^/\\\s'\"]+")
 """Matches the paths of files in the folder of temporary files."""
 
@@ -55,11 +61,11 @@ class Violation:
     def identity(self) -> tuple[str, str | None, str | None, str]:
         """The parts that must be equal for a replay to count as the same failure.
 
-        Addresses and names of temporary files are left out: they differ in every run, and are in
-        the text of errors and of failed asserts.
+        Names of temporary files are left out, as they differ in every run, and so is the text from
+        the first object on that every run makes anew: sets list such objects by their addresses.
         """
-        summary = _TEMPORARY.sub("", _ADDRESS.sub("0x", self.summary))
-        return (self.guarantee, self.key, self.user, summary)
+        told, *_ = _MADE_ANEW.split(self.summary, maxsplit=1)
+        return (self.guarantee, self.key, self.user, _TEMPORARY.sub("", told))
 
 
 def described(error: BaseException) -> str:

@@ -19,6 +19,18 @@ def test_key_user_and_sentence_may_not(about):
     assert violation(**about) != violation()
 
 
+def test_what_follows_an_address_may_differ():
+    """A set of objects without an order of their own is written in the order of addresses."""
+    for one, other in (
+        ("{<Shown at 0x7f01>, <Other at 0x7f02>}", "{<Other at 0x7f04>, <Shown at 0x...>}"),
+        ("{<Task finished name='a'>, <Task>}", "{<Task pending>, <Task finished name='a'>}"),
+        ("<function f at 0x1>({1, 2})", "<function f at 0x...>({2, 1})"),
+    ):
+        assert violation(f"took {one}") == violation(f"took {other}")
+        assert violation(f"took {one}") != violation(f"read {other}")
+    assert violation("took <Color.RED: 1>") != violation("took <Color.BLUE: 2>")
+
+
 class Shown:
     """An object whose text has its address."""
 
