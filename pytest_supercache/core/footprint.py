@@ -46,7 +46,10 @@ def footprint_of(reads: Resources, writes: Resources) -> Footprint:
 
 
 def without_memory(footprint: Footprint) -> Footprint:
-    """Return a footprint without the resources that a search learns: memory, and guarded ones."""
+    """Return a footprint without the resources that a search learns.
+
+    These are memory, what a lock guards, and which callbacks come before a step.
+    """
     reads, writes = (
         frozenset(r for r in resources if not r.startswith(_LEARNT))
         for resources in (footprint.reads, footprint.writes)
@@ -54,7 +57,7 @@ def without_memory(footprint: Footprint) -> Footprint:
     return Footprint(reads, writes)
 
 
-_LEARNT = ("memory:", "guarded:")
+_LEARNT = ("memory:", "guarded:", "resumed:")
 
 
 def overlaps(left: str, right: str) -> bool:

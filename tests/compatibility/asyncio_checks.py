@@ -132,6 +132,22 @@ def _a_loop_waits_in_its_selector_and_nowhere_else():
     assert selector.sockets is None, "and registers no socket of its own"
 
 
+@CHECKS.of("Handle._callback, _args")
+def _a_callback_keeps_its_function_and_task():
+    with _Loop() as loop:
+        handle = loop.call_soon(print, "text")
+        assert (handle._callback, handle._args) == (print, ("text",))
+        loop._ready.clear()
+
+        async def end():
+            """Do nothing."""
+
+        task = loop.create_task(end())
+        (step,) = loop._ready
+        assert step._callback.__self__ is task, "a task's step names its task"
+        loop.run_until_complete(task)
+
+
 @CHECKS.of("Handle._context")
 def _a_callback_keeps_its_context():
     with _Loop() as loop:

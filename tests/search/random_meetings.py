@@ -4,15 +4,15 @@ Compare any seed and count:
 
     python -m tests.search.random_meetings --seed 7 --count 100
 
-The brute force runs the same coroutines on asyncio's own loop. Its selector releases one command
-after another, in every order; a command is released twice, for its effect and for its answer.
+The brute force runs the same coroutines on asyncio's own loop. Before each turn, its selector lets
+effects of commands happen and answers come, any number of them in any order.
 """
 
 import argparse
 import asyncio
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
@@ -203,43 +203,80 @@ def _digest(number: int, results: list[int]) -> int:
     return number
 
 
-class Parked(Things):
-    """The commands of the brute force: each parks before its effect, and before its answer."""
+class InFlight:
+    """What a task of the brute force waits for: a command, a pause, or that its user begins."""
 
-    def __init__(self) -> None:
+    def __init__(self, effect: Callable[[], int] | None = None) -> None:
+        self.future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self.effect, self._answer = effect, 0
+        self._is_read = effect is not None
+
+    def happen(self) -> bool:
+        """Let the effect happen, or then the answer come; say whether that was the end."""
+        if self.effect is not None:
+            self._answer, self.effect = self.effect(), None
+            return False
+        if self._is_read:  # in the turn that begins now; the task resumes in the next one
+            self.future.get_loop().call_soon(self._end)
+        else:
+            self._end()
+        return True
+
+    def _end(self) -> None:
+        if not self.future.done():
+            self.future.set_result(self._answer)
+
+
+class Parked(Things):
+    """The commands of the brute force; ``choose`` returns one of so many possibilities."""
+
+    def __init__(self, choose: Callable[[int], int]) -> None:
         super().__init__()
         self.cache: dict[str, int] = {}
-        self.parked: list[asyncio.Future[None]] = []
+        self._choose = choose
+        self.in_flight: list[InFlight] = []
 
-    async def park(self) -> None:
-        """Wait until the selector releases this command."""
-        future = asyncio.get_running_loop().create_future()
-        self.parked.append(future)
-        await future
+    async def wait(self, effect: Callable[[], int] | None = None) -> int:
+        """Wait until the selector lets the effect happen, and then the answer come."""
+        one = InFlight(effect)
+        self.in_flight.append(one)
+        return await one.future
 
     async def sleep(self) -> None:
-        await self.park()
+        await self.wait()
 
     async def command(self, verb: str, key: str, value: int) -> int:
-        await self.park()
-        if verb == "set":
-            self.cache[key] = value
-        answer = self.call(verb, key)
-        await self.park()
-        return answer
+        def effect() -> int:
+            if verb == "set":
+                self.cache[key] = value
+            return self._execute(verb, key)
+
+        return await self.wait(effect)
 
     def call(self, verb: str, key: str) -> int:
+        """Execute a command after any of those that were sent before it."""
+        while sent := [one for one in self.in_flight if one.effect is not None]:
+            chosen = self._choose(len(sent) + 1)
+            if not chosen:
+                break
+            sent[chosen - 1].happen()
+        return self._execute(verb, key)
+
+    def _execute(self, verb: str, key: str) -> int:
         if verb == "incr":
             self.cache[key] = self.cache.get(key, 0) + 1
         return self.cache.get(key, 0)
 
 
 class _NothingLeftError(Exception):
-    """No command is parked, so what has not ended waits for ever."""
+    """Nothing is in flight, so what has not ended waits for ever."""
 
 
 class _Selector:
-    """Releases a parked command where asyncio would wait for the outside world."""
+    """Lets effects happen and answers come wherever asyncio asks for news of the outside world.
+
+    asyncio asks before each turn, also if callbacks are ready: then there may be no news.
+    """
 
     def __init__(self, real: Any, script: tuple[int, ...]) -> None:
         self._real, self._script = real, script
@@ -250,34 +287,42 @@ class _Selector:
         return getattr(self._real, name)
 
     def select(self, timeout: float | None = None) -> list[Any]:
-        """Release the command that the script says; the first one where it says nothing."""
-        if timeout == 0:
-            return []
-        parked = [future for future in self.things.parked if not future.done()]
-        if not parked:
+        """Let happen what the script says; the first that can where it says nothing."""
+        is_busy = timeout == 0
+        in_flight = [] if self.things is None else self.things.in_flight
+        in_flight[:] = [one for one in in_flight if not one.future.done()]
+        if not is_busy and not in_flight:
             raise _NothingLeftError
-        at = len(self.widths)
-        self.widths.append(len(parked))
-        chosen = parked[self._script[at] if at < len(self._script) else 0]
-        self.things.parked.remove(chosen)
-        chosen.set_result(None)
+        while in_flight:
+            chosen = self.choose(len(in_flight) + is_busy) - is_busy
+            if chosen < 0:
+                break
+            if in_flight[chosen].happen():
+                del in_flight[chosen]
+                is_busy = True
         return []
+
+    def choose(self, width: int) -> int:
+        """Return what the script says at the next choice; 0 where it says nothing."""
+        at = len(self.widths)
+        self.widths.append(width)
+        return self._script[at] if at < len(self._script) else 0
 
 
 def by_script(flows: tuple[Flow, ...], script: tuple[int, ...]) -> tuple[Outcome, list[int]]:
-    """Run one schedule; return its outcome, and how many commands were parked at each choice."""
+    """Run one schedule; return its outcome, and what could happen at each choice."""
     loop = asyncio.new_event_loop()
     real = vars(loop)["_selector"]
     selector = _Selector(real, script)
     vars(loop)["_selector"] = selector
 
     async def user(flow: Flow, number: int) -> int:
-        await selector.things.park()  # it begins when it is chosen
+        await selector.things.wait()  # it begins when it is chosen
         result: int = await selector.things.run(flow, number)
         return result
 
     async def every_user() -> list[int]:
-        selector.things = Parked()
+        selector.things = Parked(selector.choose)
         users = [user(flow, number + 1) for number, flow in enumerate(flows)]
         return await asyncio.gather(*users)
 
@@ -377,8 +422,8 @@ def disagreements(seed: int, count: int, most: int) -> Iterator[str]:
         expected = by_brute_force(flows, most)
         if expected is None or any(numbers == STUCK for numbers, *_ in expected):
             continue  # in the search that is a violation
-        compared += 1
         found, result = by_search(flows)
+        compared += 1
         if found != expected or result.verdict is not Verdict.HOLDS:
             yield (
                 f"{number}: {flows}: {len(expected - found)} of {len(expected)} outcomes were not "

@@ -24,6 +24,7 @@ from pytest_supercache.runtime.aio.loop_inbox import Inbox
 from pytest_supercache.runtime.aio.loop_sleepers import Sleepers
 from pytest_supercache.runtime.aio.loop_waits import Waiting, note_waits
 from pytest_supercache.runtime.aio.memory_net import Network, Server
+from pytest_supercache.runtime.aio.ready_queue import ReadyQueue
 from pytest_supercache.runtime.aio.tasks import Task, live
 from pytest_supercache.runtime.aio.timers import Timers
 from pytest_supercache.runtime.kernel.actor import (
@@ -74,6 +75,8 @@ class ControlledLoop(LoopInterface):
         self.stuck: BaseException | None = None
         self._callbacks: Any = vars(self)["_ready"]  # asyncio's own
         self.inbox = Inbox(self, self._callbacks)
+        self.ready = ReadyQueue(self)
+        self.turn_of_choice = 0
         self._baton = self.turn.baton = Baton()
         self._ident = threading.get_ident()
         self._clock = controller.time.clock
@@ -160,17 +163,26 @@ class ControlledLoop(LoopInterface):
 
     def note_look(self, task: asyncio.Task[Any]) -> None:
         """Note that a task is awaited, or asked whether it has ended, maybe by another one."""
-        actor = self.acting() if self.racing and not self.controller.shared_memory else None
-        if actor is not None and actor is not self.actors.get(task):
+        actor = self.acting() if self.racing else None
+        if actor is not None and actor is not self.actors.get(task) and not self._is_told(task):
             self.lookers.setdefault(task, {})[actor.name] = actor
             looked_at = self.actors.get(task, self.host)  # it has ended
             self.meet(actor, f"task {looked_at.name}", waits_with(actor))
 
+    def _is_told(self, task: asyncio.Task[Any]) -> bool:
+        """Say whether a callback of asyncio looks at a task: it was called because that ended."""
+        if asyncio.current_task(self) is not None:
+            return False
+        caller: str = sys._getframe(4).f_globals.get("__name__", "")
+        return caller.startswith("asyncio.")
+
     def meet(self, actor: TaskActor, *what: str) -> None:
         """Note that a task uses what tasks wait with, or waits for another one."""
         memory = self.controller.memory
-        if memory is not None and not self.controller.shared_memory:
-            memory.meet(actor, *what)
+        if memory is not None:
+            memory.note_turn(actor)
+            if not self.controller.shared_memory:
+                memory.meet(actor, *what)
 
     def note_cancel(self, task: asyncio.Task[Any]) -> None:
         """Note that another actor cancels a task, which may be before the answer of any step."""
@@ -323,7 +335,7 @@ class ControlledLoop(LoopInterface):
         memory = self.controller.memory
         if self.racing and memory is not None and memory.sharing.meets:
             lookers = self.lookers.pop(task, {})
-            self.meet(actor, f"task {actor.name}", *map(waits_with, lookers.values()))
+            memory.meet(actor, f"task {actor.name}", *map(waits_with, lookers.values()))
         self.controller.ended(actor)
 
     # -- steps -----------------------------------------------------------------------------------
@@ -336,6 +348,7 @@ class ControlledLoop(LoopInterface):
         """
         if self._callbacks or self.timers.next_deadline() is not None:
             self.controller.fused = None  # these may run before
+        self.ready.note_sent(actor, announced)
         self._sleepers.add(actor, announced)
         if self.controller.announce(actor, announced):
             self._sleepers.remove(announced, woke=True)
@@ -362,11 +375,38 @@ class ControlledLoop(LoopInterface):
     def _pause(self, timeout: float | None) -> Any:
         """Wait until something wakes the loop; then also take callbacks that did not wake it."""
         was_racing = self.racing
-        events = self._woken(timeout)
+        events = self._woken(self._at_end_of_turn(timeout))
         is_end_of_race = was_racing and not self.racing  # that wakes the loop of the body only here
         if self.inbox.has_unnoticed and not is_end_of_race and (events or self.has_work()):
             self.inbox.notice()
         return events
+
+    def _at_end_of_turn(self, timeout: float | None) -> float | None:
+        """Make steps of what became ready; return how long to wait, 0: something runs at once."""
+        if not self.racing or self.controller.given_up:
+            left = self.ready.release_all()
+            self._callbacks.extend(left)
+            return 0 if left else timeout
+        if self.answers_awaited:
+            return timeout
+        self.turn_of_choice += 1
+        if not (self._resumes_in_steps and self.controller.choices):
+            return timeout
+        self.ready.hold(self._callbacks, self._is_own)
+        return 0 if self._callbacks else None
+
+    @property
+    def _resumes_in_steps(self) -> bool:
+        memory = self.controller.memory
+        return memory is not None and memory.sharing.resumes and self.controller.grain != "await"
+
+    def _is_own(self, function: Any) -> bool:
+        """Say whether a callback only notes that a task has ended."""
+        return function in (self._ended, self._forget)
+
+    def resume(self, actor: TaskActor) -> None:
+        """Run the callback that is an actor's next step."""
+        self._callbacks.append(self.ready.release(actor))
 
     def _woken(self, timeout: float | None) -> Any:
         """Wait for a real answer, or let the controller choose, when no callback is ready."""
@@ -387,6 +427,7 @@ class ControlledLoop(LoopInterface):
     def _ask(self) -> None:
         self._waiting = note_waits(self, self._waiting, self._gate.sockets)
         chosen = self.controller.ask()
+        self.turn_of_choice = 0
         if chosen is self.turn:
             return
         self.controller.pass_on(chosen)
@@ -432,6 +473,7 @@ class ControlledLoop(LoopInterface):
             self.close()
         self.swaps_state = False  # fakeredis keeps the loop for a while: leave it empty
         del self._gate, self._network, self.controller, self.host, self.turn, self._baton
+        del self.ready
 
 
 def _nothing() -> None:

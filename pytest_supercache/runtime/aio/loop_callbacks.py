@@ -1,6 +1,6 @@
 """Attributes each callback of the loop to an actor."""
 
-from asyncio import Future
+from asyncio import Future, Handle
 from collections.abc import Callable
 from contextvars import Context
 from functools import partial
@@ -34,9 +34,7 @@ def called_by_loop(
         args: its arguments.
         context: the context to run it in; None: the current one.
     """
-    inner = callback
-    while type(inner) is partial:
-        inner = inner.func
+    inner = _inside(callback)
     if type(inner) in _OF_C and not isinstance(getattr(inner, "__self__", None), Future):
         callback, args = touching, (callback, *args)
     if nodes is None:
@@ -45,6 +43,27 @@ def called_by_loop(
     if actor is None:
         return callback, args
     return _on_node, (nodes, actor.node, callback, args)
+
+
+def called_in(handle: Handle) -> Any:
+    """Return the function that a callback was scheduled with."""
+    function, args = handle._callback, handle._args  # type: ignore[attr-defined] # noqa: SLF001 - asyncio tells it nowhere else
+    if function is _on_node:
+        _, _, function, args = args
+    return _inside(args[0] if function is touching else function)
+
+
+def is_of_asyncio(function: Any) -> bool:
+    """Say whether a callback is a function of asyncio, or a method of one of its futures."""
+    is_of_future = isinstance(getattr(function, "__self__", None), Future)
+    return is_of_future or (getattr(function, "__module__", None) or "").startswith("asyncio.")
+
+
+def _inside(function: Any) -> Any:
+    """Return the function that a partial one calls."""
+    while type(function) is partial:
+        function = function.func
+    return function
 
 
 def eager_flow(controller: "Controller") -> TaskActor | None:

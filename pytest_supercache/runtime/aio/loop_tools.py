@@ -150,20 +150,19 @@ def _note_use(tool: Any, frame: Any) -> None:
         return  # uses by redis-py inside a command do not count
     memory = loop.controller.memory
     keeps_nodes_apart = memory is not None and memory.nodes is not None
-    is_raced = loop.racing and not loop.controller.shared_memory
-    if not (keeps_nodes_apart or is_raced) or not _is_used_by_code_under_test(frame):
+    if not (keeps_nodes_apart or loop.racing) or not _is_used_by_code_under_test(frame):
         return
     tool = getattr(tool, "_state", tool)  # the two ends of a stream of anyio have one
     if keeps_nodes_apart:
         memory.note_node(tool, WHOLE, writes=True)
     actor = loop.acting()
-    if not is_raced or actor is None:
+    if not loop.racing or actor is None:
         return
     first, _ = loop.tools.setdefault(identity(tool), (actor, tool))
     if memory is not None:
         if memory.sharing.meets or first is not actor:
             loop.meet(actor, "asyncio")
-    elif first is not actor:
+    elif first is not actor and not loop.controller.shared_memory:
         kind = type(tool).__name__
         loop.controller.note_memory(f"{first.name} and {actor.name} used one asyncio.{kind}")
 

@@ -83,6 +83,7 @@ class Announced:
     fired: bool = False  # the deadline has passed
     is_paused: bool = False  # a fault blocks it until its deadline
     plan: Any = None  # what faults do to it
+    has_answer: bool = False  # the actor goes on when an answer has come
     cause: StepId | None = None  # the step of another actor whose choice it was announced in
 
 
@@ -167,6 +168,11 @@ class Actor:
         if self.operation is None and (self.operations or pending.kind == "user"):
             return False
         return self.has_acted or (self.taken == self.starts and not pending.is_paused)
+
+    @property
+    def is_late(self) -> bool:
+        """Whether its code runs in a later turn of its event loop than what was chosen."""
+        return False
 
     @property
     def is_started(self) -> bool:

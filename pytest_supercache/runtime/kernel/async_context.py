@@ -29,6 +29,7 @@ async def step(
     deadline: float | None = None,
     recheck_from: int | None = None,
     polls: bool = False,
+    has_answer: bool = False,
     failure: Failure = ConnectionError,
 ) -> bool:
     """Announce a step of the calling task and return when it may run.
@@ -42,6 +43,7 @@ async def step(
         actor, label, footprint, kind, wait, deadline,
         recheck_from=recheck_from, polls=polls, failure=failure,
     )  # fmt: skip
+    announced.has_answer = has_answer
     if isinstance(actor, TaskActor):
         if execution.faults.skews:
             _name_skew(execution)
@@ -93,7 +95,7 @@ async def call(
     With ``recheck_from`` the call repeats an earlier one, and waits for a write from that step on.
     """
     await step(
-        execution, label, footprint, kind=kind, failure=failure,
+        execution, label, footprint, kind=kind, failure=failure, has_answer=True,
         recheck_from=recheck_from, polls=recheck_from is not None,
     )  # fmt: skip
     if execution.is_undisturbed:

@@ -264,7 +264,8 @@ class Controller(ExecutionState):
             if work.pending() is not None:
                 enabled.append(name)
         self.ready = frozenset(enabled)
-        if self.time.may_tick(self.actors.values(), self.ready):
+        is_busy = any(not loop.ready.is_empty for loop in self.loops)  # time passes later
+        if not is_busy and self.time.may_tick(self.actors.values(), self.ready):
             enabled.append(CLOCK)
         return enabled
 

@@ -9,6 +9,9 @@ from pytest_supercache.core.trace import Step
 from pytest_supercache.runtime.kernel.actor import Actor, Announced, State, WaitsForEverError
 from pytest_supercache.runtime.kernel.state import ExecutionState
 
+WITH_EFFECTS = frozenset({"command", "origin", "super_cache"})
+"""Kinds of steps of a task that take effect outside of its loop; then their answer comes."""
+
 _IN_MEMORY = frozenset({"lock", "memory"})
 """Kinds of steps that are invisible to other processes."""
 

@@ -107,12 +107,8 @@ class Stepping:
         plan = self._plan(actor, label, kind, failure) if self.faults.vector else None
         if plan is not None:
             label, deadline = plan.label, deadline or plan.deadline
-        if self.controller.memory is not None:
-            footprint = self.controller.memory.widened(actor.name, label, footprint)
-        is_first = actor.born and not actor.taken
-        if is_first or actor.inherited or self.controller.shared_memory:
-            footprint = self._widened(actor, footprint)
-        if is_first or deadline is not None:
+        footprint = self.widened(actor, label, footprint)
+        if deadline is not None or (actor.born and not actor.taken):
             wait = _guard(actor, wait, deadline)
         return Announced(
             label, kind, footprint, wait, deadline, recheck_from, polls,
@@ -231,6 +227,14 @@ class Stepping:
             f"a thread that is not under control ({name}) came to a place that is: a library has "
             "started it, or somebody who is not in this execution; what it does is in no schedule"
         )
+
+    def widened(self, actor: Actor, label: str, footprint: Footprint) -> Footprint:
+        """Add to a step's footprint what its actor touches besides."""
+        if self.controller.memory is not None:
+            footprint = self.controller.memory.widened(actor.name, label, footprint)
+        if actor.inherited or self.controller.shared_memory or (actor.born and not actor.taken):
+            footprint = self._widened(actor, footprint)
+        return footprint
 
     def _widened(self, actor: Actor, footprint: Footprint) -> Footprint:
         """Add the enclosing watched calls, the actor's start and shared memory to a footprint."""

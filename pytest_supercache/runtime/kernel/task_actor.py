@@ -43,6 +43,7 @@ class TaskActor(Actor):
     home: Any = None  # the event loop
     task: Any = None
     gate: Any = None  # the future it is parked on
+    sent: int = -1  # the choice with which it announced its last step that is no answer
 
     @property
     def in_flight(self) -> bool:
@@ -52,13 +53,20 @@ class TaskActor(Actor):
         )  # hashing an enum is slow
         return is_alive and self.taken > self.operation_began
 
+    @property
+    def is_late(self) -> bool:
+        """Whether its code runs in a later turn of its event loop than what was chosen."""
+        return self.home is not None and self.home.turn_of_choice > 0
+
     def begin(self, live: Any, new_thread: Any) -> None:  # noqa: ARG002 - as every kind of actor
         """Start the actor's coroutine."""
         self.home.begin(self)
 
     def wake(self) -> None:
         """Let the actor take the step it has announced."""
-        if not self.gate.done():
+        if self.gate is None:
+            self.home.resume(self)
+        elif not self.gate.done():
             self.gate.set_result(None)
         self.home.wake()
 

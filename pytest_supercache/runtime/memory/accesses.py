@@ -39,6 +39,7 @@ from pytest_supercache.runtime.memory.sharing import (
     place_of_class,
     place_of_everything,
     place_of_library,
+    place_of_resuming,
 )
 from pytest_supercache.runtime.memory.storing import Stores
 from pytest_supercache.runtime.memory.uses import Comparison, acts_atomically
@@ -141,6 +142,7 @@ class Accesses:
         libraries = map(place_of_library, self.sharing.looked_into)
         classes = map(place_of_class, self.sharing.in_dict)
         everything = [place_of_everything()] if self.sharing.is_everything else []
+        everything += [place_of_resuming()] if self.sharing.resumes else []
         others = (*self.sections.places(), *self.stores.places(), *everything)
         return tuple(sorted({*self._places, *libraries, *classes, *others}))
 
@@ -174,8 +176,7 @@ class Accesses:
         """Say whether the answer of a step is itself a step; if not, note that it arrives now."""
         if not actor.is_task:
             return actor.callers > 0
-        sharing = self.sharing
-        if (actor.name, label) in sharing.answers or actor.name in sharing.cancelled:
+        if self.sharing.is_answer_step(actor.name, label):
             self._places.add(place_of_answer(actor.name, label))
             return True
         self._answered[actor.name] = label
@@ -315,6 +316,7 @@ class Accesses:
 
     def join_passing(self, actor: Actor, footprint: Footprint) -> None:
         """Add what a coroutine does without an await to the footprint of the step before it."""
+        self.note_turn(actor)
         self._join(actor, None, footprint)
 
     def meet(self, actor: Actor, *what: str) -> None:
@@ -409,6 +411,8 @@ class Accesses:
         """Access shared memory: with a step, or as a part of the last step."""
         footprint = steps.footprint(touched)
         is_declared = steps.are_all(touched, self.sharing.atomic)
+        if self._work is None:
+            self.note_turn(actor)
         if self._work is not None or actor.is_task or acts_atomically(actor) or is_declared:
             self._join(actor, self._work, footprint)
         else:
@@ -451,13 +455,21 @@ class Accesses:
         if last is not None:
             self.sharing.join(last.actor, last.label, footprint)
 
+    def note_turn(self, actor: Actor) -> None:
+        """Note that code touches what is shared in a later turn than that of what was chosen."""
+        if actor.is_late:
+            self.sharing.note_resuming()
+
     def _is_parted_now(self, actor: Actor, last: Step | None) -> bool:
         """Part an actor's start, or an answer, from the access; False: the check knew of it."""
         ends = set() if actor.taken else {(actor.name, "")}
         if actor.is_task:
             if answered := self._answered.get(actor.name):
                 ends.add((actor.name, answered))
-            if last is not None and last.kind != "memory":  # it came to a task of another
+            if last is not None and last.kind not in {
+                "memory",
+                "await",
+            }:  # it came to a task of another
                 ends.add((last.actor, last.label))
         for name, label in ends:
             self._part(name, label)

@@ -32,6 +32,8 @@ class Sharing:
     _is_quiet_by_default = True
     meets = False
     """Whether tasks wait for each other, or use what they wait with."""
+    resumes = False
+    """Whether tasks and callbacks go on in steps of their own after the step that let them."""
     is_everything = False
     """Whether every step is taken to touch the memory of its node, besides what is found."""
 
@@ -109,18 +111,18 @@ class Sharing:
         self._touched[actor, label] = _guarded(lock, writes=mode == _WRITES)
 
     def _take_in_other(self, kind: str, name: str, label: str) -> None:
-        if kind == _LIBRARY:
-            self.looked_into.add(name)
+        named = {
+            _LIBRARY: self.looked_into, _LOUD: self._loud, _STORES: self.stores,
+            _IN_DICT: self.in_dict,
+        }.get(kind)  # fmt: skip
+        if named is not None:
+            named.add(name)
         elif kind == _LOCKS:
             self._is_quiet_by_default = True
-        elif kind == _LOUD:
-            self._loud.add(name)
-        elif kind == _STORES:
-            self.stores.add(name)
         elif kind == _EVERYTHING:
             self.is_everything = True
-        elif kind == _IN_DICT:
-            self.in_dict.add(name)
+        elif kind == _RESUMING:
+            self.resumes = True
         elif label:
             self.answers.add((name, label))
         else:
@@ -133,7 +135,8 @@ class Sharing:
     @property
     def changes_steps(self) -> bool:
         """Whether some steps, or footprints of steps, exist only because memory is shared."""
-        return bool(self.locations or self._touched or self.answers or self.cancelled)
+        learnt = self.locations or self._touched or self.answers or self.cancelled
+        return bool(learnt) or self.resumes
 
     def add(self, location: Location) -> None:
         """Note that a location is shared."""
@@ -284,6 +287,10 @@ class Sharing:
             self._has_grown = True
         return is_new
 
+    def is_answer_step(self, actor: str, label: str) -> bool:
+        """Say whether the answer of a task's step is a step of its own."""
+        return (actor, label) in self.answers or actor in self.cancelled
+
     def note_cancelled(self, actor: str) -> None:
         """Note that an actor's task is cancelled, so that answers of its steps are steps."""
         if actor not in self.cancelled and not self._is_complete:
@@ -294,6 +301,11 @@ class Sharing:
         """Note that tasks wait for each other, or that two use what they wait with."""
         if not self.meets and not self._is_complete:
             self.meets = self._has_grown = True
+
+    def note_resuming(self) -> None:
+        """Note that code after another step's turn touches what is shared."""
+        if not self.resumes and not self._is_complete:
+            self.resumes = self._has_grown = True
 
     def join(self, actor: str, label: str, footprint: Footprint) -> None:
         """Add to a step's footprint what was touched between it and the next step."""
@@ -413,6 +425,15 @@ def place_of_library(module: str) -> Place:
 def place_of_everything() -> Place:
     """Return the place that records that every step was taken to touch its node's memory."""
     return _EVERYTHING, "memory"
+
+
+_RESUMING = "@resuming"
+"""Stands for no object: tasks and callbacks go on in steps of their own."""
+
+
+def place_of_resuming() -> Place:
+    """Return the place that records that tasks and callbacks go on in steps of their own."""
+    return _RESUMING, "tasks"
 
 
 def place_of_answer(actor: str, label: str = "") -> Place:

@@ -1,0 +1,102 @@
+"""Knows what happened before what in an execution, and how many turns of an event loop apart."""
+
+from pytest_supercache.core.footprint import dependent
+from pytest_supercache.core.schedule import CLOCK, LOOP_CALLS
+from pytest_supercache.core.trace import Step
+
+RESUMES = "await"
+"""The kind of the steps in which tasks and callbacks go on."""
+
+
+class TurnOrder:
+    """Happens-before between the choices of an execution, and the turns of the loop between them.
+
+    Args:
+        steps: the steps of the execution, which grow.
+    """
+
+    def __init__(self, steps: list[Step]) -> None:
+        self._steps = steps
+        self._seen = 0
+        self._events: list[Step | None] = []  # the first step of each choice
+        self._befores: list[int] = []  # by choice, the bits of those before it, and its own
+        self._turns: list[
+            dict[int, int]
+        ] = []  # by choice, the turns since each one before, or more
+        self._wakers: dict[str, int] = {}  # by the flag of a callback
+        self._origins: list[tuple[int, int]] = []
+
+    def add_up_to(self, choice: int) -> None:
+        """Take in the steps of the choices up to this one."""
+        for step in self._steps[self._seen :]:
+            at = step.choice
+            if at is None or at < len(self._events):
+                continue
+            while len(self._events) < at:
+                self._add(None)
+            self._add(step)
+        self._seen = len(self._steps)
+        while len(self._events) <= choice:
+            self._add(None)
+
+    def note_ready(self, flag: str, choice: int) -> None:
+        """Note that the step of a choice has made a callback ready."""
+        self._wakers[flag] = choice
+
+    def step(self, choice: int) -> Step | None:
+        """Return the step that a choice led to; None: it led to none."""
+        return self._events[choice] if choice >= 0 else None
+
+    def origin(self, choice: int) -> tuple[int, int]:
+        """Return the choice from which callbacks led to this one, and the number of turns."""
+        return self._origins[choice]
+
+    def leads(self, earlier: int, later: int) -> bool:
+        """Say whether one choice happens before another one, or is the same."""
+        return 0 <= earlier <= later and bool(self._befores[later] >> earlier & 1)
+
+    def turns_between(self, earlier: int, later: int) -> int | None:
+        """Return how many turns pass at least; None: the one need not happen before the other."""
+        return self._turns[later].get(earlier) if later >= 0 else None
+
+    def _add(self, step: Step | None) -> None:
+        at = len(self._events)
+        before, turns = 1 << at, {at: 0}
+        if step is not None:
+            for other, event in enumerate(self._events):
+                if event is not None and _is_ordered(event, step):
+                    before |= self._befores[other]
+                    _raise(turns, self._turns[other], 0)
+        waker = self._waker_of(step)
+        if waker is not None:
+            _raise(turns, self._turns[waker], 1)
+        root, depth = (at, -1) if waker is None else self._origins[waker]
+        self._events.append(step)
+        self._befores.append(before)
+        self._turns.append(turns)
+        self._origins.append((root, depth + 1))
+
+    def _waker_of(self, step: Step | None) -> int | None:
+        """Return the choice that made a callback ready whose step this is; None: it is no such."""
+        if step is None or step.wait is None or step.kind != RESUMES:
+            return None
+        return next((self._wakers[one] for one in step.wait.sets if one in self._wakers), None)
+
+
+def _raise(turns: dict[int, int], least: dict[int, int], more: int) -> None:
+    """Raise numbers of turns to those that another choice says, and some more."""
+    for choice, number in least.items():
+        turns[choice] = max(turns.get(choice, 0), number + more)
+
+
+_MEETS_ALL = frozenset({CLOCK, LOOP_CALLS})
+"""The pseudo-actors whose steps are ordered with all others."""
+
+
+def _is_ordered(earlier: Step, later: Step) -> bool:
+    return (
+        earlier.actor == later.actor
+        or not _MEETS_ALL.isdisjoint((earlier.actor, later.actor))
+        or later.cause == (earlier.actor, earlier.index)
+        or dependent(earlier.footprint, later.footprint)
+    )

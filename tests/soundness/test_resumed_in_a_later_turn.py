@@ -1,0 +1,306 @@
+"""What a task does after another one has ended, answered or signalled: others may come before."""
+
+import asyncio
+
+import pytest
+
+from tests.soundness.truth import broken, right, systems_of
+
+LATER = "between the step that lets the task go on and its next line, the other one has read, too"
+AT_ONCE = "what was read and what is written are of one turn"
+
+
+async def _nothing():
+    """Return without a wait."""
+
+
+async def _task():
+    await asyncio.create_task(_nothing())
+
+
+async def _two():
+    await asyncio.gather(_nothing(), _nothing())
+
+
+async def _shielded():
+    await asyncio.shield(_nothing())
+
+
+async def _group():
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_nothing())
+
+
+async def _waited():
+    await asyncio.wait([asyncio.create_task(_nothing())])
+
+
+async def _signalled():
+    event = asyncio.Event()
+
+    async def signal():
+        event.set()
+
+    task = asyncio.create_task(signal())
+    await event.wait()
+    await task
+
+
+async def _queued():
+    queue = asyncio.Queue()
+
+    async def produce():
+        queue.put_nowait("item")
+
+    task = asyncio.create_task(produce())
+    await queue.get()
+    await task
+
+
+async def _scheduled():
+    future = asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().call_soon(future.set_result, None)
+    await future
+
+
+async def _counted(world, wait, *, reads_after=False):
+    near = {"n": 0}
+
+    async def count():
+        seen = near["n"]
+        await wait()
+        if reads_after:
+            seen = near["n"]
+        near["n"] = seen + 1
+
+    world.actor("a", count)
+    world.actor("b", count)
+    await world.run()
+    assert near["n"] == 2
+
+
+@broken(LATER)
+async def counted_around_a_task(world):
+    await _counted(world, _task)
+
+
+@right(AT_ONCE)
+async def counted_after_a_task(world):
+    await _counted(world, _task, reads_after=True)
+
+
+@broken(LATER)
+async def counted_around_gather(world):
+    await _counted(world, _two)
+
+
+@right(AT_ONCE)
+async def counted_after_gather(world):
+    await _counted(world, _two, reads_after=True)
+
+
+@broken(LATER)
+async def counted_around_a_shield(world):
+    await _counted(world, _shielded)
+
+
+@right(AT_ONCE)
+async def counted_after_a_shield(world):
+    await _counted(world, _shielded, reads_after=True)
+
+
+@broken(LATER)
+async def counted_around_a_group(world):
+    await _counted(world, _group)
+
+
+@right(AT_ONCE)
+async def counted_after_a_group(world):
+    await _counted(world, _group, reads_after=True)
+
+
+@broken(LATER)
+async def counted_around_a_wait(world):
+    await _counted(world, _waited)
+
+
+@right(AT_ONCE)
+async def counted_after_a_wait(world):
+    await _counted(world, _waited, reads_after=True)
+
+
+@broken(LATER)
+async def counted_around_an_event(world):
+    await _counted(world, _signalled)
+
+
+@right(AT_ONCE)
+async def counted_after_an_event(world):
+    await _counted(world, _signalled, reads_after=True)
+
+
+@broken(LATER)
+async def counted_around_a_queue(world):
+    await _counted(world, _queued)
+
+
+@right(AT_ONCE)
+async def counted_after_a_queue(world):
+    await _counted(world, _queued, reads_after=True)
+
+
+@broken(LATER)
+async def counted_around_a_scheduled_call(world):
+    await _counted(world, _scheduled)
+
+
+@right(AT_ONCE)
+async def counted_after_a_scheduled_call(world):
+    await _counted(world, _scheduled, reads_after=True)
+
+
+async def _near(world, *, asks_again):
+    origin, near, version = world.origin.aio, {}, [0]
+    await origin.set("k", 1)
+
+    async def load():
+        asked = version[0]
+        value = await origin.get("k")
+        return value if asked == version[0] else None
+
+    async def get():
+        asked = version[0]
+        value = await asyncio.create_task(load())
+        if value is not None and (not asks_again or asked == version[0]):
+            near["k"] = value
+
+    async def put():
+        await origin.set("k", 2)
+        version[0] += 1
+        near.pop("k", None)
+
+    world.actor("a", get)
+    world.actor("b", put)
+    await world.run()
+    assert near.get("k", 2) == 2
+
+
+@broken("the write comes between the task's own question and the store of what it returns")
+async def a_task_that_asks_before_it_returns(world):
+    await _near(world, asks_again=False)
+
+
+@right("the version is compared once more where the value is stored")
+async def a_version_compared_where_the_value_is_stored(world):
+    await _near(world, asks_again=True)
+
+
+async def _called_back(world, *, in_the_callback):
+    far, near = world.existing_cache.aclient(decode_responses=True), {"left": 1}
+
+    async def take():
+        task = asyncio.create_task(far.get("x"))
+        seen = []
+        if not in_the_callback:
+            await asyncio.sleep(0)
+            seen.append(near["left"])
+
+        def store(_task):
+            if in_the_callback:
+                seen.append(near["left"])
+            near["left"] = seen[0] - 1
+            assert near["left"] >= -1
+
+        task.add_done_callback(store)
+        await task
+
+    world.actor("a", take)
+    world.actor("b", take)
+    await world.run()
+    assert near["left"] == -1
+
+
+@broken("the callback stores what was read before the task ended")
+async def read_before_and_stored_by_a_callback(world):
+    await _called_back(world, in_the_callback=False)
+
+
+@right("the callback reads and stores at once")
+async def read_and_stored_by_a_callback(world):
+    await _called_back(world, in_the_callback=True)
+
+
+async def _told(world, *, after_a_command):
+    far, event, log = world.existing_cache.aclient(), asyncio.Event(), []
+
+    async def tell():
+        sent = asyncio.create_task(far.get("x")) if after_a_command else None
+        if after_a_command:
+            await far.get("y")
+        event.set()
+        await (sent or far.get("x"))
+        log.append("told")
+
+    async def hear():
+        if not event.is_set():
+            await event.wait()
+            log.append("heard")
+
+    world.actor("a", hear)
+    world.actor("b", tell)
+    await world.run()
+    assert log != ["told", "heard"]
+
+
+@broken("the answer to a command sent before the signal may come in the turn of the signal")
+async def an_answer_that_was_on_its_way(world):
+    await _told(world, after_a_command=True)
+
+
+@right("the waiter goes on in the next turn, an answer to what is sent now one turn later")
+async def an_answer_to_what_is_sent_after_the_signal(world):
+    await _told(world, after_a_command=False)
+
+
+async def _in_order(world, *tellers):
+    """Two wait for a signal each; each teller reads something before each of its turns."""
+    far, events = world.existing_cache.aclient(), [asyncio.Event(), asyncio.Event()]
+    heard = []
+
+    async def hear(number):
+        if not events[number].is_set():
+            await events[number].wait()
+            heard.append(number)
+
+    async def tell(turns):
+        for turn in turns:
+            await far.get(f"key {turn}")
+            for number in turn:
+                events[number].set()
+
+    for number in range(2):
+        world.actor(f"hearer{number}", hear, number)
+    for at, turns in enumerate(tellers):
+        world.actor(f"teller{at}", tell, turns)
+    await world.run()
+    assert heard != [1, 0]
+
+
+@right("what one step makes ready runs in the order in which it became ready")
+async def two_signals_of_one_step(world):
+    await _in_order(world, [(0, 1)])
+
+
+@right("the first waiter was ready a turn before the second")
+async def two_signals_of_two_steps(world):
+    await _in_order(world, [(0,), (1,)])
+
+
+@broken("the two signals come in either order")
+async def two_signals_of_two_users(world):
+    await _in_order(world, [(0,)], [(1,)])
+
+
+@pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)
+def test_what_is_said_is_true(system):
+    system.must_be_told()
