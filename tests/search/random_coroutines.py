@@ -4,8 +4,8 @@ Compare any seed and count:
 
     python -m tests.search.random_coroutines --seed 7 --count 100
 
-The brute force knows nothing of steps and footprints: a coroutine runs from one await to the next,
-a command takes effect at a moment of its own, and its answer comes at another.
+The brute force knows nothing of steps and footprints: no coroutine runs before another one has come
+to its next await, a command takes effect at a moment of its own, and its answer comes at another.
 """
 
 import argparse
@@ -38,7 +38,7 @@ class Coroutine(NamedTuple):
 
     at: int
     number: int
-    waits_for: str  # "turn", "effect", "" (it has ended)
+    waits_for: str  # "turn", "call" (it goes on within its turn), "effect", "" (it has ended)
 
 
 def random_flows(random: Random) -> Flows:
@@ -78,8 +78,9 @@ def by_brute_force(flows: Flows) -> set[Outcome]:
         seen.add(key)
         if not any(one.waits_for for one in coroutines):
             outcomes.add((tuple(one.number for one in coroutines), key[1]))
+        is_busy = any(one.waits_for == "call" for one in coroutines)
         for at, one in enumerate(coroutines):
-            if one.waits_for:
+            if one.waits_for and not (is_busy and one.waits_for == "turn"):
                 after = dict(stored)
                 moved = _moved(one, flows[at], after)
                 left.append(((*coroutines[:at], moved, *coroutines[at + 1 :]), after))
@@ -87,14 +88,16 @@ def by_brute_force(flows: Flows) -> set[Outcome]:
 
 
 def _moved(one: Coroutine, flow: tuple[Act, ...], stored: dict[str, int]) -> Coroutine:
-    """Let the awaited command take effect, or the coroutine run to its next await."""
+    """Let the awaited command take effect, or the coroutine run to its next call or await."""
     at, number = one.at, one.number
     if one.waits_for == "effect":
         return Coroutine(at + 1, done(flow[at], number, stored), "turn")
-    while at < len(flow) and flow[at][0] not in AWAITED:
+    if at < len(flow) and flow[at][0] not in AWAITED:
         number = done(flow[at], number, stored)
         at += 1
-    return Coroutine(at, number, "effect" if at < len(flow) else "")
+    if at < len(flow):
+        return Coroutine(at, number, "effect" if flow[at][0] in AWAITED else "call")
+    return Coroutine(at, number, "")
 
 
 class Things:
@@ -166,12 +169,20 @@ def by_search(flows: Flows) -> tuple[set[Outcome], Any]:
     return outcomes, check(body, search="exhaustive", stop_at_first=False)
 
 
+def is_said_to_be_unproven(result: Any) -> bool:
+    """Say whether an effect may come between two blocking calls, which a check cannot try."""
+    said = " ".join(result.reasons)
+    return result.verdict is Verdict.UNKNOWN and "which has been sent, could come before" in said
+
+
 def disagreements(seed: int, count: int) -> Iterator[str]:
     """Compare both on ``count`` flows; yield each difference."""
     for number in range(count):
         flows = random_flows(Random(f"coroutines {seed} {number}"))
         expected = by_brute_force(flows)
         found, result = by_search(flows)
+        if is_said_to_be_unproven(result) and found <= expected:
+            continue
         if found != expected or result.verdict is not Verdict.HOLDS:
             yield (
                 f"{number}: {flows}: {len(expected - found)} of {len(expected)} outcomes were not "

@@ -18,6 +18,7 @@ from typing import Any
 
 from pytest_supercache import check
 from pytest_supercache.core.verdict import Verdict
+from tests.search.random_coroutines import is_said_to_be_unproven
 
 KEYS = "xy"
 
@@ -423,6 +424,8 @@ def disagreements(seed: int, count: int, most: int) -> Iterator[str]:
         if expected is None or any(numbers == STUCK for numbers, *_ in expected):
             continue  # in the search that is a violation
         found, result = by_search(flows)
+        if is_said_to_be_unproven(result) and found <= expected:
+            continue
         compared += 1
         if found != expected or result.verdict is not Verdict.HOLDS:
             yield (

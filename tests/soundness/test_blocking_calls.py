@@ -137,6 +137,35 @@ async def a_read_and_a_near_cache_beside_another_node(world):
     await _two_reads(world, None, node="b", read=read)
 
 
+async def _on_its_way(world, key):
+    blocking, aio = world.existing_cache.client(), world.existing_cache.aclient()
+
+    async def count():
+        number = int(blocking.get("n") or 0)
+        blocking.set("n", number + 1)
+
+    async def count_at_once():
+        await aio.incr(key)
+
+    world.actor("a", count)
+    world.actor("b", count_at_once)
+    await world.run()
+    assert int(world.existing_cache.peek("n")) == 1 + (key == "n")
+
+
+@broken(
+    "the command of the other task takes effect between the two calls",
+    unknown="'INCRBY n', which has been sent, could come before",
+)
+async def a_command_on_its_way_between_two_calls(world):
+    await _on_its_way(world, "n")
+
+
+@right("the command of the other task is about another key")
+async def a_command_about_another_key_on_its_way(world):
+    await _on_its_way(world, "m")
+
+
 @pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)
 def test_a_verdict_is_the_truth(system):
     system.must_be_told()

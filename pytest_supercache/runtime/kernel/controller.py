@@ -33,7 +33,11 @@ from pytest_supercache.runtime.kernel.ending import (
     unwind,
 )
 from pytest_supercache.runtime.kernel.pacing import hand_over
-from pytest_supercache.runtime.kernel.passing import pass_by, turn_of_loop
+from pytest_supercache.runtime.kernel.passing import (
+    note_effects_between,
+    pass_by,
+    turn_of_loop,
+)
 from pytest_supercache.runtime.kernel.state import ExecutionState
 from pytest_supercache.runtime.kernel.timekeeper import TICKS_MAX
 from pytest_supercache.runtime.kernel.under_test import own_mistake
@@ -72,6 +76,8 @@ class Controller(ExecutionState):
 
     def end_race(self) -> None:
         """Unwind the threads, and raise the error that ended the race early, if there is one."""
+        if self.loops:
+            note_effects_between(self)
         let_leave(self)
         self.phase = "settle"
         if self.given_up:

@@ -1,12 +1,13 @@
 """Takes steps of blocking calls inside coroutines, where no context switch is possible."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import takewhile
 from typing import Any
 
-from pytest_supercache.core.footprint import without_memory
+from pytest_supercache.core.footprint import dependent, without_memory
 from pytest_supercache.core.trace import Step
 from pytest_supercache.runtime.kernel.actor import Actor, Announced, State, WaitsForEverError
+from pytest_supercache.runtime.kernel.ordering import TurnOrder
 from pytest_supercache.runtime.kernel.state import ExecutionState
 
 WITH_EFFECTS = frozenset({"command", "origin", "super_cache"})
@@ -59,13 +60,46 @@ def _note_who_could_come_between(state: ExecutionState, actor: Actor, announced:
             and _can_see(other, actor, announced)
             and any(_can_see(other, actor, step) for step in done)
         ):
-            state.leave_unproven(
-                f"{actor.name} calls {announced.label!r} inside of a coroutine without an await, "
-                f"and {other.name} ({'another node' if other.is_task else 'a thread'}) could come "
-                "before that, which is not available in this version. Await the call, as of "
-                "redis.asyncio, or make it on a thread: await asyncio.to_thread(...)"
-            )
+            who = f"{other.name} ({'another node' if other.is_task else 'a thread'})"
+            state.leave_unproven(_COULD_COME.format(actor.name, announced.label, who))
             return
+
+
+_COULD_COME = (
+    "{} calls {!r} inside of a coroutine without an await, and {} could come before that, which is "
+    "not available in this version. Await the call, as of redis.asyncio, or make it on a thread: "
+    "await asyncio.to_thread(...)"
+)
+
+
+def note_effects_between(state: ExecutionState) -> None:
+    """Note a command that was on its way and could take effect between two blocking calls."""
+    calls: dict[int, list[Step]] = {}
+    for step in state.record.steps:
+        if step.choice is not None:
+            calls.setdefault(step.choice, []).append(step)
+    order = None
+    for choice, (_, *blocking) in calls.items():
+        blocking = [call for call in blocking if call.kind not in _IN_MEMORY]
+        if len(blocking) < 2:
+            continue
+        order = order or TurnOrder(state.record.steps)
+        for sent in _sent_before(order, calls, choice):
+            met = [call for call in blocking if dependent(sent.footprint, call.footprint)]
+            if len(met) > 1:
+                who = f"{sent.actor}'s {sent.label!r}, which has been sent,"
+                state.leave_unproven(_COULD_COME.format(met[-1].actor, met[-1].label, who))
+
+
+def _sent_before(order: TurnOrder, steps: dict[int, list[Step]], choice: int) -> Iterator[Step]:
+    """Yield the commands of tasks that took effect after a choice, and may be sent before it."""
+    order.add_up_to(max(steps))
+    sent_by: dict[str, int] = {}
+    for at, (step, *_) in steps.items():
+        is_command = at > choice and step.kind in WITH_EFFECTS
+        if is_command and not order.leads(choice, sent_by.get(step.actor, -1)):
+            yield step
+        sent_by[step.actor] = at
 
 
 def _goes_on_beside(other: Actor, actor: Actor) -> bool:
