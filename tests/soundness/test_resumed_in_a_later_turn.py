@@ -2,6 +2,7 @@
 
 import asyncio
 
+import anyio
 import pytest
 
 from tests.soundness.truth import broken, right, systems_of
@@ -61,6 +62,20 @@ async def _scheduled():
     future = asyncio.get_running_loop().create_future()
     asyncio.get_running_loop().call_soon(future.set_result, None)
     await future
+
+
+async def _cancelled_group():
+    """End a group of anyio, which repeats a callback of its own until the task has ended."""
+    async with anyio.create_task_group() as group:
+        group.start_soon(anyio.sleep_forever)
+        await asyncio.create_task(_nothing())
+        group.cancel_scope.cancel()
+
+
+async def _timed_out():
+    with anyio.move_on_after(0.001):
+        await anyio.sleep(1)
+    await asyncio.create_task(_nothing())
 
 
 async def _counted(world, wait, *, reads_after=False):
@@ -157,6 +172,26 @@ async def counted_around_a_scheduled_call(world):
 @right(AT_ONCE)
 async def counted_after_a_scheduled_call(world):
     await _counted(world, _scheduled, reads_after=True)
+
+
+@broken(LATER)
+async def counted_around_a_cancelled_group(world):
+    await _counted(world, _cancelled_group)
+
+
+@right(AT_ONCE)
+async def counted_after_a_cancelled_group(world):
+    await _counted(world, _cancelled_group, reads_after=True)
+
+
+@broken(LATER)
+async def counted_around_a_timeout(world):
+    await _counted(world, _timed_out)
+
+
+@right(AT_ONCE)
+async def counted_after_a_timeout(world):
+    await _counted(world, _timed_out, reads_after=True)
 
 
 async def _near(world, *, asks_again):

@@ -392,7 +392,7 @@ class ControlledLoop(LoopInterface):
         self.turn_of_choice += 1
         if not (self._resumes_in_steps and self.controller.choices):
             return timeout
-        self.ready.hold(self._callbacks, self._is_own)
+        self.ready.hold(self._callbacks, self._is_note)
         return 0 if self._callbacks else None
 
     @property
@@ -400,7 +400,7 @@ class ControlledLoop(LoopInterface):
         memory = self.controller.memory
         return memory is not None and memory.sharing.resumes and self.controller.grain != "await"
 
-    def _is_own(self, function: Any) -> bool:
+    def _is_note(self, function: Any) -> bool:
         """Say whether a callback only notes that a task has ended."""
         return function in (self._ended, self._forget)
 
@@ -427,6 +427,7 @@ class ControlledLoop(LoopInterface):
     def _ask(self) -> None:
         self._waiting = note_waits(self, self._waiting, self._gate.sockets)
         chosen = self.controller.ask()
+        self._callbacks.extend(self.ready.take_postponed())
         self.turn_of_choice = 0
         if chosen is self.turn:
             return

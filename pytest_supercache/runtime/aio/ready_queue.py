@@ -2,13 +2,12 @@
 
 What a step makes ready runs in the loop's next turn, and until then the loop may hear of answers
 that are on their way. Two rules say what asyncio's queue allows, by happens-before alone, so that
-they say the same of equivalent executions (docs/decisions/0077):
+they say the same of equivalent executions (docs/decisions/0078):
 
 - Callbacks run in the order in which they became ready. Two that independent steps made ready have
   no order, because these steps have none.
 - The loop needs one turn to read an answer, and the next one to resume the task that awaits it. So
-  an answer to a command that was sent with what made a callback ready, or since, comes after the
-  callback, and after those that the callback makes ready.
+  an answer comes after each callback that runs at most two turns after the command was sent.
 """
 
 import asyncio
@@ -56,31 +55,55 @@ class ReadyQueue:
         self._waiting: dict[TaskActor, deque[_ReadyCallback]] = {}
         self._order = TurnOrder(loop.controller.record.steps)
         self._callers: dict[str, TaskActor] = {}
+        self._run_at_once: tuple[int, list[Any]] = -1, []  # a choice, and functions since then
+        self._postponed: list[asyncio.Handle] = []
 
     @property
     def is_empty(self) -> bool:
         """Whether no callback waits to be chosen."""
         return not self._waiting
 
-    def hold(self, callbacks: deque[asyncio.Handle], is_kept: Callable[[Any], bool]) -> None:
+    def hold(self, callbacks: deque[asyncio.Handle], is_note: Callable[[Any], bool]) -> None:
         """Take callbacks that the latest choice has made ready, and announce them as steps.
 
         Args:
             callbacks: the loop's own queue; what stays there runs at once.
-            is_kept: says whether a function is called at once.
+            is_note: says whether a function only notes something for the loop itself.
         """
         choice = len(self._loop.controller.choices) - 1
-        self._order.add_up_to(choice)
         handles = [handle for handle in callbacks if not handle.cancelled()]
         callbacks.clear()
+        if handles or self._past:
+            self._order.add_up_to(choice)
         for handle in handles:
             function = called_in(handle)
-            actor = None if is_kept(function) else self._actor_of(handle, function)
-            if actor is None:
+            actor = None if is_note(function) else self._actor_of(handle, function)
+            if actor is not None:
+                self._announce(actor, handle, function, choice)
+            elif is_note(function) or self._is_first(function, choice):
                 callbacks.append(handle)
             else:
-                self._announce(actor, handle, function, choice)
+                self._postponed.append(handle)
+        if self.is_empty:
+            callbacks.extend(self.take_postponed())
         self._hold_back_answers()
+
+    def _is_first(self, function: Any, choice: int) -> bool:
+        """Say whether a callback of a library is the first of its kind since the latest choice.
+
+        One that schedules itself again and again may wait for a task whose turn is to be chosen.
+        """
+        if self._run_at_once[0] != choice:
+            self._run_at_once = choice, []
+        functions = self._run_at_once[1]
+        is_first = function not in functions
+        functions.append(function)
+        return is_first
+
+    def take_postponed(self) -> list[asyncio.Handle]:
+        """Return the callbacks that wait for the next choice; there are none left."""
+        postponed, self._postponed = self._postponed, []
+        return postponed
 
     def note_sent(self, actor: TaskActor, step: Announced) -> None:
         """Note when an actor began to wait for an answer, or for another turn."""
@@ -102,7 +125,7 @@ class ReadyQueue:
 
     def release_all(self) -> list[asyncio.Handle]:
         """Return all callbacks, because the race is over."""
-        released = []
+        released = self.take_postponed()
         for actor in list(self._waiting):
             while actor in self._waiting:
                 released.append(self.release(actor))
@@ -144,7 +167,12 @@ class ReadyQueue:
         flag = f"resumed:{actor.name}#{actor.taken + len(waiting)}"
         controller.record.waits.declare(flag, FlagState())
         label, waker = _label(actor, function), self._order.step(choice)
-        earlier = [one.flag for one in self._past if self._is_sooner(one, choice, 1)]
+        is_by_tick = waker is not None and waker.actor == CLOCK  # timers of one time have no order
+        earlier = [
+            one.flag
+            for one in self._past
+            if self._is_sooner(one, choice, 1) and not (is_by_tick and one.root == choice)
+        ]
         own = Footprint(frozenset(earlier), frozenset({flag}))
         step = Announced(
             label, RESUMES, execution.widened(actor, label, own),
@@ -152,7 +180,7 @@ class ReadyQueue:
         )  # fmt: skip
         if waker is None:
             controller.memory.sharing.note_start(controller.choices[choice])
-        elif waker.actor not in {CLOCK, actor.name}:
+        elif not (is_by_tick or waker.actor == actor.name):
             step.cause = waker.actor, waker.index
         root, depth = self._order.origin(choice)
         ready = _ReadyCallback(handle, step, flag, root, depth + 1)

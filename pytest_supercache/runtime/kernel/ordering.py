@@ -20,9 +20,7 @@ class TurnOrder:
         self._seen = 0
         self._events: list[Step | None] = []  # the first step of each choice
         self._befores: list[int] = []  # by choice, the bits of those before it, and its own
-        self._turns: list[
-            dict[int, int]
-        ] = []  # by choice, the turns since each one before, or more
+        self._turns: list[dict[int, int]] = []  # by choice, the turns since others, or more
         self._wakers: dict[str, int] = {}  # by the flag of a callback
         self._origins: list[tuple[int, int]] = []
 
