@@ -60,6 +60,13 @@ def any_connection(module: Any) -> type:
     return kind
 
 
+def push_parsers(module: Any) -> list[type]:
+    """Return the parsers that synchronous connections of clients with a cache of their own use."""
+    if not hasattr(module, "CacheProxyConnection"):  # valkey-py, and redis-py before 5.1
+        return []
+    return [getattr(module, name) for name in ("_RESP3Parser", "_HiredisParser")]
+
+
 def portable_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments that shape a connection's behaviour, without those of its address."""
     return {

@@ -2,6 +2,8 @@
 
 import asyncio
 import inspect
+import socket
+from types import SimpleNamespace
 
 import redis
 import redis.asyncio
@@ -205,6 +207,25 @@ def _a_retry_tells_how_often_and_after_which_errors():
 def _a_client_that_caches_has_a_proxy_around_its_connection():
     parameters = list(inspect.signature(redis.connection.CacheProxyConnection).parameters)
     assert parameters == ["conn", "cache", "pool_lock"]
+
+
+@CHECKS.of("_RESP3Parser, _HiredisParser, handle_push_response")
+def _a_parser_handles_a_pushed_message_before_it_reads_on():
+    for name in ("_RESP3Parser", "_HiredisParser"):
+        assert callable(getattr(redis.connection, name).handle_push_response), name
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        parser = redis.connection._RESP3Parser(65536)
+        parser.on_connect(SimpleNamespace(_sock=ours, socket_timeout=None, encoder=_encoder()))
+        told = []
+        parser.set_invalidation_push_handler(told.append)
+        theirs.sendall(b">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nk\r\n+PONG\r\n")
+        assert parser.read_response() == b"PONG"
+    assert told == [[b"invalidate", [b"k"]]]
+
+
+def _encoder():
+    return redis.connection.Encoder("utf-8", "strict", decode_responses=False)
 
 
 @CHECKS.of("redis.asyncio Connection._writer")

@@ -415,7 +415,7 @@ def _readers_of_one_key(count):
         ("command", 1, Verdict.UNKNOWN),
         ("wire", 1, Verdict.HOLDS),
         ("command", 2, Verdict.UNKNOWN),
-        # A reader waits in vain for its reply until the step times out, execution by execution.
+        # The smallest failing schedule is looked for in hundreds, each with connections of its own.
         pytest.param("wire", 2, Verdict.VIOLATED, marks=pytest.mark.long),
     ],
 )
@@ -430,6 +430,41 @@ def test_a_client_that_caches_on_its_side_proves_something_at_grain_wire_only(
         server.close()
     assert result.verdict is verdict, result.reasons
     assert ["grain: wire" in reason for reason in result.reasons] == [True] * (grain == "command")
+
+
+@pytest.mark.redis_server
+@pytest.mark.parametrize("sender", ["nobody", "the reader", "another user"])
+def test_a_pushed_message_is_no_reply_to_a_reader(sender):
+    from redis.cache import CacheConfig
+
+    def body(world):
+        caching = world.existing_cache.client(
+            protocol=3, cache_config=CacheConfig(), socket_timeout=None
+        )
+        caching.get("k")
+        connection = caching.connection_pool.get_connection()
+
+        def read():
+            if sender == "the reader":
+                connection.send_command("PING")
+            assert connection.read_response() == b"PONG"
+
+        world.actor("reader", read)
+        world.actor("writer", world.existing_cache.client().set, "k", "new")
+        if sender == "another user":
+            world.actor("other", connection.send_command, "PING")
+        world.run()
+
+    settings = Exploration(grain="wire", memory="declared", step_timeout=2)
+    server = start_server("redis-server")
+    try:
+        result = check_on(server, body, settings, guarantees=())
+    finally:
+        server.close()
+    expected = Verdict.VIOLATED if sender == "nobody" else Verdict.HOLDS
+    assert result.verdict is expected, result.reasons
+    if sender == "nobody":
+        assert result.counterexample.conflict_class == "lost-wakeup"
 
 
 @pytest.mark.parametrize("grain", ["command", "wire"])

@@ -16,7 +16,7 @@ from typing import Any
 from pytest_supercache.core.footprint import NOTHING, Footprint
 from pytest_supercache.core.switch import at_once_of
 from pytest_supercache.layers import redis_commands
-from pytest_supercache.layers.connections import any_connection, channel_of
+from pytest_supercache.layers.connections import any_connection, channel_of, push_parsers
 from pytest_supercache.layers.existing_cache import PLACE, ExistingCache
 from pytest_supercache.layers.fake_server import FakeRedisServer
 from pytest_supercache.runtime.kernel.active import controlled
@@ -101,6 +101,8 @@ class Doors:
         server = self._cache.server
         if self._wire.parts or server.tells_of_changes:  # else a reply has arrived when it is read
             self._patches.wrap(every, "read_response", self._wire.receiving)
+            for parser in push_parsers(connection):
+                self._patches.wrap(parser, "handle_push_response", self._wire.receiving_push)
             own = server.own_reader(name) if isinstance(server, FakeRedisServer) else None
             if own is not None:
                 self._patches.wrap(own, "read_response", self._wire.receiving)

@@ -3,7 +3,8 @@
 A command is a step when it is sent; at grain ``wire`` its reply, which may be delayed for as long
 as the schedule says, is received in another. After every send the process waits for a real server,
 until its replies and pushed messages have arrived. So a read from a connection without data in
-flight is detected: the client then waits, in virtual time, for a reply.
+flight is detected: the client then waits, in virtual time, for a reply. A pushed message is none:
+the client processes it and waits again.
 """
 
 from collections.abc import Callable, Iterator
@@ -51,6 +52,7 @@ class Wire:
     def __init__(self, quiesce: Callable[[], None], *, parts: bool) -> None:
         self._quiesce = quiesce
         self.parts = parts
+        self._readings: dict[Actor, _Reading] = {}
 
     def connecting(self, method: Any) -> Any:
         """Wrap ``connect``: the commands that set up a new connection are no steps."""
@@ -69,18 +71,41 @@ class Wire:
         """Wrap ``read_response``: receiving a reply is a step, or waits for one."""
 
         def read_response(connection: Any, *args: Any, **options: Any) -> Any:
-            channel = channel_of(connection)
-            if self.parts or channel.is_tracked:
-                execution = None if channel.is_private else controlled()
-                if (
-                    execution is not None
-                    and _is_watched(connection)
-                    and not options.get("push_request")
-                ):
-                    _receive(execution, connection)
-            return method(connection, *args, **options)
+            reading = None if options.get("push_request") else self._reading_of(connection)
+            if reading is None:
+                return method(connection, *args, **options)
+            reading.receive()
+            self._readings[reading.actor] = reading
+            try:
+                return method(connection, *args, **options)
+            finally:
+                del self._readings[reading.actor]
 
         return read_response
+
+    def receiving_push(self, method: Any) -> Any:
+        """Wrap the handling of a pushed message: an actor that reads a reply waits again."""
+
+        def handle_push_response(parser: Any, *args: Any, **options: Any) -> Any:
+            answer = method(parser, *args, **options)
+            actor = current_actor()
+            reading = None if actor is None else self._readings.get(actor)
+            if reading is not None:
+                reading.wait_for_data()
+            return answer
+
+        return handle_push_response
+
+    def _reading_of(self, connection: Any) -> "_Reading | None":
+        """Return the read that begins; None: it is no step, and its reply has arrived."""
+        channel, actor = channel_of(connection), current_actor()
+        if channel.is_private or not (self.parts or channel.is_tracked):
+            return None
+        execution = controlled()
+        is_open = channel.owner is not None and not channel.is_connecting
+        if execution is None or actor is None or actor.is_task or not is_open:
+            return None
+        return _Reading(execution, actor, connection)
 
     def sent(self, execution: Stepping, connection: Any, send: Callable[[], Any]) -> Any:
         """Send, and wait until a real server has processed the command and its consequences.
@@ -122,43 +147,46 @@ def _send_by_hand(execution: Stepping, connection: Any) -> None:
         execution.step("send", _SENDS_ANYTHING, kind="command")
 
 
-def _is_watched(connection: Any) -> bool:
-    actor, channel = current_actor(), channel_of(connection)
-    is_open = channel.owner is not None and not channel.is_connecting
-    return is_open and actor is not None and not actor.is_task
+class _Reading:
+    """An actor's read of one reply."""
 
+    def __init__(self, execution: Stepping, actor: Actor, connection: Any) -> None:
+        self.actor = actor
+        self._execution, self._connection = execution, connection
+        self._label = execution.commands.get(actor.name, "what was sent")
 
-def _receive(execution: Stepping, connection: Any) -> None:
-    """Take the step of receiving a reply, after waiting if it has not arrived."""
-    actor = current_actor()
-    assert actor is not None, "only actors come here"
-    label = execution.commands.get(actor.name, "what was sent")
-    is_step = execution.controller.grain == "wire" and bool(label)
-    timeout = getattr(connection, "socket_timeout", None)
-    deadline = None if timeout is None else execution.now() + timeout
-    while True:
-        if is_step:
-            execution.step(f"receive the reply to {label}".rstrip(), RECEIVES, kind="reply")
-            if actor.name in execution.commands:
-                execution.commands[actor.name] = ""  # the following replies arrived with it
-                execution.received.add(actor.name)
-        if _has_data(connection):
-            return
-        _wait(execution, actor, connection, deadline)
-        is_step = True
+    def receive(self) -> None:
+        """Take the step of receiving a reply, after waiting if it has not arrived."""
+        if self._execution.controller.grain == "wire" and self._label:
+            self._step()
+        self.wait_for_data()
 
+    def wait_for_data(self) -> None:
+        """Wait until the connection has data; receiving after a wait is a step."""
+        timeout = getattr(self._connection, "socket_timeout", None)
+        deadline = None if timeout is None else self._execution.now() + timeout
+        while not _has_data(self._connection):
+            self._wait(deadline)
+            self._step()
 
-def _wait(execution: Stepping, actor: Actor, connection: Any, deadline: float | None) -> None:
-    """Wait until another step has sent data; waiting itself touches nothing visible to others."""
-    announced = execution.announced(
-        actor, "wait for a reply: none is under way", Footprint(), "reply", None, deadline,
-        recheck_from=len(execution.record.steps),
-    )  # fmt: skip
-    announced.footprint = Footprint(reads=_UNDER_WAY)
-    execution.controller.arrive(actor, announced)
-    execution.begun(actor, announced)
-    if announced.fired:
-        _time_out(connection)
+    def _step(self) -> None:
+        label = f"receive the reply to {self._label}".rstrip()
+        self._execution.step(label, RECEIVES, kind="reply")
+        if self.actor.name in self._execution.commands:
+            self._execution.commands[self.actor.name] = ""  # the following replies came with it
+            self._execution.received.add(self.actor.name)
+
+    def _wait(self, deadline: float | None) -> None:
+        """Wait until another step has sent data; the wait itself touches nothing shared."""
+        announced = self._execution.announced(
+            self.actor, "wait for a reply: none is under way", Footprint(), "reply", None, deadline,
+            recheck_from=len(self._execution.record.steps),
+        )  # fmt: skip
+        announced.footprint = Footprint(reads=_UNDER_WAY)
+        self._execution.controller.arrive(self.actor, announced)
+        self._execution.begun(self.actor, announced)
+        if announced.fired:
+            _time_out(self._connection)
 
 
 def _has_data(connection: Any) -> bool:
