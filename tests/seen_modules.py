@@ -1,12 +1,13 @@
 """Hides the modules of one test file from the tests of all others.
 
 A check scans all imported code under test. Test files count as such, and so do the libraries that
-they import; with all of them imported, scanning takes longer than searching. Helpers are visible to
-the tests of their folder, and those at the top to all.
+they import; with all of them imported, scanning takes longer than searching. A helper is visible to
+the files that import it, and to helpers that they import.
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -24,7 +25,7 @@ class SeenModules:
 
     def __init__(self) -> None:
         self._of_file: dict[Path, Modules] = {}
-        self._of_other_folders: Modules = {}  # helpers
+        self._helpers: Modules = {}  # that are hidden
         self._shown: Path | None = None
         self._before: set[str] = set()  # what was imported when it was shown
         self._displaced: Modules = {}  # what stood under the same names then
@@ -49,20 +50,19 @@ class SeenModules:
                 self._of_file.setdefault(self._shown, {}).update(imported)
                 self._hide(self._shown)
             if TESTS in item.path.parents:
-                self._show_helpers(item.path.relative_to(TESTS).parts[0])
+                self._show_helpers(item.path)
             own = self._of_file.get(item.path, {})
             self._displaced = {name: sys.modules[name] for name in own if name in sys.modules}
             sys.modules.update(own)
             self._shown, self._before = item.path, set(sys.modules)
 
-    def _show_helpers(self, folder: str) -> None:
-        of_folders = {name: module for name, module in sys.modules.items() if folder_of(name)}
-        helpers = self._of_other_folders | of_folders
-        for name in of_folders:
+    def _show_helpers(self, path: Path) -> None:
+        imported = {name: one for name, one in sys.modules.items() if is_helper(name, one)}
+        for name in imported:
             del sys.modules[name]
-        shown = {name for name in helpers if folder_of(name) == folder}
-        sys.modules.update({name: helpers.pop(name) for name in shown})
-        self._of_other_folders = helpers
+        self._helpers |= imported
+        for name in needed(path, self._helpers):
+            sys.modules[name] = self._helpers.pop(name)
 
     def _hide(self, path: Path) -> None:
         for name, module in self._of_file.get(path, {}).items():
@@ -88,8 +88,30 @@ def is_test_file(name: str) -> bool:
     return name.startswith("tests.") and name.rpartition(".")[2].startswith("test_")
 
 
-def folder_of(name: str) -> str:
-    """Return the folder whose helper or test file a module is; nothing for any other module."""
-    top, _, rest = name.partition(".")
-    folder, has_more, _ = rest.partition(".")
-    return folder if top == "tests" and has_more else ""
+def is_helper(name: str, module: ModuleType) -> bool:
+    """Say whether a module is a shared test helper: neither package nor conftest nor test file."""
+    is_ours = name.startswith("tests.") and not name.endswith(".conftest")
+    return is_ours and not hasattr(module, "__path__") and not is_test_file(name)
+
+
+def needed(path: Path, helpers: Iterable[str]) -> set[str]:
+    """Return the helpers that a file imports, directly or through other helpers."""
+    found: set[str] = set()
+    waiting = [path]
+    while waiting:
+        text = _text(waiting.pop())
+        for name in [one for one in helpers if one not in found and is_named(one, text)]:
+            found.add(name)
+            waiting.append(TESTS.parent / f"{name.replace('.', '/')}.py")
+    return found
+
+
+def is_named(helper: str, text: str) -> bool:
+    """Say whether a module's text may import a helper."""
+    package, _, name = helper.rpartition(".")
+    return helper in text or (f"from {package} import" in text and name in text)
+
+
+@cache
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.exists() else ""

@@ -5,7 +5,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from tests.seen_modules import TESTS, SeenModules, brought
+from tests.seen_modules import TESTS, SeenModules, brought, needed
 from tests.selection import (
     ANY_PYTHON,
     CHANGES_WITH_PYTHON,
@@ -124,23 +124,39 @@ def test_modules_of_a_file_are_hidden_from_the_next_one_and_what_they_displaced_
     assert sys.modules[name] is displaced
 
 
-def test_helpers_of_a_folder_are_hidden_from_other_folders_and_come_back(monkeypatch):
-    names = ("tests.unit.gate.new_helper", "tests.laws.new_helper", "tests.new_helper")
+def test_helpers_are_visible_to_the_files_that_import_them_and_come_back(monkeypatch):
+    names = ("tests.programs", "tests.laws.callers", "tests.repositories")
     modules = {name: ModuleType(name) for name in names}
     for name, module in modules.items():
         monkeypatch.setitem(sys.modules, name, module)
-    of_gate, of_laws, of_all = names
+    of_searches, of_laws, of_gate = names
     seen = SeenModules()
     for path, shown, hidden in [
-        ("laws/test_x.py", of_laws, of_gate),
-        ("unit/gate/test_x.py", of_gate, of_laws),
-        ("laws/test_x.py", of_laws, of_gate),
+        ("search/test_bounded_counts.py", of_searches, of_laws),
+        ("laws/test_fingerprints.py", of_laws, of_gate),
+        ("unit/gate/test_checkout.py", of_gate, of_searches),
+        ("search/test_bounded_counts.py", of_searches, of_laws),
     ]:
         seen.pytest_runtest_setup(SimpleNamespace(path=TESTS / path))
         assert sys.modules[shown] is modules[shown]
         assert hidden not in sys.modules
-        assert sys.modules[of_all] is modules[of_all]
     seen.pytest_runtest_setup(SimpleNamespace(path=TESTS / "unit/test_own_suite.py"))
+
+
+def test_a_file_needs_what_it_imports_and_what_that_imports(tmp_path):
+    file = tmp_path / "test_x.py"
+    helpers = {"tests.told", "tests.calls", "tests.unit.gate.runs", "tests.unit.report.outputs"}
+    for text, expected in [
+        ("from tests.calls import call\n", {"tests.calls"}),
+        ("from tests.unit.gate import (\n    other,\n    runs,\n)\n", {"tests.unit.gate.runs"}),
+        ("from tests.unit.gate import other\n", set()),
+        ("import told\n", set()),
+    ]:
+        other = file.with_stem(f"test_{len(text)}")
+        other.write_text(text)
+        assert needed(other, helpers) == expected
+    through = {"tests.unit.report.run_of_all_kinds", "tests.unit.report.report_stories"}
+    assert needed(TESTS / "unit/report/test_hostile_outputs.py", through | helpers) >= through
 
 
 def test_a_test_file_has_its_libraries_for_itself_and_shares_its_helpers(monkeypatch):
