@@ -1,6 +1,8 @@
 """Selects the tests of a run: short ones, long ones too, or only interpreter-dependent ones."""
 
+import gc
 import os
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -55,6 +57,16 @@ def pytest_configure(config: pytest.Config) -> None:
         is_long, is_second = config.getoption("--long"), config.getoption("--second-python")
         budget = None if is_long else budget_of("second" if is_second else "first")
         config.pluginmanager.register(TimeSpent(budget))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect without the garbage collector: it finds nothing, and takes a quarter of the time."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
