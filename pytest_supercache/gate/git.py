@@ -29,7 +29,12 @@ class GitOutput:
 
 
 def ask(folder: Path, *words: str) -> GitOutput:
-    """Return the output of git in a folder, or why there is none."""
+    """Return the output of git in a folder, or why there is none.
+
+    Git is started only where it may find a repository: a run asks several times.
+    """
+    if not _may_be_in_repository(folder):
+        return GitOutput(why=_NO_REPOSITORY, is_error=True)
     try:
         done = subprocess.run(
             ["git", *_AS_IT_IS, *words],
@@ -73,6 +78,18 @@ def is_repository(folder: Path) -> bool:
     """
     at = folder.resolve()
     return "GIT_DIR" in os.environ or any(_marks(each / ".git") for each in (at, *at.parents))
+
+
+def _may_be_in_repository(folder: Path) -> bool:
+    """Say whether git may find a repository from a folder, with a work tree or bare."""
+    at = folder.resolve()
+    return "GIT_DIR" in os.environ or any(
+        os.path.lexists(each / ".git") or os.path.lexists(each / "HEAD")
+        for each in (at, *at.parents)
+    )
+
+
+_NO_REPOSITORY = "fatal: not a git repository (or any of the parent directories): .git"
 
 
 def _marks(path: Path) -> bool:

@@ -1,6 +1,7 @@
 """What a run was about besides its commit: which changes are others, whatever lies in the tree."""
 
 import os
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from pytest_supercache.gate.checkout import (
     others,
     written_files,
 )
+from pytest_supercache.gate.git import ask
 from tests.repositories import append, committed, git
 
 
@@ -381,6 +383,30 @@ def test_a_repository_up_to_which_git_must_not_look_is_not_taken_for_none(
     assert not checkout_of(tree.parent, tree / "reports").is_refused
     (tree.parent / ".git" / "objects").mkdir()
     assert checkout_of(tree.parent, tree / "reports").is_refused
+
+
+@pytest.mark.parametrize(
+    ("there", "is_asked"),
+    [("nothing", False), ("a work tree", True), ("bare", True), ("a variable", True)],
+)
+def test_git_is_started_only_where_it_may_find_a_repository(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: str, is_asked: bool
+) -> None:
+    """What is said without git is what git says."""
+    (tmp_path / "deep").mkdir()
+    if there == "a variable":
+        monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
+    elif there != "nothing":
+        git(tmp_path, "init", "-q", *(["--bare"] if there == "bare" else []))
+    command = ["git", "rev-parse", "HEAD"]
+    said = subprocess.run(command, cwd=tmp_path / "deep", capture_output=True, text=True).stderr
+    started = []
+    real = subprocess.run
+    monkeypatch.setattr(
+        subprocess, "run", lambda *args, **rest: started.append(args) or real(*args, **rest)
+    )
+    assert ask(tmp_path / "deep", "rev-parse", "HEAD").why == said.splitlines()[0]
+    assert bool(started) is is_asked
 
 
 def test_what_a_run_was_about_is_what_was_there_when_it_began() -> None:
