@@ -3,7 +3,6 @@
 import importlib
 import importlib.metadata
 import json
-import os
 import re
 import sys
 from collections.abc import Iterator
@@ -20,7 +19,6 @@ import redis  # noqa: F401
 import ruamel.yaml  # noqa: F401
 from hypothesis.configuration import set_hypothesis_home_dir
 
-from pytest_supercache.runtime.process.pinned import pinned
 from tests.plugin.forks import Parents, every_module
 from tests.plugin.projects import SHOP
 
@@ -142,23 +140,6 @@ class Project:
         return str(self.row()["counterexample"]["token"])
 
 
-@pytest.fixture
-def own_core() -> Iterator[None]:
-    """Pin this process to the core that checks in this xdist worker use.
-
-    The project does not see the worker's name, and would use the same core in every worker.
-    """
-    if not os.environ.get("PYTEST_XDIST_WORKER"):
-        yield
-        return
-    cores = os.sched_getaffinity(0)
-    with pinned():
-        (core,) = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
-    yield
-    os.sched_setaffinity(0, cores)
-
-
 @pytest.fixture(scope="session")
 def parents() -> Iterator[Parents]:
     """Processes from which runs are forked."""
@@ -169,7 +150,7 @@ def parents() -> Iterator[Parents]:
 
 @pytest.fixture
 def project(
-    own_core: None, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, parents: Parents
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, parents: Parents
 ) -> Project:
     """A project with the systems of `projects.SHOP`."""
     for name in ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", *SIGNS_OF_CI):
