@@ -62,6 +62,23 @@ def test_the_token_names_the_memory_and_is_read_again():
     assert read_token(found.token)[1] == found.schedule
 
 
+def test_a_dict_in_a_dict_is_named_by_its_key():
+    def body(world):
+        counts = {"eu": {"hits": 0}, "us": {"hits": 0}}
+
+        def hit():
+            counts["eu"]["hits"] += 1
+
+        world.actor("alice", hit)
+        world.actor("bob", hit)
+        world.run()
+        assert counts["eu"]["hits"] == 2
+
+    result = check(body)
+    assert "shared memory raced: counts['eu']['hits'];" in result.coverage
+    assert result.counterexample.token.endswith(";memory=counts[%27eu%27]/[%27hits%27]")
+
+
 @pytest.mark.parametrize("make_lock", [lambda: threading.Lock(), lambda: threading.RLock()])
 def test_under_one_lock_it_is_no_step(make_lock):
     result = check(flow(make_lock))
