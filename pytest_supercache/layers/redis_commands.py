@@ -146,6 +146,7 @@ class Described(NamedTuple):
     is_timed: bool  # sets or reads a time to live
     is_usual: bool  # plain, and nothing else is to be remembered of it
     is_attempt: bool  # changes nothing if its answer is "no": nil, 0, or none
+    blocks: float | None  # for at most so many seconds, ``inf``: for ever; None: it never does
 
 
 def is_container(label: str) -> bool:
@@ -194,6 +195,7 @@ def _described(place: str, *args: Any) -> Described:
         is_timed,
         is_plain and not (is_timed or is_asked or frees or is_attempt),
         is_attempt,
+        _blocks(name, words),
     )
 
 
@@ -218,12 +220,11 @@ _TEXT = frozenset({str, bytes})
 _remembered = lru_cache(maxsize=1_000, typed=True)(_described)
 
 
-def blocking(args: Sequence[Any]) -> float | None:
+def _blocks(name: str, words: list[str]) -> float | None:
     """Return the seconds for which a command may block (``inf``: for ever); None if it never does.
 
     In a transaction no command blocks. For a malformed timeout the server returns an error at once.
     """
-    name, words = _parse(args)
     if name in {"XREAD", "XREADGROUP"}:
         upper = [word.upper() for word in words]
         if "BLOCK" not in upper[:-1]:

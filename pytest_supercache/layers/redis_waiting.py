@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from pytest_supercache.layers.redis_commands import blocking, text
+from pytest_supercache.layers.redis_commands import described, text
 
 _POPS = frozenset({"BLPOP", "BRPOP", "BZPOPMIN", "BZPOPMAX"})
 _MOVES = frozenset({"BRPOPLPUSH", "BLMOVE"})
@@ -26,7 +26,7 @@ def waiting(args: Sequence[Any]) -> Waiting | None:
 
     A malformed command does not: the server returns an error.
     """
-    seconds = blocking(args)
+    seconds = described(args).blocks
     if seconds is None:
         return None
     words = [*text(args[0]).split(), *args[1:]]

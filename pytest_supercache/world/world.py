@@ -216,7 +216,9 @@ class World(Recorder):
         return run_coroutine(self._controller, coroutine)
 
     def take_stock(self) -> None:
-        """Record the content of all layers in the end, whether the body has settled or not."""
+        """Record the content of all layers in the end, unless the body has settled."""
+        if self._settled.layers:
+            return
         with looking():
             self._stock = self.content()
 

@@ -73,10 +73,7 @@ def take(execution: Stepping, label: str, footprint: Footprint, kind: str) -> No
         spin.note(label, footprint)
         return
     question = Question(execution, label, footprint)
-    since = question.since
-    execution.step(
-        label, question.footprint, kind=kind, recheck_from=since, polls=since is not None
-    )
+    question.take(kind)
     question.note_unchanged()
 
 
@@ -89,13 +86,13 @@ class Question:
         footprint: the resources that it may touch.
     """
 
-    __slots__ = ("_execution", "_label", "_spin", "footprint", "since")
+    __slots__ = ("_execution", "_spin", "footprint", "label", "since")
 
     def __init__(self, execution: Stepping, label: str, footprint: Footprint) -> None:
         actor = current_actor()
         is_alone = actor is None or actor.direct or execution.controller.phase != RACE
         self._execution = execution
-        self._label = label
+        self.label = label
         self._spin: Spin | None = None if actor is None else actor.spin
         self.footprint = footprint
         """The resources it may touch, and those whose change would matter to its loop."""
@@ -103,6 +100,13 @@ class Question:
         """The step from which on it waits for a relevant write; None: it does not wait."""
         if self._spin is not None and actor is not None and not is_alone:
             self._look_back(actor, self._spin)
+
+    def take(self, kind: str) -> None:
+        """Take the step, when it may be repeated."""
+        since = self.since
+        self._execution.step(
+            self.label, self.footprint, kind=kind, recheck_from=since, polls=since is not None
+        )
 
     def answered(self, args: Sequence[Any], answer: Any) -> None:
         """Note the answer of a command, which may show that it has changed nothing."""
@@ -115,7 +119,7 @@ class Question:
         if actor is None or actor.direct or execution.controller.phase != RACE:
             return
         spin = actor.spin = self._spin or Spin()
-        spin.note(self._label, self.footprint)
+        spin.note(self.label, self.footprint)
         if self.footprint.writes:
             steps = execution.record.steps
             steps[_after_own_last(actor, steps) - 1].futile = True
@@ -123,18 +127,18 @@ class Question:
     def _look_back(self, actor: Actor, spin: Spin) -> None:
         """Set the step from which on the question waits, if the code was in this state before."""
         controller, steps = self._execution.controller, self._execution.record.steps
-        if not spin.is_due(self._label, controller.polls):
+        if not spin.is_due(self.label, controller.polls):
             return
         place, remembered = state_of_code(self._execution, actor)
-        known = spin.visits.get((self._label, place))
-        spin.visits[self._label, place] = (remembered, len(steps))
+        known = spin.visits.get((self.label, place))
+        spin.visits[self.label, place] = (remembered, len(steps))
         own = _after_own_last(actor, steps)
         if known is not None and known[0] == remembered:
             if any(_is_news(step, spin.reads) for step in steps[known[1] : own]):
                 return
-        elif spin.asked[self._label] > COUNTED_MAX:
+        elif spin.asked[self.label] > COUNTED_MAX:
             controller.leave_unproven(
-                f"{actor.name} has asked the same {COUNTED_MAX} times in a row ({self._label}) and "
+                f"{actor.name} has asked the same {COUNTED_MAX} times in a row ({self.label}) and "
                 "counts, or remembers, how often it asks: it may give up later, which was not "
                 "tried. Let it wait on an event, or sleep between two questions"
             )

@@ -20,6 +20,7 @@ from pytest_supercache.layers.connections import any_connection, channel_of, pus
 from pytest_supercache.layers.existing_cache import PLACE, ExistingCache
 from pytest_supercache.layers.fake_server import FakeRedisServer
 from pytest_supercache.runtime.kernel.active import controlled
+from pytest_supercache.runtime.kernel.faults import Failure
 from pytest_supercache.runtime.kernel.patches import Patches
 from pytest_supercache.runtime.kernel.spinning import Question, take
 from pytest_supercache.runtime.kernel.stepping import CallSteps, Stepping
@@ -140,7 +141,7 @@ class Doors:
                 if command.is_usual:  # nothing to note, and no fault
                     footprint = _widened(execution, client, command.footprint)
                     take(execution, command.label, footprint, "command")
-                    return self._ask(method, client, args, options, is_last=True)
+                    return self._ask(execution, method, client, args, options)
             return self._try(execution, retry, method, client, args, options)
 
         return execute_command
@@ -154,36 +155,54 @@ class Doors:
         args: tuple[Any, ...],
         options: dict[str, Any],
     ) -> Any:
-        """Send a command that faults may strike, with the retries of its client."""
+        """Send a command whose answer tells something, or which faults may strike."""
         dialect = execution.dialect()
         args = dialect.sent(args) if dialect else args
         label, footprint, _ = self.announce(execution, args)
         footprint = _widened(execution, client, footprint)
-        ask, failure = partial(self._ask, method, client), partial(broken, client)
-        answer, question = None, Question(execution, label, footprint)
-        for attempt in attempts(execution, retry):
-            shown = label + attempt.mark
-            with attempt, CallSteps(
-                execution, shown, question.footprint, "command", failure,
-                recheck_from=question.since,
-            ):  # fmt: skip
-                self._keep(execution, footprint)
-                with self._wire.under_way(execution, label):
-                    answer = answered(
-                        execution, client, label, footprint, args, options, ask, failure
-                    )
+        question, failure = Question(execution, label, footprint), partial(broken, client)
+        ask = partial(
+            answered, execution, client, label, footprint, args, options,
+            partial(self._ask, execution, method, client), failure,
+        )  # fmt: skip
+        if execution.is_undisturbed and retry is None:
+            question.take("command")
+            answer = ask()
+        else:
+            answer = self._try_again(execution, retry, question, footprint, failure, ask)
         note_answer(self._cache.leases, args, answer)
         question.answered(args, answer)
         return dialect.received(answer) if dialect else answer
 
-    def _ask(
-        self, method: _Method, client: Any, args: Any, options: Any, *, is_last: bool = False
+    def _try_again(
+        self,
+        execution: Stepping,
+        retry: Any,
+        question: Question,
+        footprint: Footprint,
+        failure: Failure,
+        ask: Callable[[], Any],
     ) -> Any:
-        """Send a command and return its answer; after an error its connection's state is unknown.
+        """Send a command that faults may strike, with the retries of its client."""
+        answer = None
+        for attempt in attempts(execution, retry):
+            with attempt, CallSteps(
+                execution, question.label + attempt.mark, question.footprint, "command", failure,
+                recheck_from=question.since,
+            ):  # fmt: skip
+                self._keep(execution, footprint)
+                with self._wire.under_way(execution, question.label):
+                    answer = ask()
+        return answer
 
-        ``is_last``: nothing else is sent or done before the answer.
+    def _ask(
+        self, execution: Stepping, method: _Method, client: Any, args: Any, options: Any
+    ) -> Any:
+        """Send an announced command and return its answer.
+
+        After an error the state of its connection is unknown.
         """
-        is_ours = is_last and hasattr(client, "announced_to")
+        is_ours = execution.is_undisturbed and hasattr(client, "announced_to")
         self._commands += 1
         if is_ours:
             client.announced_to = self._cache

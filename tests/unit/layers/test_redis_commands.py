@@ -9,7 +9,6 @@ from pytest_supercache.core.footprint import NOTHING, Footprint
 from pytest_supercache.layers import redis_command_table
 from pytest_supercache.layers.redis_commands import (
     TABLE,
-    blocking,
     described,
     footprint,
     normalised,
@@ -308,7 +307,7 @@ def test_a_command_says_whether_it_asks_for_a_key_frees_one_runs_code_or_is_plai
     ],
 )
 def test_blocking_tells_how_long_a_command_may_wait(command, seconds):
-    assert blocking(command.split(" ")) == seconds
+    assert described(command.split(" ")).blocks == seconds
 
 
 @pytest.mark.parametrize(
@@ -353,9 +352,9 @@ def test_the_table_is_what_the_server_says():
     assert {name: now[name] for name in shared} == {name: known[name] for name in shared}
     if version == redis_command_table.SERVER:
         assert now.keys() == known.keys()
-    # A command that can block and is unknown to `blocking` would stop every actor.
+    # A command that can block and is unknown to `described` would stop every actor.
     waits = {name for name, (kind, _) in now.items() if "blocking" in kind}
-    unknown = {name for name in waits if blocking(example(name)) is None}
+    unknown = {name for name in waits if described(example(name)).blocks is None}
     assert not unknown
 
 
