@@ -11,13 +11,13 @@ RACE = "race"
 """The phase in which users run concurrently; the others are ``before``, ``finally``, ``probe``."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, unsafe_hash=True)
 class Operation:
     """One call of a user and its answer.
 
     ``called_at`` is the number of steps that came before its first step, ``returned_at`` the number
     of steps taken when it had returned (None: it never returned). An operation without a step of
-    its own has ``called_at == returned_at``.
+    its own has ``called_at == returned_at``. It is never changed; not frozen, as commits are not.
     """
 
     user: str

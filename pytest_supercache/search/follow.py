@@ -73,6 +73,8 @@ class Follow:
 
     def _to_begin(self, choices: Choices) -> str | None:
         """Return an actor that has to begin before the next tick, and that would only wait now."""
+        if not self._waiting:
+            return None
         ticks = self._actors[: self._at].count(CLOCK)
         waiting = self._waiting[ticks] if ticks < len(self._waiting) else ()
         for name in choices.enabled:

@@ -21,21 +21,27 @@ STATES_MAX = 50_000
 
 def linear_extensions(events: Sequence[StepEvent]) -> int | None:
     """Return the number of schedules of an interleaving; None if counting takes too long."""
-    return _extensions(tuple(event.before for event in events))
+    owns: dict[str, int] = {}
+    for at, event in enumerate(events):
+        owns[event.actor] = owns.get(event.actor, 0) | 1 << at
+    return _extensions(tuple(event.before for event in events), tuple(owns.values()))
 
 
 @lru_cache(maxsize=4096)
-def _extensions(befores: tuple[int, ...]) -> int | None:
-    """Count the orders of events, given the set of predecessors of each."""
+def _extensions(befores: tuple[int, ...], owns: tuple[int, ...]) -> int | None:
+    """Count the orders of events, given the predecessors of each and the events of each actor."""
     level = {0: 1}
     seen = 0
-    places = [(1 << at, before) for at, before in enumerate(befores)]
+    before = {1 << at: earlier for at, earlier in enumerate(befores)}
     for _ in befores:
         following: dict[int, int] = {}
         for mask, ways in level.items():
-            for bit, before in places:
-                if not (mask & bit or before & ~mask):  # it may come next
-                    following[mask | bit] = following.get(mask | bit, 0) + ways
+            outside = ~mask
+            for own in owns:
+                left = own & outside
+                coming = left & -left
+                if coming and not before[coming] & outside:
+                    following[mask | coming] = following.get(mask | coming, 0) + ways
         level = following
         seen += len(level)
         if seen > STATES_MAX:
@@ -45,12 +51,14 @@ def _extensions(befores: tuple[int, ...]) -> int | None:
 
 def anti_order(events: Sequence[StepEvent]) -> list[int]:
     """Return an order that reverses many independent pairs: always the latest enabled event."""
-    mask = 0
+    left = list(range(len(events) - 1, -1, -1))
+    outside = (1 << len(events)) - 1
     found: list[int] = []
-    while len(found) < len(events):
-        latest = max(_ready(events, mask))
+    while left:
+        latest = next(at for at in left if not events[at].before & outside)
+        left.remove(latest)
         found.append(latest)
-        mask |= 1 << latest
+        outside ^= 1 << latest
     return found
 
 
@@ -113,8 +121,3 @@ def walk_chance(enabledness: Enabledness) -> Fraction | None:
         if seen > STATES_MAX:
             return None
     return Fraction(sum(level.values()), one ** len(events))
-
-
-def _ready(events: Sequence[StepEvent], mask: int) -> list[int]:
-    """Return the events outside a closed set that may come next."""
-    return [at for at, event in enumerate(events) if not (mask >> at & 1 or event.before & ~mask)]
