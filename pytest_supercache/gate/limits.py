@@ -4,7 +4,8 @@ Such runs are evidence within these limits. The limits and the names of the runs
 the verdict, because neither HOLDS nor an exhausted search implies them.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from pytest_supercache.gate.evidence import Row
 
@@ -33,6 +34,14 @@ def limits_of(proofs: Iterable[Row]) -> Iterator[str]:
     drawn = [f"{row.id} ({_examples(row)})" for row in proofs if "examples" in row.scope]
     if drawn:
         yield f"a sample of the inputs, drawn by @given: {listed(drawn)}"
+
+
+def limits_of_run(run: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the limits of a run as a whole: servers that somebody looked for and did not find."""
+    if absent := run.get("in_vain_as_said"):
+        yield f"servers were missing, as `absent` says: {listed(absent)}"
+    if besides := run.get("in_vain_besides"):
+        yield f"connections outside of the checks failed: {listed(besides)}"
 
 
 def leaves_out_memory(row: Row) -> bool:

@@ -26,7 +26,7 @@ from pytest_supercache.gate.evidence import (
 from pytest_supercache.gate.fixed import issues_not_seen, notes_on
 from pytest_supercache.gate.git import without_answer
 from pytest_supercache.gate.known import KnownIssue, renewals
-from pytest_supercache.gate.limits import limits_of
+from pytest_supercache.gate.limits import limits_of, limits_of_run
 from pytest_supercache.gate.lock import missing_from
 from pytest_supercache.gate.paths import paths_of, uncovered
 from pytest_supercache.gate.rules import Rules
@@ -128,7 +128,9 @@ def decide(document: Mapping[str, Any], rules: Rules, doubts: Iterable[str] = ()
         without_force=tuple(without_force),
         fixed=tuple(name for name, why in not_seen.items() if not why),
         conditions=() if status else _conditions(rows, counting),
-        limits=() if status else tuple(limits_of(_rested_on(rows, counting, waivers))),
+        limits=()
+        if status
+        else (*limits_of(_rested_on(rows, counting, waivers)), *limits_of_run(run or {})),
     )
 
 
@@ -296,6 +298,11 @@ _HAPPENED = {
         "or remove it"
     ),
     "unread": "asks for more than the files of pytest's root and was not read: start in its folder",
+    "in_vain": (
+        "is code under test that could not connect, outside of every check, so the checks may have "
+        "shown the code without that server: start it, let the system's factory connect, or name "
+        "the address in `absent` of [tool.supercache]"
+    ),
     "no_tests": (
         "is decorated with @explore and did not become a test: it was made inside of a function "
         "and nobody called it, its name or its class's is none of a test, the class has __init__ "

@@ -25,8 +25,8 @@ from pytest_supercache.gate.rules_apart import is_more_severe
 _FILES = (LOCK, KNOWN_ISSUES, SETTINGS)
 _REPOSITORIES = (".git", ".hg", ".svn", ".jj")
 _NEVER_LESS = {
-    "release", "minimum_severity", "known_issues", "gate", "uncollected", "report", "build", "seed",
-    "odds", "traffic", "step_timeout", "time", "executions",
+    "release", "minimum_severity", "known_issues", "gate", "uncollected", "absent", "report",
+    "build", "seed", "odds", "traffic", "step_timeout", "time", "executions",
 }  # fmt: skip
 """Settings that are compared elsewhere, or that are not laxer with any value."""
 _BOUNDS = {"ticks", "memory", "polls", "preemptions", "search", "faults"}

@@ -23,6 +23,7 @@ from pytest_supercache.plugin.fixtures import (
     supercache_stack,
     virtual_clock,
 )
+from pytest_supercache.plugin.in_vain import IN_VAIN, begin
 from pytest_supercache.plugin.marking import Presence, announce, mark_if_asked
 from pytest_supercache.plugin.options import add_options
 from pytest_supercache.plugin.prefetch import Prefetch
@@ -55,6 +56,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     config = pluginmanager.get_plugin("pytestconfig")
     if isinstance(config, pytest.Config):
         announce(config)
+        begin(config)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -81,7 +83,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     session = Session(config)
     config.stash[SESSION], config.stash[GATE] = session, session.gate
-    for part in (RunHooks(session), session.gate, session.allure, Prefetch(session)):
+    hooks = (RunHooks(session), session.gate, session.allure, Prefetch(session))
+    for part in (*hooks, config.stash[IN_VAIN]):
         config.pluginmanager.register(part)
 
 

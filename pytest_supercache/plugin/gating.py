@@ -18,6 +18,7 @@ from pytest_supercache.core.masking import masked_id
 from pytest_supercache.gate.place import way_to_root
 from pytest_supercache.plugin.asserts import are_plain, refuse_without_asserts
 from pytest_supercache.plugin.exit_status import is_asked
+from pytest_supercache.plugin.in_vain import IN_VAIN
 from pytest_supercache.plugin.item_runs import ItemRuns
 from pytest_supercache.plugin.items import CollectedItems, is_ours
 from pytest_supercache.plugin.marking import (
@@ -359,6 +360,7 @@ class Gate:
             "skipped": [*self._facts["skipped"], *self._items.skipped_files()],
             "unexplained": unexplained,
             **self._items.part(is_stopped=stopped is not None),
+            **self._config.stash[IN_VAIN].part(),
             **self.surroundings.part(self._items.files, self._items.ran_from | self._items.files),
             "stopped": stopped,
             "plain_asserts": are_plain(self._config),

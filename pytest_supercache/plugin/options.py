@@ -12,13 +12,14 @@ from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.fault import Faults
 from pytest_supercache.core.masking import quoted
 from pytest_supercache.core.settings import SAMPLERS, SEARCHES, Exploration
+from pytest_supercache.plugin.in_vain import ABSENT, absent_servers
 from pytest_supercache.plugin.latencies import simulation
 from pytest_supercache.plugin.project_table import read_table
 from pytest_supercache.plugin.uncollected import SETTING
 
 PREFIX = "supercache_"
 
-_GATE_NAMES = ("release", "minimum_severity", "known_issues", "gate", SETTING)
+_GATE_NAMES = ("release", "minimum_severity", "known_issues", "gate", SETTING, ABSENT)
 """The settings of the gate in ``[tool.supercache]``."""
 
 _OPTIONS: tuple[tuple[str, str, type, str], ...] = (
@@ -108,6 +109,7 @@ class Options:
             UsageError: a setting is wrong.
         """
         _refuse_unknown(self._config, self.project)
+        absent_servers(self.project)
         try:
             for name in _KINDS:
                 self.value(name)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_supercache.plugin.in_vain import IN_VAIN
+
 if TYPE_CHECKING:
     from pytest_supercache.core.result import CheckResult
     from pytest_supercache.plugin.session import Session
@@ -91,12 +93,14 @@ class Prefetch:
             and "://" not in backend  # a server that nobody else may use
         )
 
-    def _search(self, node: pytest.Item) -> "CheckResult":
+    def _search(self, node: pytest.Item) -> "tuple[CheckResult, dict[str, list[str]]]":
+        """In a worker: return the result of an item, and which connections have failed here."""
         from pytest_supercache.checking.workers import lean
         from pytest_supercache.plugin.item_runner import ItemRunner
 
         try:
-            return lean(ItemRunner(self._session).search(node, _item_of(node)))
+            result = lean(ItemRunner(self._session).search(node, _item_of(node)))
+            return result, self._config.stash[IN_VAIN].part()
         finally:
             self._session.stop_servers()
 
@@ -108,7 +112,7 @@ class Prefetch:
 
         for node, future in list(self._session.coming.items()):
             told = future.result() if future.done() and not future.exception() else None
-            if told is None or told.counterexample is None:
+            if told is None or told[0].counterexample is None:
                 continue
             with suppress(NotAsExpected, SupercacheError):  # it is in the report
                 ItemRunner(self._session).play(_item_of(node), node)

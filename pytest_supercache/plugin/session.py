@@ -19,6 +19,7 @@ from pytest_supercache.plugin.allure_results import AllureResults
 from pytest_supercache.plugin.exit_status import MARKED_BY
 from pytest_supercache.plugin.findings import ItemFindings
 from pytest_supercache.plugin.gating import Gate
+from pytest_supercache.plugin.in_vain import IN_VAIN
 from pytest_supercache.plugin.marking import report_folder
 from pytest_supercache.plugin.options import Options
 
@@ -43,7 +44,7 @@ class Session:
         config.stash.setdefault(MARKED_BY, os.getpid())
         self._servers: dict[str, AnyServer] = {}
         self.findings = ItemFindings()
-        self.coming: dict[pytest.Item, Future[CheckResult | None]] = {}  # from workers
+        self.coming: dict[pytest.Item, Future[tuple[CheckResult, dict[str, list[str]]]]] = {}
         self._ids: dict[str, Scenario] = {}
         self.options = Options(config)
         self.description = _description(config)
@@ -89,7 +90,11 @@ class Session:
         That is also so after an error in a worker: the error occurs again where it can be seen.
         """
         future = self.coming.pop(node, None)
-        return None if future is None or future.exception() is not None else future.result()
+        if future is None or future.exception() is not None:
+            return None
+        result, in_vain = future.result()
+        self.config.stash[IN_VAIN].learn(in_vain)
+        return result
 
     def claim(self, scenario: "Scenario") -> None:
         """Reserve a scenario's id, which tokens and known issues refer to, so it must be unique.

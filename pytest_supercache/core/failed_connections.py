@@ -1,0 +1,151 @@
+"""Reports connections of this process that fail, if they are made with Python's sockets.
+
+The interpreter's audit events come before a connection, and do not tell whether it succeeds. So the
+methods of `socket.socket` are replaced, which asyncio and all clients written in Python use.
+"""
+
+import errno
+import os
+import socket
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Protocol
+
+_BEGUN = frozenset({errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EALREADY})
+"""Errors of a socket that does not block: it tells later how it went."""
+
+_CONNECTED = frozenset({0, errno.EISCONN})
+_FAMILIES = frozenset({socket.AF_INET, socket.AF_INET6, getattr(socket, "AF_UNIX", None)})
+_NAMES_MAX = 1_000
+_NO_ANSWER = "no answer"
+
+
+class Hears(Protocol):
+    """Hears how connections end, on the stack of who has made them."""
+
+    def failed(self, address: str, port: object, error: str) -> object:
+        """Hear of a failure; what is returned stands for who has tried."""
+
+    def connected(self, port: object, who: object) -> None:
+        """Hear of a connection; ``who`` is None if it was made at once."""
+
+
+class FailedConnections:
+    """Replaces the functions that connect, until it is told to stop."""
+
+    def __init__(self, listener: Hears) -> None:
+        self._listener = listener
+        self._begun: dict[int, tuple[Any, object]] = {}  # by the identity of a socket
+        self._names: dict[tuple[Any, ...], str] = {}  # hosts, by what was found for them
+        self._undo: list[tuple[Any, str, Any, Any]] = []
+
+    def listen(self) -> None:
+        """Report from now on."""
+        for owner, name, make in (
+            (socket.socket, "connect", self._connect),
+            (socket.socket, "connect_ex", self._connect_ex),
+            (socket.socket, "getsockopt", self._getsockopt),
+            (socket, "getaddrinfo", self._getaddrinfo),
+        ):
+            before = vars(owner).get(name)
+            function = getattr(owner, name)
+            replacement = wraps(function)(make(function))
+            self._undo.append((owner, name, replacement, before))
+            setattr(owner, name, replacement)
+
+    def stop(self) -> None:
+        """Restore the functions, but for those that somebody else has replaced since."""
+        while self._undo:
+            owner, name, replacement, before = self._undo.pop()
+            if vars(owner).get(name) is not replacement:
+                continue
+            if before is None:
+                delattr(owner, name)
+            else:
+                setattr(owner, name, before)
+
+    def _connect(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def connect(used: socket.socket, address: Any) -> Any:
+            try:
+                answer = function(used, address)
+            except OSError as error:
+                self._ended(used, address, error.errno, error.strerror or str(error))
+                raise
+            self._ended(used, address, 0, "")
+            return answer
+
+        return connect
+
+    def _connect_ex(self, function: Callable[..., int]) -> Callable[..., int]:
+        def connect_ex(used: socket.socket, address: Any) -> int:
+            code = function(used, address)
+            self._ended(used, address, code, os.strerror(code))
+            return code
+
+        return connect_ex
+
+    def _getsockopt(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def getsockopt(used: socket.socket, level: int, name: int, *size: int) -> Any:
+            value = function(used, level, name, *size)
+            if self._begun and (level, name) == (socket.SOL_SOCKET, socket.SO_ERROR):
+                address, who = self._begun.pop(id(used), (None, None))
+                if who is not None and value == 0:
+                    self._listener.connected(_port(address), who)
+            return value
+
+        return getsockopt
+
+    def _getaddrinfo(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def getaddrinfo(host: Any, port: Any, *args: Any, **options: Any) -> Any:
+            try:
+                found = function(host, port, *args, **options)
+            except socket.gaierror as error:
+                if host and port:
+                    said = error.strerror or str(error)
+                    self._listener.failed(f"{_text(host)}:{_text(port)}", _number(port), said)
+                raise
+            self._remember(host, found)
+            return found
+
+        return getaddrinfo
+
+    def _remember(self, host: Any, found: list[tuple[Any, ...]]) -> None:
+        if len(self._names) > _NAMES_MAX:
+            self._names.clear()
+        for *_, address in found:
+            self._names[address[:2]] = _text(host)
+
+    def _ended(self, used: socket.socket, address: Any, code: int | None, said: str) -> None:
+        if used.family not in _FAMILIES or used.type != socket.SOCK_STREAM:
+            return
+        begun = self._begun.pop(id(used), None)
+        if code in _CONNECTED:
+            self._listener.connected(_port(address), None if begun is None else begun[1])
+        elif begun is None or code not in _BEGUN:
+            is_begun = code in _BEGUN
+            who = self._listener.failed(
+                self._shown(address), _port(address), _NO_ANSWER if is_begun else said
+            )
+            if is_begun:
+                self._begun[id(used)] = (address, who)
+        else:
+            self._begun[id(used)] = begun
+
+    def _shown(self, address: Any) -> str:
+        if not isinstance(address, tuple):
+            return _text(address)
+        host = self._names.get(address[:2]) or _text(address[0])
+        return f"{host}:{address[1]}"
+
+
+def _port(address: Any) -> object:
+    """Return what stays the same when a name has several addresses."""
+    return address[1] if isinstance(address, tuple) else address
+
+
+def _number(port: Any) -> object:
+    return int(port) if str(port).isdecimal() else port
+
+
+def _text(value: Any) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
