@@ -10,6 +10,7 @@ from concurrent.futures import BrokenExecutor, Future
 from dataclasses import dataclass, replace
 
 from pytest_supercache.checking import coverage
+from pytest_supercache.checking.submitted import until_done
 from pytest_supercache.core.errors import ReplayDivergedError, SupercacheError
 from pytest_supercache.core.fault import Fault, Vector
 from pytest_supercache.core.fault_points import joined
@@ -116,7 +117,7 @@ def _units(
 
 def _result_of(future: "Future[FaultSetResult]") -> FaultSetResult:
     try:
-        return future.result()
+        return until_done(future).result()
     except BrokenExecutor as error:
         raise SupercacheError(
             f"a process that searched for faults ended before it was done: {error}. Run again "

@@ -25,6 +25,7 @@ from typing import Any
 from pytest_supercache.checking.environment import Body, Given
 from pytest_supercache.checking.fault_sets import FaultSetResult
 from pytest_supercache.checking.strategy import OfHypothesis
+from pytest_supercache.checking.submitted import submit, until_begun
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.fault import Vector
@@ -34,6 +35,7 @@ from pytest_supercache.core.real_clock import real_seconds, real_sleep
 from pytest_supercache.core.result import CheckResult
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.oracle.guarantee import Guarantee
+from pytest_supercache.runtime.process.interrupt import ctrl_c_deferred
 
 LEAVE_SECONDS = 2.0
 """How long a worker may take to leave before it is asked again; after twice that it is killed."""
@@ -100,10 +102,10 @@ def sent_to(executor: Executor | None, search: SearchUnit) -> Dispatch:
                 f"executor: the body and its options cannot be sent to another process: {error}. "
                 "Define the body at the top level of a module"
             ) from error
-        executor.submit(os.getpid).result()  # its processes begin before anything is frozen
+        until_begun(executor)  # before anything is frozen
         with _real_time_for_pipes():
-            yield lambda shared, vector, within: executor.submit(
-                _search_lean, search, work, shared, vector, within
+            yield lambda shared, vector, within: submit(
+                executor, _search_lean, search, work, shared, vector, within
             )
 
     return place
@@ -125,6 +127,7 @@ def _real_time_for_pipes() -> Iterator[None]:
 _inherited: dict[int, Callable[..., Any]] = {}
 _is_leaving = False  # a worker that was asked to
 _numbers = count()
+_open: dict[ProcessPoolExecutor, Callable[[], None]] = {}  # and what ends the workers of each
 
 
 def forked(workers: int, search: SearchUnit) -> Dispatch:
@@ -169,7 +172,7 @@ def forks(workers: int, function: Callable[..., Any]) -> Iterator[Callable[..., 
     _inherited[number] = function
     try:
         with _real_time_for_pipes(), _pool(workers) as pool:
-            yield partial(pool.submit, _call_inherited, number)
+            yield partial(submit, pool, _call_inherited, number)
     finally:
         del _inherited[number]
 
@@ -191,13 +194,26 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     pool = ProcessPoolExecutor(
         workers, mp_context=context, initializer=_begin, initargs=(lifeline,)
     )
+    _open[pool] = end = partial(_end, pool, lifeline, before)
     try:
         with warnings.catch_warnings():  # of threads that a fork does not take along: none of ours
             warnings.simplefilter("ignore", DeprecationWarning)
-            pool.submit(os.getpid).result()
+            until_begun(pool)
         yield pool
     finally:
-        children = set(multiprocessing.active_children()) - before
+        end()
+
+
+def _end(
+    pool: ProcessPoolExecutor,
+    lifeline: Lifeline,
+    others: Collection[multiprocessing.process.BaseProcess],
+) -> None:
+    """End the workers of a pool; ``others`` are children that are none of them."""
+    with ctrl_c_deferred():
+        if _open.pop(pool, None) is None:
+            return
+        children = set(multiprocessing.active_children()).difference(others)
         pool.shutdown(wait=False, cancel_futures=True)
         for end in ("terminate", "terminate", "kill"):
             for child in children:
@@ -207,7 +223,17 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
             children = {child for child in children if child.is_alive()}
         lifeline.cut()
         lifeline.drop_far_end()
-        _until_known(before)
+        _until_known(others)
+
+
+def end_all() -> None:
+    """End the workers that are left: Ctrl-C may arrive between a pool and the block that ends it.
+
+    Otherwise this process would wait for them before it ends, because Python joins the threads of
+    pools.
+    """
+    for end in list(_open.values()):
+        end()
 
 
 def _until_known(others: Collection[multiprocessing.process.BaseProcess]) -> None:

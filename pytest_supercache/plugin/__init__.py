@@ -30,6 +30,7 @@ from pytest_supercache.plugin.prefetch import Prefetch
 from pytest_supercache.plugin.recorded import FLOW
 from pytest_supercache.plugin.run_hooks import RunHooks
 from pytest_supercache.plugin.session import SESSION, Session
+from pytest_supercache.runtime.process.interrupt import repeat_dropped_ctrl_c
 from pytest_supercache.scenario.names import is_scenario_file, without_a_file
 
 __all__ = [
@@ -57,6 +58,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     if isinstance(config, pytest.Config):
         announce(config)
         begin(config)
+        config.add_cleanup(repeat_dropped_ctrl_c())
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -6,6 +6,7 @@ reported as always. A flow with faults is searched in its turn: its sets of faul
 workers.
 """
 
+import sys
 from collections.abc import Generator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,9 @@ from pytest_supercache.plugin.in_vain import IN_VAIN
 if TYPE_CHECKING:
     from pytest_supercache.core.result import CheckResult
     from pytest_supercache.plugin.session import Session
+
+_HAS_WORKERS = "pytest_supercache.checking.workers"
+"""The module that is imported before the first worker starts."""
 
 _OURS = {"request", "supercache_runner"}
 _MARKS = ("skip", "skipif", "xfail")
@@ -64,6 +68,13 @@ class Prefetch:
                 raise
             finally:
                 self._session.coming = {}
+
+    def pytest_unconfigure(self) -> None:
+        """End workers that an interrupt has left."""
+        if _HAS_WORKERS in sys.modules:
+            from pytest_supercache.checking.workers import end_all
+
+            end_all()
 
     def _workers(self) -> int:
         """Return the number of workers; a replay, or a worker of xdist, uses a single process."""

@@ -14,6 +14,7 @@ from pytest_supercache.plugin.items import is_ours
 from pytest_supercache.plugin.recorded import FLOW, is_recorded
 from pytest_supercache.plugin.session import Session
 from pytest_supercache.plugin.terminal import columns
+from pytest_supercache.runtime.process.interrupt import repeat_dropped_ctrl_c
 
 
 class RunHooks:
@@ -24,6 +25,11 @@ class RunHooks:
         self._session = session
         self._findings = session.findings
         self._written = f"written: {session.report_folder / 'verdict.json'}"
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self) -> None:
+        """Let a dropped Ctrl-C come again, now that pytest has replaced the hook that hears it."""
+        self._config.add_cleanup(repeat_dropped_ctrl_c())
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(

@@ -90,7 +90,11 @@ class Session:
         That is also so after an error in a worker: the error occurs again where it can be seen.
         """
         future = self.coming.pop(node, None)
-        if future is None or future.exception() is not None:
+        if future is None:
+            return None
+        from pytest_supercache.checking.submitted import until_done
+
+        if until_done(future).exception() is not None:
             return None
         result, in_vain = future.result()
         self.config.stash[IN_VAIN].learn(in_vain)

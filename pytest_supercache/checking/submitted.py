@@ -1,0 +1,37 @@
+"""Submits work to other processes and waits for it, so that Ctrl-C leaves no lock held.
+
+An executor shares its locks with a thread of its own. If an interrupt left one held, neither that
+thread nor Python, which joins it in the end, would go on.
+"""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from pytest_supercache.runtime.process.interrupt import ctrl_c_deferred
+
+HEARD_SECONDS = 0.05
+"""How long Ctrl-C may wait for a process that waits for its workers."""
+
+Result = TypeVar("Result")
+
+
+def submit(executor: Executor, function: Callable[..., Any], *given: Any) -> "Future[Any]":
+    """Submit a call; the first one forks the workers."""
+    with ctrl_c_deferred():
+        return executor.submit(function, *given)
+
+
+def until_done(future: "Future[Result]") -> "Future[Result]":
+    """Wait for a future and return it; asking it for its result then waits for nobody."""
+    while True:
+        with ctrl_c_deferred(), suppress(TimeoutError):
+            future.exception(HEARD_SECONDS)
+            return future
+
+
+def until_begun(executor: Executor) -> None:
+    """Wait until the workers of an executor have been started."""
+    until_done(submit(executor, os.getpid)).result()
