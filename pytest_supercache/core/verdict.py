@@ -1,10 +1,11 @@
 """The verdicts of a run, and the evidence for them."""
 
 import re
-import tempfile
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
+
+from pytest_supercache.core.temporary import temporary_folder
 
 _WRITTEN = r"(?:0x(?:[0-9a-fA-F]+|\.\.\.)|(?<=id=')[0-9]+)"
 _ADDRESS = re.compile(_WRITTEN)
@@ -13,7 +14,7 @@ _ADDRESS = re.compile(_WRITTEN)
 _MADE_ANEW = re.compile(rf"<(?:Task|Future)\b|(?:<[^<]*?)?{_WRITTEN}")
 """Matches where the text of an object begins that every run makes anew."""
 
-_TEMPORARY = re.compile(re.escape(tempfile.gettempdir()) + r"[/\\][^/\\\s'\"]+")
+_TEMPORARY = re.compile(re.escape(temporary_folder() or "\0") + r"[/\\][^/\\\s'\"]+")
 """Matches the paths of files in the folder of temporary files."""
 
 

@@ -35,8 +35,8 @@ def unmarked(path: Path, run_id: str | None) -> Iterator[str]:
 
 def forget_other_notes(path: Path, run_id: str) -> None:
     """Remove the notes on a verdict that a run of this id has replaced, except its own."""
-    kept = _note(path, run_id)
     with suppress(OSError):
+        kept = _note(path, run_id)
         for note in kept.parent.glob(f"{_beginning(path)}*"):
             if note != kept:
                 note.unlink(missing_ok=True)

@@ -115,6 +115,8 @@ def mark(config: pytest.Config, options: Namespace, folder: Path) -> None:
         write_own(config, path, (), {"run": {"finished": False, **identity(config, is_gate=True)}})
     except OSError as error:
         stays = _without_mark(config, path)
+        with suppress(OSError):
+            _forget_what_tells_of_it(config, options, folder)
         raise pytest.UsageError(
             f"gate: {path} cannot be marked as begun: {error}{stays}{_hint(error)}"
         ) from error

@@ -2,6 +2,9 @@
 
 import json
 import os
+import resource
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -105,6 +108,29 @@ def test_a_mark_that_cannot_be_made_ends_the_run_and_calls_the_file_old(old_go: 
     )
     assert "--supercache-report" not in ended.stderr.str(), "it would help nobody"
     assert verdict().exit_code == 6
+
+
+@pytest.mark.parametrize("bytes_max", [0, resource.RLIM_INFINITY])
+def test_a_run_that_can_write_no_byte_removes_the_go_of_an_older_one(
+    project: Project, monkeypatch: pytest.MonkeyPatch, bytes_max: int
+) -> None:
+    """A disk that is full: no file of temporary files can be written, either. The twin can."""
+    monkeypatch.setenv("SUPERCACHE_RUN_ID", "77")
+    monkeypatch.chdir(project.path)
+    project.scenario(race("O-7", "uncached"))
+    assert project.run("--supercache-gate").ret == 0
+    assert verdict().exit_code == 0
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--supercache-gate"],
+        capture_output=True, text=True, check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (bytes_max, before[1])),
+    )  # fmt: skip
+    is_full = not bytes_max
+    assert done.returncode == (4 if is_full else 0), done.stdout + done.stderr
+    assert ("cannot be marked as begun" in done.stderr) == is_full
+    assert verdict().exit_code == (6 if is_full else 0)
+    assert (project.path / "reports" / "message.md").exists() != is_full
 
 
 def _refusing(usual: Callable[..., Any]) -> Callable[..., Any]:
