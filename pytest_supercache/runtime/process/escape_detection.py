@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from pytest_supercache.core import failed_connections
 from pytest_supercache.declare.registry import REGISTRY
 from pytest_supercache.runtime.kernel import audit
 from pytest_supercache.runtime.kernel.active import hearing
@@ -134,15 +135,22 @@ def _hear(event: str, args: tuple[Any, ...]) -> None:
     if not _own_addresses or not _is_heard():
         return
     if event == "socket.connect":
-        _hear_connection(args[1], sys._getframe(2))
+        _hear_connection(args[1], _caller(sys._getframe(2)))
     elif event in look_ups.EVENTS:
         host = look_ups.foreign_host(event, args[0], _own_addresses[-1])
-        if host is not None and not _is_by(_NAMED_WHERE_THEY_CONNECT, sys._getframe(2)):
+        if host is not None and not _is_by(_NAMED_WHERE_THEY_CONNECT, _caller(sys._getframe(2))):
             _name_look_up(host)
     elif event in _PROCESSES:
         _name_process()
     elif args[1] is not None:  # else it is connected, which was reported
         _name_datagram(args[1])
+
+
+def _caller(frame: Any) -> Any:
+    """Return the frame that connects, above those that report whether it succeeds."""
+    while frame.f_globals.get("__name__") == failed_connections.__name__:
+        frame = frame.f_back
+    return frame
 
 
 def _is_heard() -> bool:
