@@ -24,6 +24,7 @@ from typing import Any
 from pytest_supercache.runtime.kernel.actor import ActorThread
 from pytest_supercache.runtime.kernel.baton import Baton
 from pytest_supercache.runtime.kernel.calling import be_nobody, here
+from pytest_supercache.runtime.kernel.green_threads import refuse_green_threads
 
 Renewal = Callable[[], bool]
 """Clears the calling thread's thread-locals; returns whether all of them are gone."""
@@ -44,9 +45,14 @@ _LOCALS = "thread.local."
 
 
 class Crew:
-    """The pool of threads that the executions of a check share; :meth:`close` ends them."""
+    """The pool of threads that the executions of a check share; :meth:`close` ends them.
+
+    Raises:
+        SupercacheError: what would be started are no threads.
+    """
 
     def __init__(self) -> None:
+        refuse_green_threads()
         self._idle: list[_Worker] = []
         self._resting: list[_Worker] = []  # they have served in this execution
         self.begun = 0
