@@ -12,6 +12,7 @@ from pytest_supercache import Verdict
 from pytest_supercache.checking.check import check_on
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.layers.servers import start_server
+from pytest_supercache.runtime.kernel import under_test
 
 
 def _checked(body):
@@ -66,9 +67,13 @@ class Prices:
 """
 
 
+A_LIBRARY = "imaplib"
+"""The name under which a module is taken for one of the standard library here."""
+
+
 @pytest.fixture
 def named_like(tmp_path, monkeypatch):
-    """Import a module under a name of the standard library, before the check."""
+    """Import a module under a name that is not its own, before the check."""
 
     def imported(name, kind):
         path = tmp_path / f"{name}.py"
@@ -76,6 +81,7 @@ def named_like(tmp_path, monkeypatch):
         spec = importlib.util.spec_from_file_location(name, path)
         module = importlib.util.module_from_spec(spec)
         monkeypatch.setitem(sys.modules, name, module)
+        monkeypatch.setattr(under_test, "_NEVER_SHADOWED", {A_LIBRARY})
         spec.loader.exec_module(module)
         return module
 
@@ -83,16 +89,22 @@ def named_like(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("kind", ["Lock", "RLock"])
-def test_a_lock_of_a_module_named_like_one_of_the_standard_library(named_like, kind):
-    reason = _reason(_two(named_like("sched", kind).count))
-    assert "bob waits for the lock LOCK, which alice holds (sched.py:8 in count)" in reason
-    assert "the module sched has the name of one of the standard library" in reason
+def test_a_lock_of_a_module_that_is_not_under_test(named_like, kind):
+    reason = _reason(_two(named_like(A_LIBRARY, kind).count))
+    assert f"bob waits for the lock LOCK, which alice holds ({A_LIBRARY}.py:8 in count)" in reason
+
+
+@pytest.mark.parametrize("kind", ["Lock", "RLock"])
+def test_a_lock_of_a_module_named_like_one_of_the_standard_library_is_under_control(
+    named_like, kind
+):
+    assert _checked(_two(named_like("sched", kind).count)).verdict is Verdict.HOLDS
 
 
 def test_who_holds_a_lock_that_was_taken_by_hand_is_not_guessed(named_like):
-    reason = _reason(_two(named_like("sched", "Lock").count_by_hand))
-    assert "bob waits for the lock LOCK\n" in reason
-    assert "the module sched has the name of one of the standard library" in reason
+    reason = _reason(_two(named_like(A_LIBRARY, "Lock").count_by_hand))
+    assert "bob waits for the lock LOCK" in reason
+    assert "alice holds" not in reason
 
 
 class Prices:
@@ -136,7 +148,7 @@ def test_two_who_ask_for_a_cached_property_compute_it_once_where_it_has_a_lock(m
 
 
 def test_the_lock_of_a_cached_property_of_code_that_is_not_under_test(named_like):
-    prices = named_like("sched", "Lock").Prices
+    prices = named_like(A_LIBRARY, "Lock").Prices
     body = _prices_of(lambda: prices)
     if sys.version_info < (3, 12):
         reason = _reason(body)

@@ -8,10 +8,8 @@ import ast
 import functools
 import re
 import sys
-import sysconfig
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
 
@@ -82,22 +80,7 @@ def _of_line(frame: FrameType) -> _Awaited | None:
     if len(held) != 1:
         return None
     node, lock = held[0]
-    return _Awaited(lock, f"the lock {ast.unparse(node)}", _why(frame))
-
-
-def _why(frame: FrameType) -> str:
-    """Say why the locks of a module are not replaced, if its name is the reason."""
-    top = str(frame.f_globals.get("__name__", "")).partition(".")[0]
-    folders = {Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib")}
-    parents = Path(frame.f_code.co_filename).parents
-    is_library = any(folder in parents for folder in folders)
-    is_installed = any(parent.name in {"site-packages", "dist-packages"} for parent in parents)
-    if top not in sys.stdlib_module_names or (is_library and not is_installed):
-        return ""
-    return (
-        f"the module {top} has the name of one of the standard library, and is taken for it; give "
-        "it another name"
-    )
+    return _Awaited(lock, f"the lock {ast.unparse(node)}", "")
 
 
 def _is_held(lock: Any) -> bool:

@@ -1,10 +1,14 @@
 """Distinguishes code under test from the standard library, this plugin and its tools."""
 
 import sys
+import sysconfig
 import types
 from collections.abc import Iterable
 from functools import cache
+from importlib.metadata import PackageNotFoundError, distribution
 from operator import itemgetter
+from os.path import realpath
+from pathlib import PurePath
 from traceback import walk_tb
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -60,22 +64,87 @@ def is_under_test(module: ModuleType | None) -> bool:
     return type(name) is str and is_under_test_name(name)
 
 
-@cache
 def is_under_test_name(name: str) -> bool:
     """Say whether a module of this name is code under test."""
+    known = _is_under_test_by_name(name)
+    return is_shadowing(name.partition(".")[0]) if known is None else known
+
+
+@cache
+def _is_under_test_by_name(name: str) -> bool | None:
+    """Say so by the name alone; None: the project may have a package of that name."""
     if name.startswith(_SHIPPED_SYSTEMS):
         return True
     top = name.partition(".")[0]
-    if name in _BOOKKEEPING:
+    if name in _BOOKKEEPING or top.startswith(_BUILD_VARIABLES):
         return False
-    if top in sys.stdlib_module_names or top.startswith(_BUILD_VARIABLES):
-        return False
-    return not is_tool_name(top)
+    return None if top in sys.stdlib_module_names or _has_tools_name(top) else True
 
 
 def is_tool_name(top: str) -> bool:
     """Say whether a package belongs to this plugin, its tools, or a framework below the code."""
+    return _has_tools_name(top) and not is_shadowing(top)
+
+
+def is_standard_name(top: str) -> bool:
+    """Say whether a package belongs to the standard library."""
+    return top in sys.stdlib_module_names and not is_shadowing(top)
+
+
+def _has_tools_name(top: str) -> bool:
     return top in _TOOLS or top in _FRAMEWORKS
+
+
+def is_shadowing(top: str) -> bool:
+    """Say whether the project has a package with the name of a library, as `profile` or `coverage`.
+
+    What is imported decides: a package that stands where no library is installed, and that no
+    installed one is developed in.
+    """
+    module = sys.modules.get(top)
+    known = _shadowing.get(top)
+    if known is None or known[0] is not module:
+        known = _shadowing[top] = (module, _is_the_project_s(top, module))
+    return known[1]
+
+
+_shadowing: dict[str, tuple[ModuleType | None, bool]] = {}
+
+
+def _is_the_project_s(top: str, module: ModuleType | None) -> bool:
+    if top in _NEVER_SHADOWED or type(module) is not ModuleType:
+        return False
+    members = vars(module)
+    file = members.get("__file__") or next(iter(members.get("__path__") or ()), None)
+    if type(file) is not str or _is_installed(file):
+        return False
+    return top in sys.stdlib_module_names or not _is_developed(top)
+
+
+def _is_installed(file: str) -> bool:
+    """Say whether a file belongs to the interpreter, or lies where packages are installed."""
+    folders = PurePath(realpath(file)).parents
+    return not _STANDARD.isdisjoint(folders) or any(
+        folder.name in {"site-packages", "dist-packages"} for folder in folders
+    )
+
+
+def _is_developed(top: str) -> bool:
+    """Say whether the distribution of this name is imported from where it is developed."""
+    try:
+        found = distribution(top)
+    except (PackageNotFoundError, ValueError):
+        return False
+    is_editable = '"editable": true' in (found.read_text("direct_url.json") or "")
+    return is_editable or found.read_text("RECORD") is None
+
+
+_STANDARD = frozenset(
+    PurePath(realpath(folder))
+    for folder in (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"))
+)
+_NEVER_SHADOWED = frozenset({"pytest_supercache", "pytest", "_pytest", "pluggy", "xdist"})
+"""Tools of every run, also where they are developed."""
 
 
 def members_of(value: Any) -> dict[str, Any]:

@@ -9,13 +9,13 @@ reports that it is entered; code of the standard library (`UUID.__lt__`) does on
 import functools
 import gc
 import itertools
-import sys
 import types
 from collections.abc import Callable
 from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.runtime.kernel.kinds import of_kind
+from pytest_supercache.runtime.kernel.under_test import is_standard_name
 from pytest_supercache.runtime.memory.accesses import Accesses
 from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.effects import (
@@ -107,7 +107,7 @@ def _let_methods_tell(kind: type) -> None:
 
 def _let_function_tell(function: types.FunctionType) -> None:
     module = top(function.__globals__.get("__name__"))
-    if module in sys.stdlib_module_names and Current.tell_of_entering is not None:
+    if is_standard_name(module) and Current.tell_of_entering is not None:
         Current.tell_of_entering(function)
 
 

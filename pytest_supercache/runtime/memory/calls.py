@@ -17,6 +17,7 @@ from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.runtime.kernel.calling import here
 from pytest_supercache.runtime.kernel.kinds import of_kind
+from pytest_supercache.runtime.kernel.under_test import is_standard_name
 from pytest_supercache.runtime.memory.accesses import Accesses
 from pytest_supercache.runtime.memory.called_back import calls_back, going_on, takes_more
 from pytest_supercache.runtime.memory.current import Current
@@ -294,7 +295,7 @@ def _reader_of_class(kind: type) -> Reader:
         return read_deeply
     if issubclass(kind, dict):
         return read_pairs
-    is_known = is_rewritten(kind.__module__) or top(kind.__module__) in sys.stdlib_module_names
+    is_known = is_rewritten(kind.__module__) or is_standard_name(top(kind.__module__))
     return read if is_known or is_left_alone(kind) else read_within
 
 

@@ -20,6 +20,7 @@ from pytest_supercache.core.identity import identity
 from pytest_supercache.runtime.kernel.kinds import of_kind
 from pytest_supercache.runtime.kernel.own_code import RUNTIME
 from pytest_supercache.runtime.kernel.under_test import (
+    is_standard_name,
     is_tool_name,
     is_under_test_name,
     members_of,
@@ -199,7 +200,7 @@ def is_rewritten_name(name: str) -> bool:
 def loops_in_python(module: str) -> bool:
     """Say whether functions of a standard library module iterate over their arguments."""
     package = top(module)
-    return package in sys.stdlib_module_names and package not in _NO_LOOPS
+    return is_standard_name(package) and package not in _NO_LOOPS
 
 
 def is_rewritten(name: Any) -> bool:

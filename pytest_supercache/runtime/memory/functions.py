@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from pytest_supercache.core.identity import identity
 from pytest_supercache.runtime.kernel.kinds import forget_kinds
-from pytest_supercache.runtime.kernel.under_test import modules_under_test
+from pytest_supercache.runtime.kernel.under_test import is_standard_name, modules_under_test
 from pytest_supercache.runtime.memory.calls import CALL_HOOKS, touch_call, touching
 from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.effects import (
@@ -186,8 +186,7 @@ def _nothing(*_operands: Any) -> None:
 
 def _is_of_library(name: Any) -> bool:
     """Say whether code of a module is that of a library, or ours that calls it."""
-    is_standard = top(name) in sys.stdlib_module_names
-    return is_standard or name in Current.looked_into or name in CALLING_FOR_C
+    return is_standard_name(top(name)) or name in Current.looked_into or name in CALLING_FOR_C
 
 
 _HOOKS = {**HOOKS, **CALL_HOOKS, **TAKING_HOOKS, "made_function": _made_function}

@@ -8,7 +8,6 @@ What no actor touches, such as a list in which a test collects what it saw, is l
 """
 
 import random
-import sys
 import types
 from collections import deque
 from collections.abc import Iterable
@@ -18,6 +17,7 @@ from typing import Any
 from pytest_supercache.core.identity import identity
 from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.declare.adapters import LIBRARIES
+from pytest_supercache.runtime.kernel.under_test import is_standard_name
 from pytest_supercache.runtime.memory.effects import (
     CONTAINERS,
     SCALARS,
@@ -157,7 +157,7 @@ def _leads_on(value: Any) -> bool:
         return True
     if package in FRAMEWORKS or is_left_alone(kind):
         return False
-    return package in sys.stdlib_module_names or is_rewritten(kind.__module__)
+    return is_standard_name(package) or is_rewritten(kind.__module__)
 
 
 _WRAPPERS = (

@@ -23,6 +23,7 @@ from pytest_supercache.runtime.kernel.children import children_adopted, started
 from pytest_supercache.runtime.kernel.own_code import LAYERS, RUNTIME
 from pytest_supercache.runtime.kernel.patches import Patches
 from pytest_supercache.runtime.kernel.stepping import unnumbered
+from pytest_supercache.runtime.kernel.under_test import is_standard_name
 from pytest_supercache.runtime.process import look_ups, memcached, open_connections
 from pytest_supercache.runtime.sync import threads
 
@@ -204,7 +205,7 @@ def _is_by(clients: tuple[str, ...], frame: Any) -> bool:
     """Say whether code of one of the modules ``clients`` caused an event."""
     while frame is not None:
         name = str(frame.f_globals.get("__name__"))
-        is_between = name.partition(".")[0] in sys.stdlib_module_names or name.startswith(RUNTIME)
+        is_between = is_standard_name(name.partition(".")[0]) or name.startswith(RUNTIME)
         if not is_between:
             return name.startswith(clients)
         frame = frame.f_back

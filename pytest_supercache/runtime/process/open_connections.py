@@ -14,6 +14,7 @@ from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.calling import current_actor
 from pytest_supercache.runtime.kernel.own_code import RUNTIME
 from pytest_supercache.runtime.kernel.patches import Patches
+from pytest_supercache.runtime.kernel.under_test import is_standard_name
 
 _USES = (
     "send", "sendall", "sendmsg", "sendfile", "recv", "recv_into", "recvmsg", "recvmsg_into",
@@ -60,7 +61,7 @@ def _is_by_others(clients: tuple[str, ...], frame: Any) -> bool:
     for name in _modules_of(frame):
         if name.startswith("asyncio."):
             return False
-        is_between = name.partition(".")[0] in sys.stdlib_module_names or name.startswith(RUNTIME)
+        is_between = is_standard_name(name.partition(".")[0]) or name.startswith(RUNTIME)
         if not is_between:
             return not name.startswith(clients)
     return True
