@@ -198,18 +198,18 @@ def _not_there(document: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _uncollected(run: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the paths of a run without a file, and the scenario files that were not collected."""
+    """Yield the paths of a run without a file, and the files that were not collected."""
     if empty := run.get("empty_paths"):
         yield f"{_NOT_COVERED}there is no file in {listed(empty)}"
     ignored, left_out = run.get("uncollected_ignored"), run.get("uncollected_left_out")
     if named := run.get("uncollected_named"):
-        yield f"{_NOT_COVERED}scenario files in {', '.join(named)} (`uncollected`)"
+        yield f"{_NOT_COVERED}scenarios and tests in {', '.join(named)} (`uncollected`)"
     if ignored:
-        yield f"{_NOT_COVERED}scenario files that git ignores: {listed(ignored)}"
+        yield f"{_NOT_COVERED}scenarios and tests that git ignores: {listed(ignored)}"
     if outside := run.get("uncollected_outside"):
         yield f"{_NOT_COVERED}what links lead to outside of the root: {listed(outside)}"
     if left_out:
-        yield f"{_NOT_COVERED}scenario files that were not asked for: {listed(left_out)}"
+        yield f"{_NOT_COVERED}scenarios and tests that were not asked for: {listed(left_out)}"
 
 
 def _elsewhere(run: Mapping[str, Any], rules: Rules) -> Iterator[str]:

@@ -136,8 +136,8 @@ class Gate:
         self._items.files.add(str(path))
 
     def uncollected(self) -> Uncollected:
-        """Return the scenario files below the paths of the run that were not collected."""
-        return self.surroundings.uncollected(self._items.files)
+        """Return the files below the paths of the run that were not collected."""
+        return self.surroundings.uncollected(self._items.seen)
 
     # -- hooks ---------------------------------------------------------------------------------
 
@@ -191,8 +191,10 @@ class Gate:
         report = yield
         if report.skipped:
             self._items.skip_file(collector)
-        if report.passed and isinstance(collector, pytest.Module):
-            self._items.no_tests.note_module(collector.path)
+        if isinstance(collector, pytest.Module):
+            self._items.modules.add(str(collector.path))
+            if report.passed:
+                self._items.no_tests.note_module(collector.path)
         for node in report.result or ():
             if isinstance(node, pytest.Item) and is_ours(node):
                 self._items.note_in_file(node)
@@ -361,7 +363,7 @@ class Gate:
             "unexplained": unexplained,
             **self._items.part(is_stopped=stopped is not None),
             **self._config.stash[IN_VAIN].part(),
-            **self.surroundings.part(self._items.files, self._items.ran_from | self._items.files),
+            **self.surroundings.part(self._items.seen, self._items.ran_from | self._items.files),
             "stopped": stopped,
             "plain_asserts": are_plain(self._config),
             "replay": bool(self._config.getoption("supercache_replay")),

@@ -43,6 +43,7 @@ class CollectedItems:
         self.without_asserts = bool(sys.flags.optimize)  # here, or in any worker
         self._skipped_files: set[str] = set()
         self.files: set[str] = set()  # of scenarios, that were collected
+        self.modules: set[str] = set()  # of tests, likewise
         self.no_tests = NoTests(config)
 
     @property
@@ -54,6 +55,12 @@ class CollectedItems:
     def ran_from(self) -> set[str]:
         """The files of the collected items, from the root."""
         return {node_id.partition("::")[0] for node_id in self.collected}
+
+    @property
+    def seen(self) -> set[str]:
+        """The files that pytest has collected, or skipped as a whole."""
+        skipped = {str(self._config.rootpath / name) for name in self._skipped_files}
+        return self.files | self.modules | skipped
 
     @property
     def _root(self) -> str:
@@ -93,7 +100,9 @@ class CollectedItems:
         if not path.is_dir():
             self._skipped_files |= {collector.nodeid} if self._may_explore(path) else set()
             return
-        found = find_files([path], path, self._is_test_module, lambda _: False)
+        found = find_files(
+            [path], path, lambda name: is_test_module(self._config, name), lambda _: False
+        )
         modules = [path for path in found.files if self._may_explore(path)]
         not_seen = [*found.unread, *found.outside, *([] if found.is_whole else [path])]
         self._skipped_files |= {self._shown(path) for path in [*modules, *not_seen]}
@@ -102,12 +111,6 @@ class CollectedItems:
         from pytest_supercache.plugin.unimported import may_explore
 
         return may_explore(path, self._config.rootpath)
-
-    def _is_test_module(self, name: str) -> bool:
-        """Say whether pytest may collect a file of this name as a test module."""
-        patterns: list[str] = self._config.getini("python_files")
-        is_named_so = any(fnmatch(name, pattern.rpartition("/")[2]) for pattern in patterns)
-        return is_named_so and name.endswith(".py")
 
     def _shown(self, path: str | Path) -> str:
         """Return a path from the root."""
@@ -130,6 +133,7 @@ class CollectedItems:
                 "without_asserts": self.without_asserts,
                 "skipped_files": sorted(self._skipped_files),
                 "files": sorted(self.files),
+                "modules": sorted(self.modules),
                 "no_tests": self.no_tests.part(),
             }
 
@@ -148,6 +152,7 @@ class CollectedItems:
         self.without_asserts |= told["without_asserts"]
         self._skipped_files |= set(told["skipped_files"])
         self.files |= set(told["files"])
+        self.modules |= set(told["modules"])
         self.no_tests.learn(told["no_tests"])
 
     def part(self, *, is_stopped: bool) -> dict[str, Any]:
@@ -249,6 +254,13 @@ def _always(config: pytest.Config) -> set[str]:
     )
     words: list[str] = [] if is_other else config.getini("addopts")
     return {*words, *(f"{flag}={value}" for flag, value in pairwise(words))}
+
+
+def is_test_module(config: pytest.Config, name: str) -> bool:
+    """Say whether pytest may collect a file of this name as a test module."""
+    patterns: list[str] = config.getini("python_files")
+    is_named_so = any(fnmatch(name, pattern.rpartition("/")[2]) for pattern in patterns)
+    return is_named_so and name.endswith(".py")
 
 
 def is_ours(item: pytest.Item) -> bool:

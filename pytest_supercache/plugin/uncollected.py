@@ -1,8 +1,9 @@
-"""Finds scenario files below the paths of a run that pytest did not collect, and their excuses.
+"""Finds scenario files and explored tests that pytest did not collect, and their excuses.
 
 Settings of pytest are about tests in general, and some are defaults that no user has written
-(``norecursedirs``), so a scenario file that they leave out is named. Only a setting about scenario
-files, or an option of this run, excuses one.
+(``norecursedirs``), so a file of ours that they leave out is named. Only a setting about such
+files, or an option of this run, excuses one. A module is one of ours if its text names this
+package: it is not imported.
 """
 
 from collections.abc import Iterable, Iterator
@@ -17,8 +18,10 @@ import pytest
 from pytest_supercache.core.inputs import InputError, read_bytes
 from pytest_supercache.core.masking import quoted
 from pytest_supercache.plugin.arguments import given_paths
-from pytest_supercache.plugin.items import selecting
-from pytest_supercache.scenario.walk import ENTRIES_MAX, FoundFiles, find_scenario_files
+from pytest_supercache.plugin.items import is_test_module, selecting
+from pytest_supercache.plugin.unimported import NAME
+from pytest_supercache.scenario.names import is_scenario_file
+from pytest_supercache.scenario.walk import ENTRIES_MAX, FoundFiles, find_files
 
 SETTING = "uncollected"
 """The setting for paths whose scenario files are left out on purpose."""
@@ -28,7 +31,7 @@ _CHUNK = 500  # paths that git is asked about at once
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Uncollected:
-    """The scenario files that were not collected, by excuse."""
+    """The files that were not collected, by excuse."""
 
     unexplained: tuple[str, ...] = ()  # nobody has said that it is left out
     ignored_by_git: tuple[str, ...] = ()
@@ -78,7 +81,12 @@ class ScenarioFiles:
     def _find(self, paths: Iterable[Path]) -> FoundFiles:
         """Find scenario files; a folder counts once for each set of conftests above it."""
         way_to = _Conftests().__getitem__
-        return find_scenario_files(paths, self.config.rootpath, self._is_named, way_to)
+        return find_files(paths, self.config.rootpath, self._is_wanted, self._is_named, way_to)
+
+    def _is_wanted(self, name: str) -> bool:
+        """Say whether a file of this name may have scenarios or explored tests."""
+        is_described = self.config.getoption("supercache_describe") is not None  # without tests
+        return is_scenario_file(name) or (not is_described and is_test_module(self.config, name))
 
     def uncollected(self, collected: Iterable[str]) -> Uncollected:
         """Return the files that are not among the ``collected`` ones."""
@@ -86,7 +94,8 @@ class ScenarioFiles:
         self._look_outside(known)
         started = self.config.invocation_params.dir
         above = Path(paths_of_os.commonpath([started, self.config.rootpath]))
-        lost = [*_originals(set(self.found.files) - known, known, above), *self.found.unread]
+        lost = [path for path in self.found.files if path not in known and _has_ours(path)]
+        lost = [*_originals(lost, known, above), *self.found.unread]
         left_out = self._left_out_today(lost)
         rest = [path for path in lost if path not in left_out]
         ignored = self._ignored_by_git(rest)
@@ -170,6 +179,11 @@ class ScenarioFiles:
         return {path for name, path in names.items() if name in ignored}
 
 
+def _has_ours(path: Path) -> bool:
+    """Say whether a file has scenarios, or a module explored tests by its text."""
+    return is_scenario_file(path.name) or NAME in (_content(path) or b"")
+
+
 def _matches(path: Path, pattern: str, flag: str) -> bool:
     if flag == "--ignore":
         return path.is_relative_to(pattern)
@@ -218,6 +232,9 @@ def _content(path: Path) -> bytes | None:
 
 
 def _says(path: Path, root: Path) -> tuple[bytes, ...]:
+    """Return what a scenario file includes; a module has all that it says in its own text."""
+    if not is_scenario_file(path.name):
+        return ()
     from pytest_supercache.play.vocabulary import built_in_words
     from pytest_supercache.scenario.validate import everything_in
 

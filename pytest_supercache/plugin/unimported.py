@@ -11,19 +11,19 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-_US = b"pytest_supercache"
+NAME = b"pytest_supercache"
 _HELPERS_MAX = 1_000  # modules that are looked into for one; a module that has more may have tests
 
 
 def names_us(path: Path) -> bool:
     """Say whether the text of a module has the name of this package, as a quick test."""
-    return _US in _text(path)
+    return NAME in _text(path)
 
 
 def may_explore(path: Path, root: Path) -> bool:
     """Say whether a module may have explored tests; modules outside of ``root`` have none."""
     text = _text(path)
-    if _US in text:
+    if NAME in text:
         return True
     decorators, imported = _decorators_and_imports(text)
     names = decorators & set(imported)
@@ -42,7 +42,7 @@ def _lead_to_us(files: Iterable[Path], root: Path) -> bool:
             continue
         seen.add(path)
         text = _text(path)
-        if _US in text or len(seen) > _HELPERS_MAX:
+        if NAME in text or len(seen) > _HELPERS_MAX:
             return True
         _, imported = _decorators_and_imports(text)
         modules = [module for found in imported.values() for module in found]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_supercache.core.inputs import InputError, read_text
-from pytest_supercache.scenario.names import is_hidden_link, is_scenario_file
+from pytest_supercache.scenario.names import is_hidden_link
 
 ENTRIES_MAX = 500_000
 """The most files and folders that are visited; these take about two seconds."""
@@ -28,16 +28,6 @@ class FoundFiles:
     unread: tuple[Path, ...] = ()  # folders that cannot be listed
     outside: tuple[Path, ...] = ()  # links to folders that are not below the root nor the paths
     is_whole: bool = True  # False: there were more than ENTRIES_MAX entries
-
-
-def find_scenario_files(
-    paths: Iterable[Path],
-    root: Path,
-    is_left_out: Callable[[Path], bool],
-    way_to: Callable[[Path], Hashable],
-) -> FoundFiles:
-    """Find scenario files below ``paths``, as `find_files` does."""
-    return find_files(paths, root, is_scenario_file, is_left_out, way_to)
 
 
 def find_files(

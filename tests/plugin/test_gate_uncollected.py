@@ -202,7 +202,7 @@ def test_what_git_ignores_is_not_covered(held: Project) -> None:
     assert held.run("--supercache-gate").ret == 6
     write(held, ".gitignore", "build/\n")
     assert held.run("--supercache-gate").ret == 0
-    told = "not covered: scenario files that git ignores: build/b.supercache.yaml"
+    told = "not covered: scenarios and tests that git ignores: build/b.supercache.yaml"
     assert told in gate(held)["scope"]
     subprocess.run(["git", "add", "-f", "build"], check=True)
     assert held.run("--supercache-gate").ret == 6, "git has it, so the project does"
@@ -215,7 +215,7 @@ def test_what_git_ignores_is_told_behind_a_link(held: Project) -> None:
     write(held, ".gitignore", "build/\n")
     (held.path / "link").symlink_to("scenarios")
     assert held.run("--supercache-gate", "link").ret == 0
-    told = "not covered: scenario files that git ignores: link/build/b.supercache.yaml"
+    told = "not covered: scenarios and tests that git ignores: link/build/b.supercache.yaml"
     assert told in gate(held)["scope"]
 
 
@@ -223,7 +223,9 @@ def test_a_setting_leaves_paths_out_and_the_go_says_so(held: Project) -> None:
     write(held, "build/b.supercache.yaml")
     write(held, "pyproject.toml", "[tool.supercache]\nuncollected = ['build', 'docs/*']\n")
     assert held.run("--supercache-gate").ret == 0
-    assert "not covered: scenario files in build, docs/* (`uncollected`)" in gate(held)["scope"]
+    assert (
+        "not covered: scenarios and tests in build, docs/* (`uncollected`)" in gate(held)["scope"]
+    )
     assert CliRunner().invoke(main, ["verdict"]).exit_code == 0
     write(held, "dist/b.supercache.yaml")
     assert held.run("--supercache-gate").ret == 6
@@ -234,7 +236,7 @@ def test_a_setting_leaves_paths_out_and_the_go_says_so(held: Project) -> None:
 def test_what_the_command_line_leaves_out_is_told(held: Project) -> None:
     write(held, "scenarios/b.supercache.yaml")
     assert held.run("--supercache-gate", "--ignore=scenarios/b.supercache.yaml").ret == 0
-    told = "not covered: scenario files that were not asked for: scenarios/b.supercache.yaml"
+    told = "not covered: scenarios and tests that were not asked for: scenarios/b.supercache.yaml"
     assert told in gate(held)["scope"]
 
 
@@ -248,8 +250,8 @@ def test_a_setting_of_this_run_that_is_about_other_files_leaves_none_out(
     assert gate(held)["reasons"][0].startswith(LOST.format("scenarios/build/b.supercache.yaml"))
     folders = ("-o", "norecursedirs=build venv")
     assert held.run("--supercache-gate", "scenarios", *folders).ret == 0
-    told = "not covered: scenario files that were not asked for: scenarios/build/b.supercache.yaml"
-    assert told in gate(held)["scope"]
+    told = "not covered: scenarios and tests that were not asked for: "
+    assert f"{told}scenarios/build/b.supercache.yaml" in gate(held)["scope"]
     held.add_to_conftest("collect_ignore = ['scenarios/one']")
     write(held, "scenarios/one/c.supercache.yaml", race("H-3"))
     assert held.run("--supercache-gate", "scenarios", *folders).ret == 6
@@ -362,3 +364,62 @@ def test_a_path_of_the_run_without_a_file_is_told(held: Project) -> None:
     result = held.run("--supercache-gate", "scenarios", "library")
     assert result.ret == 0
     result.stdout.no_fnmatch_line("*there is no file in*")
+
+
+EXPLORED = """
+import pytest_supercache as sc
+
+@sc.explore
+def test_it(world):
+    world.actor("alice", world.origin.get, "k")
+    world.run()
+"""
+
+
+@pytest.mark.parametrize("options", [[], ["-n1"], ["--supercache-workers=2", "-p", "no:xdist"]])
+def test_a_module_of_explored_tests_that_pytest_leaves_out_is_named(
+    held: Project, options: list[str]
+) -> None:
+    """A folder of tests called `build` is among those that pytest passes over by itself."""
+    write(held, "scenarios/build/test_b.py", EXPLORED)
+    assert held.run_apart("--supercache-gate", "scenarios", *options).ret == 6
+    assert gate(held)["reasons"][0].startswith(LOST.format("scenarios/build/test_b.py"))
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("scenarios/build/test_b.py", "def test_it(): pass"),
+        ("scenarios/build/helpers.py", EXPLORED),
+        ("scenarios/test_b.py", EXPLORED),
+        ("elsewhere/build/test_b.py", EXPLORED),
+    ],
+)
+def test_a_module_that_is_none_of_ours_or_was_collected_is_not(
+    held: Project, path: str, text: str
+) -> None:
+    """Without the name of this package, or of a test; collected, or outside of the run's paths."""
+    write(held, path, text)
+    assert held.run("--supercache-gate", "scenarios").ret == 0
+
+
+def test_a_module_of_explored_tests_has_the_excuses_of_scenario_files(held: Project) -> None:
+    write(held, "scenarios/build/test_b.py", EXPLORED)
+    told = "not covered: scenarios and tests that were not asked for: scenarios/build/test_b.py"
+    assert held.run("--supercache-gate", "scenarios", "--ignore=scenarios/build").ret == 0
+    assert told in gate(held)["scope"]
+    write(held, "pyproject.toml", "[tool.supercache]\nuncollected = ['scenarios/build']\n")
+    assert held.run("--supercache-gate", "scenarios").ret == 0
+    assert (
+        "not covered: scenarios and tests in scenarios/build (`uncollected`)"
+        in (gate(held)["scope"])
+    )
+
+
+def test_a_copy_of_a_module_that_was_collected_is_none_of_its_own(held: Project) -> None:
+    """What a build leaves behind; the twin has changed since."""
+    write(held, "scenarios/test_b.py", EXPLORED)
+    write(held, "scenarios/build/test_b.py", EXPLORED)
+    assert held.run("--supercache-gate", "scenarios").ret == 0
+    write(held, "scenarios/build/test_b.py", f"{EXPLORED}\n")
+    assert held.run("--supercache-gate", "scenarios").ret == 6
