@@ -1,10 +1,12 @@
-"""Refuses answers that are code that has not run: coroutines, generators, context managers."""
+"""Refuses answers that are code that has not run: coroutines, iterators, context managers."""
 
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import TYPE_CHECKING, Any
 
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.runtime.kernel.under_test import is_standard_name
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -20,16 +22,26 @@ async def _managed_on_a_loop() -> "AsyncIterator[None]":
     yield
 
 
+_LAZY = (map, filter)
+"""Iterators that call a function for each item when they are iterated."""
+
 _MANAGERS = frozenset({type(_managed()), type(_managed_on_a_loop())})
 _NAMES: dict[type, str] = {
     CoroutineType: "a coroutine",
     GeneratorType: "a generator",
     AsyncGeneratorType: "an async generator",
+    **{kind: f"an iterator ({kind.__name__})" for kind in _LAZY},
     **dict.fromkeys(_MANAGERS, "a context manager"),
 }
 _ITERATE = (
     "a function with `yield` does nothing before it is iterated, and a generator is no value that "
     "could be compared. Take `return` instead of `yield`, or return the values: list(...)"
+)
+
+
+_OF_ITERATORS = (
+    "what it calls is not called before that, and it is no value that could be compared. Return "
+    "the values: list(...)"
 )
 
 
@@ -59,11 +71,21 @@ def ran(answer: Any, what: str) -> Any:
             f"{what} returned a context manager, which nobody enters: what stands before `yield` "
             "did not run. Enter it (`with ...:`) in the function that is called"
         )
-    raise SupercacheError(f"{what} returned {_NAMES[kind]}, which nobody iterates: {_ITERATE}")
+    advice = _OF_ITERATORS if kind in _LAZY else _ITERATE
+    raise SupercacheError(f"{what} returned {_NAMES[kind]}, which nobody iterates: {advice}")
 
 
 def _has_ended(answer: Any) -> bool:
-    """Say whether a generator, or that of a context manager, has run to its end."""
+    """Say whether a generator, or that of a context manager, has run to its end.
+
+    So has an iterator that calls the standard library only, for values that are there.
+    """
+    if type(answer) in _LAZY:
+        called = answer.__reduce__()[1][0]
+        while type(called) is partial:
+            called = called.func
+        module = getattr(called, "__module__", None)
+        return module is None or is_standard_name(str(module).partition(".")[0])
     code = getattr(answer, "gen", answer)
     frame = getattr(code, "gi_frame", None) or getattr(code, "ag_frame", None)
     return frame is None and type(code) is not CoroutineType

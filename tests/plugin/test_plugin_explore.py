@@ -394,6 +394,15 @@ def begun(world):
     next(one)
     return one
 
+def mapped(world):
+    return map(world.origin.get, ["k"])
+
+def filtered(world):
+    return filter(functools.partial(world.origin.get), ["k"])
+
+def listed(world):
+    return list(mapped(world))
+
 def iterated(world):
     one = lazy(world)
     return list(one), one
@@ -452,6 +461,8 @@ def test_it(world):
         ("managed", "world.actor('bob') returned a context manager, which nobody enters"),
         ("managed_on_a_loop", "world.actor('bob') returned a context manager"),
         ("begun", "world.actor('bob') returned a generator"),
+        ("filtered", "world.actor('bob') returned an iterator (filter), which nobody iterates"),
+        ("mapped", "world.actor('bob') returned an iterator (map), which nobody iterates"),
         ("reads", "Shop.get returned a generator"),
         ("writes", "Shop.set returned a generator"),
         ("deletes", "Shop.delete returned an async generator"),
@@ -466,7 +477,7 @@ def test_an_actor_whose_code_nobody_runs_is_an_error_and_no_race_that_holds(
     assert message in result.stdout.str()
 
 
-@pytest.mark.parametrize("actor", ["iterated", "ended", "entered", "reads_a_list"])
+@pytest.mark.parametrize("actor", ["iterated", "ended", "entered", "listed", "reads_a_list"])
 def test_an_actor_that_iterates_its_generator_itself_is_raced(project: Project, actor: str) -> None:
     explored(project, LAZY.format(actor=actor))
     project.run().assert_outcomes(passed=1)
