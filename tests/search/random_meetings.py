@@ -31,12 +31,12 @@ STUCK = "stuck"
 
 _TWO_TASKS = ("gather", "group", "first")
 _ONE_TASK = ("start", "start", "shield", "fill", "cancel")
-_CALLS = ("await get", "await set", "await incr", "get", "incr", "look", "note")
+_CALLS = ("look", "await get", "await set", "await incr", "get", "incr", "look", "note")
 _SIGNALS = ("set", "is set", "wait", "put", "take", "size", "sleep")
 
 
 def random_flow(random: Random, length: int, depth: int) -> Flow:
-    """Draw a coroutine; at depth 1 it may start tasks."""
+    """Draw a coroutine; at depth 1 it may start tasks, some of which only touch memory."""
     flow: list[tuple[str, Any]] = []
     while len(flow) < length:
         kind = random.random()
@@ -55,8 +55,12 @@ def random_flow(random: Random, length: int, depth: int) -> Flow:
 def _random_tasks(random: Random) -> Iterator[tuple[str, Any]]:
     kind = random.choice([*_TWO_TASKS, *_ONE_TASK])
     count = 2 if kind in _TWO_TASKS else 1
-    yield kind, tuple(random_flow(random, random.choice([1, 1, 2]), 0) for _ in range(count))
-    if kind == "start":
+    if random.random() < 0.4:
+        tasks = [((random.choice(["look", "note"]), random.choice(KEYS)),) for _ in range(count)]
+        yield kind, tuple(tasks)
+    else:
+        yield kind, tuple(random_flow(random, random.choice([1, 1, 2]), 0) for _ in range(count))
+    if kind == "start" and random.random() < 0.8:
         yield random.choice(["await incr", "note"]), random.choice(KEYS)
         yield random.choice(["join", "join", "is done"]), None
 
@@ -76,10 +80,6 @@ class Things:
         self.semaphore = asyncio.Semaphore(1)
         self.event = asyncio.Event()
         self.queue: asyncio.Queue[int] = asyncio.Queue()
-
-    async def sleep(self) -> None:
-        """Let others go on."""
-        await asyncio.sleep(0)
 
     async def command(self, verb: str, key: str, value: int) -> int:
         """Send a command and await its answer."""
@@ -137,7 +137,7 @@ class Things:
             case "size":
                 number = number * 3 + self.queue.qsize()
             case "sleep":
-                await self.sleep()
+                await asyncio.sleep(0)
             case _:
                 return None
         return number
@@ -242,9 +242,6 @@ class Parked(Things):
         one = InFlight(effect)
         self.in_flight.append(one)
         return await one.future
-
-    async def sleep(self) -> None:
-        await self.wait()
 
     async def command(self, verb: str, key: str, value: int) -> int:
         def effect() -> int:
@@ -427,7 +424,9 @@ def disagreements(seed: int, count: int, most: int) -> Iterator[str]:
         if is_said_to_be_unproven(result) and found <= expected:
             continue
         compared += 1
-        if found != expected or result.verdict is not Verdict.HOLDS:
+        may_be_more = "sleep" in str(flows)  # after it everybody else may come first
+        is_as_expected = expected <= found if may_be_more else expected == found
+        if not is_as_expected or result.verdict is not Verdict.HOLDS:
             yield (
                 f"{number}: {flows}: {len(expected - found)} of {len(expected)} outcomes were not "
                 f"found, {len(found - expected)} are impossible; {result.verdict}"

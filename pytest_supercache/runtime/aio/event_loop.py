@@ -2,8 +2,8 @@
 
 asyncio calls its selector when no callback is ready. Here that means: every task has reached a
 switch point or waits inside asyncio, so the scheduler chooses the next step or moves the clock.
-Callbacks that are ready before that run in asyncio's own order, without a choice: no other order
-could happen in production.
+Callbacks that are ready before that run in asyncio's own order. Where they touch what others see,
+they are steps (`ready_queue`), which answers may precede as they do in production.
 """
 
 import asyncio
@@ -283,11 +283,16 @@ class ControlledLoop(LoopInterface):
     ) -> asyncio.TimerHandle:
         """Start a timer, and remember the actor that did."""
         called, given = called_by_loop(self._nodes, callback, args, context.get("context"))
-        handle = super().call_at(when, called, *given, **context)
+        handle = super().call_at(when, self._run_timer, called, given, **context)
         actor = self.acting() or self.host
         self.timers.start(handle, actor, callback)
         self.controller.time.note_timer(actor)
         return handle
+
+    def _run_timer(self, callback: Callable[..., object], args: tuple[Any, ...]) -> None:
+        before = len(self._callbacks)
+        callback(*args)
+        self.ready.note_timer(list(self._callbacks)[before:])
 
     def child_of(self, parent: Actor, coro: Any) -> TaskActor:
         """Make the actor for a coroutine that ``parent`` is about to start."""
@@ -406,7 +411,7 @@ class ControlledLoop(LoopInterface):
 
     def resume(self, actor: TaskActor) -> None:
         """Run the callback that is an actor's next step."""
-        self._callbacks.append(self.ready.release(actor))
+        self._callbacks.extend(self.ready.release(actor))
 
     def _woken(self, timeout: float | None) -> Any:
         """Wait for a real answer, or let the controller choose, when no callback is ready."""

@@ -23,6 +23,8 @@ class LoopInterface(asyncio.SelectorEventLoop, ABC):
     """The actors of the tasks that run on the loop."""
     connections: WeakSet[Any]
     """The connections of clients whose commands are steps, where they use real sockets."""
+    ready: Any
+    """The callbacks that are ready and wait to be chosen: a `ready_queue.ReadyQueue`."""
     failed: list[tuple[str, asyncio.Future[Any]]]
     """Failed jobs on threads, each with the name of its actor."""
 

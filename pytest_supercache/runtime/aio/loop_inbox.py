@@ -46,7 +46,7 @@ class Inbox:
         self._loop = loop
         self._ready = ready
         self._flows: dict[str, TaskActor] = {}  # by the name of the calling thread's actor
-        self._waiting: deque[tuple[asyncio.Handle, StepId | None]] = deque()
+        self._waiting: deque[tuple[asyncio.Handle, StepId | None, tuple[str, ...]]] = deque()
         self._unnoticed: list[asyncio.Handle] = []
 
     def put(self, handle: asyncio.Handle) -> bool:
@@ -60,7 +60,7 @@ class Inbox:
             add_step(controller, actor, "start", "thread", ANYTHING)
             controller.fused = None
         controller.backgrounds.setdefault(self.name, BackgroundActor(self))
-        self._waiting.append((handle, execution.last_step()))
+        self._waiting.append((handle, execution.last_step(), self._loop.ready.flags()))
         return True
 
     def context_of_thread(self, context: Context | None) -> Context:
@@ -125,11 +125,15 @@ class Inbox:
 
     def pending(self) -> tuple[str, Footprint] | None:
         """Return the step in which the loop takes the oldest callback; None: there is none."""
-        return ("take the next callback", ANYTHING) if self._waiting else None
+        if not self._waiting:
+            return None
+        _, _, sooner = self._waiting[0]  # what was ready before
+        is_set = self._loop.controller.record.waits.is_set
+        return ("take the next callback", ANYTHING) if all(map(is_set, sooner)) else None
 
     def perform(self) -> None:
         """Make the oldest callback ready."""
-        handle, _ = self._waiting.popleft()
+        handle, _, _ = self._waiting.popleft()
         self._ready.append(handle)
 
 

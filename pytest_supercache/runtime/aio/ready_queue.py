@@ -1,13 +1,15 @@
-"""Makes a step of each callback that is ready on an event loop, so that answers may come before it.
+"""Makes a step of what becomes ready on an event loop, so that answers may come before it.
 
 What a step makes ready runs in the loop's next turn, and until then the loop may hear of answers
 that are on their way. Two rules say what asyncio's queue allows, by happens-before alone, so that
 they say the same of equivalent executions (docs/decisions/0078):
 
-- Callbacks run in the order in which they became ready. Two that independent steps made ready have
-  no order, because these steps have none.
+- What one step makes ready runs in one turn, in that order, with nothing in between: one batch.
+  Batches run in the order in which they became ready. Two that independent steps made ready have no
+  order, because these steps have none.
 - The loop needs one turn to read an answer, and the next one to resume the task that awaits it. So
-  an answer comes after each callback that runs at most two turns after the command was sent.
+  an answer comes after each batch that runs at most two turns after the command was sent, or after
+  anything that happened before its effect.
 """
 
 import asyncio
@@ -31,19 +33,21 @@ from pytest_supercache.runtime.kernel.under_test import is_under_test_name
 
 
 @dataclass(slots=True)
-class _ReadyCallback:
-    """A callback that is, or was, ready."""
+class _Batch:
+    """What one step has made ready: callbacks that run in one turn, with nothing in between."""
 
-    handle: asyncio.Handle
+    handles: list[asyncio.Handle]
     step: Announced
     flag: str
+    node: str | None
     root: int  # the choice whose step no callback led to, from which callbacks led here
     depth: int  # so many turns after that one it runs
+    is_by_timer: bool
     chosen: int | None = None  # the choice that ran it
 
 
 class ReadyQueue:
-    """The callbacks of a loop that became ready in the race, each the next step of an actor.
+    """The callbacks of a loop that became ready in the race; each batch is a step.
 
     Args:
         loop: the loop that runs them.
@@ -51,11 +55,12 @@ class ReadyQueue:
 
     def __init__(self, loop: LoopInterface) -> None:
         self._loop = loop
-        self._past: list[_ReadyCallback] = []
-        self._waiting: dict[TaskActor, deque[_ReadyCallback]] = {}
+        self._past: list[_Batch] = []
+        self._waiting: dict[TaskActor, deque[_Batch]] = {}
         self._order = TurnOrder(loop.controller.record.steps)
         self._callers: dict[str, TaskActor] = {}
-        self._run_at_once: tuple[int, list[Any]] = -1, []  # a choice, and functions since then
+        self._timers: list[list[asyncio.Handle]] = []  # what each timer has made ready
+        self._lone: list[Any] = []  # functions of batches without an actor, since the last choice
         self._postponed: list[asyncio.Handle] = []
 
     @property
@@ -63,77 +68,108 @@ class ReadyQueue:
         """Whether no callback waits to be chosen."""
         return not self._waiting
 
+    def flags(self) -> tuple[str, ...]:
+        """Return the flags that the waiting callbacks will set."""
+        return tuple(batch.flag for batches in self._waiting.values() for batch in batches)
+
+    def note_timer(self, handles: list[asyncio.Handle]) -> None:
+        """Note what one timer has made ready: others of the same tick may come before or after."""
+        if handles:
+            self._timers.append(handles)
+
     def hold(self, callbacks: deque[asyncio.Handle], is_note: Callable[[Any], bool]) -> None:
-        """Take callbacks that the latest choice has made ready, and announce them as steps.
+        """Take callbacks that the latest choice has made ready, and announce them as a step.
 
         Args:
             callbacks: the loop's own queue; what stays there runs at once.
             is_note: says whether a function only notes something for the loop itself.
         """
-        choice = len(self._loop.controller.choices) - 1
         handles = [handle for handle in callbacks if not handle.cancelled()]
         callbacks.clear()
         if handles or self._past:
-            self._order.add_up_to(choice)
+            self._order.add_up_to(self._choice)
+        batch: list[asyncio.Handle] = []
         for handle in handles:
-            function = called_in(handle)
-            actor = None if is_note(function) else self._actor_of(handle, function)
-            if actor is not None:
-                self._announce(actor, handle, function, choice)
-            elif is_note(function) or self._is_first(function, choice):
-                callbacks.append(handle)
-            else:
-                self._postponed.append(handle)
+            (callbacks if is_note(called_in(handle)) else batch).append(handle)
+        timers, self._timers = self._timers, []
+        for part in timers:
+            self._put([one for one in part if one in batch], callbacks, is_by_timer=True)
+            batch = [one for one in batch if one not in part]
+        self._put(batch, callbacks, is_by_timer=False)
         if self.is_empty:
             callbacks.extend(self.take_postponed())
         self._hold_back_answers()
 
-    def _is_first(self, function: Any, choice: int) -> bool:
-        """Say whether a callback of a library is the first of its kind since the latest choice.
+    @property
+    def _choice(self) -> int:
+        return len(self._loop.controller.choices) - 1
 
-        One that schedules itself again and again may wait for a task whose turn is to be chosen.
+    def _put(
+        self, handles: list[asyncio.Handle], callbacks: deque[asyncio.Handle], *, is_by_timer: bool
+    ) -> None:
+        """Announce a batch as a step; without any actor's callback it runs at once, but once.
+
+        A callback of a library that schedules itself again may wait for a task that waits to be
+        chosen.
         """
-        if self._run_at_once[0] != choice:
-            self._run_at_once = choice, []
-        functions = self._run_at_once[1]
-        is_first = function not in functions
-        functions.append(function)
-        return is_first
+        found = [(self._actor_of(handle), handle) for handle in handles]
+        actors = [(actor, handle) for actor, handle in found if actor is not None]
+        if actors:
+            actors.sort(key=lambda one: one[0].name)  # sets of tasks have no order
+            self._set_free(handles)
+            self._announce(actors, handles, is_by_timer=is_by_timer)
+            return
+        for handle in handles:
+            function = called_in(handle)
+            (self._postponed if function in self._lone else callbacks).append(handle)
+            self._lone.append(function)
+
+    def _set_free(self, handles: list[asyncio.Handle]) -> None:
+        """Let tasks that were cancelled at their steps go on in the batch, not by these steps."""
+        for handle in handles:
+            task = getattr(called_in(handle), "__self__", None)
+            actor = self._loop.actors.get(task) if isinstance(task, asyncio.Task) else None
+            if actor is not None and actor.gate is not None and actor.gate.cancelled():
+                actor.pending, actor.state = None, State.RUNNING
 
     def take_postponed(self) -> list[asyncio.Handle]:
         """Return the callbacks that wait for the next choice; there are none left."""
         postponed, self._postponed = self._postponed, []
+        self._lone.clear()
         return postponed
 
     def note_sent(self, actor: TaskActor, step: Announced) -> None:
-        """Note when an actor began to wait for an answer, or for another turn."""
-        if step.kind != "memory":  # that is the answer of the step before
-            waits = step.kind in _OF_ONE_TURN or step.kind in WITH_EFFECTS
-            actor.sent = len(self._loop.controller.choices) - 1 if waits else -1
+        """Note since when an actor waits for an answer, and in which choice its effect happened."""
+        if step.kind != "memory":
+            actor.sent = (self._choice,) if step.kind in WITH_EFFECTS else ()
+        elif actor.sent:
+            actor.sent = (actor.sent[0], self._choice)
 
-    def release(self, actor: TaskActor) -> asyncio.Handle:
-        """Return the callback that is an actor's next step, which was chosen."""
+    def release(self, actor: TaskActor) -> list[asyncio.Handle]:
+        """Return the callbacks that are an actor's next step, which was chosen."""
         waiting = self._waiting[actor]
-        ready = waiting.popleft()
-        ready.chosen = len(self._loop.controller.choices) - 1
+        batch = waiting.popleft()
+        batch.chosen = self._choice
         if waiting:
             actor.pending, actor.state = waiting[0].step, State.PARKED
         else:
             del self._waiting[actor]
             actor.state = State.RUNNING
-        return ready.handle
+        handles, batch.handles = batch.handles, []
+        return handles
 
     def release_all(self) -> list[asyncio.Handle]:
         """Return all callbacks, because the race is over."""
         released = self.take_postponed()
         for actor in list(self._waiting):
             while actor in self._waiting:
-                released.append(self.release(actor))
+                released += self.release(actor)
             actor.pending = None
         return released
 
-    def _actor_of(self, handle: asyncio.Handle, function: Any) -> TaskActor | None:
-        """Return the actor whose step a callback is; None: it is no step."""
+    def _actor_of(self, handle: asyncio.Handle) -> TaskActor | None:
+        """Return the actor whose step a callback is; None: it is no step by itself."""
+        function = called_in(handle)
         task = getattr(function, "__self__", None)
         if isinstance(task, asyncio.Task):
             actor = self._loop.actors.get(task)
@@ -159,76 +195,93 @@ class ReadyQueue:
         return caller
 
     def _announce(
-        self, actor: TaskActor, handle: asyncio.Handle, function: Any, choice: int
+        self,
+        actors: list[tuple[TaskActor, asyncio.Handle]],
+        handles: list[asyncio.Handle],
+        *,
+        is_by_timer: bool,
     ) -> None:
+        """Announce a batch as the next step of the first of its actors."""
+        actor = actors[0][0]
         controller, waiting = self._loop.controller, self._waiting.setdefault(actor, deque())
-        execution = controlled()
-        assert execution is not None, "a callback became ready outside of an execution"
         flag = f"resumed:{actor.name}#{actor.taken + len(waiting)}"
         controller.record.waits.declare(flag, FlagState())
-        label, waker = _label(actor, function), self._order.step(choice)
-        is_by_tick = waker is not None and waker.actor == CLOCK  # timers of one time have no order
-        earlier = [
-            one.flag
-            for one in self._past
-            if self._is_sooner(one, choice, 1) and not (is_by_tick and one.root == choice)
-        ]
-        own = Footprint(frozenset(earlier), frozenset({flag}))
-        step = Announced(
-            label, RESUMES, execution.widened(actor, label, own),
-            Wait(flags=tuple(earlier), sets=(flag,)),
-        )  # fmt: skip
-        if waker is None:
-            controller.memory.sharing.note_start(controller.choices[choice])
-        elif not (is_by_tick or waker.actor == actor.name):
-            step.cause = waker.actor, waker.index
-        root, depth = self._order.origin(choice)
-        ready = _ReadyCallback(handle, step, flag, root, depth + 1)
-        self._order.note_ready(flag, choice)
-        self._past.append(ready)
-        waiting.append(ready)
+        step = self._step_of(actor, _label(actors), flag, is_by_timer=is_by_timer)
+        root, depth = self._order.origin(self._choice)
+        batch = _Batch(handles, step, flag, actor.node, root, depth + 1, is_by_timer)
+        self._order.note_ready(flag, self._choice)
+        self._past.append(batch)
+        waiting.append(batch)
         if len(waiting) == 1:
             actor.pending, actor.state = step, State.PARKED
 
+    def _step_of(self, actor: TaskActor, label: str, flag: str, *, is_by_timer: bool) -> Announced:
+        execution, waker = controlled(), self._order.step(self._choice)
+        assert execution is not None, "a callback became ready outside of an execution"
+        earlier = tuple(
+            one.flag
+            for one in self._past
+            if not (is_by_timer and one.is_by_timer and one.root == self._choice)
+            and self._is_sooner(one, actor, self._choice, 1)
+        )
+        own = Footprint(frozenset(earlier), frozenset({flag}))
+        step = Announced(
+            label, RESUMES, execution.widened(actor, label, own), Wait(flags=earlier, sets=(flag,))
+        )
+        controller = self._loop.controller
+        if waker is None:
+            controller.memory.sharing.note_start(controller.choices[self._choice])
+        elif waker.actor not in {CLOCK, actor.name}:
+            step.cause = waker.actor, waker.index
+        return step
+
     def _hold_back_answers(self) -> None:
-        """Let answers come after the callbacks that become ready sooner."""
-        sharing = self._loop.controller.memory.sharing
+        """Let answers come after the callbacks that run sooner."""
+        controller = self._loop.controller
         for actor in self._loop.actors.values():
             step = actor.pending
-            if step is None or actor.gate is None or step.deadline is not None:
+            if step is None or actor.gate is None or not actor.sent:
                 continue
-            if step.has_answer and (
-                self._loop.controller.shared_memory
-                or sharing.is_answer_step(actor.name, step.label)
-            ):
-                continue  # its effect happens outside of the loop
             known = step.wait or Wait()
-            turns = 1 if step.kind in _OF_ONE_TURN else 2
             flags = tuple(
                 one.flag
                 for one in self._past
-                if one.flag not in known.flags and self._is_sooner(one, actor.sent, turns)
+                if one.flag not in known.flags
+                and any(self._is_sooner(one, actor, choice, 2) for choice in actor.sent)
             )
-            if flags:
-                step.wait = replace(known, flags=(*known.flags, *flags))
-                step.footprint |= Footprint(reads=frozenset(flags))
+            if not flags:
+                continue
+            if (
+                step.has_answer
+            ):  # its effect happens outside of the loop, and the answer comes later
+                if not controller.shared_memory:
+                    controller.memory.part_answer(actor, step.label)
+                continue
+            step.wait = replace(known, flags=(*known.flags, *flags))
+            step.footprint |= Footprint(reads=frozenset(flags))
 
-    def _is_sooner(self, ready: _ReadyCallback, choice: int, turns: int) -> bool:
-        """Say whether a callback runs before what comes so many turns after a choice's step.
+    def _is_sooner(self, batch: _Batch, actor: TaskActor, choice: int, turns: int) -> bool:
+        """Say whether a batch runs before what an actor does so many turns after a choice.
 
-        It is not asked for if the callback's step has happened before.
+        One that has run before that choice needs no flag, and loops of other nodes do not wait.
         """
-        if ready.chosen is not None and self._order.leads(ready.chosen, choice):
+        if batch.node != actor.node:
             return False
-        passed = self._order.turns_between(ready.root, choice)
-        return passed is not None and passed + turns >= ready.depth
+        if batch.chosen is not None and self._order.leads(batch.chosen, choice):
+            return False
+        passed = self._order.turns_between(batch.root, choice)
+        return passed is not None and passed + turns >= batch.depth
 
 
-_OF_ONE_TURN = frozenset({"clock"})
-"""The kind of steps, if without a deadline, after which a task goes on in the next turn."""
+def _label(actors: list[tuple[TaskActor, asyncio.Handle]]) -> str:
+    """Say what the first actor of a batch does, and name the others."""
+    (actor, handle), *_ = actors
+    others = dict.fromkeys(other.name for other, _ in actors if other is not actor)
+    then = f", then {', '.join(others)}" if others else ""
+    return f"{_what(actor, called_in(handle))}{then}"
 
 
-def _label(actor: TaskActor, function: Any) -> str:
+def _what(actor: TaskActor, function: Any) -> str:
     if actor.task is None:
         name = getattr(function, "__qualname__", type(function).__name__)
         return "run a callback of asyncio" if is_of_asyncio(function) else f"run {name}"

@@ -20,7 +20,7 @@ class TurnOrder:
         self._seen = 0
         self._events: list[Step | None] = []  # the first step of each choice
         self._befores: list[int] = []  # by choice, the bits of those before it, and its own
-        self._turns: list[dict[int, int]] = []  # by choice, the turns since others, or more
+        self._turns: list[dict[int, int]] = []  # by choice, the turns since others, at least
         self._wakers: dict[str, int] = {}  # by the flag of a callback
         self._origins: list[tuple[int, int]] = []
 
@@ -58,33 +58,35 @@ class TurnOrder:
         return self._turns[later].get(earlier) if later >= 0 else None
 
     def _add(self, step: Step | None) -> None:
-        at = len(self._events)
-        before, turns = 1 << at, {at: 0}
-        if step is not None:
-            for other, event in enumerate(self._events):
-                if event is not None and _is_ordered(event, step):
-                    before |= self._befores[other]
-                    _raise(turns, self._turns[other], 0)
-        waker = self._waker_of(step)
+        at, waker = len(self._events), self._waker_of(step)
+        before, turns = 1 << at, {} if waker is not None else {at: 0}
+        for other in range(at - 1, -1, -1):
+            event = self._events[other]
+            is_known = before >> other & 1
+            if step is None or event is None or is_known or not _is_ordered(event, step):
+                continue
+            before |= self._befores[other]
+            for origin, number in self._turns[other].items():
+                turns[origin] = max(turns.get(origin, 0), number)
         if waker is not None:
-            _raise(turns, self._turns[waker], 1)
-        root, depth = (at, -1) if waker is None else self._origins[waker]
+            for origin, number in self._turns[waker].items():
+                turns[origin] = max(turns.get(origin, 0), number + self._is_of_node(origin, step))
+        origin, depth = (at, 0) if waker is None else self._origins[waker]
         self._events.append(step)
         self._befores.append(before)
         self._turns.append(turns)
-        self._origins.append((root, depth + 1))
+        self._origins.append((origin, depth + (waker is not None)))
+
+    def _is_of_node(self, choice: int, step: Step | None) -> bool:
+        """Say whether a choice's step is of the same node, whose loop takes turns of its own."""
+        event = self._events[choice]
+        return event is None or step is None or event.node == step.node
 
     def _waker_of(self, step: Step | None) -> int | None:
         """Return the choice that made a callback ready whose step this is; None: it is no such."""
         if step is None or step.wait is None or step.kind != RESUMES:
             return None
         return next((self._wakers[one] for one in step.wait.sets if one in self._wakers), None)
-
-
-def _raise(turns: dict[int, int], least: dict[int, int], more: int) -> None:
-    """Raise numbers of turns to those that another choice says, and some more."""
-    for choice, number in least.items():
-        turns[choice] = max(turns.get(choice, 0), number + more)
 
 
 _MEETS_ALL = frozenset({CLOCK, LOOP_CALLS})

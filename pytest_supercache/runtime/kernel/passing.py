@@ -5,7 +5,7 @@ from itertools import takewhile
 from typing import Any
 
 from pytest_supercache.core.footprint import dependent, without_memory
-from pytest_supercache.core.trace import Step
+from pytest_supercache.core.trace import Step, StepId
 from pytest_supercache.runtime.kernel.actor import Actor, Announced, State, WaitsForEverError
 from pytest_supercache.runtime.kernel.ordering import TurnOrder
 from pytest_supercache.runtime.kernel.state import ExecutionState
@@ -94,12 +94,13 @@ def note_effects_between(state: ExecutionState) -> None:
 def _sent_before(order: TurnOrder, steps: dict[int, list[Step]], choice: int) -> Iterator[Step]:
     """Yield the commands of tasks that took effect after a choice, and may be sent before it."""
     order.add_up_to(max(steps))
-    sent_by: dict[str, int] = {}
+    places: dict[StepId, int] = {}
     for at, (step, *_) in steps.items():
-        is_command = at > choice and step.kind in WITH_EFFECTS
-        if is_command and not order.leads(choice, sent_by.get(step.actor, -1)):
+        before = ((step.actor, step.index - 1), step.cause)
+        sent_with = max(places.get(one, -1) for one in before if one is not None)
+        if at > choice and step.kind in WITH_EFFECTS and not order.leads(choice, sent_with):
             yield step
-        sent_by[step.actor] = at
+        places.update(((one.actor, one.index), at) for one in steps[at])
 
 
 def _goes_on_beside(other: Actor, actor: Actor) -> bool:

@@ -43,7 +43,7 @@ class TaskActor(Actor):
     home: Any = None  # the event loop
     task: Any = None
     gate: Any = None  # the future it is parked on
-    sent: int = -1  # the choice with which it announced its last step that is no answer
+    sent: tuple[int, ...] = ()  # the choice with which it sent a command, and that of its effect
 
     @property
     def in_flight(self) -> bool:

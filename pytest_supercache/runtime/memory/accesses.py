@@ -182,6 +182,13 @@ class Accesses:
         self._answered[actor.name] = label
         return False
 
+    def part_answer(self, actor: Actor, label: str) -> None:
+        """Make the answer of a step a step of its own, in this execution if that is known."""
+        if self.sharing.is_answer_step(actor.name, label):
+            self._places.add(place_of_answer(actor.name, label))
+        else:
+            self.sharing.note_answer(actor.name, label)
+
     # -- what the hooks tell ---------------------------------------------------------------------
 
     def actor(self) -> Actor | None:
