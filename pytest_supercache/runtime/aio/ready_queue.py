@@ -26,8 +26,7 @@ from pytest_supercache.runtime.aio.loop import LoopInterface
 from pytest_supercache.runtime.aio.loop_callbacks import called_in, is_of_asyncio
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.actor import Announced, State
-from pytest_supercache.runtime.kernel.ordering import RESUMES, TurnOrder
-from pytest_supercache.runtime.kernel.passing import WITH_EFFECTS
+from pytest_supercache.runtime.kernel.ordering import RESUMES, WITH_EFFECTS, TurnOrder
 from pytest_supercache.runtime.kernel.task_actor import ACTING, TaskActor, place_of
 from pytest_supercache.runtime.kernel.under_test import is_under_test_name
 
@@ -57,7 +56,7 @@ class ReadyQueue:
         self._loop = loop
         self._past: list[_Batch] = []
         self._waiting: dict[TaskActor, deque[_Batch]] = {}
-        self._order = TurnOrder(loop.controller.record.steps)
+        self._order = TurnOrder(loop.controller.record.steps, self._is_task)
         self._callers: dict[str, TaskActor] = {}
         self._timers: list[list[asyncio.Handle]] = []  # what each timer has made ready
         self._lone: list[Any] = []  # functions of batches without an actor, since the last choice
@@ -99,6 +98,10 @@ class ReadyQueue:
         if self.is_empty:
             callbacks.extend(self.take_postponed())
         self._hold_back_answers()
+
+    def _is_task(self, name: str) -> bool:
+        actor = self._loop.controller.actors.get(name)
+        return actor is not None and actor.is_task
 
     @property
     def _choice(self) -> int:

@@ -129,8 +129,10 @@ class Controller(ExecutionState):
         if announced.deadline is not None:
             self._note_wait(actor, announced)
         actor.pending = announced
-        if actor.is_task and self.choices and self.choices[-1] != actor.name:
-            announced.cause = waker(self, actor)
+        if actor.is_task and self.choices:
+            self.announced[actor.name, actor.taken] = len(self.record.steps)
+            if self.choices[-1] != actor.name:
+                announced.cause = waker(self, actor)
         if actor.direct:
             if not self.may_take(actor, announced):
                 self._wait_alone(actor, announced)

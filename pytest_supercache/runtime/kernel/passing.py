@@ -7,11 +7,8 @@ from typing import Any
 from pytest_supercache.core.footprint import dependent, without_memory
 from pytest_supercache.core.trace import Step, StepId
 from pytest_supercache.runtime.kernel.actor import Actor, Announced, State, WaitsForEverError
-from pytest_supercache.runtime.kernel.ordering import TurnOrder
+from pytest_supercache.runtime.kernel.ordering import WITH_EFFECTS, TurnOrder
 from pytest_supercache.runtime.kernel.state import ExecutionState
-
-WITH_EFFECTS = frozenset({"command", "origin", "super_cache"})
-"""Kinds of steps of a task that take effect outside of its loop; then their answer comes."""
 
 _IN_MEMORY = frozenset({"lock", "memory"})
 """Kinds of steps that are invisible to other processes."""
@@ -73,33 +70,47 @@ _COULD_COME = (
 
 
 def note_effects_between(state: ExecutionState) -> None:
-    """Note a command that was on its way and could take effect between two blocking calls."""
-    calls: dict[int, list[Step]] = {}
+    """Note a command that was on its way and could take effect before a blocking call.
+
+    It is one that was sent before the choice of two blocking calls, and may come between them, or
+    one that another task has sent in the turn of a blocking call.
+    """
+    steps: dict[int, list[Step]] = {}
     for step in state.record.steps:
         if step.choice is not None:
-            calls.setdefault(step.choice, []).append(step)
+            steps.setdefault(step.choice, []).append(step)
     order = None
-    for choice, (_, *blocking) in calls.items():
-        blocking = [call for call in blocking if call.kind not in _IN_MEMORY]
-        if len(blocking) < 2:
+    for choice, (_, *blocking) in steps.items():
+        if not (calls := [call for call in blocking if call.kind not in _IN_MEMORY]):
             continue
         order = order or TurnOrder(state.record.steps)
-        for sent in _sent_before(order, calls, choice):
-            met = [call for call in blocking if dependent(sent.footprint, call.footprint)]
-            if len(met) > 1:
+        for sent, sent_with in _sent_by(order, steps, choice):
+            met = [call for call in calls if dependent(sent.footprint, call.footprint)]
+            if sent_with == choice:  # it cannot take effect before the choice
+                since = state.announced.get((sent.actor, sent.index), 0)
+                is_missed = any(call in state.record.steps[since:] for call in met)
+            else:
+                is_missed = len(met) > 1
+            if is_missed:
                 who = f"{sent.actor}'s {sent.label!r}, which has been sent,"
                 state.leave_unproven(_COULD_COME.format(met[-1].actor, met[-1].label, who))
 
 
-def _sent_before(order: TurnOrder, steps: dict[int, list[Step]], choice: int) -> Iterator[Step]:
-    """Yield the commands of tasks that took effect after a choice, and may be sent before it."""
+def _sent_by(
+    order: TurnOrder, steps: dict[int, list[Step]], choice: int
+) -> Iterator[tuple[Step, int]]:
+    """Yield the commands that took effect after a choice and may be sent by then, and with which.
+
+    Those that were sent with the choice, or after it though the choice need not happen before.
+    """
     order.add_up_to(max(steps))
     places: dict[StepId, int] = {}
     for at, (step, *_) in steps.items():
         before = ((step.actor, step.index - 1), step.cause)
         sent_with = max(places.get(one, -1) for one in before if one is not None)
-        if at > choice and step.kind in WITH_EFFECTS and not order.leads(choice, sent_with):
-            yield step
+        is_sent = sent_with == choice or not order.leads(choice, sent_with)
+        if at > choice and step.kind in WITH_EFFECTS and is_sent:
+            yield step, sent_with
         places.update(((one.actor, one.index), at) for one in steps[at])
 
 

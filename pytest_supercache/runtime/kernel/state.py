@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pytest_supercache.core.schedule import Scheduler
-from pytest_supercache.core.trace import Pending
+from pytest_supercache.core.trace import Pending, StepId
 from pytest_supercache.core.waiting import is_enabled
 from pytest_supercache.runtime.kernel.actor import (
     DONE,
@@ -78,6 +78,7 @@ class ExecutionState(Notes):
         self.progress = 0  # moves at every switch point; the watchdog reads it
         self.finished: Any = Baton()  # given when the race is over
         self.backgrounds: dict[str, BackgroundActor] = {}
+        self.announced: dict[StepId, int] = {}  # after how many steps each step of a task was
         self.memory: Any = None  # the actors' memory accesses, if they are recorded
         self.ready: frozenset[str] = frozenset()  # at the last choice
         self.fused: Actor | None = None  # chosen for the first time: entry and first step are one
