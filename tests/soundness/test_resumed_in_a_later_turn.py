@@ -336,6 +336,180 @@ async def two_signals_of_two_users(world):
     await _in_order(world, [(0,)], [(1,)])
 
 
+async def _two_notes(world, *, of_one_step):
+    near, seen = {"x": 0, "y": 0}, []
+
+    async def note(key):
+        near[key] = 1
+
+    async def write():
+        if of_one_step:
+            await asyncio.gather(note("x"), note("y"))
+        else:
+            await asyncio.create_task(note("x"))
+            await asyncio.create_task(note("y"))
+
+    async def read():
+        seen.append((near["x"], near["y"]))
+
+    world.actor("a", write)
+    world.actor("b", read)
+    await world.run()
+    assert seen[0] != (1, 0)
+
+
+@right("both tasks of one gather run in the same turn")
+async def two_tasks_of_one_step(world):
+    await _two_notes(world, of_one_step=True)
+
+
+@broken("the second task starts a turn after the first has ended")
+async def two_tasks_of_two_steps(world):
+    await _two_notes(world, of_one_step=False)
+
+
+async def _seen_by_a_blocking_call(world, *, is_sent_before):
+    blocking = world.existing_cache.client(decode_responses=True)
+    far, event, seen = world.existing_cache.aclient(), asyncio.Event(), []
+
+    async def look():
+        if not event.is_set():
+            await event.wait()
+            seen.append(blocking.get("k"))
+
+    async def tell():
+        if is_sent_before:
+            await far.set("k", "1")
+            event.set()
+        else:
+            event.set()
+            await far.set("k", "1")
+
+    world.actor("a", look)
+    world.actor("b", tell)
+    await world.run()
+    assert seen in ([], ["1"]) if is_sent_before else seen in ([], [None])
+
+
+@broken("the server executes the command before the waiter's call, though the answer comes later")
+async def an_effect_before_the_waiter_goes_on(world):
+    await _seen_by_a_blocking_call(world, is_sent_before=False)
+
+
+@right("the signal comes after the answer")
+async def an_effect_before_the_signal(world):
+    await _seen_by_a_blocking_call(world, is_sent_before=True)
+
+
+async def _told_by_an_effect(world, *, is_told):
+    far, event, log = world.existing_cache.aclient(), asyncio.Event(), []
+
+    async def hear():
+        if not event.is_set():
+            await event.wait()
+            log.append("heard")
+
+    async def tell():
+        await far.get("q")
+        event.set()
+        await far.set("k", "1")
+
+    async def read():
+        len(log)
+        if await far.get("k") or not is_told:
+            log.append("read")
+
+    for name, flow in (("a", hear), ("b", tell), ("c", read)):
+        world.actor(name, flow)
+    await world.run()
+    assert log != ["read", "heard"]
+
+
+@right("what the reader finds was sent with the signal, so its answer takes two turns")
+async def an_answer_that_tells_of_the_signal(world):
+    await _told_by_an_effect(world, is_told=True)
+
+
+@broken("the answer may be older than the signal")
+async def an_answer_that_tells_nothing(world):
+    await _told_by_an_effect(world, is_told=False)
+
+
+async def _by_timer(world, *, of_one_timer):
+    events, heard = [asyncio.Event(), asyncio.Event()], []
+
+    async def hear(number):
+        await events[number].wait()
+        heard.append(number)
+
+    def fire():
+        for event in events:
+            event.set()
+
+    async def start():
+        tasks = [asyncio.create_task(hear(number)) for number in range(2)]
+        loop = asyncio.get_running_loop()
+        if of_one_timer:
+            loop.call_later(0.01, fire)
+        else:
+            for event in reversed(events):
+                loop.call_later(0.01, event.set)
+        await asyncio.gather(*tasks)
+
+    world.actor("a", start)
+    await world.run()
+    assert heard == [0, 1]
+
+
+@right("what one timer makes ready runs in its order")
+async def two_signals_of_one_timer(world):
+    await _by_timer(world, of_one_timer=True)
+
+
+@broken("timers of one time come in any order")
+async def two_signals_of_two_timers(world):
+    await _by_timer(world, of_one_timer=False)
+
+
+async def _cancelled_after_a_signal(world, *, signals_first):
+    far, event, log = world.existing_cache.aclient(), asyncio.Event(), []
+
+    async def hear():
+        await event.wait()
+        log.append("heard")
+
+    async def work():
+        try:
+            await far.get("k")
+        except asyncio.CancelledError:
+            log.append("cancelled")
+
+    async def flow():
+        hearing, working = asyncio.create_task(hear()), asyncio.create_task(work())
+        await far.get("x")
+        if signals_first:
+            event.set()
+            working.cancel()
+        else:
+            working.cancel()
+            event.set()
+        await asyncio.gather(hearing, working)
+
+    world.actor("a", flow)
+    await world.run()
+    assert log != ["cancelled", "heard"]
+
+
+@right("the waiter was ready before the cancelled task")
+async def cancelled_after_a_signal(world):
+    await _cancelled_after_a_signal(world, signals_first=True)
+
+
+@broken("the cancelled task was ready before the waiter")
+async def cancelled_before_a_signal(world):
+    await _cancelled_after_a_signal(world, signals_first=False)
+
+
 @pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)
 def test_what_is_said_is_true(system):
     system.must_be_told()
