@@ -11,7 +11,7 @@ _WRITTEN = r"(?:0x(?:[0-9a-fA-F]+|\.\.\.)|(?<=id=')[0-9]+)"
 _ADDRESS = re.compile(_WRITTEN)
 """Matches an address as Python writes it, as `described` does, and as a mock shows its number."""
 
-_MADE_ANEW = re.compile(rf"<(?:Task|Future)\b|(?:<[^<]*?)?{_WRITTEN}")
+_MADE_ANEW = re.compile(rf"<(?:Task|Future)\b|(?:<\w[^<]*?)?{_WRITTEN}")
 """Matches where the text of an object begins that every run makes anew."""
 
 _TEMPORARY = re.compile(re.escape(temporary_folder() or "\0") + r"[/\\][^/\\\s'\"]+")

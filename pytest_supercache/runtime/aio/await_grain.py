@@ -12,6 +12,7 @@ from typing import Any
 from pytest_supercache.core.footprint import ANYTHING
 from pytest_supercache.runtime.kernel import async_context as async_stepping
 from pytest_supercache.runtime.kernel.active import controlled
+from pytest_supercache.runtime.kernel.ordering import RESUMES
 from pytest_supercache.runtime.kernel.task_actor import TaskActor, place_of
 from pytest_supercache.runtime.kernel.unannounced import add_step
 
@@ -100,7 +101,7 @@ def _end_first_lines(actor: TaskActor) -> None:
     controller = actor.home.controller
     if controller.fused is actor:
         controller.fused = None
-        add_step(controller, actor, "start", "await", ANYTHING)
+        add_step(controller, actor, "start", RESUMES, ANYTHING)
         actor.end_first_lines()
 
 
@@ -111,4 +112,4 @@ async def _part(place: str) -> None:
     label = f"go on after await {place}" if place else "go on after an await"
     # asyncio decides whether it may resume: no footprint tells which steps must precede.
     execution.controller.note_undeclared("actors meet where they await")
-    await async_stepping.step(execution, label, ANYTHING, kind="await")
+    await async_stepping.step(execution, label, ANYTHING, kind=RESUMES)

@@ -292,7 +292,8 @@ class ControlledLoop(LoopInterface):
     def _run_timer(self, callback: Callable[..., object], args: tuple[Any, ...]) -> None:
         before = len(self._callbacks)
         callback(*args)
-        self.ready.note_timer(list(self._callbacks)[before:])
+        if self.racing and self._resumes_in_steps:
+            self.ready.note_timer(list(self._callbacks)[before:])
 
     def child_of(self, parent: Actor, coro: Any) -> TaskActor:
         """Make the actor for a coroutine that ``parent`` is about to start."""

@@ -17,6 +17,7 @@ from pytest_supercache.core.schedule import Place
 from pytest_supercache.core.trace import Step, last_chosen
 from pytest_supercache.runtime.kernel.actor import Actor, BackgroundActor
 from pytest_supercache.runtime.kernel.calling import current_actor, here
+from pytest_supercache.runtime.kernel.ordering import RESUMES
 from pytest_supercache.runtime.kernel.spinning import take
 from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.kernel.under_test import dict_of
@@ -43,6 +44,9 @@ from pytest_supercache.runtime.memory.sharing import (
 )
 from pytest_supercache.runtime.memory.storing import Stores
 from pytest_supercache.runtime.memory.uses import Comparison, acts_atomically
+
+_WITHOUT_ANSWER = frozenset({"memory", RESUMES})
+"""Kinds of steps of tasks that are answers themselves, or have none."""
 
 
 class Accesses:
@@ -473,10 +477,7 @@ class Accesses:
         if actor.is_task:
             if answered := self._answered.get(actor.name):
                 ends.add((actor.name, answered))
-            if last is not None and last.kind not in {
-                "memory",
-                "await",
-            }:  # it came to a task of another
+            if last is not None and last.kind not in _WITHOUT_ANSWER:  # it came to another task
                 ends.add((last.actor, last.label))
         for name, label in ends:
             self._part(name, label)
