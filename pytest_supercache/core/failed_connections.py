@@ -21,10 +21,10 @@ _NO_ANSWER = "no answer"
 
 
 class Hears(Protocol):
-    """Hears how connections end, on the stack of who has made them."""
+    """Receives the outcome of each connection, called on the stack of the code that connects."""
 
     def failed(self, address: str, port: object, error: str) -> object:
-        """Hear of a failure; what is returned stands for who has tried."""
+        """Receive a failure; return a key for the code that tried to connect, or None."""
 
     def connected(self, port: object, who: object) -> None:
         """Hear of a connection; ``who`` is None if it was made at once."""

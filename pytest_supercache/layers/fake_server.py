@@ -154,7 +154,7 @@ def _error_makers() -> tuple[tuple[type, str], ...]:
     import fakeredis
 
     connection = _connection_class()(server=fakeredis.FakeServer())
-    kinds = type(connection._connect()).__mro__  # noqa: SLF001 - fakeredis has no public one
+    kinds = type(connection._connect()).__mro__  # noqa: SLF001 - no public way to its class
     return tuple((kind, _MAKES_ERRORS) for kind in kinds if _MAKES_ERRORS in vars(kind))
 
 

@@ -146,7 +146,9 @@ class Described(NamedTuple):
     is_timed: bool  # sets or reads a time to live
     is_usual: bool  # plain, and nothing else is to be remembered of it
     is_attempt: bool  # changes nothing if its answer is "no": nil, 0, or none
-    blocks: float | None  # for at most so many seconds, ``inf``: for ever; None: it never does
+    blocks: (
+        float | None
+    )  # the longest wait in seconds, ``inf`` without a limit; None: it never blocks
 
 
 def is_container(label: str) -> bool:

@@ -3,7 +3,7 @@
 Code that looks for its cache there, and goes on without one, shows every check what it does without
 a cache. Inside of an execution the same attempt is a hazard (`runtime.process.escape_detection`).
 
-The stack of the thread tells who has tried: the innermost code of the project on it. A failed
+A connection is attributed to the innermost code of the project on the thread's stack. A failed
 attempt of code under test rules out a GO. Those of conftest files, tests and tools are told beside
 it: tests look for servers to skip themselves, and tools report to servers of their own.
 """

@@ -47,10 +47,15 @@ def called_by_loop(
 
 def called_in(handle: Handle) -> Any:
     """Return the function that a callback was scheduled with."""
-    function, args = handle._callback, handle._args  # type: ignore[attr-defined] # noqa: SLF001 - asyncio tells it nowhere else
+    function, args = handle._callback, handle._args  # type: ignore[attr-defined] # noqa: SLF001 - a handle has no public attribute for its function
     if function is _on_node:
         _, _, function, args = args
     return _inside(args[0] if function is touching else function)
+
+
+def actor_of(handle: Handle) -> TaskActor | None:
+    """Return the actor whose context a callback runs in; None: it is not an actor's."""
+    return handle._context.get(ACTING)  # type: ignore[attr-defined,no-any-return] # noqa: SLF001 - a handle has no public attribute for its context
 
 
 def is_of_asyncio(function: Any) -> bool:

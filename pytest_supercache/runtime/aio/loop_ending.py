@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from pytest_supercache.runtime.aio.event_loop import ControlledLoop
+from pytest_supercache.runtime.aio.loop_callbacks import actor_of
 from pytest_supercache.runtime.aio.loop_executor import is_lost
 from pytest_supercache.runtime.kernel.actor import Abandoned
-from pytest_supercache.runtime.kernel.task_actor import ACTING, TaskActor
+from pytest_supercache.runtime.kernel.task_actor import TaskActor
 
 
 def name_lost_exceptions(loop: ControlledLoop) -> list[tuple[str, BaseException]]:
@@ -29,7 +30,7 @@ def keep_lost_exceptions(loop: ControlledLoop) -> None:
         error = context.get("exception")
         if error is not None and not isinstance(error, Abandoned | asyncio.CancelledError):
             handle = context.get("handle")
-            actor = loop.acting() if handle is None else handle._context.get(ACTING)  # noqa: SLF001 - asyncio tells it nowhere else
+            actor = loop.acting() if handle is None else actor_of(handle)
             loop.lost.append((loop.host.name if actor is None else actor.name, error))
 
     loop.set_exception_handler(hear)

@@ -23,11 +23,11 @@ from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.schedule import CLOCK
 from pytest_supercache.core.waits import FlagState, Wait
 from pytest_supercache.runtime.aio.loop import LoopInterface
-from pytest_supercache.runtime.aio.loop_callbacks import called_in, is_of_asyncio
+from pytest_supercache.runtime.aio.loop_callbacks import actor_of, called_in, is_of_asyncio
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.actor import Announced, State
 from pytest_supercache.runtime.kernel.ordering import RESUMES, WITH_EFFECTS, TurnOrder
-from pytest_supercache.runtime.kernel.task_actor import ACTING, TaskActor, place_of
+from pytest_supercache.runtime.kernel.task_actor import TaskActor, place_of
 from pytest_supercache.runtime.kernel.under_test import is_under_test_name
 
 
@@ -182,7 +182,7 @@ class ReadyQueue:
         module = getattr(function, "__module__", None)  # methods of C have none
         if not (module is None or is_of_asyncio(function) or is_under_test_name(module)):
             return None
-        owner = handle._context.get(ACTING)  # type: ignore[attr-defined] # noqa: SLF001 - asyncio tells it nowhere else
+        owner = actor_of(handle)
         return None if owner is None or owner.dismissed else self._caller_of(owner)
 
     def _caller_of(self, owner: TaskActor) -> TaskActor:
