@@ -435,6 +435,55 @@ async def an_answer_that_tells_nothing(world):
     await _told_by_an_effect(world, is_told=False)
 
 
+async def _between_two_starts(world, first_line, *, looks):
+    near, noted, tasks, seen = {"x": 0}, {"a": 0, "b": 0}, [], []
+
+    async def note(name, *, if_written):
+        noted[name] = near["x"] if if_written else 1
+
+    async def write():
+        tasks.append(asyncio.create_task(note("a", if_written=False)))
+        near["x"] = 1
+
+    async def look():
+        tasks.append(asyncio.create_task(note("b", if_written=looks)))
+
+    async def read():
+        await first_line()
+        seen.append((noted["b"], noted["a"]))
+
+    for name, flow in (("a", write), ("b", look), ("c", read)):
+        world.actor(name, flow)
+    await world.run()
+    assert seen != [(1, 0)]
+
+
+async def _nothing():
+    pass
+
+
+@right("the task that saw x ran after the first one or in its turn, so nothing began between them")
+async def begun_after_a_task_that_had_to_be_later(world):
+    await _between_two_starts(world, _nothing, looks=True)
+
+
+@broken("the second task may be a turn older than the first")
+async def begun_after_a_task_that_may_be_earlier(world):
+    await _between_two_starts(world, _nothing, looks=False)
+
+
+@right("the task that saw x ran after the first one or in its turn, so no answer came between them")
+async def answered_after_a_task_that_had_to_be_later(world):
+    far = world.existing_cache.aclient()
+    await _between_two_starts(world, lambda: far.get("k"), looks=True)
+
+
+@broken("the second task may be a turn older than the first")
+async def answered_after_a_task_that_may_be_earlier(world):
+    far = world.existing_cache.aclient()
+    await _between_two_starts(world, lambda: far.get("k"), looks=False)
+
+
 async def _by_timer(world, *, of_one_timer):
     events, heard = [asyncio.Event(), asyncio.Event()], []
 

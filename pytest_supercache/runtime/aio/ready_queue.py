@@ -10,6 +10,9 @@ they say the same of equivalent executions (docs/decisions/0078):
 - The loop needs one turn to read an answer, and the next one to resume the task that awaits it. So
   an answer comes after each batch that runs at most two turns after the command was sent, or after
   anything that happened before its effect.
+
+From the first follows that what depends on a callback, such as an answer or a user who begins,
+comes after all batches that run in the turn of that callback or earlier.
 """
 
 import asyncio
@@ -21,9 +24,11 @@ from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.schedule import CLOCK
+from pytest_supercache.core.trace import Step
 from pytest_supercache.core.waits import FlagState, Wait
 from pytest_supercache.runtime.aio.loop import LoopInterface
 from pytest_supercache.runtime.aio.loop_callbacks import actor_of, called_in, is_of_asyncio
+from pytest_supercache.runtime.kernel import unannounced
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.actor import Announced, State
 from pytest_supercache.runtime.kernel.ordering import RESUMES, WITH_EFFECTS, TurnOrder
@@ -97,7 +102,6 @@ class ReadyQueue:
         self._put(batch, callbacks, is_by_timer=False)
         if self.is_empty:
             callbacks.extend(self.take_postponed())
-        self._hold_back_answers()
 
     def _is_task(self, name: str) -> bool:
         actor = self._loop.controller.actors.get(name)
@@ -238,28 +242,62 @@ class ReadyQueue:
             step.cause = waker.actor, waker.index
         return step
 
-    def _hold_back_answers(self) -> None:
-        """Let answers come after the callbacks that run sooner."""
+    def hold_back(self) -> None:
+        """Let users begin, and answers come, after the callbacks that run sooner."""
+        if not self._past:
+            return
+        self._order.add_up_to(self._choice)
         controller = self._loop.controller
-        for actor in self._loop.actors.values():
-            step = actor.pending
-            if step is None or actor.gate is None or not actor.sent:
+        for actor in list(controller.actors.values()):
+            if not isinstance(actor, TaskActor) or actor.home is not self._loop:
                 continue
-            known = step.wait or Wait()
-            flags = tuple(
-                one.flag
-                for one in self._past
-                if one.flag not in known.flags
-                and any(self._is_sooner(one, actor, choice, 2) for choice in actor.sent)
-            )
-            if not flags:
-                continue
-            if (
-                step.has_answer
-            ):  # its effect happens outside of the loop, and the answer comes later
-                if not controller.shared_memory:
-                    controller.memory.part_answer(actor, step.label)
-                continue
+            if actor.state is State.NEW:
+                entry = unannounced.entry_step(controller, actor)
+                if entry is not None:
+                    self._hold_back_until(actor, actor.pending or entry)
+            elif actor.gate is not None and actor.pending is not None:
+                self._hold_back_answer(actor, actor.pending)
+
+    def _hold_back_answer(self, actor: TaskActor, step: Announced) -> None:
+        sooner = [
+            one
+            for one in self._past
+            if any(self._is_sooner(one, actor, choice, 2) for choice in actor.sent)
+        ]
+        if not step.has_answer:
+            self._wait_for(step, sooner)
+            self._hold_back_until(actor, step)
+        elif sooner and not self._loop.controller.shared_memory:
+            # Its effect happens outside of the loop, and the answer comes later.
+            self._loop.controller.memory.part_answer(actor, step.label)
+
+    def _hold_back_until(self, actor: TaskActor, step: Announced) -> None:
+        """Let a step come after the callbacks that run in an earlier turn, or in its own.
+
+        That is so because of what happens before it, if it is taken now.
+        """
+        if step.kind in WITH_EFFECTS:
+            return
+        taken = Step(
+            actor.name, actor.taken, step.label, step.kind, step.footprint, actor.node,
+            cause=step.cause or actor.cause,
+        )  # fmt: skip
+        before, turns = self._order.until(taken)
+        sooner = [
+            one
+            for one in self._past
+            if one.node == actor.node
+            and not (one.chosen is not None and before >> one.chosen & 1)
+            and turns.get(one.root, -1) >= one.depth
+        ]
+        self._wait_for(step, sooner)
+        if sooner and actor.state is State.NEW:
+            actor.pending = step
+
+    def _wait_for(self, step: Announced, batches: list[_Batch]) -> None:
+        known = step.wait or Wait()
+        flags = tuple(one.flag for one in batches if one.flag not in known.flags)
+        if flags:
             step.wait = replace(known, flags=(*known.flags, *flags))
             step.footprint |= Footprint(reads=frozenset(flags))
 

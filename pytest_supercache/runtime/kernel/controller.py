@@ -194,6 +194,8 @@ class Controller(ExecutionState):
         at = len(self.choices)
         if not at:
             self.record.begin_race()
+        for loop in self.loops:
+            loop.ready.hold_back()
         if at < len(self.script) and self._repeat(self.script[at]):
             return self.script[at]
         enabled = self._enabled()
@@ -265,8 +267,7 @@ class Controller(ExecutionState):
     def _enabled(self) -> list[str]:
         enabled = []
         for name, actor in self.actors.items():
-            state = actor.state
-            if state is NEW or (state is PARKED and self.may_take(actor, actor.pending)):
+            if self.is_ready(actor):
                 enabled.append(name)
         for name, work in self.backgrounds.items():
             if work.pending() is not None:

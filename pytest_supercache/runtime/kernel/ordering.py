@@ -70,8 +70,32 @@ class TurnOrder:
         halves = self._halves[later].get(earlier) if later >= 0 else None
         return None if halves is None else halves // 2
 
+    def until(self, step: Step) -> tuple[int, dict[int, int]]:
+        """Return what would happen before a step that is taken next.
+
+        Returns:
+            The bits of the choices before it, and the least number of turns since each of these.
+        """
+        before, halves = self._relations(step, None)
+        return before, {origin: number // 2 for origin, number in halves.items()}
+
     def _add(self, step: Step | None) -> None:
         at, waker = len(self._events), self._waker_of(step)
+        before, halves = self._relations(step, waker)
+        origin, depth = (at, 0) if waker is None else self._origins[waker]
+        self._events.append(step)
+        self._befores.append(before)
+        self._halves.append(halves)
+        self._origins.append((origin, depth + (waker is not None)))
+
+    def _relations(self, step: Step | None, waker: int | None) -> tuple[int, dict[int, int]]:
+        """Return the bits of what happens before the next step, and the halves of turns since.
+
+        Args:
+            step: the next step; None: the choice leads to none.
+            waker: the choice that made its callback ready; None: it is no callback.
+        """
+        at = len(self._events)
         before, halves = 1 << at, {} if waker is not None else {at: 0}
         for other in range(at - 1, -1, -1):
             event = self._events[other]
@@ -88,11 +112,7 @@ class TurnOrder:
         for origin, number in halves.items():
             if self._is_of_node(origin, step):
                 halves[origin] = self._in_its_half(step, number, is_callback=waker is not None)
-        origin, depth = (at, 0) if waker is None else self._origins[waker]
-        self._events.append(step)
-        self._befores.append(before)
-        self._halves.append(halves)
-        self._origins.append((origin, depth + (waker is not None)))
+        return before, halves
 
     def _in_its_half(self, step: Step | None, number: int, *, is_callback: bool) -> int:
         """Return the first half from this one on in which a step may happen."""

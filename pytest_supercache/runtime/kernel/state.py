@@ -105,8 +105,9 @@ class ExecutionState(Notes):
 
     def is_ready(self, actor: Actor) -> bool:
         """Say whether an actor is enabled."""
-        is_parked = actor.state is PARKED
-        return self.may_take(actor, actor.pending) if is_parked else actor.state is NEW
+        if actor.state is NEW:
+            return actor.pending is None or self.may_take(actor, actor.pending)
+        return actor.state is PARKED and self.may_take(actor, actor.pending)
 
     def may_take(self, actor: Actor, announced: Announced | None) -> bool:
         """Say whether an actor may take the step that it has announced."""

@@ -5,6 +5,7 @@ from contextlib import nullcontext
 from pytest_supercache.core.footprint import EVERYTHING, Footprint
 from pytest_supercache.core.schedule import CLOCK
 from pytest_supercache.core.trace import Step
+from pytest_supercache.core.waits import Wait
 from pytest_supercache.runtime.kernel.actor import Actor, Announced, BackgroundActor
 from pytest_supercache.runtime.kernel.state import ExecutionState
 
@@ -15,21 +16,34 @@ def begin(state: ExecutionState, actor: Actor) -> None:
     The entry code is a step of its own if it may touch shared memory.
     """
     state.fused = actor
+    entry = actor.pending or entry_step(state, actor)
+    if entry is None:
+        return
+    state.fused = actor.pending = None
+    if not state.shared_memory:
+        state.memory.note_entry(actor.name)
+    add_step(state, actor, entry.label, entry.kind, entry.footprint, entry.wait)
+    actor.end_first_lines()
+
+
+def entry_step(state: ExecutionState, actor: Actor) -> Announced | None:
+    """Return the step that an actor's entry code is; None: it is a part of its first step."""
     if state.shared_memory:
-        state.fused = None
         memory = frozenset({f"memory:{actor.node}"})
-        add_step(state, actor, "start", "memory", Footprint(memory, memory))
-        actor.end_first_lines()
-    elif state.memory and state.memory.starts_with_step(actor.name):
-        state.fused = None
+        return Announced("start", "memory", Footprint(memory, memory))
+    if state.memory and actor.name in state.memory.sharing.starts:
         born = Footprint(reads=frozenset({actor.born} if actor.born else ()))
-        touched = state.memory.widened(actor.name, "start", born)
-        add_step(state, actor, "start", "memory", touched)
-        actor.end_first_lines()
+        return Announced("start", "memory", state.memory.sharing.widened(actor.name, "start", born))
+    return None
 
 
 def add_step(
-    state: ExecutionState, actor: Actor, label: str, kind: str, footprint: Footprint
+    state: ExecutionState,
+    actor: Actor,
+    label: str,
+    kind: str,
+    footprint: Footprint,
+    wait: Wait | None = None,
 ) -> None:
     """Record the choice of an actor without an announced step."""
     phase, choice = state.place_of_step()
@@ -37,7 +51,7 @@ def add_step(
     state.record.add(
         Step(
             actor.name, actor.taken, label, kind, footprint, actor.node,
-            phase=phase, choice=choice,
+            phase=phase, choice=choice, wait=wait,
             pending=() if choice is None else state.all_pending(),
             time=state.time.clock.now(), cause=actor.cause,
         )

@@ -169,12 +169,10 @@ class Accesses:
         self._keeper.let_go()
         return self.sharing.widened(actor, label, footprint)
 
-    def starts_with_step(self, actor: str) -> bool:
-        """Say whether the code before a coroutine's first step is a step of its own."""
-        if actor not in self.sharing.starts:
-            return False
+    def note_entry(self, actor: str) -> None:
+        """Note that the code before an actor's first step is a step of its own now."""
         self._places.add(place_of_answer(actor))
-        return True
+        self._keeper.let_go()
 
     def answer_is_step(self, actor: Actor, label: str) -> bool:
         """Say whether the answer of a step is itself a step; if not, note that it arrives now."""
