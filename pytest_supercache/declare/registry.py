@@ -30,6 +30,7 @@ class Watch:
     clock: bool | float = False  # it reads a clock, of which resolution in seconds, if known
     lines: bool = False  # not the call: its lines are steps, where the grain is `line`
     suspends: bool = True  # False: a coroutine that nobody can come before, once its caller runs
+    unless: Callable[..., bool] | None = None  # says that a call takes its steps by itself
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

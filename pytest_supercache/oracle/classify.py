@@ -13,7 +13,7 @@ from pytest_supercache.core.schedule import CLOCK
 from pytest_supercache.core.trace import Pending, Step
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.core.waits import LockState, PoolState, Wait, WaitState
-from pytest_supercache.oracle.roles import Act, Role, acts_on, is_entry, layer_of
+from pytest_supercache.oracle.roles import Act, Role, acts_on, is_entry, layer_of, sources_of
 from pytest_supercache.oracle.stale import Classified, StaleRead, stale, told
 from pytest_supercache.oracle.struck import Struck
 
@@ -75,7 +75,8 @@ def _read_in_the_race(execution: Execution, violation: Violation) -> bool:
 
 def _shown_by(execution: Execution, violation: Violation) -> str | None:
     """Return the layer that gave the answer that breaks a guarantee."""
-    if violation.key is None:
+    key = violation.key
+    if key is None:
         return None
     wanted = violation.evidence.get("read", violation.evidence.get("then"))
     read = [
@@ -85,7 +86,7 @@ def _shown_by(execution: Execution, violation: Violation) -> str | None:
     ]
     looks = [
         act
-        for act in acts_on(execution.steps, violation.key)
+        for act in acts_on(execution.steps, key, sources_of(execution.steps, key))
         if act.step.operation in read and act.role in {Role.LOOK_UP, Role.LOAD}
     ]
     return looks[-1].place if looks else None
@@ -212,7 +213,7 @@ def _writes_after(scene: StaleRead, actor: str, lock: str, at: int) -> Act | Non
 
 def _lost_update(acts: list[Act]) -> Classified | None:
     """Return ``cached-rmw`` if, without an origin, two actors store results of one value."""
-    if any(act.role in {Role.LOAD, Role.COMMIT} for act in acts):
+    if any(act.role in {Role.LOAD, Role.CHANGE, Role.COMMIT} for act in acts):
         return None
     for last in (act for act in acts if act.role is Role.STORE):
         entry = (last.place or "", last.name)

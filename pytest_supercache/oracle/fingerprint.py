@@ -24,7 +24,7 @@ from pytest_supercache.oracle.classify import (
     Classified,
     layer_role,
 )
-from pytest_supercache.oracle.roles import Act, Role, acts_on, layer_of
+from pytest_supercache.oracle.roles import Act, Role, acts_in_race, layer_of
 
 LENGTH = 12
 FUNCTIONS_MAX = 100
@@ -188,7 +188,7 @@ def _is_scenarios(function: str, found: FoundIn) -> bool:
 
 
 def _acts_on_its_key(execution: Execution, violation: Violation) -> list[Act]:
-    return [] if violation.key is None else acts_on(execution.race, violation.key)
+    return [] if violation.key is None else acts_in_race(execution, violation.key)
 
 
 def _sorted(parts: Iterable[object]) -> list[str]:

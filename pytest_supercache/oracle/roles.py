@@ -1,14 +1,18 @@
 """Classifies what a step does to a cache: a load, a commit, a fill, an invalidation.
 
 The footprint and the label of the step decide, never what it found, so that the role is
-the same in every execution.
+the same in every execution. What an operation reads in the origin before it stores a key in a cache
+is the source of that key, also under another name: the table of a database.
 """
 
 import ast
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from itertools import takewhile
 
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.footprint import EVERYTHING
 from pytest_supercache.core.schedule import CLOCK
 from pytest_supercache.core.trace import Step
@@ -18,6 +22,7 @@ class Role(Enum):
     """The effect of a step on a key."""
 
     LOAD = "load"  # reads the origin
+    CHANGE = "change"  # changes the origin in a transaction, which ends in a later step
     COMMIT = "commit"  # changes the origin
     LOOK_UP = "look up"  # reads a cache
     STORE = "store"  # puts a value into a cache
@@ -43,30 +48,69 @@ class Act:
     """The name of the key in this layer."""
 
 
+ORIGIN = "origin"
+
+_ASKING = frozenset({"origin", "watched"})
+"""The kinds of steps that read an origin."""
+
+_ENDS = frozenset({"COMMIT", "END", "ROLLBACK"})
+"""Statements that end a transaction."""
+
 _NO_LAYERS = frozenset(
     {
         "lock", "memory", "clock", "ended", "started", "done", "event", "semaphore", "queue",
-        "barrier", "pool", "wire",
+        "barrier", "pool", "wire", "database",
     }
 )  # fmt: skip
 
+_SCRIPTS = frozenset({"eval", "evalsha", "fcall"})
+"""Commands that may do anything: where they name no key, they may remove as well as store."""
+
+_DROPPING_ONE = ("del", "unlink", "getdel", "hdel", "delete", "pop", "remove", "discard")
 _DROPPING = (
-    "del", "unlink", "getdel", "hdel", "delete", "pop", "remove", "invalidate", "evict", "clear",
-    "purge", "discard", "flush", "flushdb", "flushall", "drop", "expire",
+    *_DROPPING_ONE, "invalidate", "evict", "clear", "purge", "flush", "flushdb", "flushall", "drop",
+    "expire",
 )  # fmt: skip
 
 
-def acts_on(race: list[Step], key: str) -> list[Act]:
-    """Return the steps of a race that touch ``key``, with their roles."""
+def acts_in_race(execution: Execution, key: str) -> list[Act]:
+    """Return the steps of the race that touch ``key`` or its source, with their roles."""
+    return acts_on(execution.race, key, sources_of(execution.steps, key))
+
+
+def acts_on(steps: Sequence[Step], key: str, sources: frozenset[str] = frozenset()) -> list[Act]:
+    """Return the steps that touch ``key`` or one of its sources, with their roles."""
     found = []
-    for at, step in enumerate(race):
+    for at, step in enumerate(steps):
         if step.actor == CLOCK:
             found.append(Act(at, step, Role.TICK, None))
             continue
-        place, name = _place(step, key)
-        if place is not None:
-            found.append(Act(at, step, role_of(step, place), place, name))
+        place, name = _place(step, key, sources)
+        if place is None:
+            continue
+        role = role_of(step, place)
+        if place == ORIGIN and role is Role.COMMIT:
+            role = _role_in_transaction(steps, at)
+        found.append(Act(at, step, role, place, name))
     return found
+
+
+def sources_of(steps: Sequence[Step], key: str) -> frozenset[str]:
+    """Return the names in the origin that operations read before they stored ``key`` in a cache.
+
+    Where one of these is the key's own name, there are no others.
+    """
+    read: dict[tuple[str, int | None], set[str]] = {}
+    found = set[str]()
+    for step in steps:
+        operation = step.actor.partition("/")[0], step.operation
+        place, _ = _place(step, key)
+        if place is not None and place != ORIGIN and role_of(step, place) is Role.STORE:
+            found |= read.get(operation, set())
+        if step.kind in _ASKING:
+            names = map(_place_and_name, step.footprint.reads)
+            read.setdefault(operation, set()).update(n for place, n in names if place == ORIGIN)
+    return frozenset() if any(is_name_of(name, key) for name in found) else frozenset(found)
 
 
 def role_of(step: Step, place: str) -> Role:
@@ -79,18 +123,61 @@ def role_of(step: Step, place: str) -> Role:
         return Role.LOCK
     if place.startswith("messages@"):
         return Role.PUBLISH
-    writes = any(_is_in(resource, place) for resource in step.footprint.writes)
-    if place == "origin":
-        return Role.COMMIT if writes else Role.LOAD
-    if not writes:
-        return Role.LOOK_UP
-    verb = step.label.split()[0].lower().strip("_") if step.label else ""
-    verb = verb.removeprefix("cache_")
+    writes = _is_in_any(step.footprint.writes, place)
+    if place == ORIGIN:
+        return Role.COMMIT if writes or step.label in _ENDS else Role.LOAD
+    return _role_in_cache(step) if writes else Role.LOOK_UP
+
+
+def _role_in_cache(step: Step) -> Role:
+    """Return the effect of a step that writes a cache."""
+    verb = _verb(step)
     # "look up or lease" takes a lease on a miss, which nobody sees; an item that is looked at moves
     # to the front of what is kept.
     if verb in {"look", "getitem"}:
         return Role.LOOK_UP
+    if verb in _SCRIPTS and step.label.split()[1:] == []:
+        return Role.OTHER
     return Role.DROP if verb.startswith(_DROPPING) else Role.STORE
+
+
+def _role_in_transaction(steps: Sequence[Step], at: int) -> Role:
+    """Return the role of a step that changes the origin, or ends a transaction."""
+    step = steps[at]
+    own = [one for one in steps if one.actor == step.actor and _is_at_origin(one)]
+    number = next(number for number, one in enumerate(own) if one is step)
+    if step.label not in _ENDS:
+        return Role.CHANGE if any(one.label in _ENDS for one in own[number:]) else Role.COMMIT
+    since = takewhile(lambda one: one.label not in _ENDS, reversed(own[:number]))
+    has_changed = any(_is_in_any(one.footprint.writes, ORIGIN) for one in since)
+    return Role.COMMIT if has_changed and step.label != "ROLLBACK" else Role.OTHER
+
+
+def _is_at_origin(step: Step) -> bool:
+    return _is_in_any(step.footprint.reads | step.footprint.writes, ORIGIN)
+
+
+def tables_of(step: Step) -> list[str] | None:
+    """Return the tables of a database that a step touches; None: they are not known."""
+    touched = map(_place_and_name, step.footprint.reads | step.footprint.writes)
+    names = sorted(name for place, name in touched if place == ORIGIN)
+    return None if EVERYTHING in names else names
+
+
+def is_purge(act: Act) -> bool:
+    """Say whether a step removes all entries, not one that may have any name."""
+    writes_all = any(resource.endswith(f":{EVERYTHING}") for resource in act.step.footprint.writes)
+    return writes_all and not _verb(act.step).startswith(_DROPPING_ONE)
+
+
+def _verb(step: Step) -> str:
+    verb = step.label.split()[0].lower().strip("_") if step.label else ""
+    return verb.removeprefix("cache_")
+
+
+def is_database(act: Act) -> bool:
+    """Say whether a step asks a database, whose values are not known, rather than our origin."""
+    return act.place == ORIGIN and not act.step.label.startswith("origin ")
 
 
 def layer_of(place: str) -> str:
@@ -98,7 +185,7 @@ def layer_of(place: str) -> str:
     return place.partition("@")[0]
 
 
-def _place(step: Step, key: str) -> tuple[str | None, str]:
+def _place(step: Step, key: str, sources: frozenset[str] = frozenset()) -> tuple[str | None, str]:
     """Return the layer in which a step touches ``key``, and its name there; writes come first."""
     if step.kind == "super_cache" and step.label.startswith(("invalidate ", "send ")):
         is_it = key in step.label.partition(" ")[2].split(", ")
@@ -107,7 +194,10 @@ def _place(step: Step, key: str) -> tuple[str | None, str]:
         found = []
         for resource in sorted(resources):
             place, name = _place_and_name(resource)
-            if place not in _NO_LAYERS and (name == EVERYTHING or is_name_of(name, key)):
+            is_source = place == ORIGIN and name in sources
+            if is_source or (
+                place not in _NO_LAYERS and (name == EVERYTHING or is_name_of(name, key))
+            ):
                 found.append((place, name))
         if found:  # the entry itself rather than what lies beside it, such as its lock
             return min(found, key=lambda each: (each[1] != key, len(each[1])))
@@ -124,6 +214,10 @@ def is_name_of(name: str, key: str) -> bool:
     if name == key:
         return True
     return bool(key) and name.endswith(key) and not name[-len(key) - 1].isalnum()
+
+
+def _is_in_any(resources: frozenset[str], place: str) -> bool:
+    return any(_is_in(resource, place) for resource in resources)
 
 
 def _is_in(resource: str, place: str) -> bool:

@@ -8,11 +8,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_supercache.core.execution import Execution
-from pytest_supercache.core.footprint import EVERYTHING
 from pytest_supercache.core.verdict import Violation
-from pytest_supercache.oracle.roles import Act, Role, acts_on, is_entry, is_name_of
+from pytest_supercache.oracle.roles import (
+    Act,
+    Role,
+    acts_in_race,
+    is_database,
+    is_entry,
+    is_name_of,
+    is_purge,
+)
 from pytest_supercache.oracle.struck import NO_EFFECT, Struck, why_missing, why_older
-from pytest_supercache.oracle.versions import same
+from pytest_supercache.oracle.versions import canonical, same
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,18 +45,21 @@ class StaleRead:
     key: str
     acts: list[Act]
     struck: Struck
+    seen: Any
+    """The wrong value that the violation shows."""
     wrong: list[tuple[str, str]]
     """The entries that have the wrong value in the end: place and name, the node's first."""
 
     @classmethod
     def of(cls, execution: Execution, violation: Violation, key: str) -> "StaleRead":
         """Return the input of a classification for ``key``."""
-        acts = acts_on(execution.race, key)
+        acts = acts_in_race(execution, key)
         return cls(
             execution=execution,
             key=key,
             acts=acts,
             struck=Struck.of(execution),
+            seen=_seen(violation),
             wrong=_wrong_entries(execution, violation, key, acts),
         )
 
@@ -66,7 +76,7 @@ _SETTLED = frozenset(
 
 def stale(scene: StaleRead, violation: Violation) -> Classified | None:
     """Return the class of a value that is older than it should be."""
-    flushed = _flushed_over(scene, _seen(violation))
+    flushed = _flushed_over(scene)
     if flushed is not None:
         return flushed
     for place, name in scene.wrong:
@@ -139,7 +149,7 @@ def _stale_store(scene: StaleRead, store: Act) -> Classified | None:
     theirs = [act for act in scene.of_role(Role.COMMIT) if not same_operation(act, store)]
     return (
         _dropped_too_early(scene, source, theirs, store)
-        or _late_fill(scene, source, theirs, store, loaded=load is not None)
+        or _late_fill(scene, source, theirs, store)
         or _from_behind(scene, source, theirs, store)
     )
 
@@ -217,11 +227,11 @@ def _older_over_newer(scene: StaleRead, own: list[Act], store: Act) -> Classifie
     return None
 
 
-def _flushed_over(scene: StaleRead, seen: Any) -> Classified | None:
+def _flushed_over(scene: StaleRead) -> Classified | None:
     """Return ``write-behind-overwrite`` if a flush committed over a newer change in the origin."""
     commits = scene.of_role(Role.COMMIT)
-    truth = scene.execution.settled.layers.get("origin", {}).get(scene.key)
-    if len(commits) < 2 or not same(seen, truth):
+    origin = scene.execution.settled.layers.get("origin")
+    if len(commits) < 2 or origin is None or not same(scene.seen, origin.get(scene.key)):
         return None
     newer, flush = commits[-2:]
     kept_in = [
@@ -264,47 +274,72 @@ def _dropped_too_early(
     return told(slug, store.place, early[-1], source, commit, *again[-1:], store)
 
 
-def _late_fill(
-    scene: StaleRead, source: Act, commits: list[Act], store: Act, *, loaded: bool
-) -> Classified | None:
+def _late_fill(scene: StaleRead, source: Act, commits: list[Act], store: Act) -> Classified | None:
     """Return the class of a value read before the commit, but stored after the removal."""
     commit = next((act for act in commits if source.at < act.at < store.at), None)
-    if commit is None and not loaded:  # from a cache that the writer had not reached yet
+    if (
+        commit is None and source.role is not Role.LOAD
+    ):  # from a cache that the writer had not reached yet
         commit = next((act for act in reversed(commits) if act.at < source.at), None)
     if commit is None:
         return None
-    place, name = store.place or "", store.name
-    since = max(commit.at, source.at)
-    newer = [
-        act
-        for act in scene.of_role(Role.STORE, after=since, before=store.at)
-        if is_entry(act, place, name)
-    ]
-    removed = [
-        act
-        for act in scene.of_role(Role.DROP, Role.DELIVER, after=since, before=store.at)
-        if is_entry(act, place, name)
-    ]
-    if removed:
-        slug = _late_fill_slug(scene, source, commit, removed[-1], loaded=loaded)
-        return told(slug, place, source, commit, removed[-1], store)
+    newer = _on_entry(scene, store, Role.STORE, after=max(commit.at, source.at))
+    removed = _on_entry(scene, store, Role.DROP, Role.DELIVER, after=source.at)
+    if removed and (removed[-1].at > commit.at or not newer):
+        slug = _late_fill_slug(scene, source, commit, removed[-1], store)
+        return told(slug, store.place, source, commit, removed[-1], store)
     if newer:
-        return told("refresh-overwrite", place, source, commit, newer[-1], store)
+        return told("refresh-overwrite", store.place, source, commit, newer[-1], store)
     return None
 
 
-def _late_fill_slug(scene: StaleRead, source: Act, commit: Act, by: Act, *, loaded: bool) -> str:
+def _on_entry(scene: StaleRead, store: Act, *roles: Role, after: int) -> list[Act]:
+    """Return the steps with these roles on the entry that a step stores, before that step."""
+    found = scene.of_role(*roles, after=after, before=store.at)
+    return [act for act in found if is_entry(act, store.place or "", store.name)]
+
+
+def _late_fill_slug(scene: StaleRead, source: Act, commit: Act, by: Act, store: Act) -> str:
+    loaded = source.role is Role.LOAD
     if by.role is Role.DELIVER and not loaded:
         return "in-flight-fill"
-    values = [c.value for c in scene.execution.history.commits if c.key in commit.step.label]
-    if values and values[-1] is None:
+    if _deletes(scene, commit):
         return "resurrection"
-    key = commit.step.label.rpartition(" ")[2]
-    if loaded and _origin_at(scene.execution, key, source) is None:
+    if loaded and _found_nothing(scene, source, commit, store):
         return "negative-poisoning"
-    if any(resource.endswith(f":{EVERYTHING}") for resource in by.step.footprint.writes):
+    if is_purge(by):
         return "purge-misses-fill"
     return "stale-set"
+
+
+def _deletes(scene: StaleRead, commit: Act) -> bool:
+    """Say whether a commit removes the key from the origin."""
+    if is_database(commit):
+        return any(one.step.label.startswith("DELETE") for one in _changes(scene, commit))
+    values = [c.value for c in scene.execution.history.commits if c.key in commit.step.label]
+    return bool(values) and values[-1] is None
+
+
+def _changes(scene: StaleRead, commit: Act) -> list[Act]:
+    """Return the changes that a commit makes visible, which may be the commit itself."""
+    own = [
+        act for act in scene.of_role(Role.CHANGE, before=commit.at) if same_operation(act, commit)
+    ]
+    return [*own, commit]
+
+
+def _found_nothing(scene: StaleRead, source: Act, commit: Act, store: Act) -> bool:
+    """Say whether a load found no value.
+
+    The values of a database are not known: what was stored tells it, or what the writer did.
+    """
+    if not is_database(source):
+        key = commit.step.label.rpartition(" ")[2]
+        return _origin_at(scene.execution, key, source) is None
+    stored = (store.step.content or {}).get(store.place or "", {}).get(store.name)
+    if stored is not None:
+        return canonical(stored) is None
+    return any(one.step.label.startswith("INSERT") for one in _changes(scene, commit))
 
 
 def _origin_at(execution: Execution, key: str, act: Act) -> Any:

@@ -17,7 +17,16 @@ from pytest_supercache.core.footprint import EVERYTHING
 from pytest_supercache.core.orders import StepName
 from pytest_supercache.core.trace import Step
 from pytest_supercache.core.verdict import Violation
-from pytest_supercache.oracle.roles import Act, Role, acts_on, is_name_of, layer_of
+from pytest_supercache.oracle.roles import (
+    Act,
+    Role,
+    acts_in_race,
+    is_database,
+    is_name_of,
+    is_purge,
+    layer_of,
+    tables_of,
+)
 from pytest_supercache.oracle.stale import Classified
 from pytest_supercache.oracle.struck import Struck
 from pytest_supercache.oracle.versions import canonical, same
@@ -65,7 +74,7 @@ def story(execution: Execution, violation: Violation, classified: Classified) ->
     acts = sorted([*acts, *_struck(execution, struck, keys, acts)], key=lambda act: act.at)
     if not acts:
         return None
-    teller = _Teller(execution, struck, keys)
+    teller = _Teller(execution, struck, keys, acts)
     parts = []
     for at, same_step in groupby(acts, key=lambda act: act.at):
         deeds = [teller.deed(act) for act in same_step]
@@ -137,7 +146,7 @@ def _all_of(execution: Execution, keys: Iterable[str]) -> list[Act]:
     found = {
         (act.at, act.name): act
         for key in keys
-        for act in acts_on(execution.race, key)
+        for act in acts_in_race(execution, key)
         if act.role not in _UNTOLD
     }
     acts = [found[at] for at in sorted(found)]
@@ -153,7 +162,7 @@ def _struck(
 ) -> list[Act]:
     """Return the steps that faults struck, and that are not told yet."""
     known = {act.at for act in told}
-    acts = {act.at: act for key in keys for act in acts_on(execution.race, key)}
+    acts = {act.at: act for key in keys for act in acts_in_race(execution, key)}
     return [
         acts.get(at, Act(at, step, Role.OTHER, None))
         for at, step in enumerate(execution.race)
@@ -167,9 +176,12 @@ def _struck(
 class _Teller:
     """Turns steps into sentences; says only once which actor began another."""
 
-    def __init__(self, execution: Execution, struck: Struck, keys: Sequence[str]) -> None:
+    def __init__(
+        self, execution: Execution, struck: Struck, keys: Sequence[str], acts: Iterable[Act]
+    ) -> None:
         self._struck = struck
         self._keys = keys
+        self._names_keys = len(keys) > 1 or any(map(is_database, acts))
         self._seen = {place for step in execution.steps for place in step.content or ()}
         self._known: set[str] = set()
 
@@ -201,12 +213,14 @@ class _Teller:
         return f"{told} ({effect['aside']})"
 
     def _plain(self, act: Act, label: str) -> str:
-        it, place = self._it(act.name), place_in_words(act.place)
+        it, place = self._it(act), place_in_words(act.place)
         if act.step.kind == "fault" and act.role is not Role.PROMOTE:
             move = _MOVES.get(act.step.actor.removeprefix("@").partition("(")[0], label)
             return move.format(place=place, it=it)
         if act.role is Role.TICK:
             return f"the clock moves on to {act.step.time:g} s"
+        if is_database(act):
+            return f"{self._who(act.step.actor)} {_asked_of_database(act)}"
         value = _value_after(act)
         template = self._template(act, label, value)
         if len(self._keys) > 1 and act.name not in {"", EVERYTHING}:
@@ -231,11 +245,12 @@ class _Teller:
         return _DEEDS.get(act.role, _ANY) if is_known or act.role is Role.LOCK else _ANY
 
     def _is_named(self, name: str) -> bool:
-        return len(self._keys) > 1 or name not in self._keys
+        return self._names_keys or name not in self._keys
 
-    def _it(self, name: str) -> str:
+    def _it(self, act: Act) -> str:
+        name = act.name
         if name == EVERYTHING:
-            return "everything"
+            return "everything" if is_purge(act) else "it"
         return name if name and self._is_named(name) else "it"
 
     def _who(self, actor: str) -> str:
@@ -244,6 +259,21 @@ class _Teller:
             return actor
         self._known.add(actor)
         return f"{actor} (begun by {begun_by})"
+
+
+def _asked_of_database(act: Act) -> str:
+    """Return what a step asks of a database, with its tables, or its text if these are unknown."""
+    label, tables = act.step.label, tables_of(act.step)
+    told = f" ({label})" if tables is None and not label.endswith("*") else ""
+    names = "the database"
+    if tables is not None:
+        names = f"the table{'s' * (len(tables) > 1)} {' and '.join(tables)}"
+    if act.role is Role.LOAD:
+        return f"reads {names}{told}"
+    if label == "COMMIT":
+        return f"commits a change to {names}"
+    verb = "deletes from" if label.startswith("DELETE") else "changes"
+    return f"{verb} {names}{told}"
 
 
 def _value_after(act: Act) -> str:

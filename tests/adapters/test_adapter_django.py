@@ -8,8 +8,9 @@ import django
 import pytest
 from django.conf import settings
 
-from pytest_supercache import check
+from pytest_supercache import check, watch
 from pytest_supercache.declare import adapters
+from pytest_supercache.declare.registry import REGISTRY
 from pytest_supercache.runtime.process.state import ModuleState
 from tests.adapters.flows import counting, is_conflict
 from tests.adapters.memcached import Memory
@@ -27,7 +28,7 @@ from django.core.cache.backends.filebased import FileBasedCache
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.cache.backends.memcached import PyMemcacheCache
 from django.core.cache.backends.redis import RedisCache
-from django.db import connection, connections, models
+from django.db import connection, connections, models, transaction
 
 EXECUTIONS = 30
 """Enough for what holds here; how many of the interleavings fail need not be counted."""
@@ -158,6 +159,58 @@ def test_each_node_has_caches_of_its_own_behind_the_handler_of_the_process():
     assert set(seen) == {("a", 1), ("b", 0)}, "each begins with what was there"
     assert caches["default"].get("k") == 0, "what is made before a check is there after it"
     caches["default"].clear()
+
+
+def test_statements_are_steps_by_table_and_one_step_each():
+    steps = []
+
+    def body(world):
+        new_database(world)
+        with connection.cursor() as cursor:
+            cursor.execute("CREATE TABLE product (price)")
+            cursor.execute("CREATE TABLE audit (line)")
+
+        def change():
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute("SELECT price FROM product")
+                cursor.executemany("INSERT INTO audit VALUES (%s)", [("a",), ("b",)])
+
+        world.actor("one", change)
+        world.run()
+        steps[:] = [step for step in world.stepping.record.steps if step.choice is not None]
+
+    check(body, guarantees=())
+    asked = [step.label for step in steps if step.kind in {"origin", "watched"}]
+    assert asked == ["SELECT product", "INSERT audit", "COMMIT"]
+
+
+def ask(_shop):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT price FROM product")
+
+
+@pytest.fixture
+def _as_before():
+    before = REGISTRY.copy()
+    yield
+    REGISTRY.become(before)
+
+
+@pytest.mark.usefixtures("_as_before")
+def test_a_statement_inside_of_a_declared_call_is_a_step_as_well():
+    watch(f"{__name__}:ask", reads="*")
+    labels = []
+
+    def body(world):
+        new_database(world)
+        with connection.cursor() as cursor:
+            cursor.execute("CREATE TABLE product (price)")
+        world.actor("one", ask, "shop")
+        world.run()
+        labels[:] = [step.label for step in world.stepping.record.steps if step.choice is not None]
+
+    check(body, guarantees=())
+    assert labels == ["ask *", "SELECT product"]
 
 
 def test_locks_of_the_bookkeeping_of_django_are_no_steps():

@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+from contextlib import suppress
 
 import pytest
 
@@ -229,6 +230,35 @@ def test_tables_that_have_nothing_to_do_with_each_other_are_not_tried_in_every_o
     assert executions("counters", before=trigger)[1] == same[1]
     view = "CREATE VIEW counters_and_log AS SELECT line FROM log"
     assert executions("counters_and_log", before=view)[1] == same[1]
+
+
+def test_a_write_is_tried_in_every_order_with_what_its_foreign_keys_lead_to():
+    def executions(*, refers):
+        def body(world):
+            connection = connect(world)
+            connection.execute(
+                "CREATE TABLE orders (name TEXT" + " REFERENCES counters" * refers + ")"
+            )
+            world.actor("a", remove, connect(world))
+            world.actor("b", order, connect(world))
+            world.run()
+
+        def connect(world):
+            connection = opened(world, isolation_level=None, check_same_thread=False)
+            connection.execute("PRAGMA foreign_keys = ON")
+            return connection
+
+        def remove(connection):
+            with suppress(sqlite3.IntegrityError):
+                connection.execute("DELETE FROM counters WHERE name = 'n'")
+
+        def order(connection):
+            with suppress(sqlite3.IntegrityError):
+                connection.execute("INSERT INTO orders VALUES ('n')")
+
+        return judged(body, search="exhaustive").executions
+
+    assert executions(refers=False) < executions(refers=True)
 
 
 def test_rows_factories_cursors_and_threads_are_those_of_the_library():

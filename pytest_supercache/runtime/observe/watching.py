@@ -22,7 +22,7 @@ from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.patches import Patches
 from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.kernel.under_test import is_under_test_name
-from pytest_supercache.runtime.observe.call_footprint import Declared, declared_call
+from pytest_supercache.runtime.observe.call_footprint import Declared, ask, declared_call
 from pytest_supercache.runtime.observe.declared_clocks import DeclaredClock
 from pytest_supercache.runtime.observe.targets import NoSuchTargetError, Target, find_target
 from pytest_supercache.runtime.observe.watched_mapping import (
@@ -262,6 +262,8 @@ class _Site:
         arguments = self._bound(args, kwargs)
         if arguments is None:
             return None  # the call itself will say what is wrong with its arguments
+        if watch.unless is not None and ask(watch.unless, arguments):
+            return None
         return execution, declared_call(watch, execution, arguments, self.name)
 
     def _clock(self, watch: Watch) -> DeclaredClock:

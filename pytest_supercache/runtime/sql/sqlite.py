@@ -20,6 +20,7 @@ from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.calling import current_actor
 from pytest_supercache.runtime.kernel.patches import Patches
 from pytest_supercache.runtime.sql import sqlite_before
+from pytest_supercache.runtime.sql.foreign_keys import with_foreign_keys
 from pytest_supercache.runtime.sql.sqlite_cursor import Cursor, is_busy, joined
 from pytest_supercache.runtime.sql.statements import EVERYTHING, Tables, first_word, perform
 
@@ -43,7 +44,7 @@ _SHARED_PRAGMA = re.compile(
 _BUSY_PRAGMA = re.compile(r"PRAGMA\s+(\w+\.)?busy_timeout\s*[=(]\s*(-?\d+)", re.IGNORECASE)
 _SCHEMA_TABLES = frozenset({"sqlite_master", "sqlite_schema"})
 
-_DECLARED = ("diskcache.", "django.db.")
+_DECLARED = ("diskcache.",)
 """Libraries whose watched calls contain all of their statements."""
 
 _real_connect = sqlite3.connect
@@ -292,9 +293,10 @@ class Connection(sqlite3.Connection):
             heard.clear()
         sqlite3.Connection.cursor(self, sqlite3.Cursor).execute(f"EXPLAIN {sql}", parameters)
         reads, writes = (frozenset(self._heard[kind]) for kind in ("reads", "writes"))
+        tables = Tables(reads=reads, writes=writes)
         if writes and self._plain("PRAGMA foreign_keys") == [(1,)]:
-            return EVERYTHING  # tables that foreign keys refer to are not reported
-        return Tables(reads=reads, writes=writes)
+            return with_foreign_keys(tables, self._plain)
+        return tables
 
     def _plain(self, sql: str) -> list[Any]:
         """Read or change a setting of this connection, without a step."""

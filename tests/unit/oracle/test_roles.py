@@ -4,7 +4,7 @@ import pytest
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.trace import Step
-from pytest_supercache.oracle.roles import Role, acts_on, role_of
+from pytest_supercache.oracle.roles import Role, acts_on, role_of, sources_of
 
 PLACE = "super_cache@a"
 KEY = frozenset({f"{PLACE}:k"})
@@ -28,6 +28,8 @@ def step(label, footprint):
         ("look up or lease k", Footprint(KEY, KEY), Role.LOOK_UP),
         ("pop k", Footprint(KEY, KEY), Role.DROP),
         ("__contains__ k", Footprint(KEY), Role.LOOK_UP),
+        ("EVALSHA k", Footprint(KEY, KEY), Role.STORE),
+        ("EVALSHA", Footprint(ALL, ALL), Role.OTHER),
     ],
 )
 def test_the_role_of_a_step_in_a_layer(label, footprint, role):
@@ -38,6 +40,45 @@ def test_in_the_origin_it_is_a_load_or_a_commit():
     key = frozenset({"origin:k"})
     assert role_of(step("__getitem__ k", Footprint(key)), "origin") is Role.LOAD
     assert role_of(step("__getitem__ k", Footprint(key, key)), "origin") is Role.COMMIT
+
+
+def ask(label, table="product", writes=True, actor="alice", operation=0):
+    resource = frozenset({f"origin:{table}"})
+    footprint = Footprint(resource, resource if writes else frozenset())
+    return Step(actor, 0, label, "origin", footprint, operation=operation)
+
+
+def store(actor="alice", operation=0):
+    return Step(actor, 0, "SET k", "command", Footprint(KEY, KEY), operation=operation)
+
+
+def roles(*steps):
+    return [act.role for act in acts_on(steps, "k", frozenset({"product"}))]
+
+
+def test_a_statement_changes_the_origin_and_the_end_of_its_transaction_commits_it():
+    assert roles(ask("UPDATE product")) == [Role.COMMIT]
+    assert roles(ask("UPDATE product"), ask("COMMIT")) == [Role.CHANGE, Role.COMMIT]
+    assert roles(ask("UPDATE product"), ask("ROLLBACK")) == [Role.CHANGE, Role.OTHER]
+    assert roles(ask("UPDATE product"), ask("COMMIT", actor="bob")) == [Role.COMMIT, Role.OTHER]
+
+
+def test_a_transaction_that_only_read_commits_nothing():
+    assert roles(ask("SELECT product", writes=False), ask("COMMIT")) == [Role.LOAD, Role.OTHER]
+
+
+def test_the_tables_that_an_operation_reads_before_it_stores_a_key_are_its_source():
+    read = ask("SELECT product", writes=False)
+    assert sources_of([read, store()], "k") == {"product"}
+    assert sources_of([store(), read], "k") == frozenset()
+    assert sources_of([read, store(operation=1)], "k") == frozenset()
+    assert sources_of([read, store(actor="bob")], "k") == frozenset()
+    assert sources_of([read, store(actor="alice/1")], "k") == {"product"}
+
+
+def test_an_origin_that_knows_the_key_has_no_other_source():
+    own = ask("origin get k", table="k", writes=False)
+    assert sources_of([ask("SELECT product", writes=False), own, store()], "k") == frozenset()
 
 
 def found(part, verb="write"):
