@@ -53,6 +53,9 @@ ORIGIN = "origin"
 _ASKING = frozenset({"origin", "watched"})
 """The kinds of steps that read an origin."""
 
+_WRITE_LOCK = "database:lock"
+"""SQLite's: a statement outside of a transaction holds it in its step alone."""
+
 _ENDS = frozenset({"COMMIT", "END", "ROLLBACK"})
 """Statements that end a transaction."""
 
@@ -147,7 +150,9 @@ def _role_in_transaction(steps: Sequence[Step], at: int) -> Role:
     own = [one for one in steps if one.actor == step.actor and _is_at_origin(one)]
     number = next(number for number, one in enumerate(own) if one is step)
     if step.label not in _ENDS:
-        return Role.CHANGE if any(one.label in _ENDS for one in own[number:]) else Role.COMMIT
+        is_alone = _WRITE_LOCK in step.footprint.reads - step.footprint.writes
+        is_ended = any(one.label in _ENDS for one in own[number:])
+        return Role.CHANGE if is_ended and not is_alone else Role.COMMIT
     since = takewhile(lambda one: one.label not in _ENDS, reversed(own[:number]))
     has_changed = any(_is_in_any(one.footprint.writes, ORIGIN) for one in since)
     return Role.COMMIT if has_changed and step.label != "ROLLBACK" else Role.OTHER

@@ -61,11 +61,14 @@ class Shop:
             self.remove()
 
     def execute_at_once(self, statement):
-        """Execute a statement that commits by itself, and remove the entry."""
+        """Execute a statement that commits by itself, remove the entry, and write the log."""
         database = self._open()
         database.isolation_level = None
         database.execute(statement)
         self.remove()
+        database.execute("BEGIN")
+        database.execute(LINE)
+        database.execute("COMMIT")
 
 
 def found(write, *, read=Shop.get, before=()):

@@ -9,6 +9,7 @@ from pytest_supercache.oracle.roles import Role, acts_on, role_of, sources_of
 PLACE = "super_cache@a"
 KEY = frozenset({f"{PLACE}:k"})
 ALL = frozenset({f"{PLACE}:*"})
+LOCK = frozenset({"database:lock"})
 
 
 def step(label, footprint):
@@ -61,6 +62,13 @@ def test_a_statement_changes_the_origin_and_the_end_of_its_transaction_commits_i
     assert roles(ask("UPDATE product"), ask("COMMIT")) == [Role.CHANGE, Role.COMMIT]
     assert roles(ask("UPDATE product"), ask("ROLLBACK")) == [Role.CHANGE, Role.OTHER]
     assert roles(ask("UPDATE product"), ask("COMMIT", actor="bob")) == [Role.COMMIT, Role.OTHER]
+
+
+def test_a_statement_that_holds_the_lock_in_its_step_alone_belongs_to_no_transaction():
+    touched = frozenset({"origin:product", "database:lock"})
+    alone = Step("alice", 0, "UPDATE product", "origin", Footprint(touched, touched - LOCK))
+    inside = Step("alice", 0, "UPDATE product", "origin", Footprint(touched, touched))
+    assert roles(alone, inside, ask("COMMIT")) == [Role.COMMIT, Role.CHANGE, Role.COMMIT]
 
 
 def test_a_transaction_that_only_read_commits_nothing():
