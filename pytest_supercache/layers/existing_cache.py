@@ -43,7 +43,9 @@ class ExistingCache:
         self.leases = Leases()
         self.is_observed = False  # every command of a client is looked at
         self.is_plain = False  # and they were nothing but reads and writes of keys
-        self._admin: redis.Redis | None = None  # for our own looks; made when needed
+        self._used: list[int] = []  # the numbers of the databases that clients use
+        self._given: Mapping[str, Any] = {}  # what each of them began with
+        self._admins: dict[int, redis.Redis] = {}  # for our own looks; made when needed
         self._moulds: Moulds | None = None  # of clients; made when needed
         self._amoulds: Moulds | None = None
         self._pools: set[Any] = set()  # of clients we made, that have a connection
@@ -76,6 +78,7 @@ class ExistingCache:
         return connection
 
     def _joined(self, pool: Any, arguments: Mapping[str, Any], library: str) -> Any:
+        self._use(arguments)
         connection = self.connect(arguments, library)
         cache = getattr(pool, "cache", None)
         if cache is None:
@@ -127,7 +130,20 @@ class ExistingCache:
             SupercacheError: it would use client-side caching that is not under control.
         """
         _refuse_cache_of_valkey(arguments)
+        self._use(arguments)
         return owned(self.server.aconnection(arguments, library), self)
+
+    def _use(self, arguments: Mapping[str, Any]) -> None:
+        """Note the database that a client's connection uses; it begins with the given content."""
+        number = int(arguments.get("db") or 0) if self.server.has_databases else 0
+        if number in self._used:
+            return
+        if number:
+            for key, value in self._given.items():
+                self._look_in(number).set(key, encoded(value))
+                if not self._used:
+                    self._look_in(0).delete(key)
+        self._used.append(number)
 
     def reset(self, given: Mapping[str, Any]) -> None:
         """Start an execution with ``given``: text and bytes as they are, anything else as JSON."""
@@ -137,22 +153,48 @@ class ExistingCache:
         self.timed.clear()
         self.expiring.clear()
         self.history.clear()
-        self._admin = None
+        self._admins.clear()
+        self._used.clear()
+        self._given = given
         for key, value in given.items():
-            self._look_in().set(key, encoded(value))
+            self._look_in(0).set(key, encoded(value))
         self.is_plain = self.is_observed
 
     def peek(self, key: str) -> Any:
-        """Return the value of ``key`` without taking a step; text if it is text, None if absent."""
-        strings = self.server.strings()
-        return _look(self._look_in(), key) if strings is None else strings.get(key)
+        """Return the value of ``key`` without taking a step; text if it is text, None if absent.
+
+        The key is one of the first database that was used, or begins as in :meth:`content`.
+        """
+        number, name = self._first, key
+        for other in self._used:
+            if key.startswith(_prefix(other)) and other != self._first:
+                number, name = other, key.removeprefix(_prefix(other))
+        strings = self.server.strings(number)
+        return _look(self._look_in(number), name) if strings is None else strings.get(name)
 
     def content(self) -> dict[str, Any]:
-        """Return everything that is stored, without taking a step."""
-        strings = self.server.strings()
+        """Return everything that is stored, without taking a step.
+
+        Of several databases the first that was used has plain keys; those of the others begin with
+        their number, as in ``db2:KEY``.
+        """
+        if len(self._used) < 2:
+            return self._content_of(self._first)
+        return {
+            key if number == self._first else f"{_prefix(number)}{key}": value
+            for number in self._used
+            for key, value in self._content_of(number).items()
+        }
+
+    @property
+    def _first(self) -> int:
+        return self._used[0] if self._used else 0
+
+    def _content_of(self, number: int) -> dict[str, Any]:
+        strings = self.server.strings(number)
         if strings is not None:
             return dict(sorted(strings.items()))
-        admin = self._look_in()
+        admin = self._look_in(number)
         return {key: _look(admin, key) for key in sorted(map(_text, admin.keys("*")))}
 
     def forget_connections(self) -> None:
@@ -175,11 +217,12 @@ class ExistingCache:
         return not self.server.moves_time
 
     def drop(self, key: str | None) -> None:
-        """Remove ``key``, or everything, without taking a step."""
-        if key is None:
-            self._look_in().flushdb()
-        else:
-            self._look_in().delete(key)
+        """Remove ``key``, or everything, from each database in use, without taking a step."""
+        for number in self._used or [0]:
+            if key is None:
+                self._look_in(number).flushdb()
+            else:
+                self._look_in(number).delete(key)
         self.server.quiesce()  # clients that cache on their side are told
 
     def deadline(self, leases_only: bool) -> float | None:
@@ -215,11 +258,17 @@ class ExistingCache:
         at = self.server.expiries().get(key)
         return None if at is None else at - EPOCH.timestamp() + EXPIRED_AFTER
 
-    def _look_in(self) -> "redis.Redis":
-        if self._admin is None:
-            self._admin = private_client(lambda: self.connect({}))
-        self._pools.add(self._admin.connection_pool)
-        return self._admin
+    def _look_in(self, number: int) -> "redis.Redis":
+        admin = self._admins.get(number)
+        if admin is None:
+            arguments = {"db": number} if number else {}
+            admin = self._admins[number] = private_client(lambda: self.connect(arguments))
+        self._pools.add(admin.connection_pool)
+        return admin
+
+
+def _prefix(number: int) -> str:
+    return f"db{number}:"
 
 
 def _refuse_cache_of_valkey(arguments: Mapping[str, Any]) -> None:

@@ -23,6 +23,7 @@ class FakeRedisServer:
     addresses: frozenset[Any] = frozenset()
     reuses_connections = True
     tells_of_changes = False  # no client-side caching
+    has_databases = True
 
     def __init__(self) -> None:
         import fakeredis
@@ -88,11 +89,11 @@ class FakeRedisServer:
         if not (was_plain and is_emptied(self._server)):
             self._server = self._make()
 
-    def strings(self) -> dict[str, str] | None:
-        """Return the content of database 0 if all of it is plain strings, else None."""
+    def strings(self, database: int) -> dict[str, str] | None:
+        """Return the content of a database if all of it is plain strings, else None."""
         now = time.time()  # noqa: TID251 - frozen: virtual time, as fakeredis sees it
         found = {}
-        for key, item in self._server.dbs[0]._dict.items():  # noqa: SLF001 - no public way to the items
+        for key, item in self._server.dbs[database]._dict.items():  # noqa: SLF001 - no public way to the items
             if not isinstance(item.value, bytes):
                 return None
             if item.expireat is None or item.expireat >= now:

@@ -44,6 +44,7 @@ class RealServer:
     moves_time = False
     reuses_connections = False
     tells_of_changes = True
+    has_databases = True
 
     def __init__(self, program: str = "redis-server") -> None:
         self.backend = program
@@ -94,7 +95,7 @@ class RealServer:
         if self._has_functions:
             self._admin.function_flush()
 
-    def strings(self) -> dict[str, str] | None:
+    def strings(self, _database: int) -> dict[str, str] | None:
         """Return None, because another process has no shortcut to its content."""
         return None
 
@@ -166,6 +167,7 @@ class ForeignServer:
     moves_time = False
     reuses_connections = False
     tells_of_changes = True
+    has_databases = False  # all numbers stand for the one that the URL names
 
     def __init__(self, url: str) -> None:
         import redis
@@ -224,7 +226,7 @@ class ForeignServer:
         """Empty the database."""
         self._admin.flushdb()
 
-    def strings(self) -> dict[str, str] | None:
+    def strings(self, _database: int) -> dict[str, str] | None:
         """Return None, because another process has no shortcut to its content."""
         return None
 

@@ -154,6 +154,40 @@ def test_a_reset_puts_what_is_given(cache):
 # What is saved can be put back.
 
 
+@pytest.mark.parametrize("number", [0, 1, 7])
+def test_the_database_that_clients_use_has_what_is_given_and_is_looked_at(cache, number):
+    cache.reset({"k": "given"})
+    client = cache.client(db=number, decode_responses=True)
+    assert client.get("k") == "given"
+    client.set("own", "stored")
+    assert cache.content() == {"k": "given", "own": "stored"}
+    assert (cache.peek("k"), cache.peek("own")) == ("given", "stored")
+    cache.drop("k")
+    assert client.get("k") is None
+    cache.drop(None)
+    assert cache.content() == {}
+
+
+def test_of_two_databases_the_later_one_has_its_number_before_its_keys(cache):
+    cache.reset({"k": "given"})
+    first, second = (cache.client(db=number, decode_responses=True) for number in (3, 2))
+    first.set("k", "of 3")
+    assert second.get("k") == "given"
+    second.set("k", "of 2")
+    assert cache.content() == {"k": "of 3", "db2:k": "of 2"}
+    assert (cache.peek("k"), cache.peek("db2:k"), cache.peek("db4:k")) == ("of 3", "of 2", None)
+    cache.drop("k")
+    assert cache.content() == {}
+
+
+def test_a_reset_forgets_which_database_was_used(cache):
+    cache.reset({})
+    cache.client(db=1).set("k", "of 1")
+    cache.reset({"k": "given"})
+    assert cache.client(decode_responses=True).get("k") == "given"
+    assert cache.content() == {"k": "given"}
+
+
 def test_loading_what_was_saved_restores_every_kind_time_and_database(server):
     for number in range(2):
         fill(client_of(server, db=number))
