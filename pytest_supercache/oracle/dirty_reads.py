@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.operation import RACE, UncommittedWrite
 from pytest_supercache.core.verdict import Violation
+from pytest_supercache.oracle import lacking
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
 from pytest_supercache.oracle.observed import Observed, Sight, decided_by
 from pytest_supercache.oracle.real_time import Pattern
@@ -87,5 +88,9 @@ def _find_patterns(execution: Execution) -> Iterator[Pattern]:
 
 
 NO_DIRTY_READS = Guarantee(
-    "no_dirty_reads", decided_by(_findings), real_time=True, find_patterns=_find_patterns
+    "no_dirty_reads",
+    decided_by(_findings),
+    real_time=True,
+    find_patterns=_find_patterns,
+    find_lack=lacking.answers,
 )

@@ -24,6 +24,10 @@ class NeverJudgedError(NotJudgedError):
     """Raised if no schedule can be judged, because the flow does not record what is needed."""
 
 
+class NothingToJudgeError(NeverJudgedError):
+    """Raised if an execution shows nothing that could break a guarantee; others may show more."""
+
+
 FindViolation = Callable[..., Violation | None]
 
 
@@ -62,6 +66,8 @@ class Guarantee:
         find_patterns: the ways in which another order of the same trace may break it.
         needs_contents: the content of every layer must be recorded after each step.
         real_time_with: the parameter without which it is a function of the trace nevertheless.
+        find_lack: returns what a history lacks if there is nothing in it to judge, else "".
+        is_default: nobody has asked for it: where there is nothing to judge, it is passed over.
     """
 
     name: str
@@ -71,6 +77,8 @@ class Guarantee:
     find_patterns: FindPatterns | None = None
     needs_contents: bool = False
     real_time_with: str | None = None
+    find_lack: Callable[[History], str] | None = None
+    is_default: bool = False
 
     def __call__(self, *given: Any, **named: Any) -> "Guarantee":
         """Return this guarantee with its parameters, in their order or by name.

@@ -1,7 +1,7 @@
 """Judges one execution by all guarantees, with the most telling violation first."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.execution import Execution
@@ -10,7 +10,12 @@ from pytest_supercache.oracle.answers import ANSWERS
 from pytest_supercache.oracle.atomic_reads import READ_ATOMIC
 from pytest_supercache.oracle.dirty_reads import NO_DIRTY_READS
 from pytest_supercache.oracle.durability import DURABLE_WRITES
-from pytest_supercache.oracle.guarantee import Guarantee, NeverJudgedError, NotJudgedError
+from pytest_supercache.oracle.guarantee import (
+    Guarantee,
+    NeverJudgedError,
+    NothingToJudgeError,
+    NotJudgedError,
+)
 from pytest_supercache.oracle.isolation import ISOLATED_USERS
 from pytest_supercache.oracle.linearizable import LINEARIZABLE
 from pytest_supercache.oracle.loads import MAX_LOADS
@@ -49,7 +54,7 @@ KNOWN = {
 NAMED = {ANSWERS.name: ANSWERS, **KNOWN}
 """The guarantees that a scenario may name; ``answers`` is judged in any case."""
 
-DEFAULT = (COHERENT_WHEN_SETTLED, READ_YOUR_WRITES)
+DEFAULT = (COHERENT_WHEN_SETTLED, replace(READ_YOUR_WRITES, is_default=True))
 """The guarantees that are judged if none is named."""
 
 
@@ -100,6 +105,11 @@ def judge(execution: Execution, guarantees: Iterable[Guarantee]) -> Judgement:
 
 
 def _violation(guarantee: Guarantee, execution: Execution) -> Violation | None:
+    lack = "" if guarantee.find_lack is None else guarantee.find_lack(execution.history)
+    if lack and guarantee.is_default:
+        return None
+    if lack:
+        raise NothingToJudgeError(lack)
     try:
         found: object = guarantee.find_violation(execution)
     except NotJudgedError:
@@ -130,9 +140,10 @@ def _is_of_the_project(guarantee: Guarantee) -> bool:
 def _judgement(
     violations: list[Violation], unjudged: list[tuple[str, NotJudgedError]]
 ) -> Judgement:
+    unproven = [(n, error) for n, error in unjudged if not isinstance(error, NothingToJudgeError)]
     never = [(name, error) for name, error in unjudged if isinstance(error, NeverJudgedError)]
     return Judgement(
         tuple(violations),
-        tuple(f"{name} was not judged: {error}" for name, error in unjudged),
+        tuple(f"{name} was not judged: {error}" for name, error in unproven),
         tuple(f"{name} cannot be judged: {error}" for name, error in never),
     )

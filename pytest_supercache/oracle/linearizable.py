@@ -13,6 +13,7 @@ from typing import Any
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.operation import History, Operation
 from pytest_supercache.core.verdict import Verdict, Violation
+from pytest_supercache.oracle import lacking
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
 from pytest_supercache.oracle.linear.call import NEVER, Call
 from pytest_supercache.oracle.linear.check import Answer, check_calls
@@ -185,4 +186,4 @@ def _described(operation: Operation, call: Call, values: _Numbers) -> str:
     return f"{operation.user} wrote {call.key} = {values.known[call.value]!r} {steps}"
 
 
-LINEARIZABLE = Guarantee("linearizable", _find_no_order, real_time=True)
+LINEARIZABLE = Guarantee("linearizable", _find_no_order, real_time=True, find_lack=lacking.answers)

@@ -11,6 +11,7 @@ Two neighbouring answers that are equal are taken as one version: no user can se
 from collections.abc import Iterator
 
 from pytest_supercache.core.verdict import Violation
+from pytest_supercache.oracle import lacking
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
 from pytest_supercache.oracle.observed import Observed, Sight, decided_by
 from pytest_supercache.oracle.versions import same
@@ -79,4 +80,4 @@ def _violation(earlier: Sight, later: Sight) -> Violation:
     )
 
 
-MONOTONIC_READS = Guarantee("monotonic_reads", decided_by(_findings))
+MONOTONIC_READS = Guarantee("monotonic_reads", decided_by(_findings), find_lack=lacking.answers)

@@ -15,6 +15,7 @@ from itertools import combinations, pairwise, product
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.operation import Content
 from pytest_supercache.core.verdict import Violation
+from pytest_supercache.oracle import lacking
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
 from pytest_supercache.oracle.observed import Observed, Write, cached_contents, decided_by
 from pytest_supercache.oracle.real_time import Pattern
@@ -130,4 +131,5 @@ MONOTONIC_WRITES = Guarantee(
     real_time=True,
     find_patterns=_find_patterns,
     needs_contents=True,
+    find_lack=lacking.writes,
 )

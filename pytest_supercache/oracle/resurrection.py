@@ -13,6 +13,7 @@ from typing import Any
 
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.verdict import Violation
+from pytest_supercache.oracle import lacking
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
 from pytest_supercache.oracle.observed import Observed, Sight, Write, decided_by
 from pytest_supercache.oracle.real_time import Pattern
@@ -138,5 +139,9 @@ def _find_patterns(execution: Execution) -> Iterator[Pattern]:
 
 
 NO_RESURRECTION = Guarantee(
-    "no_resurrection", decided_by(_findings), real_time=True, find_patterns=_find_patterns
+    "no_resurrection",
+    decided_by(_findings),
+    real_time=True,
+    find_patterns=_find_patterns,
+    find_lack=lacking.answers,
 )

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from itertools import islice, pairwise, product
 
 from pytest_supercache.core.verdict import Violation
+from pytest_supercache.oracle import lacking
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
 from pytest_supercache.oracle.observed import Observed, Sight, decided_by
 
@@ -157,4 +158,6 @@ def _told(observed: Observed, node: Node) -> str:
     return f"{operation.user}'s {operation.kind} of {told}"
 
 
-SEQUENTIALLY_CONSISTENT = Guarantee("sequentially_consistent", decided_by(_findings))
+SEQUENTIALLY_CONSISTENT = Guarantee(
+    "sequentially_consistent", decided_by(_findings), find_lack=lacking.answers
+)

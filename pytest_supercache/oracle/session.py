@@ -15,6 +15,7 @@ from typing import Any
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.operation import History, Operation
 from pytest_supercache.core.verdict import Violation
+from pytest_supercache.oracle import lacking
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
 from pytest_supercache.oracle.observed import Observed, Sight, Write, shown
 from pytest_supercache.oracle.real_time import Pattern
@@ -157,5 +158,9 @@ def _before(observed: Observed, write: Write, sight: Sight) -> Iterator[Pattern]
 
 
 READ_YOUR_WRITES = Guarantee(
-    "read_your_writes", _find_lost_own_write, real_time=True, find_patterns=_find_patterns
+    "read_your_writes",
+    _find_lost_own_write,
+    real_time=True,
+    find_patterns=_find_patterns,
+    find_lack=lacking.own_writes,
 )

@@ -14,6 +14,7 @@ from itertools import product
 
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.verdict import Violation
+from pytest_supercache.oracle import lacking
 from pytest_supercache.oracle.guarantee import (
     Guarantee,
     NotJudgedError,
@@ -88,6 +89,7 @@ def _find_patterns(execution: Execution, bound: float) -> Iterator[Pattern]:
 BOUNDED_STALENESS = Guarantee(
     "bounded_staleness",
     decided_by(_findings),
+    find_lack=lacking.answers,
     parameters=(
         Parameter(
             name="bound",

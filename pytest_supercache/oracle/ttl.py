@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.verdict import Violation
+from pytest_supercache.oracle import lacking
 from pytest_supercache.oracle.guarantee import (
     Guarantee,
     NotJudgedError,
@@ -108,6 +109,7 @@ def _find_patterns(
 TTL_RESPECTED = Guarantee(
     "ttl_respected",
     decided_by(_findings),
+    find_lack=lacking.answers,
     parameters=(
         Parameter(
             name="ttl",

@@ -77,7 +77,12 @@ def test_where_every_read_asks_the_origin_it_holds(search):
 def test_without_a_second_user_it_holds_though_the_near_cache_is_never_told():
     def body(world):
         world.super_cache.put("x", 0)
-        world.actor("alice", lambda: near(world))
+
+        def alice():
+            with world.operation("read", "x") as reading:
+                reading.answer = near(world)
+
+        world.actor("alice", alice)
         world.run()
         world.origin.set("x", 0)
 
