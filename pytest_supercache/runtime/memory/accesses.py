@@ -16,7 +16,7 @@ from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.core.schedule import Place
 from pytest_supercache.core.trace import Step, last_chosen
 from pytest_supercache.runtime.kernel.actor import Actor, BackgroundActor
-from pytest_supercache.runtime.kernel.calling import current_actor, here
+from pytest_supercache.runtime.kernel.calling import current_actor, here, looking
 from pytest_supercache.runtime.kernel.ordering import RESUMES
 from pytest_supercache.runtime.kernel.spinning import take
 from pytest_supercache.runtime.kernel.stepping import Stepping
@@ -27,6 +27,7 @@ from pytest_supercache.runtime.memory.effects import PLAIN, Memo
 from pytest_supercache.runtime.memory.entering import Entering
 from pytest_supercache.runtime.memory.keeping import Keeper, KeptByIdentity
 from pytest_supercache.runtime.memory.lasting import Lasting
+from pytest_supercache.runtime.memory.made_before import MadeBefore
 from pytest_supercache.runtime.memory.names import File, name_of_class
 from pytest_supercache.runtime.memory.nodes import NodeUses
 from pytest_supercache.runtime.memory.sections import Sections
@@ -55,13 +56,17 @@ class Accesses:
     Args:
         sharing: what is known of shared memory so far.
         lasting: memory that outlives executions, unless it is restored.
+        made_before: what outlives executions, and is not restored.
         execution: takes the steps.
     """
 
-    def __init__(self, sharing: Sharing, lasting: Lasting, execution: Stepping) -> None:
+    def __init__(
+        self, sharing: Sharing, lasting: Lasting, made_before: MadeBefore, execution: Stepping
+    ) -> None:
         self.sharing = sharing
         """What is known of shared memory so far."""
         self.lasting = lasting
+        self.made_before = made_before
         self._execution = execution
         self._controller = execution.controller
         self._record = execution.record
@@ -358,6 +363,16 @@ class Accesses:
         if passed := self.lasting.touch(holder, part):
             self._controller.hazard(passed)
 
+    def note_file(self, path: str, *, writes: bool) -> None:
+        """Note that code uses a file, or a folder: a hazard if it finds what an execution left."""
+        if self.actor() is not None:
+            with looking():
+                self._note_left(self.made_before.touch_file(path, writes=writes))
+
+    def _note_left(self, found: str) -> None:
+        if found:
+            self._controller.hazard(found)
+
     def touch(
         self, holder: Any, part: str, *, writes: bool, drops: bool = False
     ) -> Footprint | None:
@@ -396,6 +411,8 @@ class Accesses:
         actor = self.actor()
         if actor is None:
             return None
+        if identity(holder) in self.made_before.objects:
+            self._note_left(self.made_before.touch(holder, part, writes=writes))
         actor.writes += writes
         self._is_busy = True
         try:

@@ -17,6 +17,7 @@ from pytest_supercache.runtime.memory.functions import Functions, functions_rewr
 from pytest_supercache.runtime.memory.importing import imports_noticed
 from pytest_supercache.runtime.memory.lasting import Lasting
 from pytest_supercache.runtime.memory.listing import Listing
+from pytest_supercache.runtime.memory.made_before import MadeBefore
 from pytest_supercache.runtime.memory.sharing import Sharing
 
 
@@ -38,6 +39,7 @@ class MemoryFinder:
         self.sharing = Sharing(atomic, Listing() if lists else None)
         """What is known of shared memory so far."""
         self._lasting = Lasting()
+        self._made_before = MadeBefore()
 
     @contextmanager
     def during(self, execution: Stepping, body: Any) -> Iterator[None]:
@@ -47,9 +49,11 @@ class MemoryFinder:
             return
         if body is not self._body:
             self._functions.rewrite_body(body)
+            self._made_before.add(body, self._lasting.kept)
             self._body = body
+        self._made_before.begin()
         Current.looked_into.update(self.sharing.looked_into)
-        accesses = Accesses(self.sharing, self._lasting, execution)
+        accesses = Accesses(self.sharing, self._lasting, self._made_before, execution)
         execution.controller.memory = Current.execution = accesses
         execution.is_undisturbed &= not self.sharing.changes_steps
         try:

@@ -254,10 +254,10 @@ class _Content:
             return False
         (elements, members, slots), now = self._wanted(), self._now()
         return (
-            _are_same(elements, now[0])
+            are_same(elements, now[0])
             and list(members) == list(now[1])
-            and _are_same(list(members.values()), list(now[1].values()))
-            and _are_same(slots, now[2])
+            and are_same(list(members.values()), list(now[1].values()))
+            and are_same(slots, now[2])
         )
 
     def _has_become_another(self) -> bool:
@@ -271,7 +271,7 @@ class _Content:
             if self._members is not None:
                 object.__setattr__(self._value, "__dict__", self._members)
         elements, members, slots = self._wanted()
-        if not _are_same(elements, self._look()):
+        if not are_same(elements, self._look()):
             self._fill(elements)
         now = members_of(self._value)
         now.clear()
@@ -295,7 +295,8 @@ class _Content:
 _NO_SLOTS = ("__weakref__", "__dict__")
 
 
-def _are_same(some: list[Any], others: list[Any]) -> bool:
+def are_same(some: list[Any], others: list[Any]) -> bool:
+    """Say whether two lists hold the same objects, or equal plain values."""
     return len(some) == len(others) and all(map(_is_same, some, others))
 
 
@@ -320,6 +321,12 @@ def _ways_of(value: Any) -> tuple[Callable[[list[Any]], None], Callable[[], list
         if issubclass(type(value), base):
             return partial(_refill, base, value), partial(_elements, base, value)
     return lambda _elements: None, list
+
+
+def elements(value: Any) -> list[Any]:
+    """Return the elements of a container, keys and values in turn; of other objects nothing."""
+    _, look = _ways_of(value)
+    return look()
 
 
 def _items(base: Any, value: Any) -> list[Any]:

@@ -74,7 +74,7 @@ class Lasting:
         seen = set(self.kept)
         while waiting and len(seen) < OBJECTS_MAX:
             value, name, is_unseen = waiting.popleft()
-            if identity(value) in seen or not _leads_on(value):
+            if identity(value) in seen or not leads_on(value):
                 continue
             seen.add(identity(value))
             is_unseen = is_unseen or top(type(value).__module__) in _ASYNCIO
@@ -141,7 +141,7 @@ class Lasting:
                 kept.give_back("")
 
 
-def _leads_on(value: Any) -> bool:
+def leads_on(value: Any) -> bool:
     """Say whether an object may hold memory of the code under test."""
     kind = type(value)
     if kind in WALKED or kind in _WRAPPERS or kind is Memo or is_view(kind):

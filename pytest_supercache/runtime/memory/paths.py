@@ -63,6 +63,7 @@ def touch_file(
         return None
     with Together(accesses):
         if not full.name.startswith(FOLDER_PREFIX):
+            accesses.note_file(str(full), writes=writes)
             for name in _names_of_file(full):
                 shared = accesses.touch(accesses.file(name), WHOLE, writes=writes) or shared
             for link in filter(os.path.islink, full.parents):
@@ -112,6 +113,7 @@ def touch_folder(accesses: Accesses, path: Any, *, writes: bool) -> None:
     """Touch all entries of a folder, by its path, that is listed, made or removed."""
     full = _full(path)
     if full is not None and _counts(accesses, full, changes=True):
+        accesses.note_file(str(full), writes=writes)
         accesses.touch(accesses.file(_named(full)), WHOLE, writes=writes)
 
 

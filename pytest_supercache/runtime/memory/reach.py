@@ -77,7 +77,7 @@ def _inside_instance(value: Any, kind: type) -> Iterator[tuple[Any, Way]]:
     members = members_of(value)
     yield from _attributes(members)
     if issubclass(kind, dict):
-        yield from ((inner, _at_key(key)) for key, inner in list(dict.items(value)))
+        yield from ((inner, at_key(key)) for key, inner in list(dict.items(value)))
     elif issubclass(kind, list | tuple | deque):
         elements = elements_of(value)
         yield from ((inner, _added(f"[{number}]")) for number, inner in enumerate(elements))
@@ -138,7 +138,8 @@ def _added(suffix: str) -> Way:
     return lambda name: f"{name}{suffix}"
 
 
-def _at_key(key: Any) -> Way:
+def at_key(key: Any) -> Way:
+    """Return how the name of a container is extended to that of the entry at a key."""
     return lambda name: f"{name}[{shown(key)}]"
 
 

@@ -19,6 +19,7 @@ from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.calling import current_actor
 from pytest_supercache.runtime.kernel.patches import Patches
+from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.sql import sqlite_before
 from pytest_supercache.runtime.sql.foreign_keys import with_foreign_keys
 from pytest_supercache.runtime.sql.sqlite_cursor import Cursor, is_busy, joined
@@ -42,6 +43,7 @@ _SHARED_PRAGMA = re.compile(
     re.IGNORECASE,
 )
 _BUSY_PRAGMA = re.compile(r"PRAGMA\s+(\w+\.)?busy_timeout\s*[=(]\s*(-?\d+)", re.IGNORECASE)
+_FILES = "PRAGMA database_list"
 _SCHEMA_TABLES = frozenset({"sqlite_master", "sqlite_schema"})
 
 _DECLARED = ("diskcache.",)
@@ -103,6 +105,7 @@ class Connection(sqlite3.Connection):
         self._thread = threading.current_thread() if checks_thread else None
         self._touched = Tables()  # written in the present transaction
         self._holds = False  # a lock, because of something done in it
+        self._path: str | None = None
         self._compiled: dict[str, Tables] = {}
         self._schema = _schema[0]
         self._heard: dict[str, set[str]] = {"reads": set(), "writes": set()}
@@ -234,6 +237,7 @@ class Connection(sqlite3.Connection):
         execution = controlled()
         if execution is None:
             return call()
+        self._note_file(execution)
         if tables is EVERYTHING:
             _schema[0] += 1
         writes = bool(tables.writes)
@@ -259,6 +263,14 @@ class Connection(sqlite3.Connection):
         self._holds = self.in_transaction and not ends
         self._touched = self._touched | Tables(writes=tables.writes) if self._holds else Tables()
         return answer
+
+    def _note_file(self, execution: Stepping) -> None:
+        """Note that the calling actor uses the file of the main database, if it has one."""
+        memory = execution.controller.memory
+        if memory is not None and self._path is None:
+            self._path = next((path for _, name, path in self._plain(_FILES) if name == "main"), "")
+        if memory is not None and self._path:
+            memory.note_file(self._path, writes=False)
 
     def _begins_itself(self) -> bool:
         """Say whether `sqlite3` begins a transaction for a statement that writes."""

@@ -1,0 +1,199 @@
+"""Notices that one execution finds what an earlier one has left in an object or a file.
+
+What modules lead to is restored (:mod:`pytest_supercache.runtime.memory.lasting`). What a test
+makes before its check, such as a fixture or a variable around the body, is not: it may collect what
+the test wants to know afterwards. Nor are files that outlive an execution. If a flow reads there
+what an earlier execution has written, only the first one began as production does.
+"""
+
+import io
+import logging
+import os
+import random
+import sys
+import types
+from collections import deque
+from collections.abc import Callable, Container, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from pytest_supercache.core.identity import identity
+from pytest_supercache.core.memory_use import WHOLE
+from pytest_supercache.runtime.kernel.under_test import members_of
+from pytest_supercache.runtime.memory.effects import SCALARS, Memo, slots_of
+from pytest_supercache.runtime.memory.kept import are_same, elements
+from pytest_supercache.runtime.memory.lasting import ELEMENTS_MAX, OBJECTS_MAX, leads_on
+from pytest_supercache.runtime.memory.reach import at_key, inside
+
+_LEFT = (
+    "one execution finds in {} what an earlier one has left there: it was made before the check, "
+    "as a fixture is. Let the body of the test, or the factory of the system, make it"
+)
+_LEFT_IN_FILE = (
+    "one execution finds in {} what an earlier one has left there. Use a file in world.tmp_path, "
+    "or in layers.tmp_path, which is fresh in each execution"
+)
+
+BYTES_MAX = 1 << 20
+"""The largest size of a file of which the content is compared, rather than its time."""
+
+State = Mapping[str, Any]
+"""What an object holds, by part as accesses name it; the elements of a list are one part."""
+
+_OF_THE_PROCESS = (os.environ, sys.modules, sys.path, logging.root.manager.loggerDict)
+"""Registries that libraries fill once (docs/decisions/0051)."""
+
+
+@dataclass(slots=True)
+class _Place:
+    """An object, or a file, with its states."""
+
+    look: Callable[[], State]
+    start: State | None = None
+    """Its state when it was first touched in the check."""
+    left: State | None = None
+    """Its state at the end of the previous execution."""
+    is_touched: bool = False
+    """It was touched in the present execution."""
+    warm: set[str] = field(default_factory=set)
+    """The parts that are as the previous execution has left them, and not as in the first one."""
+
+    def touch(self) -> None:
+        """Take the state before the first access of an execution."""
+        self.is_touched = True
+        now = self.look()
+        if self.start is None:
+            self.start = now
+        if self.left is not None:
+            self.warm = _unlike(now, self.start) - _unlike(now, self.left)
+
+    def finds(self, part: str) -> bool:
+        """Say whether a part is still as the previous execution has left it; WHOLE: any part."""
+        if not self.warm:
+            return False
+        self.warm -= _unlike(self.look(), self.left or {})
+        return bool(self.warm) if part == WHOLE else not self.warm.isdisjoint((part, WHOLE))
+
+    def end(self) -> None:
+        """Take the state that an execution leaves."""
+        self.left, self.is_touched, self.warm = self.look(), False, set()
+
+
+def _unlike(one: State, other: State) -> set[str]:
+    """Return the parts that differ in two states, or are in one of them alone."""
+    parts = one.keys() | other.keys()
+    return {part for part in parts if not are_same(one.get(part, []), other.get(part, []))}
+
+
+class MadeBefore:
+    """The objects that were made before a check and that its body leads to, and files."""
+
+    def __init__(self) -> None:
+        self.objects: dict[int, tuple[Any, str, _Place]] = {}
+        """The objects, with their names, by their identity."""
+        self._files: dict[str, _Place] = {}
+        self._touched: list[_Place] = []  # in the present execution
+
+    def add(self, body: Any, known: Container[int]) -> None:
+        """Take in what a body leads to, except for objects that are known to be restored."""
+        waiting: deque[tuple[Any, str]] = deque([(body, "")])
+        seen = set(map(identity, _OF_THE_PROCESS))
+        while waiting and len(seen) < OBJECTS_MAX:
+            value, name = waiting.popleft()
+            number = identity(value)
+            if number in seen or number in known or not leads_on(value):
+                continue
+            seen.add(number)
+            if number not in self.objects:
+                self.objects[number] = value, name, _Place(_look_at(value))
+            for inner, way in islice(inside(value), ELEMENTS_MAX):
+                if type(inner) not in SCALARS:
+                    waiting.append((inner, way(name)))
+
+    def begin(self) -> None:
+        """Note what the previous execution has left."""
+        for place in self._touched:
+            place.end()
+        self._touched.clear()
+
+    def touch(self, holder: Any, part: str, *, writes: bool) -> str:
+        """Note that the code under test is about to use a part of an object.
+
+        Returns:
+            What it finds there of an earlier execution, if it looks; else nothing.
+        """
+        _, name, place = self.objects[identity(holder)]
+        self._touch(place)
+        looks = not writes or type(holder) is Memo  # a call of it looks first
+        return _LEFT.format(name or "an object") if looks and place.finds(part) else ""
+
+    def touch_file(self, name: str, *, writes: bool) -> str:
+        """Note that the code under test is about to use a file, or a folder.
+
+        Returns:
+            What it finds there of an earlier execution, if it looks; else nothing.
+        """
+        place = self._files.setdefault(name, _Place(lambda: _state_of_file(name)))
+        self._touch(place)
+        return "" if writes or not place.finds(WHOLE) else _LEFT_IN_FILE.format(name)
+
+    def _touch(self, place: _Place) -> None:
+        if not place.is_touched:
+            self._touched.append(place)
+            place.touch()
+
+
+def _look_at(value: Any) -> Callable[[], State]:
+    kind = type(value)
+    if kind is types.CellType:
+        return lambda: {WHOLE: _content_of(value)}
+    if kind is types.FunctionType or issubclass(kind, type):
+        return lambda: _by_attribute(vars(value))
+    if kind in _BY_CONTENT:
+        return lambda: {WHOLE: _CONTENT[kind](value)}
+    return lambda: {
+        **_by_entry(value),
+        **_by_attribute(members_of(value)),
+        **_by_attribute(dict(slots_of(value))),
+    }
+
+
+def _by_attribute(members: Mapping[str, Any]) -> dict[str, list[Any]]:
+    return {f".{name}": [held] for name, held in list(members.items())}
+
+
+def _by_entry(value: Any) -> dict[str, list[Any]]:
+    if issubclass(type(value), dict):
+        return {at_key(key)(""): [held] for key, held in list(dict.items(value))}
+    return {WHOLE: elements(value)}
+
+
+def _content_of(cell: types.CellType) -> list[Any]:
+    try:
+        return [cell.cell_contents]
+    except ValueError:  # not filled yet
+        return []
+
+
+_CONTENT: dict[type, Callable[[Any], list[Any]]] = {
+    Memo: lambda memo: list(memo.cache_info()),
+    random.Random: lambda generator: [str(generator.getstate())],
+    io.StringIO: lambda stream: [] if stream.closed else [stream.getvalue()],
+    io.BytesIO: lambda stream: [] if stream.closed else [stream.getvalue()],
+}
+_BY_CONTENT = frozenset(_CONTENT)
+
+
+def _state_of_file(name: str) -> State:
+    """Return what tells a file, or a folder, from what it was: its content, if it is small."""
+    path = Path(name)
+    try:
+        facts = os.stat(path)  # noqa: PTH116 - as below
+        if path.is_dir():
+            return {WHOLE: sorted(os.listdir(path))}  # noqa: PTH208 - names only
+        content = path.read_bytes() if facts.st_size <= BYTES_MAX else b""
+    except OSError:
+        return {WHOLE: []}
+    return {WHOLE: [content, facts.st_size]}
