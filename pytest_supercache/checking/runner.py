@@ -294,12 +294,12 @@ class Runner:
     def refuse_what_cannot_be_judged(self) -> None:
         """Refuse a search with guarantees that were judged in no serial order, nor ever will be.
 
-        What was found before counts: then there is an answer.
+        What was found before counts: then there is an answer. Faults may leave nothing to judge.
 
         Raises:
             SupercacheError: its text says what is missing.
         """
-        if self.never_judged and self.found is None:
+        if self.never_judged and self.found is None and not self.vector:
             raise SupercacheError(
                 f"{'; '.join(sorted(self.never_judged))}. Or take what cannot be judged out of the "
                 "guarantees"

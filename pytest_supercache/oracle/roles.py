@@ -8,7 +8,7 @@ is the source of that key, also under another name: the table of a database.
 import ast
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import takewhile
 
@@ -66,6 +66,9 @@ _NO_LAYERS = frozenset(
     }
 )  # fmt: skip
 
+_READING = "read the clock"
+"""The label of a reading of the clock inside of a declared call, whose footprint it has."""
+
 _SCRIPTS = frozenset({"eval", "evalsha", "fcall"})
 """Commands that may do anything: where they name no key, they may remove as well as store."""
 
@@ -98,6 +101,39 @@ def acts_on(steps: Sequence[Step], key: str, sources: frozenset[str] = frozenset
     return found
 
 
+def with_source(acts: list[Act]) -> list[Act]:
+    """Return the same steps, with loads and commits of the layer that stands for a missing origin.
+
+    That is the layer that operations look into before they store the key in another one, if no
+    operation fills it in turn. Who changes it changes the source.
+    """
+    if any(act.place == ORIGIN for act in acts):
+        return acts
+    fills = {
+        (before.place, store.place)
+        for at, store in enumerate(acts)
+        if store.role is Role.STORE
+        for before in acts[:at]
+        if before.role is Role.LOOK_UP
+        and before.place != store.place
+        and (before.step.actor, before.step.operation) == (store.step.actor, store.step.operation)
+    }
+    farthest = {source for source, _ in fills} - {sink for _, sink in fills}
+    if len(farthest) != 1:
+        return acts
+    return [
+        replace(a, role=_OF_SOURCE.get(a.role, a.role)) if a.place in farthest else a for a in acts
+    ]
+
+
+_OF_SOURCE = {Role.LOOK_UP: Role.LOAD, Role.STORE: Role.COMMIT, Role.DROP: Role.COMMIT}
+
+
+def removes(step: Step, place: str) -> bool:
+    """Say whether a step takes a value out of a cache."""
+    return place != ORIGIN and role_of(step, place) is Role.DROP
+
+
 def sources_of(steps: Sequence[Step], key: str) -> frozenset[str]:
     """Return the names in the origin that operations read before they stored ``key`` in a cache.
 
@@ -124,6 +160,8 @@ def role_of(step: Step, place: str) -> Role:
         return Role.PROMOTE if step.label.startswith("failover") else Role.DROP
     if step.kind == "lock":
         return Role.LOCK
+    if step.label.startswith(_READING):
+        return Role.OTHER
     if place.startswith("messages@"):
         return Role.PUBLISH
     writes = _is_in_any(step.footprint.writes, place)
@@ -136,8 +174,8 @@ def _role_in_cache(step: Step) -> Role:
     """Return the effect of a step that writes a cache."""
     verb = _verb(step)
     # "look up or lease" takes a lease on a miss, which nobody sees; an item that is looked at moves
-    # to the front of what is kept.
-    if verb in {"look", "getitem"}:
+    # to the front of what is kept, or goes if it has expired.
+    if verb in {"look", "getitem"} or (step.kind == "watched" and verb in {"get", "has_key"}):
         return Role.LOOK_UP
     if verb in _SCRIPTS and step.label.split()[1:] == []:
         return Role.OTHER
@@ -210,8 +248,8 @@ def _place(step: Step, key: str, sources: frozenset[str] = frozenset()) -> tuple
 
 
 def is_entry(act: Act, place: str, name: str) -> bool:
-    """Say whether a step touches the entry that a layer knows by ``name``."""
-    return act.place == place and act.name in {name, EVERYTHING}
+    """Say whether a step touches the entry that a layer knows by ``name``; ``*`` is any."""
+    return act.place == place and (act.name == name or EVERYTHING in {act.name, name})
 
 
 def is_name_of(name: str, key: str) -> bool:

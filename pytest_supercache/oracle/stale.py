@@ -4,12 +4,14 @@ The rows of docs/conflicts.md that begin with a value that is out of date: what 
 what stored the older over the newer, and what filled too late.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pytest_supercache.core.execution import Execution
+from pytest_supercache.core.trace import Layers
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.roles import (
+    ORIGIN,
     Act,
     Role,
     acts_in_race,
@@ -17,6 +19,8 @@ from pytest_supercache.oracle.roles import (
     is_entry,
     is_name_of,
     is_purge,
+    removes,
+    with_source,
 )
 from pytest_supercache.oracle.struck import NO_EFFECT, Struck, why_missing, why_older
 from pytest_supercache.oracle.versions import canonical, same
@@ -79,6 +83,7 @@ def stale(scene: StaleRead, violation: Violation) -> Classified | None:
     flushed = _flushed_over(scene)
     if flushed is not None:
         return flushed
+    scene = replace(scene, acts=with_source(scene.acts))
     for place, name in scene.wrong:
         store = _left_behind(scene.acts, place, name)
         found = None if store is None else _stale_store(scene, store)
@@ -314,6 +319,8 @@ def _late_fill_slug(scene: StaleRead, source: Act, commit: Act, by: Act, store: 
 
 def _deletes(scene: StaleRead, commit: Act) -> bool:
     """Say whether a commit removes the key from the origin."""
+    if commit.place != ORIGIN:
+        return removes(commit.step, commit.place or "")
     if is_database(commit):
         return any(one.step.label.startswith("DELETE") for one in _changes(scene, commit))
     values = [c.value for c in scene.execution.history.commits if c.key in commit.step.label]
@@ -333,13 +340,21 @@ def _found_nothing(scene: StaleRead, source: Act, commit: Act, store: Act) -> bo
 
     The values of a database are not known: what was stored tells it, or what the writer did.
     """
+    if source.place != ORIGIN:
+        content = source.step.content
+        return content is not None and _held(content, source) is None
     if not is_database(source):
         key = commit.step.label.rpartition(" ")[2]
         return _origin_at(scene.execution, key, source) is None
-    stored = (store.step.content or {}).get(store.place or "", {}).get(store.name)
+    stored = _held(store.step.content or {}, store)
     if stored is not None:
         return canonical(stored) is None
     return any(one.step.label.startswith("INSERT") for one in _changes(scene, commit))
+
+
+def _held(content: Layers, act: Act) -> Any:
+    """Return what an entry holds that a step touches."""
+    return content.get(act.place or "", {}).get(act.name)
 
 
 def _origin_at(execution: Execution, key: str, act: Act) -> Any:

@@ -48,7 +48,7 @@ _EFFECT = re.compile(
 """The text that a fault adds to the label of the step that it strikes."""
 
 _DEEDS = {
-    Role.LOAD: "{who} finds {value} in the origin",
+    Role.LOAD: "{who} finds {value} in {place}",
     Role.LOOK_UP: "{who} finds {value} in {place}",
     Role.STORE: "{who} stores {value} in {place}",
     Role.DROP: "{who} removes {it} from {place}",
@@ -182,7 +182,14 @@ class _Teller:
         self._struck = struck
         self._keys = keys
         self._names_keys = len(keys) > 1 or any(map(is_database, acts))
-        self._seen = {place for step in execution.steps for place in step.content or ()}
+        contents = [step.content for step in execution.steps if step.content]
+        self._seen = {place for content in contents for place in content}
+        self._entries = {
+            (place, name)
+            for content in contents
+            for place, entries in content.items()
+            for name in entries
+        }
         self._known: set[str] = set()
 
     def is_struck(self, act: Act) -> bool:
@@ -233,16 +240,22 @@ class _Teller:
             return "{who} begins to listen"
         if act.role is Role.COMMIT:
             if value == _NOTHING:
-                return "{who} deletes {it} from the origin"
+                return "{who} deletes {it} from {place}"
             several = len(self._keys) > 1
-            return "{who} commits {value}" if several else "{who} makes it {value} in the origin"
+            return "{who} commits {value}" if several else "{who} makes it {value} in {place}"
         if act.role is Role.PUBLISH:
             sends = label.startswith("send ")
             return "{who} sends the new value" if sends else "{who} publishes the invalidation"
         if act.role is Role.STORE and act.step.kind == "message":
             return "a message brings {value} to {place}"
+        if act.role in _LOOKING and self._is_hidden(act):
+            return "{who} looks into {place}"
         is_known = act.place in self._seen or layer_of(act.place or "") in _OURS
         return _DEEDS.get(act.role, _ANY) if is_known or act.role is Role.LOCK else _ANY
+
+    def _is_hidden(self, act: Act) -> bool:
+        """Say whether nothing shows what a declared call finds: no content has ever had the key."""
+        return act.step.kind == "watched" and (act.place or "", act.name) not in self._entries
 
     def _is_named(self, name: str) -> bool:
         return self._names_keys or name not in self._keys

@@ -4,7 +4,7 @@ import pytest
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.trace import Step
-from pytest_supercache.oracle.roles import Role, acts_on, role_of, sources_of
+from pytest_supercache.oracle.roles import Role, acts_on, role_of, sources_of, with_source
 
 PLACE = "super_cache@a"
 KEY = frozenset({f"{PLACE}:k"})
@@ -29,6 +29,8 @@ def step(label, footprint):
         ("look up or lease k", Footprint(KEY, KEY), Role.LOOK_UP),
         ("pop k", Footprint(KEY, KEY), Role.DROP),
         ("__contains__ k", Footprint(KEY), Role.LOOK_UP),
+        ("get k", Footprint(KEY, KEY), Role.LOOK_UP),  # it removes what has expired
+        ("read the clock (time)", Footprint(KEY, KEY), Role.OTHER),
         ("EVALSHA k", Footprint(KEY, KEY), Role.STORE),
         ("EVALSHA", Footprint(ALL, ALL), Role.OTHER),
     ],
@@ -87,6 +89,47 @@ def test_the_tables_that_an_operation_reads_before_it_stores_a_key_are_its_sourc
 def test_an_origin_that_knows_the_key_has_no_other_source():
     own = ask("origin get k", table="k", writes=False)
     assert sources_of([ask("SELECT product", writes=False), own, store()], "k") == frozenset()
+
+
+def look(place, actor="alice", operation=0):
+    return Step(
+        actor, 0, "GET k", "command", Footprint(frozenset({f"{place}:k"})), operation=operation
+    )
+
+
+def change(place, label, actor="alice", operation=0):
+    touched = frozenset({f"{place}:k"})
+    return Step(actor, 0, label, "command", Footprint(touched, touched), operation=operation)
+
+
+def roles_with_source(*steps):
+    return [act.role for act in with_source(acts_on(steps, "k"))]
+
+
+def test_without_an_origin_the_layer_that_fills_the_others_stands_for_it():
+    fill = [look("near"), look("far"), change("near", "set k")]
+    assert roles_with_source(*fill) == [Role.LOOK_UP, Role.LOAD, Role.STORE]
+    removed = [change("far", "DEL k", "bob", 1), change("near", "delete k", "bob", 1)]
+    assert roles_with_source(*fill, *removed)[3:] == [Role.COMMIT, Role.DROP]
+    stored = [change("far", "SET k", "bob", 1)]
+    assert roles_with_source(*fill, *stored)[3:] == [Role.COMMIT]
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [look("far"), change("far", "SET k")],
+        [look("far"), change("near", "set k", operation=1)],
+        [look("far"), change("near", "set k", "bob")],
+        [look("far"), change("near", "set k"), look("near"), change("far", "SET k")],
+        [look("far"), change("near", "set k"), look("other"), change("near", "set k")],
+        [ask("origin read k", "k", writes=False), look("far"), change("near", "set k")],
+    ],
+)
+def test_otherwise_no_layer_stands_for_it(steps):
+    assert [act.role for act in with_source(acts_on(steps, "k"))] == [
+        act.role for act in acts_on(steps, "k")
+    ]
 
 
 def found(part, verb="write"):
