@@ -64,30 +64,35 @@ def named(members: Any) -> list[tuple[str, Any]]:
 
 
 class Namespace:
-    """The globals of a module."""
+    """The globals of a module.
 
-    def __init__(self, members: dict[str, Any]) -> None:
-        self._members = members
-        self._start = dict(members)
+    It refers to the module: references to the globals are counted (``memory.referring``).
+    """
+
+    def __init__(self, module: types.ModuleType) -> None:
+        self._module = module
+        self._start = dict(vars(module))
 
     def is_as_it_was(self, part: str) -> bool:
         """Say whether its globals, or one of them, are unchanged."""
-        return all(self._members.get(n, _ABSENT) is self._value(n) for n in self._of(part))
+        members = vars(self._module)
+        return all(members.get(n, _ABSENT) is self._value(n) for n in self._of(part))
 
     def give_back(self, part: str) -> None:
         """Restore its globals, or one of them."""
+        members = vars(self._module)
         for name in self._of(part):
             if self._value(name) is _ABSENT:
-                self._members.pop(name, None)
+                members.pop(name, None)
             else:
-                self._members[name] = self._value(name)
+                members[name] = self._value(name)
 
     def _of(self, part: str) -> Iterable[str]:
-        return self._start.keys() | self._members.keys() if part == WHOLE else (part[1:],)
+        return self._start.keys() | vars(self._module).keys() if part == WHOLE else (part[1:],)
 
     def _value(self, name: str) -> Any:
         value = self._start.get(name, _ABSENT)
-        return _unless_replaced(value, self._members.get(name, _ABSENT))
+        return _unless_replaced(value, vars(self._module).get(name, _ABSENT))
 
 
 class _Attributes:

@@ -68,7 +68,7 @@ class Lasting:
         for module in modules:
             members = vars(module)
             if identity(members) not in self.kept and is_rewritten(members.get("__name__")):
-                self.kept[identity(members)] = (members, Namespace(members))
+                self.kept[identity(members)] = (module, Namespace(module))
                 name = members["__name__"]
                 waiting.extend((value, f"{name}:{part}", False) for part, value in named(members))
         seen = set(self.kept)

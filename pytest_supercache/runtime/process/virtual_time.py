@@ -21,7 +21,7 @@ from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.calling import current_actor
 from pytest_supercache.runtime.kernel.patches import Patches
 from pytest_supercache.runtime.kernel.readings import MICROSECOND, is_read_by_code
-from pytest_supercache.runtime.kernel.under_test import is_under_test, members_of
+from pytest_supercache.runtime.kernel.under_test import members_of, modules_under_test
 from pytest_supercache.runtime.process.derived_dates import derived_from_real_dates
 
 _REAL_TIME = ["pytest_supercache.", "hypothesis.", "xdist.", "execnet.", "_pytest.", "allure"]
@@ -235,8 +235,10 @@ def _modules_compared_by_size(api: Any) -> Iterator[None]:
         yield
         return
 
+    under_test = set(map(identity, modules_under_test()))
+
     def by_size(module: ModuleType) -> str:
-        if is_under_test(module):
+        if identity(module) in under_test:
             return str(by_names(module))
         return f"{id(module)}-{len(members_of(module))}"
 

@@ -6,6 +6,7 @@ from types import ModuleType
 import pytest
 
 from pytest_supercache.runtime.memory import referring
+from pytest_supercache.runtime.memory.lasting import Lasting
 from pytest_supercache.runtime.memory.referring import functions_of
 
 HOLDERS = {
@@ -53,6 +54,16 @@ def test_what_a_module_leads_to_is_found_without_a_look_at_everything(holder, mo
     monkeypatch.setattr(referring, "_referrers", lambda spaces: [] if not spaces else 1 / 0)
     found = {id(function) for function in functions_of([module])}
     assert found == by_looking_at_everything(module)
+
+
+def test_the_same_holds_while_the_state_of_the_module_is_remembered(monkeypatch):
+    """As it is of a module that is imported during a check."""
+    module = made(HOLDERS["a method"])
+    lasting = Lasting()
+    lasting.add([module])
+    assert lasting.kept
+    monkeypatch.setattr(referring, "_referrers", lambda spaces: [] if not spaces else 1 / 0)
+    assert list(functions_of([module])) == [module.Shop.wanted]
 
 
 @pytest.mark.parametrize("is_frozen", [False, True])
