@@ -27,7 +27,7 @@ from pytest_supercache.declare.adapters import aiocache, diskcache, django
 from pytest_supercache.declare.adapters import async_lru as async_lru_table
 from pytest_supercache.plugin.prefetch import _PREPARE_NOTHING, _is_runner_overridden
 from pytest_supercache.runtime.observe.targets import find_target
-from pytest_supercache.runtime.process.library_doors import _BEFOREHAND, _DOORS
+from pytest_supercache.runtime.process.library_doors import BEFOREHAND, DOORS
 from pytest_supercache.runtime.process.virtual_time import frozen_pairs
 from tests.compatibility.rows import Checks
 
@@ -244,8 +244,8 @@ def _tools_of_anyio_are_in_these_modules():
 
     from pytest_supercache.runtime.aio import anyio_tools
 
-    assert _synchronization.__name__ in _DOORS, "the door opens when this module is imported"
-    assert _asyncio.__name__ == _BEFOREHAND["anyio"], "and this one is imported before"
+    assert _synchronization.__name__ in DOORS, "the door opens when this module is imported"
+    assert _asyncio.__name__ == BEFOREHAND["anyio"], "and this one is imported before"
     assert set(anyio_tools._TOOLS) >= {_asyncio.Lock, _asyncio.Event, _synchronization.Condition}
 
     async def made():

@@ -1,12 +1,12 @@
 """A project of a user, made afresh for every test: its files, a run, and what the run wrote."""
 
+import contextlib
 import importlib
 import importlib.metadata
 import json
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 # Imported before any run inside this process, as is all of the plugin below: pytester forgets what
@@ -19,6 +19,7 @@ import redis  # noqa: F401
 import ruamel.yaml  # noqa: F401
 from hypothesis.configuration import set_hypothesis_home_dir
 
+from pytest_supercache.runtime.process.library_doors import BEFOREHAND, DOORS
 from tests.plugin.forks import Parents, every_module
 from tests.plugin.projects import SHOP
 
@@ -45,7 +46,7 @@ PLUGINS_BY_WORD = {
 """Plugins that are here for the suite; a run in which such a word does not occur can do without."""
 
 
-@contextmanager
+@contextlib.contextmanager
 def hidden_suite() -> Iterator[None]:
     """Hide the modules of this suite: a run in this process would scan them as code under test."""
     hidden = {name: module for name, module in sys.modules.items() if name.startswith("tests.")}
@@ -138,6 +139,18 @@ class Project:
     def token(self) -> str:
         """Return the token of the only item of the last run."""
         return str(self.row()["counterexample"]["token"])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _imported_beforehand() -> None:
+    """Import what checks import for libraries that other tests have imported.
+
+    Each run inside this process would import it anew, a third of its time: pytester forgets it.
+    """
+    for library, name in (*BEFOREHAND.items(), *DOORS.items()):
+        if library in sys.modules:
+            with contextlib.suppress(ImportError):
+                importlib.import_module(name)
 
 
 @pytest.fixture(scope="session")

@@ -14,15 +14,16 @@ from unittest.mock import patch
 
 from freezegun import api
 
-_DOORS = {
+DOORS = {
     "sqlite3": "pytest_supercache.runtime.sql.sqlite",
     "psycopg": "pytest_supercache.runtime.sql.postgres",
     "pymemcache.client.base": "pytest_supercache.runtime.process.memcached",
     "anyio._core._synchronization": "pytest_supercache.runtime.aio.anyio_tools",
     "anyio.to_thread": "pytest_supercache.runtime.sql.worker_threads",
 }
+"""The modules that open the door of a library."""
 
-_BEFOREHAND = {"fastapi": "pydantic.v1", "anyio": "anyio._backends._asyncio"}
+BEFOREHAND = {"fastapi": "pydantic.v1", "anyio": "anyio._backends._asyncio"}
 """Modules that libraries import on first use, and that must not see patches of an execution.
 
 One derives classes from those of `datetime`, the other stores ``asyncio.sleep``.
@@ -38,7 +39,7 @@ class LibraryDoors:
 
     def open(self) -> None:
         """Open the doors of imported libraries."""
-        for library, name in _BEFOREHAND.items():
+        for library, name in BEFOREHAND.items():
             if library in sys.modules and name not in sys.modules and find_spec(name) is not None:
                 _import_with_real_dates(name)
         self.notice()
@@ -46,7 +47,7 @@ class LibraryDoors:
     def notice(self) -> bool:
         """Open the doors of libraries imported since the last call; True when there were any."""
         known = len(self._doors)
-        for library, name in _DOORS.items():
+        for library, name in DOORS.items():
             if library in sys.modules and sys.modules.get(name) not in self._doors:
                 door = import_module(name)
                 self._doors.append(door)
