@@ -5,6 +5,7 @@ import importlib
 import importlib.metadata
 import json
 import re
+import shlex
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -96,6 +97,14 @@ class Project:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(self.pytester, "popen", self.parents.start)
             return self.run_cold(*args)
+
+    def rerun(self, command: str) -> pytest.RunResult:
+        """Run a printed command as it was printed, in a process of its own."""
+        program, *arguments = shlex.split(command)
+        assert program == "pytest"
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(self.pytester, "popen", self.parents.start)
+            return self.pytester.runpytest_subprocess(*arguments)
 
     def run_cold(self, *args: str) -> pytest.RunResult:
         """Run pytest in a process that has imported nothing."""

@@ -7,6 +7,7 @@ and, since each value of ``PYTHONHASHSEED`` and the like has a parent of its own
 
 import contextlib
 import gc
+import importlib.metadata
 import json
 import os
 import pkgutil
@@ -128,6 +129,26 @@ def _become(wanted: dict[str, Any]) -> None:
     runpy.run_module("pytest", run_name="__main__", alter_sys=True)
 
 
+def _ask_once() -> None:
+    """Ask now what each run would: which packages are installed, which modules show the time.
+
+    A tenth of a short run goes to the files of packages whose `assert`s pytest would rewrite; here
+    they are all imported. freezegun remembers the names of the modules that it has seen.
+    """
+    import pytest
+
+    from pytest_supercache.layers.clock import VirtualClock
+    from pytest_supercache.runtime.process.virtual_time import frozen
+
+    installed = list(importlib.metadata.distributions())
+    replaced: Any = importlib.metadata
+    replaced.distributions = lambda **_: installed
+    replaced = pytest.Config
+    replaced._mark_plugins_for_rewrite = lambda *_: None
+    with frozen(VirtualClock()):
+        pass
+
+
 def _main() -> None:
     for name in _LIBRARIES:
         import_module(name)
@@ -135,8 +156,8 @@ def _main() -> None:
         import_module(name)
     for name in _PLUGINS:
         sys.modules[name].__doc__ = "PYTEST_DONT_REWRITE"  # else pytest would warn
+    _ask_once()
     gc.collect()
-    gc.freeze()
     wanted = None
     with contextlib.suppress(ConnectionResetError), socket.socket(fileno=int(sys.argv[1])) as asked:
         wanted = _serve(asked)

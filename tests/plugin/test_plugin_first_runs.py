@@ -7,7 +7,6 @@ import pytest
 
 from tests.plugin.conftest import Project
 from tests.plugin.projects import race
-from tests.plugin.test_plugin_replay import again
 from tests.selection import either
 
 pytestmark = pytest.mark.python
@@ -95,7 +94,7 @@ def test_two_scenarios_in_a_row_are_as_stated_and_their_tokens_replay_in_new_pro
     }
     for command, violation in found.items():
         for _ in range(either(1, 10)):
-            assert again(project, command).ret == 1
+            assert project.rerun(command).ret == 1
             assert project.row()["counterexample"]["violation"] == violation
 
 

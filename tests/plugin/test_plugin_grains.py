@@ -1,8 +1,5 @@
 """Grains in scenario files: what a project writes, what it is shown, and the printed command."""
 
-import shlex
-import sys
-
 import pytest
 
 from tests.plugin.conftest import Project, replay_command
@@ -97,7 +94,7 @@ def test_a_race_at_a_finer_grain_is_replayed_by_the_printed_command(
     assert found["scope"]["grain"] == grain
     assert f";grain={grain}" in command
     set_up(project, "command", kind)  # the token says its grain
-    replayed = project.pytester.run(sys.executable, "-m", "pytest", *shlex.split(command)[1:])
+    replayed = project.rerun(command)
     assert replayed.ret == 1
     again = project.row()["counterexample"]
     assert again["token"] == found["counterexample"]["token"]

@@ -14,13 +14,6 @@ from tests.selection import either
 pytestmark = pytest.mark.python
 
 
-def again(project: Project, command: str) -> pytest.RunResult:
-    """Run a printed command as it was printed, with this interpreter."""
-    program, *arguments = shlex.split(command)
-    assert program == "pytest"
-    return project.pytester.run(sys.executable, "-m", "pytest", *arguments)
-
-
 REPLAYS = """
 import json, pathlib, sys
 import pytest
@@ -54,10 +47,10 @@ def replayed_apart(
 
 def test_the_printed_command_fails_with_the_same_violation_every_time(project: Project) -> None:
     project.scenario(race())
-    command = replay_command(project.run())
+    _, *arguments = shlex.split(replay_command(project.run()))
     found = project.row()["counterexample"]
     for _ in range(either(1, 10)):
-        result = again(project, command)
+        result = project.pytester.run(sys.executable, "-m", "pytest", *arguments)
         assert result.ret == 1
         replayed = project.row()["counterexample"]
         assert replayed["violation"] == found["violation"]
@@ -71,7 +64,7 @@ def test_a_replay_on_a_system_that_was_mended_is_unknown(project: Project) -> No
     text = (project.path / "conftest.py").read_text()
     mended = text.replace("self.redis.set(key, json.dumps(value))", "self.redis.get(key)")
     (project.path / "conftest.py").write_text(mended)
-    result = again(project, command)
+    result = project.rerun(command)
     assert result.ret == 1
     assert "one schedule proves nothing" in project.reasons()
 
@@ -154,7 +147,7 @@ def test_stale(world, key):
     result.assert_outcomes(failed=1, deselected=1)
     command = replay_command(result)
     token = project.token()
-    assert again(project, command).ret == 1
+    assert project.rerun(command).ret == 1
     assert project.token() == token
 
 
@@ -177,7 +170,7 @@ def stale(world):
     result.assert_outcomes(failed=1)
     command = replay_command(result)
     assert " test_it.py " in command
-    assert again(project, command).ret == 1
+    assert project.rerun(command).ret == 1
 
 
 def test_a_counterexample_of_two_nodes_with_deliveries_replays(project: Project) -> None:
@@ -191,7 +184,7 @@ def test_a_counterexample_of_two_nodes_with_deliveries_replays(project: Project)
     command = replay_command(project.run())
     found = project.row()["counterexample"]
     assert found["replays"] == "10/10"
-    assert again(project, command).ret == 1
+    assert project.rerun(command).ret == 1
     assert project.row()["counterexample"]["violation"] == found["violation"]
 
 
