@@ -157,10 +157,10 @@ def test_one_that_is_made_while_tests_run_and_never_called_is_named(
 def test_workers_name_what_is_made_while_tests_run(project: Project) -> None:
     """The twin: each of them calls what it has made."""
     project.test_file(TEST + MADE["a test"])
-    assert project.run_apart("--supercache-gate", "-n", "2").ret == 6
+    assert project.run_apart("--supercache-gate", "-n", "1").ret == 6
     assert "lost is decorated with @explore" in gate(project)["reasons"][0]
     project.test_file(TEST + MEANT["one that a fixture makes and a test calls"] + "# another size")
-    assert project.run_apart("--supercache-gate", "-n", "2").ret == 0
+    assert project.run_apart("--supercache-gate", "-n", "1").ret == 0
 
 
 MEANT = {

@@ -249,8 +249,14 @@ WRITING_ELSEWHERE: dict[str, tuple[str, str, list[str]]] = {
 }
 
 
-@pytest.mark.parametrize("is_first", [True, False])
-@pytest.mark.parametrize("how", WRITING_ELSEWHERE)
+@pytest.mark.parametrize(
+    ("how", "is_first"),
+    [
+        pytest.param(how, first, marks=[] if first or how == "a setting" else pytest.mark.long)
+        for how in WRITING_ELSEWHERE
+        for first in (True, False)
+    ],
+)
 def test_a_run_that_writes_elsewhere_leaves_word_where_the_verdict_is_asked_for(
     job: Project, how: str, is_first: bool
 ) -> None:

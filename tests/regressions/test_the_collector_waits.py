@@ -25,8 +25,9 @@ class Entry:
         self.itself = self
 
 
-def makes_much():
-    return [[] for _ in range(100_000)]
+def makes_much(count=30_000):
+    """Make what the collector comes for: after a few thousand objects, and for all it has seen."""
+    return [[] for _ in range(count)]
 
 
 def check_of(work):
@@ -96,7 +97,7 @@ def test_old_garbage_goes_when_the_next_check_begins():
     check_of(int)
     first = Entry()
     much = sys.getallocatedblocks() // 300_000 + 6
-    first.more = [makes_much() for _ in range(much)]
+    first.more = [makes_much(100_000) for _ in range(much)]
     gc.collect()  # what is left is old from now on
     left = weakref.ref(first)
     del first
@@ -142,7 +143,7 @@ def test_who_has_switched_it_off_keeps_the_garbage():
     gc.disable()
     try:
         there = weakref.ref(Entry())
-        kept = makes_much(), makes_much()
+        kept = makes_much(100_000), makes_much(100_000)
         check_of(int)
         assert there() is not None
         del kept

@@ -130,7 +130,6 @@ async def _errors(world, *, rolls_back):
                 group.create_task(put("bad", far.incr))
 
     async def look():
-        await far.get("y")
         if len(near) == 1:
             await far.get("z")
 
