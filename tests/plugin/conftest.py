@@ -20,6 +20,7 @@ import redis  # noqa: F401
 import ruamel.yaml  # noqa: F401
 from hypothesis.configuration import set_hypothesis_home_dir
 
+from pytest_supercache.cli import project as cli_project
 from pytest_supercache.runtime.process.library_doors import BEFOREHAND, DOORS
 from tests.plugin.forks import Parents, every_module
 from tests.plugin.projects import SHOP
@@ -182,6 +183,8 @@ def project(
     # time, to learn whose `assert`s to rewrite; all of these modules are imported already.
     monkeypatch.setattr(pytest.Config, "_mark_plugins_for_rewrite", lambda *_: None)
     monkeypatch.setattr(importlib.metadata, "distributions", lambda: _INSTALLED)
+    # Commands ask pytest in a process of its own what a project holds.
+    monkeypatch.setattr(cli_project, "subprocess", parents)
     return Project(pytester, parents)
 
 

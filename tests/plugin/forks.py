@@ -18,6 +18,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module, invalidate_caches
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import IO, Any
 
 _LIBRARIES = ("pytest", "hypothesis", "redis.asyncio", "fakeredis", "freezegun", "ruamel.yaml")
@@ -47,6 +48,17 @@ class Parents:
         """Begin ``python -mpytest ...`` in this folder and environment; what Popen is asked for."""
         assert command[:2] == (sys.executable, "-mpytest"), command
         return self._parent().start(command[2:], stdout, stderr)
+
+    def run(self, command: Sequence[str], **_: Any) -> "subprocess.CompletedProcess[str]":
+        """Run ``python -m pytest ...`` to its end, as `subprocess.run` does for the commands."""
+        assert command[:3] == [sys.executable, "-m", "pytest"], command
+        with TemporaryFile("w+") as out, TemporaryFile("w+") as err:
+            status = self._parent().start(command[3:], out, err).wait()
+            said = []
+            for file in (out, err):
+                file.seek(0)
+                said.append(file.read())
+        return subprocess.CompletedProcess(command, status, *said)
 
     def _parent(self) -> "_Parent":
         read = {name: value for name, value in os.environ.items() if name.startswith(_AT_START)}

@@ -12,11 +12,17 @@ import pytest
 from pytest_supercache.cli.templates import written
 from pytest_supercache.oracle.catalogue import CATALOGUE
 from tests.plugin.conftest import Project
+from tests.selection import either
 from tests.told import snapshot, told
 
 FOLDER = Path(__file__).parents[2] / "scenarios" / "conflicts"
 SYSTEMS_OF_TEMPLATES = {"read-your-writes": ("told.naive", "told.numbered")}  # no own verbs
-QUICK = {"stale-set", "dual-write", "resurrection", "dirty-fill"}  # tried on mended systems, too
+QUICK = {
+    "stale-set",
+    "dual-write",
+    "resurrection",
+    "dirty-fill",
+}  # tried on mended systems, and on workarounds
 FILES = sorted(FOLDER.glob("*.supercache.yaml"))
 PARTS = 6  # each imports the systems of all files once
 
@@ -33,7 +39,7 @@ def test_a_class_is_found_in_the_naive_system_and_gone_in_the_mended_one(
     shutil.copy(FOLDER / "conftest.py", project.path)
     paths = FILES[part::PARTS]
     for path in paths:
-        shutil.copy(path, project.path)
+        (project.path / path.name).write_text(_shown(path))
     result = project.run()
     assert result.ret == 0, result.stdout.str()
     rows = list(project.rows().values())
@@ -48,12 +54,21 @@ def test_a_class_is_found_in_the_naive_system_and_gone_in_the_mended_one(
 
 def _in_order(path: Path, rows: list[dict]) -> list[dict]:
     found = {row["system"]: row for row in rows if row["path"] == path.name}
-    assert set(found) == set(_systems(path))
-    return [found[name] for name in _systems(path)]
+    names = _systems(_shown(path))
+    assert set(found) == set(names)
+    return [found[name] for name in names]
 
 
-def _systems(path: Path) -> list[str]:
-    block = path.read_text().partition("\nsystems:\n")[2].partition("\nowner:")[0]
+def _shown(path: Path) -> str:
+    """Return a file; in the short form without its workaround, unless it is one of a few."""
+    text = path.read_text()
+    if _class_of(path)[1] in QUICK or either(0, 1):
+        return text
+    return re.sub("(\nsystems:\n.*\n).*\n(.*# mended\n)", r"\1# its workaround\n\2", text)
+
+
+def _systems(text: str) -> list[str]:
+    block = text.partition("\nsystems:\n")[2].partition("\nowner:")[0]
     return re.findall(r"^  ([\w.]+): ", block, flags=re.MULTILINE)
 
 
@@ -88,7 +103,7 @@ def test_each_template_of_new_shows_its_class_in_the_naive_system(project: Proje
     shutil.copy(FOLDER / "conftest.py", project.path)
     for path in FILES:
         slug = _class_of(path)[1]
-        naive, *_, mended = SYSTEMS_OF_TEMPLATES.get(slug) or _systems(path)
+        naive, *_, mended = SYSTEMS_OF_TEMPLATES.get(slug) or _systems(path.read_text())
         text = written(slug, scenario_id=slug, system="NAMED", key="product:42", schema=Path("x"))
         stated = {naive: f"{{violated: {slug}}}"} | dict.fromkeys(
             [mended] * (slug in QUICK), "holds"
