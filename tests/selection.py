@@ -18,19 +18,24 @@ CHANGES_WITH_PYTHON = (
 """Folders whose claims depend on the interpreter; single tests elsewhere have the mark `python`."""
 
 ANY_PYTHON = (
-    "laws/test_dependence.py", "laws/test_orders.py", "laws/test_tokens.py", "laws/test_waits.py",
+    "adapters/test_adapter_psycopg.py", "adapters/test_adapter_pymemcache.py",
+    "adapters/test_adapter_redis.py", "adapters/test_adapter_valkey.py", "laws/test_dependence.py",
+    "laws/test_orders.py", "laws/test_tokens.py", "laws/test_waits.py",
     "litmus/test_adds_and_leases.py", "litmus/test_channels.py", "litmus/test_classes_of_faults.py",
-    "litmus/test_classes_told_apart.py", "litmus/test_conflict_classes.py",
-    "litmus/test_counts_and_workloads.py", "litmus/test_exceptions_as_faults.py",
-    "litmus/test_faults.py", "litmus/test_odds.py", "litmus/test_picture_values.py",
-    "litmus/test_pipelines.py", "litmus/test_reference_systems.py",
-    "litmus/test_waiting_commands.py", "litmus/test_watch.py", "search/test_bounded_counts.py",
-    "search/test_conflict_classes.py", "search/test_random_programs.py",
-    "search/test_reference_counts.py", "search/test_two_layers.py",
+    "litmus/test_classes_told_apart.py", "litmus/test_client_retries.py",
+    "litmus/test_conflict_classes.py", "litmus/test_counts_and_workloads.py",
+    "litmus/test_exceptions_as_faults.py", "litmus/test_faults.py", "litmus/test_odds.py",
+    "litmus/test_picture_values.py", "litmus/test_pipelines.py", "litmus/test_reference_systems.py",
+    "litmus/test_runs.py", "litmus/test_unexpired.py", "litmus/test_waiting_commands.py",
+    "litmus/test_watch.py", "search/test_bounded_counts.py", "search/test_conflict_classes.py",
+    "search/test_few_preemptions.py", "search/test_hidden_state.py",
+    "search/test_random_programs.py", "search/test_reference_counts.py",
+    "search/test_two_layers.py",
 )  # fmt: skip
-"""Files in these folders about layers, commands, faults, odds and counts, or about models.
+"""Files in these folders about layers, servers, commands, faults, odds and counts, or about models.
 
-Their users call plain functions, one on each thread, as those of all other files do.
+Their users call plain functions, one on each thread, or a client on a loop, as those of all other
+files do.
 """
 
 LONG = "SUPERCACHE_LONG_TESTS"

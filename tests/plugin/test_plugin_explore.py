@@ -5,8 +5,6 @@ import pytest
 from tests.plugin.conftest import Project, replay_command
 from tests.plugin.projects import STALE_TEST
 
-pytestmark = pytest.mark.python
-
 STALE = """
 def play(world, kind, key="k"):
     world.origin.set(key, 1)
@@ -31,6 +29,7 @@ def explored(project: Project, text: str) -> None:
     project.test_file(STALE_TEST + text)
 
 
+@pytest.mark.python
 def test_an_assertion_after_settling_is_violated_by_one_interleaving(project: Project) -> None:
     explored(project, STALE)
     result = project.run()
@@ -44,6 +43,7 @@ def test_an_assertion_after_settling_is_violated_by_one_interleaving(project: Pr
     assert "exploring.py" not in result.stdout.str()
 
 
+@pytest.mark.python
 def test_the_printed_command_of_an_explored_test_replays(project: Project) -> None:
     explored(project, STALE)
     command = replay_command(project.run("-k", "stale"))
@@ -64,6 +64,7 @@ def test_an_explored_test_is_where_its_function_stands(project: Project) -> None
     assert row["node_id"] == "test_it.py::test_stale"
 
 
+@pytest.mark.python
 def test_fixtures_are_made_once_for_all_interleavings(project: Project) -> None:
     explored(
         project,
@@ -179,6 +180,7 @@ def test_it(world):
     assert project.row()["verdict"] == verdict
 
 
+@pytest.mark.python
 def test_memory_that_nobody_declared_is_noticed(project: Project) -> None:
     explored(
         project,
@@ -211,6 +213,7 @@ def test_it(world):
     assert "Hidden.near['k']" in row["scope"]["shared memory"]
 
 
+@pytest.mark.python
 def test_an_actor_that_raises_breaks_answers(project: Project) -> None:
     explored(
         project,
@@ -252,6 +255,7 @@ def test_what_cannot_be_explored_is_refused_when_it_is_collected(
     result.stdout.fnmatch_lines([f"*@explore*{message.partition('*')[0].strip('@')}*"])
 
 
+@pytest.mark.python
 @pytest.mark.parametrize(
     ("body", "message"),
     [
@@ -329,6 +333,7 @@ ON_A_LOOP = ("@sc.explore\nasync def", "await world.run()")
 ON_THREADS = ("@sc.explore\ndef", "world.run()")
 
 
+@pytest.mark.python
 @pytest.mark.parametrize(("test", "run"), [ON_THREADS, ON_A_LOOP])
 @pytest.mark.parametrize(
     ("value", "said"),
@@ -347,6 +352,7 @@ def test_a_condition_that_is_returned_and_not_asserted_is_an_error(
     assert said in result.stdout.str()
 
 
+@pytest.mark.python
 @pytest.mark.parametrize(("test", "run"), [ON_THREADS, ON_A_LOOP])
 @pytest.mark.parametrize("value", ["", "None"])
 def test_a_body_that_returns_nothing_is_explored(
@@ -357,6 +363,7 @@ def test_a_body_that_returns_nothing_is_explored(
     assert project.row()["executions"] > 1
 
 
+@pytest.mark.python
 def test_a_body_with_a_yield_is_an_error(project: Project) -> None:
     explored(project, "@sc.explore\ndef test_it(world):\n    yield world.actor('alice', int)\n")
     result = project.run()
@@ -447,6 +454,7 @@ def test_it(world):
 """
 
 
+@pytest.mark.python
 @pytest.mark.parametrize(
     ("actor", "message"),
     [
@@ -473,6 +481,7 @@ def test_an_actor_whose_code_nobody_runs_is_an_error_and_no_race_that_holds(
     assert message in result.stdout.str()
 
 
+@pytest.mark.python
 @pytest.mark.parametrize("actor", ["iterated", "ended", "entered", "listed", "reads_a_list"])
 def test_an_actor_that_iterates_its_generator_itself_is_raced(project: Project, actor: str) -> None:
     explored(project, LAZY.format(actor=actor))
@@ -480,6 +489,7 @@ def test_an_actor_that_iterates_its_generator_itself_is_raced(project: Project, 
     assert project.row()["executions"] > 1
 
 
+@pytest.mark.python
 def test_a_body_of_a_check_whose_code_nobody_runs_is_an_error(project: Project) -> None:
     explored(project, LAZY.format(actor="iterated") + "def test_a_check():\n    sc.check(lazy)\n")
     result = project.run()

@@ -15,8 +15,6 @@ from tests.plugin.projects import race
 from tests.plugin.test_plugin_interrupt import hear_ctrl_c
 from tests.processes import is_running
 
-pytestmark = pytest.mark.python
-
 NOTED = """
 import os, pathlib
 
@@ -77,6 +75,7 @@ def rows(project: Project, *args: str) -> tuple[dict, list[str]]:
     return found, lines
 
 
+@pytest.mark.python
 def test_workers_search_scenarios_and_the_run_tells_the_same(project: Project) -> None:
     project.add_to_conftest(NOTED)
     for name in ("quick", "wrong", "raising", "unhelpful"):
@@ -165,6 +164,7 @@ def test_workers_do_not_search_what_a_hook_has_not_switched_yet(project: Project
         assert project.run("--supercache-gate", f"--supercache-workers={workers}").ret == 1
 
 
+@pytest.mark.python
 def test_an_item_whose_worker_died_is_searched_in_its_turn(project: Project) -> None:
     project.add_to_conftest(NOTED)
     project.add_to_conftest("""
@@ -196,6 +196,7 @@ def long(layers):
 """
 
 
+@pytest.mark.python
 def test_ctrl_c_keeps_what_workers_found_and_leaves_none_of_them(project: Project) -> None:
     project.add_to_conftest(NOTED + LONG)
     users = "  carol: [{read: other}]\nguarantees: []\n"
