@@ -29,6 +29,7 @@ from django.core.cache.backends.locmem import LocMemCache
 from django.core.cache.backends.memcached import PyMemcacheCache
 from django.core.cache.backends.redis import RedisCache
 from django.db import connection, connections, models, transaction
+from django.dispatch import Signal
 
 EXECUTIONS = 30
 """Enough for what holds here; how many of the interleavings fail need not be counted."""
@@ -232,6 +233,101 @@ def test_locks_of_the_bookkeeping_of_django_are_no_steps():
     check(body, executions=20, guarantees=())
     assert labels
     assert not [label for label in labels if label.startswith(("acquire", "release"))]
+
+
+changed = Signal()
+
+
+def raced(prepare, *flows):
+    """Race flows that get what `prepare` makes; return the verdict and the labels of all steps."""
+    labels = set()
+
+    def body(world):
+        made = prepare(world)
+        for number, flow in enumerate(flows):
+            world.actor(f"user{number}", flow, made)
+        try:
+            world.run()
+        finally:
+            changed.receivers.clear()
+            changed.sender_receivers_cache.clear()
+        labels.update(step.label for step in world.stepping.record.steps)
+        assert made["n"] == made["expected"]
+
+    return check(body, guarantees=()).verdict.value, labels
+
+
+def receiver_of(counts):
+    def count(**_):
+        counts["n"] += 1
+
+    return count
+
+
+def heard(_world, make=receiver_of):
+    counts = {"n": 0, "expected": 2}
+    counts["receiver"] = make(counts)
+    changed.connect(counts["receiver"], weak=False, dispatch_uid="count")
+    return counts
+
+
+def send(_counts):
+    changed.send(None)
+
+
+def test_a_race_of_the_project_s_own_receivers_is_found():
+    verdict, labels = raced(heard, send, send)
+    assert verdict == "violated"
+    assert not [label for label in labels if label.startswith("hold")], labels
+
+
+GUARD = threading.Lock()
+
+
+def guarded_receiver_of(counts):
+    def count(**_):
+        with GUARD:
+            counts["n"] += 1
+
+    return count
+
+
+def test_receivers_that_count_under_a_lock_of_the_project_hold_and_are_steps():
+    verdict, labels = raced(lambda world: heard(world, guarded_receiver_of), send, send)
+    holds = [label for label in labels if label.startswith("hold")]
+    assert (verdict, len(holds)) == ("holds", 1), labels
+    assert "GUARD" in holds[0]
+
+
+def heard_once(world):
+    counts = heard(world)
+    counts["expected"] = 1
+    return counts
+
+
+def mute_for_a_moment(counts):
+    changed.disconnect(dispatch_uid="count")
+    changed.connect(counts["receiver"], weak=False, dispatch_uid="count")
+
+
+@pytest.mark.parametrize(
+    ("other", "verdict"), [(mute_for_a_moment, "violated"), (lambda _: None, "holds")]
+)
+def test_a_project_that_mutes_a_signal_mutes_it_for_others_too(other, verdict):
+    assert raced(heard_once, other, send)[0] == verdict
+
+
+def test_the_caches_in_memory_have_no_steps_but_their_calls():
+    def cache(_world):
+        return {"n": 0, "expected": 0, "cache": local(None)}
+
+    def store(made):
+        made["cache"].set("k", made["cache"].get("k", 0))
+
+    verdict, labels = raced(cache, store, store)
+    assert (verdict, {label for label in labels if "start" not in label}) == (
+        "holds", {"get *", "set *"},
+    )  # fmt: skip
 
 
 def test_each_node_has_its_own_local_memory_and_the_files_are_shared():

@@ -5,15 +5,19 @@ library lacks are ignored; a conftest's declaration of the same target takes pre
 """
 
 from collections.abc import Callable, Container, Iterator
+from functools import cache
 from importlib import import_module
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_supercache.declare.registry import Watch
 
+if TYPE_CHECKING:
+    from pytest_supercache.declare.adapters.table import Bookkeeping
+
 LIBRARIES = (
-    "aiocache", "async_lru", "cachelib", "cachetools", "cashews", "diskcache", "django", "dogpile",
-    "pymemcache",
+    "aiocache", "async_lru", "cachelib", "cachetools", "cashews", "diskcache", "django",
+    "django_redis", "dogpile", "pymemcache",
 )  # fmt: skip
 """The libraries that have a table; each is a module of this package."""
 
@@ -37,6 +41,17 @@ def state(imported: Container[str]) -> dict[str, Callable[[], Any] | None]:
         made = getattr(table, "MADE_PER_NODE", {})
         found |= {name: make for name, make in made.items() if _module(name) in imported}
     return found
+
+
+@cache
+def bookkeeping(module: str) -> "Bookkeeping | None":
+    """Return what the table of a module's library says of its locks; None: nothing."""
+    library = module.partition(".")[0]
+    if library not in LIBRARIES:
+        return None
+    table = import_module(f"{__name__}.{library}")
+    said: Bookkeeping | None = getattr(table, "BOOKKEEPING", {}).get(module)
+    return said
 
 
 def has_state(library: str) -> bool:

@@ -10,7 +10,7 @@ there either, so their parts are the steps.
 import importlib
 from typing import Any
 
-from pytest_supercache.declare.adapters.table import calls
+from pytest_supercache.declare.adapters.table import Bookkeeping, calls
 
 _LOCAL = "django.core.cache.backends.locmem:LocMemCache"
 _FILES = "django.core.cache.backends.filebased:FileBasedCache"
@@ -18,18 +18,28 @@ _CURSOR = "django.db.backends.utils:CursorWrapper"
 
 _STORES = "django.core.cache.backends.locmem"
 
-STATE = [
-    *(f"{_STORES}:{name}" for name in ("_caches", "_expire_info", "_locks")),
-    "django_redis.pool:ConnectionFactory._pools",  # of a package that is nothing without Django
-]
+STATE = [f"{_STORES}:{name}" for name in ("_caches", "_expire_info", "_locks")]
+
+BOOKKEEPING = {
+    _STORES: Bookkeeping("its methods are declared, each as one step"),
+    "django.dispatch.dispatcher": Bookkeeping(
+        "a signal that is sent looks up its receivers, which were connected at import; the test "
+        "client connects and disconnects its own, by keys that nobody else has",
+        changing=frozenset({"connect", "disconnect"}),
+    ),
+    "django.apps.registry": Bookkeeping("django.setup() fills it, before there are users"),
+}
+"""Modules whose critical sections are no steps, each with the reason."""
 
 
-def _connections() -> Any:
+def _caches() -> Any:
     """Return a new holder of the caches of a process, which creates each cache at its first use."""
     return importlib.import_module("asgiref.local").Local()
 
 
-MADE_PER_NODE = {"django.core.cache:caches._connections": _connections}
+MADE_PER_NODE = {
+    "django.core.cache:caches._connections": _caches,
+}
 
 
 def _written(sql: Any) -> str | None:

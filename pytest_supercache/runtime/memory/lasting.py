@@ -169,5 +169,5 @@ _ASYNCIO = frozenset({"asyncio", "_asyncio"})
 _LOOKED_INTO = _ASYNCIO | {"contextvars", "_contextvars"}
 """Packages whose objects are otherwise left alone, but hold what code puts there."""
 
-IN_MEMORY = frozenset(LIBRARIES) - {"django", "diskcache", "pymemcache"}
+IN_MEMORY = frozenset(LIBRARIES) - {"django", "django_redis", "diskcache", "pymemcache"}
 """Libraries, declared by a table, whose caches hold everything in the process."""

@@ -3,9 +3,9 @@
 The holder of such a lock runs on until it is released, so that its acquire and release are no
 steps. The section is one step if it touches what sections of others under the same lock touch,
 too, and one of them writes; its footprint is that and not the lock. Where not all that it touches
-is tracked, every section under its lock is a step that writes. A lock is *quiet* until it is held
-at a switch point, or asked for without waiting; from then on it is *loud*, and every acquire and
-release of it is a step.
+is tracked, every section under its lock is a step that writes, unless the table of a library says
+that it is mere bookkeeping. A lock is *quiet* until it is held at a switch point, or asked for
+without waiting; from then on it is *loud*, and every acquire and release of it is a step.
 """
 
 import sys
@@ -15,6 +15,7 @@ from typing import Any
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.schedule import Place
 from pytest_supercache.core.waits import LockState, Wait
+from pytest_supercache.declare import adapters
 from pytest_supercache.runtime.kernel.actor import Actor
 from pytest_supercache.runtime.kernel.calling import here
 from pytest_supercache.runtime.kernel.own_code import RUNTIME
@@ -113,7 +114,8 @@ class Sections:
         if actor.is_task or actor.section is not None or state.holder is not None:
             self.note_loud(lock)
             return False
-        if Current.knows_code is None or not Current.knows_code(caller.f_code):
+        is_seen = Current.knows_code is not None and Current.knows_code(caller.f_code)
+        if not is_seen and not _is_bookkeeping(caller):
             self._sharing.note_unseen(lock.partition(":")[2])
         return True
 
@@ -141,6 +143,17 @@ class Sections:
 
     def _perform(self, actor: Actor, lock: str, verb: str) -> None:
         self._execution.record.waits.perform(actor.name, Wait(lock, verb))
+
+
+def _is_bookkeeping(caller: Any) -> bool:
+    """Say whether a library's table tells that its section is seen by no other user."""
+    module = str(caller.f_globals.get("__name__"))
+    said = adapters.bookkeeping(module)
+    if said is None:
+        return False
+    asks = caller.f_back
+    by_itself = asks is not None and top(str(asks.f_globals.get("__name__"))) == top(module)
+    return by_itself or caller.f_code.co_name not in said.changing
 
 
 def _caller() -> Any:
