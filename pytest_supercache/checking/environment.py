@@ -39,6 +39,7 @@ from pytest_supercache.runtime.memory.finding import MemoryFinder, memory_found
 from pytest_supercache.runtime.memory.sharing import Sharing
 from pytest_supercache.runtime.observe.line_grain import lines_parted
 from pytest_supercache.runtime.observe.watching import Watching
+from pytest_supercache.runtime.process.django_databases import DjangoDatabases
 from pytest_supercache.runtime.process.escape_detection import surroundings_watched
 from pytest_supercache.runtime.process.fingerprints import fingerprint
 from pytest_supercache.runtime.process.garbage import Collector, collector_at_rest, let_go
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
 
 Body = Callable[[World], Any]
 Given = Mapping[str, Mapping[str, Any]]
+Door = Doors | LibraryDoors | DjangoDatabases
 
 
 class SerialEnd(NamedTuple):
@@ -83,7 +85,7 @@ class CheckEnvironment:
     def __init__(
         self,
         stack: Stack,
-        doors: tuple[Doors | LibraryDoors, ...],
+        doors: tuple[Door, ...],
         rebinding: Rebinding,
         seeding: Seeding,
         state: ModuleState,
@@ -360,10 +362,10 @@ def open_environment(
         stack = Stack(server, ActiveSwitch())
         undo.callback(stack.close)
         libraries = LibraryDoors()
-        doors: tuple[Doors | LibraryDoors, ...] = (
-            Doors(stack.existing_cache, settings.grain),
-            AsyncDoors(stack.existing_cache, settings.grain),
+        doors: tuple[Door, ...] = (
+            *(kind(stack.existing_cache, settings.grain) for kind in (Doors, AsyncDoors)),
             libraries,
+            DjangoDatabases(lambda: stack.tmp_path),
         )
         for door in doors:
             undo.callback(door.close)

@@ -14,6 +14,7 @@ from pytest_supercache.plugin.items import is_ours
 from pytest_supercache.plugin.recorded import FLOW, is_recorded
 from pytest_supercache.plugin.session import Session
 from pytest_supercache.plugin.terminal import columns
+from pytest_supercache.plugin.with_django import ask_for_databases
 from pytest_supercache.runtime.process.interrupt import repeat_dropped_ctrl_c
 
 
@@ -30,6 +31,11 @@ class RunHooks:
     def pytest_sessionstart(self) -> None:
         """Let a dropped Ctrl-C come again, now that pytest has replaced the hook that hears it."""
         self._config.add_cleanup(repeat_dropped_ctrl_c())
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_itemcollected(self, item: pytest.Item) -> None:
+        """Let items of ours use the databases of a project on Django."""
+        ask_for_databases(item)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(

@@ -21,6 +21,7 @@ from anyio.streams import memory
 from asgiref.local import Local
 from django.core.cache import caches
 from django.core.cache.backends import locmem
+from django.db import connections
 from hypothesis import strategies as st
 
 from pytest_supercache.declare.adapters import aiocache, diskcache, django
@@ -274,13 +275,17 @@ def _a_transaction_knows_whether_it_is_the_outermost():
     assert psycopg.conninfo.conninfo_to_dict("options=-c") == {"options": "-c"}
 
 
-@CHECKS.of("Django: _caches, _expire_info, _locks, caches._connections")
+@CHECKS.of("Django: _caches, _expire_info, _locks, caches._connections, connections._connections")
 def _caches_of_a_process_are_in_three_dicts():
     assert [name for name in django.STATE if "locmem" in name] == [
         f"{locmem.__name__}:{name}" for name in ("_caches", "_expire_info", "_locks")
     ]
     assert {type(vars(locmem)[name]) for name in ("_caches", "_expire_info", "_locks")} == {dict}
     assert isinstance(caches._connections, Local), "each thread has connections of its own"
+    assert isinstance(connections._connections, Local)
+    assert django.MADE_PER_NODE.keys() == {
+        "django.core.cache:caches._connections", "django.db:connections._connections",
+    }  # fmt: skip
 
 
 @CHECKS.of("aiocache: SimpleMemoryBackend._get and others")

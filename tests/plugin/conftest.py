@@ -42,8 +42,9 @@ SIGNS_OF_CI = (
 """Each of them makes Hypothesis keep no database, which most projects of these tests want."""
 
 PLUGINS_BY_WORD = {
-    "allure_pytest": "--allure", "anyio": "anyio", "hypothesispytest": "hypothesis",
-    "random_order": "--random-order", "unraisableexception": "unraisable",
+    "allure_pytest": "--allure", "anyio": "anyio", "django": "django",
+    "hypothesispytest": "hypothesis", "random_order": "--random-order",
+    "unraisableexception": "unraisable",
 }  # fmt: skip
 """Plugins that are here for the suite; a run in which such a word does not occur can do without."""
 

@@ -37,8 +37,14 @@ def _caches() -> Any:
     return importlib.import_module("asgiref.local").Local()
 
 
+def _connections() -> Any:
+    """Return a new holder of database connections: each thread of a process opens its own."""
+    return importlib.import_module("asgiref.local").Local(thread_critical=True)
+
+
 MADE_PER_NODE = {
     "django.core.cache:caches._connections": _caches,
+    "django.db:connections._connections": _connections,
 }
 
 

@@ -1,0 +1,293 @@
+"""Django's ORM in scenarios and checks: pytest-django needs no trick, executions share nothing."""
+
+import re
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from tests.plugin import django_projects
+from tests.plugin.conftest import Project
+
+WITHOUT = ("-p", "no:django")
+
+IN_CONFTEST = """
+import os
+
+import django
+
+os.environ["DJANGO_SETTINGS_MODULE"] = "shop_settings"
+django.setup()
+"""
+
+
+@pytest.fixture
+def on_django(project: Project) -> Project:
+    django_projects.write(project.path)
+    return project
+
+
+def verdicts(project: Project) -> dict[str, str]:
+    return {name: row["verdict"] for name, row in project.rows().items()}
+
+
+def developer(project: Project, name: str = "developer") -> sqlite3.Connection:
+    return sqlite3.connect(project.path / f"{name}.sqlite3")
+
+
+def test_factories_and_verbs_use_the_orm_without_a_trick(on_django: Project) -> None:
+    on_django.scenario(django_projects.PRICE_CHANGE)
+    ran = on_django.run_apart()
+    assert ran.ret == 0, ran.stdout.str()
+    assert verdicts(on_django) == {"PRICE[cached]": "violated", "PRICE[uncached]": "holds"}
+    row = on_django.rows()["PRICE[cached]"]["counterexample"]
+    assert (row["replays"], row["conflict_class"]) == ("10/10", "stale-set")
+    assert not (on_django.path / "developer.sqlite3").exists()
+
+
+def test_an_ordinary_test_is_still_refused_the_database(on_django: Project) -> None:
+    on_django.scenario(django_projects.PRICE_CHANGE)
+    on_django.test_file("""
+        def test_asks():
+            from shop.models import Product
+
+            assert Product.objects.count() == 0
+    """)
+    ran = on_django.run_apart("test_it.py", ".")
+    ran.assert_outcomes(passed=2, failed=1)
+    ran.stdout.fnmatch_lines(["*Database access not allowed*"])
+
+
+EVERY_EXECUTION = """
+import pytest
+import pytest_supercache as sc
+from pytest_supercache import check
+
+seen = []
+
+def both(world):
+    from django.db import connection, connections, transaction
+    from shop.models import Product
+
+    names = tuple(
+        sorted(product.name for product in Product.objects.using(alias).all())
+        for alias in ("default", "archive")
+    )
+    seen.append((names, connection.settings_dict["NAME"].startswith(str(world.tmp_path))))
+
+    def sell(alias):
+        with transaction.atomic(using=alias):
+            Product.objects.using(alias).create(name="left behind", price=1)
+
+    world.actor("one", sell, "default")
+    world.actor("two", sell, "archive")
+    world.run()
+    assert Product.objects.filter(name="left behind").count() == 1
+
+def is_left():
+    from shop.models import Product
+
+    return [
+        Product.objects.using(alias).filter(name="left behind").exists()
+        for alias in ("default", "archive")
+    ]
+
+@pytest.fixture(scope="session")
+def of_the_session(django_db_setup, django_db_blocker):
+    from shop.models import Product
+
+    with django_db_blocker.unblock():
+        Product.objects.create(name="of the session", price=1)
+
+@pytest.mark.parametrize("_", [1, 2])
+@pytest.mark.django_db(databases="__all__")
+def test_in_a_transaction(of_the_session, _):
+    from django.db import connection
+    from shop.models import Product
+
+    Product.objects.create(name="of the test", price=1)
+    seen.clear()
+    assert check(both, guarantees=(), search="all-schedules").verdict.value == "holds"
+    names = ["of the migration", "of the session", "of the test"], ["of the migration"]
+    assert len(seen) > 3 and all(one == (names, True) for one in seen), seen
+    assert is_left() == [False, False]
+    assert connection.in_atomic_block
+    assert Product.objects.filter(name="of the test").count() == 1
+    Product.objects.create(name="afterwards", price=1)
+
+@pytest.mark.django_db(transaction=True, databases="__all__")
+def test_without_one():
+    from shop.models import Product
+
+    Product.objects.create(name="of the test", price=1)
+    seen.clear()
+    assert check(both, guarantees=(), search="all-schedules").verdict.value == "holds"
+    assert all("of the test" in default for (default, _), _ in seen), seen
+    assert is_left() == [False, False]
+
+@sc.explore(guarantees=())
+def test_explored(world):
+    both(world)
+
+@pytest.mark.django_db(databases="__all__")
+@sc.explore(guarantees=())
+def test_explored_and_marked(world):
+    both(world)
+
+def test_another_one_is_refused_by_pytest_django():
+    said = check(both, guarantees=())
+    assert said.verdict.value == "violated"
+    assert "Database access not allowed" in str(said.counterexample.violations)
+"""
+
+
+def test_each_execution_begins_with_the_database_of_the_test(on_django: Project) -> None:
+    on_django.test_file(EVERY_EXECUTION)
+    ran = on_django.run_apart()
+    ran.assert_outcomes(passed=6)
+    assert not (on_django.path / "developer.sqlite3").exists()
+
+
+def test_a_database_in_a_file_is_copied_too(on_django: Project) -> None:
+    settings = on_django.path / "shop_settings.py"
+    text = settings.read_text()
+    for alias in ("developer", "archive"):
+        name = f'"NAME": HERE / "{alias}.sqlite3"'
+        text = text.replace(name, f'{name}, "TEST": {{"NAME": HERE / "test_{alias}.sqlite3"}}')
+    settings.write_text(text)
+    on_django.test_file(EVERY_EXECUTION)
+    on_django.run_apart().assert_outcomes(passed=6)
+
+
+ALIASES = """
+import pytest
+import pytest_supercache as sc
+
+@sc.explore(guarantees=())
+def test_the_replica_is_the_database_itself(world):
+    from shop.models import Product
+
+    def sell():
+        Product.objects.create(name="sold", price=1)
+
+    world.actor("one", sell)
+    world.run()
+    assert Product.objects.using("archive").filter(name="sold").exists()
+"""
+
+
+def test_an_alias_that_mirrors_another_one_leads_to_its_copy(on_django: Project) -> None:
+    settings = on_django.path / "shop_settings.py"
+    name = '"NAME": HERE / "archive.sqlite3"'
+    mirrored = f'{name}, "TEST": {{"MIRROR": "default"}}'
+    settings.write_text(settings.read_text().replace(name, mirrored))
+    on_django.test_file(ALIASES)
+    on_django.run_apart().assert_outcomes(passed=1)
+
+
+def test_and_another_alias_leads_to_another_copy(on_django: Project) -> None:
+    on_django.test_file(ALIASES.replace("assert Product", "assert not Product"))
+    on_django.run_apart().assert_outcomes(passed=1)
+
+
+def test_without_pytest_django_the_developer_s_database_is_copied(on_django: Project) -> None:
+    django_projects.write(on_django.path, with_pytest_django=False)
+    on_django.conftest(IN_CONFTEST, django_projects.CONFTEST)
+    with developer(on_django) as made:
+        made.execute("CREATE TABLE shop_product (id INTEGER PRIMARY KEY, name TEXT, price INT)")
+        made.execute("INSERT INTO shop_product VALUES (42, 'Lamp', 100)")
+    made.close()
+    before = (on_django.path / "developer.sqlite3").read_bytes()
+    on_django.scenario(django_projects.PRICE_CHANGE)
+    ran = on_django.run_apart(*WITHOUT)
+    assert ran.ret == 0, ran.stdout.str()
+    assert verdicts(on_django) == {"PRICE[cached]": "violated", "PRICE[uncached]": "holds"}
+    assert (on_django.path / "developer.sqlite3").read_bytes() == before
+    assert not list(on_django.path.glob("developer.sqlite3-*"))
+
+
+def test_nor_is_one_made_that_is_not_there(on_django: Project) -> None:
+    django_projects.write(on_django.path, with_pytest_django=False)
+    migrates = """
+from functools import wraps
+from django.core.management import call_command
+
+real = opened
+
+def opened(path):
+    call_command("migrate", verbosity=0)
+    return real(path)
+"""
+    on_django.conftest(IN_CONFTEST, django_projects.CONFTEST, migrates)
+    on_django.scenario(django_projects.PRICE_CHANGE)
+    ran = on_django.run_apart(*WITHOUT)
+    assert ran.ret == 0, ran.stdout.str()
+    assert verdicts(on_django) == {"PRICE[cached]": "violated", "PRICE[uncached]": "holds"}
+    assert not (on_django.path / "developer.sqlite3").exists()
+
+
+def test_a_project_that_asks_for_no_database_is_not_given_one(on_django: Project) -> None:
+    settings = on_django.path / "shop_settings.py"
+    settings.write_text(settings.read_text().partition("DATABASES")[0])
+    on_django.test_file("""
+        import pytest_supercache as sc
+
+        @sc.explore(guarantees=())
+        def test_explored(request, world):
+            assert request.node.get_closest_marker("django_db") is None
+            world.actor("one", lambda: None)
+            world.run()
+    """)
+    on_django.run_apart().assert_outcomes(passed=1)
+
+
+ON_POSTGRESQL = """
+import pytest_supercache as sc
+
+def pytest_itemcollected(item):
+    import pytest
+
+    item.add_marker(pytest.mark.django_db(databases=["default"]))
+
+@sc.system("asks")
+def asks(layers):
+    from django.db import connections
+
+    return connections["archive"]
+
+@sc.verb("ask")
+def ask(archive, user):
+    return archive.alias
+"""
+
+
+def test_a_database_that_is_not_copied_is_a_reason_for_unknown(on_django: Project) -> None:
+    settings = on_django.path / "shop_settings.py"
+    settings.write_text(
+        settings.read_text()
+        + 'DATABASES["archive"] = {"ENGINE": "django.db.backends.postgresql", "NAME": "live"}'
+    )
+    on_django.conftest(ON_POSTGRESQL)
+    on_django.scenario(
+        "scenario: Two users ask\nid: ASK\nsystem: asks\n"
+        "users: {a: [{ask: {}}], b: [{ask: {}}]}\nguarantees: []\n"
+    )
+    on_django.run_apart()
+    assert "the database 'archive' of Django is on PostgreSQL" in on_django.reasons()
+
+
+def test_the_recipe_in_the_docs_runs(on_django: Project) -> None:
+    page = (Path(__file__).parents[2] / "docs/systems.md").read_text(encoding="utf-8")
+    (recipe,) = re.findall(r"```python\n(# conftest.py of a project on Django\n.*?)```", page, re.S)
+    on_django.conftest(recipe)
+    on_django.scenario("""
+scenario: A customer opens a page twice
+id: PAGE
+system: django
+users:
+  customer: [{open_page: {product: 42}, expect: 100}]
+  other: [{open_page: {product: 42}, expect: 100}]
+guarantees: []
+""")
+    ran = on_django.run_apart()
+    assert ran.ret == 0, ran.stdout.str()
