@@ -96,7 +96,7 @@ def acts_on(steps: Sequence[Step], key: str, sources: frozenset[str] = frozenset
             continue
         role = role_of(step, place)
         if place == ORIGIN and role is Role.COMMIT:
-            role = _role_in_transaction(steps, at)
+            role = _role_in_transaction(steps, at) if _changes(step, name) else Role.LOAD
         found.append(Act(at, step, role, place, name))
     return found
 
@@ -135,7 +135,7 @@ def removes(step: Step, place: str) -> bool:
 
 
 def sources_of(steps: Sequence[Step], key: str) -> frozenset[str]:
-    """Return the names in the origin that operations read before they stored ``key`` in a cache.
+    """Return what operations read or changed in the origin before they stored ``key`` in a cache.
 
     Where one of these is the key's own name, there are no others.
     """
@@ -147,8 +147,7 @@ def sources_of(steps: Sequence[Step], key: str) -> frozenset[str]:
         if place is not None and place != ORIGIN and role_of(step, place) is Role.STORE:
             found |= read.get(operation, set())
         if step.kind in _ASKING:
-            names = map(_place_and_name, step.footprint.reads)
-            read.setdefault(operation, set()).update(n for place, n in names if place == ORIGIN)
+            read.setdefault(operation, set()).update(_used_in_origin(step))
     return frozenset() if any(is_name_of(name, key) for name in found) else frozenset(found)
 
 
@@ -196,15 +195,29 @@ def _role_in_transaction(steps: Sequence[Step], at: int) -> Role:
     return Role.COMMIT if has_changed and step.label != "ROLLBACK" else Role.OTHER
 
 
+def _changes(step: Step, name: str) -> bool:
+    """Say whether a step changes this entry of the origin, rather than another one, or ends."""
+    return step.label in _ENDS or f"{ORIGIN}:{name}" in step.footprint.writes
+
+
 def _is_at_origin(step: Step) -> bool:
     return _is_in_any(step.footprint.reads | step.footprint.writes, ORIGIN)
 
 
 def tables_of(step: Step) -> list[str] | None:
-    """Return the tables of a database that a step touches; None: they are not known."""
-    touched = map(_place_and_name, step.footprint.reads | step.footprint.writes)
-    names = sorted(name for place, name in touched if place == ORIGIN)
-    return None if EVERYTHING in names else names
+    """Return the tables that a step changes, or else reads; None: they are not known."""
+    names = _used_in_origin(step)
+    return None if EVERYTHING in names else sorted(names)
+
+
+def _used_in_origin(step: Step) -> set[str]:
+    """Return the names that a step changes in the origin, or else reads.
+
+    What a statement that changes a table looks into, it does not return.
+    """
+    touched = (map(_place_and_name, one) for one in (step.footprint.writes, step.footprint.reads))
+    found = ({name for place, name in one if place == ORIGIN} for one in touched)
+    return next(filter(None, found), set())
 
 
 def is_purge(act: Act) -> bool:

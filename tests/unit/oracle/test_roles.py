@@ -4,7 +4,14 @@ import pytest
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.trace import Step
-from pytest_supercache.oracle.roles import Role, acts_on, role_of, sources_of, with_source
+from pytest_supercache.oracle.roles import (
+    Role,
+    acts_on,
+    role_of,
+    sources_of,
+    tables_of,
+    with_source,
+)
 
 PLACE = "super_cache@a"
 KEY = frozenset({f"{PLACE}:k"})
@@ -73,6 +80,15 @@ def test_a_statement_that_holds_the_lock_in_its_step_alone_belongs_to_no_transac
     assert roles(alone, inside, ask("COMMIT")) == [Role.COMMIT, Role.CHANGE, Role.COMMIT]
 
 
+def test_a_statement_that_changes_another_table_only_reads_the_source():
+    product, notice = frozenset({"origin:product"}), frozenset({"origin:notice"})
+    other = Step("alice", 0, "INSERT notice", "origin", Footprint(product | notice, notice))
+    both = Step("alice", 0, "UPDATE product", "origin", Footprint(product | notice, product))
+    assert roles(other, both) == [Role.LOAD, Role.COMMIT]
+    assert (tables_of(other), tables_of(both)) == (["notice"], ["product"])
+    assert tables_of(ask("SELECT product", writes=False)) == ["product"]
+
+
 def test_a_transaction_that_only_read_commits_nothing():
     assert roles(ask("SELECT product", writes=False), ask("COMMIT")) == [Role.LOAD, Role.OTHER]
 
@@ -84,6 +100,15 @@ def test_the_tables_that_an_operation_reads_before_it_stores_a_key_are_its_sourc
     assert sources_of([read, store(operation=1)], "k") == frozenset()
     assert sources_of([read, store(actor="bob")], "k") == frozenset()
     assert sources_of([read, store(actor="alice/1")], "k") == {"product"}
+
+
+def test_what_a_statement_only_looks_into_to_change_another_table_is_no_source():
+    both = frozenset({"origin:product", "origin:notice"})
+    update = Footprint(both, frozenset({"origin:product"}))
+    changed = Step("alice", 0, "UPDATE product", "origin", update, operation=0)
+    assert sources_of([changed, store()], "k") == {"product"}
+    joined = Step("alice", 0, "SELECT notice, product", "origin", Footprint(both), operation=0)
+    assert sources_of([joined, store()], "k") == {"product", "notice"}
 
 
 def test_an_origin_that_knows_the_key_has_no_other_source():
