@@ -1,4 +1,4 @@
-"""The example application says what its scenarios state, and its README is true."""
+"""The example applications say what their scenarios state, and their READMEs are true."""
 
 import json
 import os
@@ -6,26 +6,34 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.adapters.servers import postgresql
 
-SHOP = Path(__file__).parents[2] / "examples/fastapi_shop"
+EXAMPLES = Path(__file__).parents[2] / "examples"
+SHOP, DJANGO_SHOP = EXAMPLES / "fastapi_shop", EXAMPLES / "django_shop"
 
 
-def run(tmp_path: Path, *arguments: str, database: str = "") -> "subprocess.CompletedProcess[str]":
+def run(
+    tmp_path: Path, *arguments: str, database: str = "", of: Path = SHOP, **variables: str
+) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "supercache", "-p", "no:cacheprovider",
          f"--supercache-report={tmp_path}", *arguments, "."],
-        cwd=SHOP, capture_output=True, text=True, timeout=300, check=False,
-        env={**os.environ, "SHOP_DATABASE": database},
+        cwd=of, capture_output=True, text=True, timeout=300, check=False,
+        env={**os.environ, "SHOP_DATABASE": database, **variables},
     )  # fmt: skip
 
 
 def verdicts(report: Path) -> dict[str, tuple[str, str | None]]:
-    rows = json.loads((report / "verdict.json").read_text())["scenarios"]
-    return {row["id"]: (row["verdict"], row["label"]) for row in rows}
+    return {row["id"]: (row["verdict"], row["label"]) for row in rows(report)}
+
+
+def rows(report: Path) -> "list[dict[str, Any]]":
+    found: list[dict[str, Any]] = json.loads((report / "verdict.json").read_text())["scenarios"]
+    return found
 
 
 EXPECTED = {
@@ -44,8 +52,8 @@ def test_the_shop_on_fastapi_shows_two_conflicts_and_their_fixes_hold(tmp_path: 
     assert set(re.findall(r"^SHOP-.*stated$", readme, re.MULTILINE)) == {
         line for line in done.stdout.splitlines() if re.match(r"SHOP-.*as stated$", line)
     }
-    rows = json.loads((tmp_path / "verdict.json").read_text())["scenarios"]
-    assert all("assuming" in row["coverage"] for row in rows if row["verdict"] == "holds")
+    held = [row for row in rows(tmp_path) if row["verdict"] == "holds"]
+    assert all("assuming" in row["coverage"] for row in held)
 
 
 @pytest.mark.postgresql
@@ -66,3 +74,40 @@ def test_the_token_in_its_readme_replays(tmp_path: Path) -> None:
     assert replayed.returncode == 1, replayed.stdout
     assert "SHOP-01[shop.first]: VIOLATED expect" in replayed.stdout
     assert "expected 120, saw 100" in replayed.stdout
+
+
+def readme_of_django_shop() -> str:
+    return (DJANGO_SHOP / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_shop_on_django_forgets_and_tells_too_early_and_its_fixes_hold(tmp_path: Path) -> None:
+    done = run(tmp_path, "-v", "--supercache-odds=0", of=DJANGO_SHOP)
+    assert done.returncode == 0, done.stdout
+    assert verdicts(tmp_path) == {
+        "DJANGO-01[shop.first]": ("violated", "conflict"),
+        "DJANGO-01[shop.guarded]": ("holds", None),
+        "DJANGO-02[shop.first]": ("violated", "conflict"),
+        "DJANGO-02[shop.guarded]": ("holds", None),
+    }
+    assert set(re.findall(r"^DJANGO-.*stated$", readme_of_django_shop(), re.MULTILINE)) == {
+        line for line in done.stdout.splitlines() if re.match(r"DJANGO-.*as stated$", line)
+    }
+    found = [row["counterexample"] for row in rows(tmp_path) if row["verdict"] == "violated"]
+    assert {one["conflict_class"] for one in found} == {"invalidate-before-write"}
+    assert not (DJANGO_SHOP / "shop.sqlite3").exists(), "nobody has asked the shop's own database"
+
+
+@pytest.mark.parametrize("seed", ["1", "2"])
+def test_the_token_in_the_readme_on_django_replays_to_its_picture(
+    tmp_path: Path, seed: str
+) -> None:
+    readme = readme_of_django_shop()
+    token = re.search(r"sc1:DJANGO-01[^']*", readme)
+    assert token is not None
+    replayed = run(tmp_path, f"--supercache-replay={token[0]}", of=DJANGO_SHOP, PYTHONHASHSEED=seed)
+    assert replayed.returncode == 1, replayed.stdout
+    assert "DJANGO-01[shop.first]: VIOLATED expect" in replayed.stdout
+    picture = re.search(r"^   #  clerk.*?\n```", readme, re.MULTILINE | re.DOTALL)
+    assert picture is not None
+    told = [line.rstrip() for line in replayed.stdout.splitlines()]
+    assert [line for line in picture[0].splitlines()[:-1] if line.rstrip() not in told] == []
