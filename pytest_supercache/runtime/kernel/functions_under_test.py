@@ -78,7 +78,7 @@ _MEMBERS: Any = vars(BaseExceptionGroup)["exceptions"]
 
 
 def _is_under_test(frame: FrameType) -> bool:
-    module = frame.f_globals.get("__name__", "")
+    module = frame.f_globals.get("__name__")  # code that was compiled by `exec` may have none
     return type(module) is str and is_under_test_name(module)
 
 

@@ -52,6 +52,7 @@ from pytest_supercache.runtime.memory.effects import (
 )
 from pytest_supercache.runtime.memory.entries import touch_entry
 from pytest_supercache.runtime.memory.foreign import derives_from_foreign
+from pytest_supercache.runtime.memory.generated import rewrite_generated
 from pytest_supercache.runtime.memory.getters import attributes_got, items_got
 from pytest_supercache.runtime.memory.hooks import (
     advance,
@@ -101,21 +102,28 @@ def call(function: Any, *arguments: Any) -> Any:
     """Record the accesses of ``function(*arguments)`` before it runs; return what to call."""
     accesses = Current.accesses
     if accesses is None or here.actor is None:
-        if function is vars and arguments:
-            load_attribute(arguments[0], "__dict__")  # the race must know whose attributes they are
-        elif (function is setattr or function is object.__setattr__) and len(arguments) > 2:
-            _set_before(*arguments)
+        _note_before(function, arguments)
         return function
     if accesses.entering.is_watched:
         accesses.entering.note_calling(sys._getframe(1))
     _note_unseen(accesses, function)
     kind = type(function)
-    touch = _TOUCH.get(kind) or _touch_of(kind, arguments)
+    touch = _TOUCH.get(kind) or _touch_of(function, arguments)
     if touch is None or (kind in _IN_PYTHON and _touches_nothing(function, arguments)):
         return function
     with Together(accesses):
         stand_in = touch(accesses, function, arguments)
     return function if stand_in is None else stand_in
+
+
+def _note_before(function: Any, arguments: tuple[Any, ...]) -> None:
+    """Note what a call does while no race runs, where the race must know of it."""
+    if function is vars and arguments:
+        load_attribute(arguments[0], "__dict__")
+    elif (function is setattr or function is object.__setattr__) and len(arguments) > 2:
+        _set_before(*arguments)
+    elif issubclass(type(function), type):
+        rewrite_generated(function)
 
 
 def _set_before(holder: Any, name: Any, value: Any, *_: Any) -> None:
@@ -129,9 +137,11 @@ def _note_unseen(accesses: Accesses, function: Any) -> None:
         accesses.sections.note_unseen()
 
 
-def _touch_of(kind: type, arguments: tuple[Any, ...]) -> Any:
+def _touch_of(function: Any, arguments: tuple[Any, ...]) -> Any:
     """Return what records a call of a class, or of a decorator's wrapper; None: nothing does."""
+    kind = type(function)
     if issubclass(kind, type):
+        rewrite_generated(function)
         return None if SCALARS.issuperset(map(type, arguments)) else _made
     return _wrapper if top(kind.__module__) in DECORATING else None
 
@@ -509,7 +519,7 @@ def touch_call(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) ->
     elif kind in _IN_PYTHON and _touches_nothing(function, arguments):
         return
     elif kind is not Memo:
-        touch = _TOUCH.get(kind) or _touch_of(kind, arguments)
+        touch = _TOUCH.get(kind) or _touch_of(function, arguments)
         if touch is not None:
             touch(accesses, function, arguments)
 

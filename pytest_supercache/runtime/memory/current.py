@@ -14,6 +14,8 @@ class Current:
     """The `Accesses` of the execution that runs, from the first line of its body to its end."""
     rewrite: Callable[[types.FunctionType], None] | None = None
     """Rewrites a function of the standard library."""
+    rewrite_generated: Callable[[types.FunctionType], None] | None = None
+    """Rewrites a function that was generated for a class of the code under test."""
     knows_code: Callable[[types.CodeType], bool] | None = None
     """Says whether code is rewritten."""
     tell_of_return: Callable[[types.FunctionType], None] | None = None

@@ -240,6 +240,10 @@ class Functions:
             code = function.__code__
             function.__code__ = _done_guarded(_untold.get(identity(code), code))
 
+    def rewrite_generated(self, function: FunctionType) -> None:
+        """Rewrite a function that was generated for a class of the code under test."""
+        self._rewrite([function])
+
     def tell_of_entering(self, function: FunctionType) -> None:
         """Make a library function report when it begins, if it does not yet."""
         code = function.__code__
@@ -274,7 +278,7 @@ class Functions:
                 function.__code__ = (
                     _untold.get(identity(code), code) if known is None else known.code
                 )
-                if is_rewritten(function.__module__):
+                if is_rewritten(function.__globals__.get("__name__")):
                     _known.add(function)
         self._swapped.clear()
 
@@ -296,6 +300,7 @@ def functions_rewritten() -> Iterator[Functions]:
     _swapped.append(functions)
     Current.rewrite = functions.rewrite
     Current.rewrite_container = functions.rewrite_container
+    Current.rewrite_generated = functions.rewrite_generated
     Current.tell_of_return = functions.tell_of_return
     Current.tell_of_entering = functions.tell_of_entering
     Current.touch_call = touch_call
@@ -307,6 +312,7 @@ def functions_rewritten() -> Iterator[Functions]:
     finally:
         Current.execution = Current.accesses = None
         Current.rewrite = Current.rewrite_container = Current.knows_code = None
+        Current.rewrite_generated = None
         Current.tell_of_return = Current.tell_of_entering = None
         Current.looked_into.clear()
         Current.prepared.clear()

@@ -40,6 +40,7 @@ from pytest_supercache.runtime.memory.effects import (
     sources,
 )
 from pytest_supercache.runtime.memory.foreign import derives_from_foreign, keeps_attributes
+from pytest_supercache.runtime.memory.generated import rewrite_generated, tells
 from pytest_supercache.runtime.memory.library import (
     is_container_in_python,
     prepare_counter,
@@ -149,6 +150,7 @@ def _instance_attribute(accesses: Accesses, holder: Any, name: str, *, writes: b
     if is_left_alone(kind) and not (is_local and accesses.is_of_task()):
         _left_alone(accesses, holder, name, writes=writes)
         return
+    rewrite_generated(kind)
     found, base = find_in_class(kind, name)
     if type(found) is property:
         _property(accesses, holder, found, writes=writes)
@@ -223,8 +225,8 @@ def _left_alone(accesses: Accesses, holder: Any, name: str, *, writes: bool) -> 
 
 def writes_itself(kind: type, method: str) -> bool:
     """Say whether rewritten code of a class sets, or deletes, its attributes and reports that."""
-    found, base = find_in_class(kind, method)
-    return type(found) is types.FunctionType and base is not None and is_rewritten(base.__module__)
+    rewrite_generated(kind)
+    return tells(find_in_class(kind, method)[0])
 
 
 def _own_attribute(

@@ -1,0 +1,41 @@
+"""Rewrites methods that were generated for a class: attrs and `dataclasses` compile their source.
+
+No module leads to such a function, or only to its class, so it is rewritten when its class is first
+used in a check. What a library sets in a class but runs in code of its own, as pydantic does, is
+not rewritten: it does not report what it accesses.
+"""
+
+from types import FunctionType
+from typing import Any
+
+from pytest_supercache.runtime.kernel.kinds import of_kind
+from pytest_supercache.runtime.memory.current import Current
+from pytest_supercache.runtime.memory.effects import is_class_of_code, top
+
+_GENERATING = frozenset({"attr"})
+"""Libraries whose own functions, set in a class, are Python code down to the attribute."""
+
+
+@of_kind
+def rewrite_generated(kind: type) -> None:
+    """Rewrite the methods that were generated for a class, and for those it derives from."""
+    if Current.rewrite_generated is None:
+        return
+    for base in filter(is_class_of_code, kind.__mro__):
+        for member in list(vars(base).values()):
+            if type(member) is FunctionType and _is_generated(member, base.__module__):
+                Current.rewrite_generated(member)
+
+
+def _is_generated(function: FunctionType, module: str) -> bool:
+    """Say whether a function is code of a class of this module, wherever it was compiled."""
+    name: Any = function.__globals__.get("__name__")
+    if name is None or name == module:
+        return True
+    return top(name) in _GENERATING and function.__module__ == module
+
+
+def tells(method: Any) -> bool:
+    """Say whether a method is a function that reports what it accesses."""
+    knows = Current.knows_code
+    return type(method) is FunctionType and knows is not None and knows(method.__code__)
