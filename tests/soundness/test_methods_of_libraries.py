@@ -1,5 +1,6 @@
 """Methods that attrs, pydantic and `dataclasses` write into the classes of the code under test."""
 
+import functools
 import threading
 from contextlib import nullcontext
 
@@ -132,6 +133,102 @@ def a_validator_of_attrs_that_one_user_needs(world):
     world.actor("one", _reserve, stock, nullcontext())
     world.actor("two", lambda: False)
     assert sum(world.run().values()) == 1
+
+
+class Loads:
+    made = 0
+
+
+@attrs.define
+class Service:
+    loads: Loads
+    lock: object = attrs.field(factory=nullcontext)
+
+    @functools.cached_property
+    def settings(self):
+        self.loads.made += 1
+        return object()
+
+    def ask(self):
+        with self.lock:
+            return self.settings
+
+
+@attrs.define
+class Asked(Service):
+    """Has a `__getattr__` of its own, which the one that attrs writes calls."""
+
+    def __getattr__(self, name):
+        raise AttributeError(name)
+
+    @functools.cached_property
+    def names(self):
+        self.loads.made += 1
+        return []
+
+
+@broken("both find no value before the `__getattr__` that attrs wrote stores one")
+def a_cached_property_of_attrs(world):
+    service = Service(Loads())
+    world.actor("one", lambda: service.settings)
+    world.actor("two", lambda: service.settings)
+    world.run()
+    assert service.loads.made == 1
+
+
+@right("a lock is held from the look to the store")
+def a_cached_property_of_attrs_under_a_lock(world):
+    service = Service(Loads(), threading.Lock())
+    world.actor("one", service.ask)
+    world.actor("two", service.ask)
+    world.run()
+    assert service.loads.made == 1
+
+
+@broken("each gets a list of its own if both find none, and one of them is lost")
+def a_cached_property_of_attrs_beside_a_getattr(world):
+    asked = Asked(Loads())
+    world.actor("one", lambda: asked.names.append(1))
+    world.actor("two", lambda: getattr(asked, "names").append(2))  # noqa: B009 - by its name
+    world.run()
+    assert sorted(asked.names) == [1, 2]
+
+
+@right("what is stored was made before the users begin")
+def a_cached_property_of_attrs_that_is_made(world):
+    asked = Asked(Loads())
+    assert asked.names == []
+    world.actor("one", lambda: asked.names.append(1))
+    world.actor("two", lambda: asked.names.append(2))
+    world.run()
+    assert sorted(asked.names) == [1, 2]
+
+
+@broken("both find no value before either stores one")
+def a_cached_property_of_a_class_that_the_body_makes(world):
+    @attrs.frozen
+    class Frozen:
+        loads: Loads
+
+        @functools.cached_property
+        def settings(self):
+            self.loads.made += 1
+            return object()
+
+    service = Frozen(Loads())
+    world.actor("one", lambda: service.settings)
+    world.actor("two", lambda: service.settings)
+    world.run()
+    assert service.loads.made == 1
+
+
+@right("each user has a service of its own")
+def cached_properties_of_two_objects(world):
+    mine, yours = Service(Loads()), Service(Loads())
+    world.actor("one", lambda: mine.settings)
+    world.actor("two", lambda: yours.settings)
+    world.run()
+    assert mine.loads.made == yours.loads.made == 1
 
 
 @pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)
