@@ -21,12 +21,12 @@ from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.effects import (
     SCALARS,
     elements_of,
+    find_in_class,
     is_view,
     runs_python,
     sources,
     top,
 )
-from pytest_supercache.runtime.memory.touching import find_in_class
 
 _NESTED_MAX = 3
 """How deeply elements of elements are inspected: keys of a heap are pairs, or pairs in pairs."""

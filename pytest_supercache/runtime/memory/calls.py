@@ -9,6 +9,7 @@ import random
 import sys
 import types
 import weakref
+from collections import deque
 from collections.abc import Callable
 from pathlib import PurePath
 from typing import Any
@@ -37,6 +38,7 @@ from pytest_supercache.runtime.memory.effects import (
     Memo,
     counts,
     fills_missing,
+    find_in_class,
     holds,
     is_left_alone,
     is_read_by,
@@ -81,12 +83,12 @@ from pytest_supercache.runtime.memory.steps import Together
 from pytest_supercache.runtime.memory.streams import touch_path, touch_stream
 from pytest_supercache.runtime.memory.touching import (
     compares_within,
-    find_in_class,
     joined,
     note_owner,
     put,
     read_deeply,
     read_pairs,
+    read_taken,
     read_within,
     touch_attribute,
     touch_by,
@@ -305,8 +307,13 @@ def _reader_of_class(kind: type) -> Reader:
         return read_deeply
     if issubclass(kind, dict):
         return read_pairs
+    if issubclass(kind, _TAKING_ALL):
+        return read_taken
     is_known = is_rewritten(kind.__module__) or is_standard_name(top(kind.__module__))
     return read if is_known or is_left_alone(kind) else read_within
+
+
+_TAKING_ALL = (list, tuple, set, frozenset, deque)
 
 
 def _reader_of_method(kind: type, name: str) -> Reader:

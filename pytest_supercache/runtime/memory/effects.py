@@ -133,6 +133,7 @@ _READS_ARGUMENTS = frozenset(
         "posix",
         "dataclasses",
         "reprlib",
+        "attr",
     }
 )
 """Modules whose functions leave their arguments unchanged."""
@@ -406,6 +407,14 @@ def elements_of(value: Any) -> list[Any]:
         if issubclass(type(value), base):
             return list(base.__iter__(value))
     return []
+
+
+def find_in_class(kind: type, name: str) -> tuple[Any, type | None]:
+    """Return the attribute ``name`` of a class and the base that has it; None, None: none has."""
+    for base in kind.__mro__:
+        if name in base.__dict__:
+            return base.__dict__[name], base
+    return None, None
 
 
 def slots_of(value: Any) -> list[tuple[str, Any]]:

@@ -10,7 +10,14 @@ from typing import Any
 
 from pytest_supercache.runtime.kernel.kinds import of_kind
 from pytest_supercache.runtime.memory.current import Current
-from pytest_supercache.runtime.memory.effects import is_class_of_code, top
+from pytest_supercache.runtime.memory.effects import (
+    IMMUTABLE,
+    find_in_class,
+    is_class_of_code,
+    is_left_alone,
+    top,
+)
+from pytest_supercache.runtime.memory.library import is_container_in_python
 
 _GENERATING = frozenset({"attr"})
 """Libraries whose own functions, set in a class, are Python code down to the attribute."""
@@ -39,3 +46,29 @@ def tells(method: Any) -> bool:
     """Say whether a method is a function that reports what it accesses."""
     knows = Current.knows_code
     return type(method) is FunctionType and knows is not None and knows(method.__code__)
+
+
+@of_kind
+def is_compared_unseen(kind: type) -> bool:
+    """Say whether code that reports nothing compares what objects of a class hold.
+
+    Those are models of pydantic and of Django, and tuples of a class of their own.
+    """
+    return _runs_unseen(kind, "__eq__") and not is_container_in_python(kind)
+
+
+@of_kind
+def is_taken_unseen(kind: type) -> bool:
+    """Say whether code that reports nothing goes through the attributes of a class's objects."""
+    is_tuple = issubclass(kind, tuple | frozenset)
+    return not is_tuple and _runs_unseen(kind, "__iter__") and not is_container_in_python(kind)
+
+
+def _runs_unseen(kind: type, method: str) -> bool:
+    if is_left_alone(kind) or not is_class_of_code(kind):
+        return False
+    rewrite_generated(kind)
+    found, base = find_in_class(kind, method)
+    if base in (tuple, frozenset):
+        return True
+    return base is not None and top(base.__module__) not in IMMUTABLE and not tells(found)

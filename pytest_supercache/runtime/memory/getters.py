@@ -4,10 +4,9 @@ import types
 from typing import Any
 
 from pytest_supercache.runtime.memory.accesses import Accesses
-from pytest_supercache.runtime.memory.effects import PLAIN, SCALARS
+from pytest_supercache.runtime.memory.effects import PLAIN, SCALARS, find_in_class
 from pytest_supercache.runtime.memory.hooks import load_attribute
 from pytest_supercache.runtime.memory.items import touch_item
-from pytest_supercache.runtime.memory.touching import find_in_class
 
 
 def items_got(accesses: Accesses, getter: Any, arguments: tuple[Any, ...]) -> None:

@@ -28,6 +28,7 @@ from pytest_supercache.runtime.memory.effects import (
     is_view,
     top,
 )
+from pytest_supercache.runtime.memory.generated import is_compared_unseen
 from pytest_supercache.runtime.memory.items import touch_item
 from pytest_supercache.runtime.memory.one_dict import note_dict_set
 from pytest_supercache.runtime.memory.reach import shown
@@ -225,7 +226,8 @@ def read_both(left: Any, right: Any) -> None:
             accesses.entering.note_calling(sys._getframe(1))
         with Together(accesses):
             for operand in (left, right):
-                if type(operand) is tuple or holds(type(operand)):
+                kind = type(operand)
+                if kind is tuple or holds(kind) or is_compared_unseen(kind):
                     read_deeply(operand)
 
 

@@ -8,12 +8,11 @@ from typing import Any
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.runtime.memory.accesses import Accesses
-from pytest_supercache.runtime.memory.effects import is_left_alone, method_reads
+from pytest_supercache.runtime.memory.effects import find_in_class, is_left_alone, method_reads
 from pytest_supercache.runtime.memory.entries import touch_item_of_dict
 from pytest_supercache.runtime.memory.foreign import derives_from_foreign
 from pytest_supercache.runtime.memory.library import touches_itself
 from pytest_supercache.runtime.memory.touching import (
-    find_in_class,
     touch_foreign,
     touch_whole,
 )

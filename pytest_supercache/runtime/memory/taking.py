@@ -26,19 +26,21 @@ from pytest_supercache.runtime.memory.effects import (
     PLAIN,
     SCALARS,
     counts,
+    find_in_class,
     is_view,
     method_reads,
 )
+from pytest_supercache.runtime.memory.generated import is_taken_unseen
 from pytest_supercache.runtime.memory.hooks import read
 from pytest_supercache.runtime.memory.items import touch_item
 from pytest_supercache.runtime.memory.steps import Together
 from pytest_supercache.runtime.memory.touching import (
     compares_within,
-    find_in_class,
     joined,
     looking,
     read_deeply,
     read_pairs,
+    read_taken,
     read_within,
     touch_whole,
 )
@@ -69,7 +71,7 @@ def take_hashed(holder: Any) -> Any:
 
 
 def _read(holder: Any) -> Any:
-    read(holder)
+    read_taken(holder)
     return holder
 
 
@@ -123,6 +125,8 @@ def iterate(holder: Any) -> Any:
     kind = type(holder)
     if accesses is None or counts(kind):
         return holder
+    if is_taken_unseen(kind):
+        return _read(holder)
     is_known = issubclass(kind, CONTAINERS) or is_view(kind) or method_reads(kind, "__iter__")
     footprint = touch_whole(accesses, holder, writes=not is_known)
     if footprint is None or not (is_view(kind) and takes_more(holder)):

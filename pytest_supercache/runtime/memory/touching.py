@@ -27,6 +27,7 @@ from pytest_supercache.runtime.memory.effects import (
     PLAIN,
     SCALARS,
     CMethod,
+    find_in_class,
     holds,
     inner_objects,
     is_class_of_code,
@@ -40,7 +41,12 @@ from pytest_supercache.runtime.memory.effects import (
     sources,
 )
 from pytest_supercache.runtime.memory.foreign import derives_from_foreign, keeps_attributes
-from pytest_supercache.runtime.memory.generated import rewrite_generated, tells
+from pytest_supercache.runtime.memory.generated import (
+    is_compared_unseen,
+    is_taken_unseen,
+    rewrite_generated,
+    tells,
+)
 from pytest_supercache.runtime.memory.library import (
     is_container_in_python,
     prepare_counter,
@@ -291,14 +297,6 @@ def _property(accesses: Accesses, holder: Any, found: property, *, writes: bool)
         accesses.touch(holder, WHOLE, writes=writes)
 
 
-def find_in_class(kind: type, name: str) -> tuple[Any, type | None]:
-    """Return the attribute ``name`` of a class and the base that has it; None, None: none has."""
-    for base in kind.__mro__:
-        if name in base.__dict__:
-            return base.__dict__[name], base
-    return None, None
-
-
 def touch_global(accesses: Accesses, members: dict[str, Any], name: str, *, writes: bool) -> None:
     """Touch a global of a module, even a missing one; builtins are left alone."""
     if not writes and type(members.get(name)) in CODE and not accesses.sharing.is_replaced(name):
@@ -449,6 +447,20 @@ def compares_within(key: Any) -> bool:
     return type(key) is bytes or type(key) not in SCALARS
 
 
+def read_taken(holder: Any) -> Footprint | None:
+    """Record that all of an object is taken, from a container or by code of a library.
+
+    Returns:
+        The footprint of its shared part; None: nothing of it is shared.
+    """
+    accesses, kind = looking(holder), type(holder)
+    if accesses is None:
+        return None
+    if is_taken_unseen(kind):
+        return read_all([holder])
+    return touch_whole(accesses, holder, writes=False) if holds(kind) or is_view(kind) else None
+
+
 def read_pairs(holder: Any) -> Footprint | None:
     """Record that a dict is filled with pairs, which are read, or with another dict's entries.
 
@@ -458,6 +470,8 @@ def read_pairs(holder: Any) -> Footprint | None:
     accesses, kind = looking(), type(holder)
     if accesses is None or issubclass(kind, dict):
         return read_all([holder], attributes=False)
+    if is_taken_unseen(kind):
+        return read_all([holder])
     pairs = passed_on(holder)
     return read_within(holder) if pairs is None else read_all([holder, *pairs], attributes=False)
 
@@ -470,7 +484,8 @@ def read_all(found: list[Any], *, attributes: bool = True) -> Footprint | None:
         with Together(accesses):
             for inner in found:
                 shared = joined(shared, touch_whole(accesses, inner, writes=False))
-                if attributes and _has_attributes(inner):
+                is_read = attributes or is_compared_unseen(type(inner))
+                if is_read and _has_attributes(inner):
                     shared = joined(shared, accesses.touch(inner, WHOLE, writes=False))
     return shared
 
