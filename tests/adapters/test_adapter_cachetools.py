@@ -38,6 +38,26 @@ def test_two_users_lose_a_count_unless_they_lock(make, lock, conflict):
     assert is_conflict(result) is conflict
 
 
+@pytest.mark.parametrize("make", KINDS)
+@pytest.mark.parametrize(("lock", "conflict"), [(NoLock, True), (lambda: threading.Lock(), False)])
+def test_two_users_fill_a_cache_whose_size_both_look_at_unless_they_lock(make, lock, conflict):
+    def body(world):
+        cache, guard, filled = make(), lock(), []
+
+        def fill(name):
+            with guard:
+                if cache.currsize == 0:
+                    filled.append(name)
+                    cache[name] = 1
+
+        world.actor("a", fill, "a")
+        world.actor("b", fill, "b")
+        world.run()
+        assert len(filled) == 1
+
+    assert (judged(body).verdict is Verdict.VIOLATED) is conflict
+
+
 @pytest.mark.parametrize(("guarded", "conflict"), [(False, True), (True, False)])
 def test_a_cached_function_keeps_what_it_read_before_the_change(guarded, conflict):
     def make(world):

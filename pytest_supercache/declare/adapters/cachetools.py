@@ -10,7 +10,7 @@ WATCHES = [
     *calls("cachetools:Cache", "__getitem__ __contains__", reads="key"),
     *calls("cachetools:Cache", "__setitem__ popitem clear", writes="*"),
     *calls("cachetools:Cache", "__delitem__", writes="key"),
-    *calls("cachetools:Cache", "__iter__ __len__", reads="*"),
+    *calls("cachetools:Cache", "__iter__ __len__ currsize", reads="*"),
     *calls("cachetools:FIFOCache", "__setitem__ __delitem__ popitem clear", writes="*"),
     *calls("cachetools:RRCache", "__setitem__ __delitem__ popitem clear", writes="*"),
     *calls("cachetools:LRUCache", "__getitem__ __setitem__ __delitem__", writes="*"),
@@ -20,7 +20,7 @@ WATCHES = [
     *calls("cachetools:TTLCache", "__contains__", reads="key"),
     *calls("cachetools:TTLCache", "__setitem__", writes="*", expires=lambda self: self.ttl),
     *calls("cachetools:TTLCache", "__getitem__ __delitem__ popitem clear", writes="*"),
-    *calls("cachetools:TTLCache", "__iter__ __len__", reads="*"),
+    *calls("cachetools:TTLCache", "__iter__ __len__ currsize", reads="*"),
     *calls("cachetools:TLRUCache", "__contains__", reads="key"),
     *calls(
         "cachetools:TLRUCache",
@@ -29,5 +29,5 @@ WATCHES = [
         expires=lambda self, key, value: self.ttu(key, value, self.timer()) - self.timer(),
     ),
     *calls("cachetools:TLRUCache", "__getitem__ __delitem__ popitem clear", writes="*"),
-    *calls("cachetools:TLRUCache", "__iter__ __len__", reads="*"),
+    *calls("cachetools:TLRUCache", "__iter__ __len__ currsize", reads="*"),
 ]

@@ -51,7 +51,9 @@ class Target:
 
     @property
     def function(self) -> Any:
-        """The function itself, unwrapped from a static or class method."""
+        """The function itself, unwrapped from a static or class method, or a property."""
+        if isinstance(self.value, property):
+            return self.value.fget
         if isinstance(self.value, staticmethod | classmethod):
             return self.value.__func__
         return self.value
@@ -129,7 +131,7 @@ def _in_class(text: str, owner: type, name: str) -> Target:
             raise _missing(text, owner, name, known | set(dir(owner)))
         return Target(owner=owner, name=name, value=None, is_call=False)
     _refuse_unwatchable(text, value)
-    is_call = isinstance(value, staticmethod | classmethod) or (
+    is_call = isinstance(value, staticmethod | classmethod | property) or (
         callable(value) and not is_mapping(value)
     )
     callers = None if is_under_test_name(owner.__module__) else "*"
@@ -142,9 +144,10 @@ def _refuse_unwatchable(text: str, value: Any) -> None:
         raise SupercacheError(
             f"watch({text!r}): it is a class; name a method or an attribute of it"
         )
-    if isinstance(function, property):
+    if isinstance(function, property) and (function.fget is None or function.fset is not None):
         raise SupercacheError(
-            f"watch({text!r}): it is a property; watch a method or the attribute that it reads"
+            f"watch({text!r}): it is a property that can be set; watch a method or the attribute "
+            "that it reads"
         )
     if inspect.isasyncgenfunction(function):
         raise SupercacheError(

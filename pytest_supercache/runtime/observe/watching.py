@@ -195,7 +195,8 @@ class _Site:
             update_wrapper(watched, self.function)
         except (AttributeError, TypeError):  # a function that is not written in Python
             watched.__name__ = self.name
-        return type(stored)(watched) if isinstance(stored, staticmethod | classmethod) else watched
+        is_wrapped = isinstance(stored, staticmethod | classmethod | property)
+        return type(stored)(watched) if is_wrapped else watched
 
     def _call(self) -> Callable[..., Any]:
         function = self.function

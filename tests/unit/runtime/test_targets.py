@@ -27,6 +27,14 @@ class Cache:
     def count(self):
         return len(self._entries)
 
+    @property
+    def limit(self):
+        return self.size
+
+    @limit.setter
+    def limit(self, size):
+        self.size = size
+
 
 class Slotted:
     __slots__ = ("_entries",)
@@ -40,6 +48,7 @@ number = 7
     ("path", "is_call", "is_own"),
     [
         ("Cache.get", True, True),
+        ("Cache.count", True, True),
         ("Cache._entries", False, False),
         ("Cache.late", False, False),
         ("Cache.shared", False, True),
@@ -67,7 +76,7 @@ def test_whose_calls_count(target, callers):
         ("Cache._entrys", "Did you mean '_entries'"),
         ("Cach.get", "has no 'Cach'. Did you mean 'Cache'"),
         ("Cache", "it is a class"),
-        ("Cache.count", "it is a property"),
+        ("Cache.limit", "it is a property that can be set"),
         ("Cache.later", "it is an asynchronous generator function"),
         ("cache.get", "name its class, as in '.*:Cache.get'"),
         ("number", "it is a int; expected a function or a mapping"),
