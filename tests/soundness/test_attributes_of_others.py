@@ -176,6 +176,82 @@ def a_handler_of_a_logger_under_a_lock(world):
     _handled_once(world, threading.Lock())
 
 
+def _family(level):
+    """Return a logger of this level, and one below it; the root of these two is their own."""
+    loggers = logging.Manager(logging.RootLogger(logging.WARNING))
+    above, logger = loggers.getLogger("shop"), loggers.getLogger("shop.cart")
+    above.setLevel(level)
+    return above, logger
+
+
+def _handled_above(world, lock):
+    above, logger = _family(logging.NOTSET)
+
+    def begin():
+        with lock:
+            if not logger.hasHandlers():
+                above.addHandler(logging.NullHandler())
+
+    world.actor("one", begin)
+    world.actor("two", begin)
+    world.run()
+    assert len(above.handlers) == 1
+
+
+def _lowered_once(world, is_low, lock):
+    above, logger = _family(logging.WARNING)
+    lowered = []
+
+    def begin():
+        with lock:
+            if not is_low(logger):
+                above.setLevel(logging.DEBUG)
+                lowered.append(1)
+
+    world.actor("one", begin)
+    world.actor("two", begin)
+    world.run()
+    assert lowered == [1]
+
+
+def _has_low_level(logger):
+    return logger.getEffectiveLevel() <= logging.DEBUG
+
+
+def _debugs(logger):
+    return logger.isEnabledFor(logging.DEBUG)
+
+
+@broken("both hear that there is no handler before either adds one above")
+def a_logger_that_is_asked_for_handlers(world):
+    _handled_above(world, nullcontext())
+
+
+@right("both hold one lock")
+def a_logger_that_is_asked_for_handlers_under_a_lock(world):
+    _handled_above(world, threading.Lock())
+
+
+@broken("both hear the old level before either sets the new one above")
+def a_logger_that_is_asked_for_its_level(world):
+    _lowered_once(world, _has_low_level, nullcontext())
+
+
+@right("both hold one lock")
+def a_logger_that_is_asked_for_its_level_under_a_lock(world):
+    _lowered_once(world, _has_low_level, threading.Lock())
+
+
+@broken("both hear that debugging is off before either turns it on above")
+def a_logger_that_is_asked_whether_it_debugs(world):
+    _lowered_once(world, _debugs, nullcontext())
+
+
+@right("both hold one lock")
+def a_logger_that_is_asked_whether_it_debugs_under_a_lock(world):
+    _lowered_once(world, _debugs, threading.Lock())
+
+
 async def _counted_on(world, holder, *, at_once):
     cache = world.existing_cache.aclient()
     holder.hits = 0

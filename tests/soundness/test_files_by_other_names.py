@@ -2,6 +2,8 @@
 
 import os
 import tempfile
+import threading
+from contextlib import nullcontext
 
 import pytest
 
@@ -112,6 +114,45 @@ def a_link_that_is_resolved_twice(world):
 @right("it looks at the link once, and nobody changes what the link led to")
 def two_files_of_the_release_that_a_link_led_to(world):
     _released(world, lambda current: _both_in(current.resolve()))
+
+
+def _linked_once(world, look, lock):
+    first, second = (world.tmp_path / name for name in "ab")
+    first.write_text("")
+    second.write_text("")
+    linked = []
+
+    def link(new):
+        with lock:
+            if not look(first, second):
+                new.replace(second)
+                linked.append(1)
+
+    for name in ("one", "two"):
+        (world.tmp_path / name).symlink_to(first)
+        world.actor(name, link, world.tmp_path / name)
+    world.run()
+    assert len(linked) == 1
+
+
+@broken("both see two files before either makes one a link to the other")
+def two_paths_of_one_file(world):
+    _linked_once(world, os.path.samefile, nullcontext())
+
+
+@right("both hold one lock")
+def two_paths_of_one_file_under_a_lock(world):
+    _linked_once(world, os.path.samefile, threading.Lock())
+
+
+@broken("both see two files before either makes one a link to the other")
+def two_paths_that_are_asked(world):
+    _linked_once(world, lambda first, second: first.samefile(second), nullcontext())
+
+
+@right("both hold one lock")
+def two_paths_that_are_asked_under_a_lock(world):
+    _linked_once(world, lambda first, second: second.samefile(first), threading.Lock())
 
 
 def _descriptor_next(number):

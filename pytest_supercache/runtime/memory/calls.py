@@ -184,13 +184,21 @@ def call_unpacked(function: Any, arguments: Any, _keywords: Any = None) -> Any:
     return call(function, *(arguments if type(arguments) in (tuple, list) else ()))
 
 
-def _function(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> None:
+def _function(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> Any:
     if is_wrapper(function):
         _wrapper(accesses, function, arguments)
     elif function is os.getenv:
         touch_whole(accesses, os.environ, writes=False)
+    elif function is os.path.samefile:
+        return _same_file
     else:
         _look_into(accesses, function, _arguments(accesses, function, arguments))
+    return None
+
+
+def _same_file(f1: Any, f2: Any) -> bool:
+    """Look at one file after the other, as ``os.path.samefile`` does."""
+    return os.path.samestat(touching(os.stat, f1), touching(os.stat, f2))
 
 
 def _wrapper(accesses: Accesses, wrapper: Any, _arguments: tuple[Any, ...]) -> None:
@@ -243,7 +251,8 @@ def _bound(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> Any
     if touches_itself(inner) or issubclass(type(holder), type):
         return None
     if issubclass(type(holder), PurePath):
-        return touch_path(accesses, function)
+        is_two = inner.__name__ == "samefile"
+        return functools.partial(_same_file, holder) if is_two else touch_path(accesses, function)
     if type(inner) is types.FunctionType and loops_in_python(str(inner.__module__)):
         is_deep = top(inner.__module__) in DEEP_READERS
         given = _given(accesses, arguments, read_deeply if is_deep else read)

@@ -21,6 +21,7 @@ from pytest_supercache.runtime.memory.steps import Together
 LOOKING_AT_FILES = (
     os.stat, os.lstat, os.access, os.path.exists, os.path.lexists, os.path.isfile, os.path.isdir,
     os.path.getsize, os.path.getmtime, os.path.islink, os.path.realpath, os.readlink,
+    os.path.getatime, os.path.getctime,
 )  # fmt: skip
 """Functions that look at a file without opening it; no audit event reports them."""
 

@@ -196,8 +196,12 @@ def touch_set(accesses: Accesses, holder: Any, name: str, *, writes: bool) -> No
         return
     if name in _INSIDE and kind.__module__.startswith(SYNC):
         accesses.note_inside(kind, name)
-    if name in _SET_BY and issubclass(kind, logging.Filterer):
-        name, writes = _SET_BY[name], True
+    if issubclass(kind, logging.Filterer):
+        if name in _ASKED_BY:
+            _touch_asked(accesses, holder, _ASKED_BY[name], actor.name)
+            return
+        if name in _SET_BY:
+            name, writes = _SET_BY[name], True
     if accesses.sharing.is_attribute_shared(name, actor.name, writes=writes):
         if accesses.shared.names is not None:
             accesses.shared.names.name_alike(holder, kind.__name__)
@@ -209,6 +213,19 @@ _SET_BY = {
     "addFilter": "filters", "removeFilter": "filters",
 }  # fmt: skip
 """Methods of loggers and their handlers -> the attribute they change, which code may read."""
+
+_ASKED_BY = {"hasHandlers": "handlers", "isEnabledFor": "level", "getEffectiveLevel": "level"}
+"""Methods of loggers -> the attribute that they read, of the loggers above this one, too."""
+
+
+def _touch_asked(accesses: Accesses, logger: Any, name: str, who: str) -> None:
+    """Touch an attribute of a logger and of those above it, if users set and use it."""
+    if accesses.sharing.is_attribute_shared(name, who, writes=False):
+        with Together(accesses):
+            while isinstance(logger, logging.Logger):
+                accesses.touch(logger, f".{name}", writes=False)
+                logger = logger.parent
+
 
 _INSIDE = frozenset(
     {
