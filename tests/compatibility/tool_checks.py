@@ -6,6 +6,7 @@ What is not promised is imported by the check that is about it, so that no other
 import datetime
 import inspect
 import time
+from contextvars import ContextVar
 
 import anyio
 import async_lru
@@ -22,11 +23,14 @@ from asgiref.local import Local
 from django.core.cache import caches
 from django.core.cache.backends import locmem
 from django.db import connections
+from django.utils.functional import SimpleLazyObject
 from hypothesis import strategies as st
+from werkzeug.local import LocalProxy
 
 from pytest_supercache.declare.adapters import aiocache, diskcache, django
 from pytest_supercache.declare.adapters import async_lru as async_lru_table
 from pytest_supercache.plugin.prefetch import _PREPARE_NOTHING, _is_runner_overridden
+from pytest_supercache.runtime.memory import proxies
 from pytest_supercache.runtime.observe.targets import find_target
 from pytest_supercache.runtime.process.library_doors import BEFOREHAND, DOORS
 from pytest_supercache.runtime.process.virtual_time import frozen_pairs
@@ -286,6 +290,21 @@ def _caches_of_a_process_are_in_three_dicts():
     assert django.MADE_PER_NODE.keys() == {
         "django.core.cache:caches._connections", "django.db:connections._connections",
     }  # fmt: skip
+
+
+@CHECKS.of(
+    "werkzeug: LocalProxy._get_current_object, _LocalProxy__wrapped; Django: LazyObject._wrapped"
+)
+def _proxies_lead_to_what_they_stand_for():
+    variable, stock = ContextVar("variable"), {}
+    variable.set(stock)
+    assert proxies.behind(LocalProxy(variable)) is stock
+    called = LocalProxy(lambda: stock)
+    assert proxies.behind(called) is called
+    lazy = SimpleLazyObject(lambda: stock)
+    assert proxies.behind(lazy) is lazy, "nobody has asked it yet"
+    assert list(lazy) == []
+    assert proxies.behind(lazy) is stock
 
 
 @CHECKS.of("aiocache: SimpleMemoryBackend._get and others")

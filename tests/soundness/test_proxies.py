@@ -3,10 +3,14 @@
 import operator
 import threading
 import weakref
+from contextlib import nullcontext
+from contextvars import ContextVar
 
 import pytest
+from django.utils.functional import SimpleLazyObject
+from werkzeug.local import Local, LocalProxy
 
-from tests.soundness.truth import broken, systems_of
+from tests.soundness.truth import broken, right, systems_of
 
 
 def _both(world, first, second):
@@ -85,6 +89,90 @@ def a_proxy_that_looks_below(world):
     lazy = Lazy(Bare)
     lazy.switch(Bare())
     _both(world, lambda: lazy.switch(Bare()), lambda: lazy.tokens)
+
+
+@right("nobody switches what the proxy stands for")
+def a_proxy_that_nobody_switches(world):
+    lazy = Lazy(Bare)
+    lazy.switch(Bare())
+    assert set(_both(world, lambda: lazy.tokens, lambda: lazy.tokens).values()) == {1}
+
+
+def _begun_once(world, mine, yours, lock):
+    begun = []
+
+    def begin(stock):
+        with lock:
+            if stock["left"] == 1:
+                stock["left"] = 0
+                begun.append(1)
+
+    _both(world, lambda: begin(mine), lambda: begin(yours))
+    assert begun == [1]
+
+
+@broken("both find one item left in the dict behind the proxy")
+def an_item_of_a_local_proxy(world):
+    stock = {"left": 1}
+    proxy = LocalProxy(lambda: stock)
+    _begun_once(world, proxy, proxy, nullcontext())
+
+
+@right("both hold one lock")
+def an_item_of_a_local_proxy_under_a_lock(world):
+    stock = {"left": 1}
+    proxy = LocalProxy(lambda: stock)
+    _begun_once(world, proxy, proxy, threading.Lock())
+
+
+@broken("one looks into the dict itself, the other one through a proxy")
+def an_item_of_a_lazy_object(world):
+    stock = {"left": 1}
+    lazy = SimpleLazyObject(lambda: stock)
+    assert lazy["left"] == 1
+    _begun_once(world, lazy, stock, nullcontext())
+
+
+@right("both hold one lock")
+def an_item_of_a_lazy_object_under_a_lock(world):
+    stock = {"left": 1}
+    lazy = SimpleLazyObject(lambda: stock)
+    assert lazy["left"] == 1
+    _begun_once(world, lazy, stock, threading.Lock())
+
+
+def _counted(world, proxy, put, stocks):
+    def count(stock):
+        put(stock)
+        proxy["hits"] = proxy["hits"] + 1
+
+    _both(world, lambda: count(stocks[0]), lambda: count(stocks[1]))
+    assert [stock["hits"] for stock in stocks] == [2 if stocks[0] is stocks[1] else 1] * 2
+
+
+@broken("both read the same number in the dict that both contexts lead to")
+def an_item_behind_a_variable_of_the_context(world):
+    current, stock = ContextVar("current"), {"hits": 0}
+    _counted(world, LocalProxy(current), current.set, [stock, stock])
+
+
+@right("each context leads to a dict of its own")
+def items_behind_a_variable_of_the_context(world):
+    current = ContextVar("current")
+    _counted(world, LocalProxy(current), current.set, [{"hits": 0}, {"hits": 0}])
+
+
+@broken("both read the same number in the dict that both locals lead to")
+def an_item_behind_a_local(world):
+    local, stock = Local(), {"hits": 0}
+    _counted(world, local("stock"), lambda one: setattr(local, "stock", one), [stock, stock])
+
+
+@right("each user has a dict of its own in the local")
+def items_behind_a_local(world):
+    local = Local()
+    stocks = [{"hits": 0}, {"hits": 0}]
+    _counted(world, local("stock"), lambda one: setattr(local, "stock", one), stocks)
 
 
 @pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)

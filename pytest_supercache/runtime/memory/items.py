@@ -12,6 +12,7 @@ from pytest_supercache.runtime.memory.effects import find_in_class, is_left_alon
 from pytest_supercache.runtime.memory.entries import touch_item_of_dict
 from pytest_supercache.runtime.memory.foreign import derives_from_foreign
 from pytest_supercache.runtime.memory.library import touches_itself
+from pytest_supercache.runtime.memory.proxies import behind, is_proxy
 from pytest_supercache.runtime.memory.touching import (
     touch_foreign,
     touch_whole,
@@ -35,6 +36,8 @@ def touch_item(
     if kind is memoryview:
         holder = holder.obj
         kind = type(holder)
+    if is_proxy(kind):
+        return _item_of_proxy(accesses, holder, key, method, writes=writes)
     if issubclass(kind, type) or is_left_alone(kind):
         accesses.sections.note_left_alone(kind)
         return None
@@ -48,6 +51,15 @@ def touch_item(
         reads_only = is_indexed or kind.__module__.partition(".")[0] in _READ_BY_INDEX
         return touch_whole(accesses, holder, writes=writes or not reads_only)
     return None
+
+
+def _item_of_proxy(
+    accesses: Accesses, proxy: Any, key: Any, method: str, *, writes: bool
+) -> Footprint | None:
+    meant = behind(proxy)
+    if meant is not proxy:
+        return touch_item(accesses, meant, key, method, writes=writes)
+    return accesses.touch(proxy, WHOLE, writes=writes)
 
 
 def _item_by_method(accesses: Accesses, holder: Any, method: Any, *, writes: bool) -> None:
