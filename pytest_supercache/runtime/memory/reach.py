@@ -107,8 +107,12 @@ def attribute_of(holder: Any, name: str) -> Any:
 
 
 def _default_of(kind: type, name: str) -> Any:
-    """Return a member of a class, or of its first base that has it; None if none has."""
-    return next((vars(base)[name] for base in kind.__mro__ if name in vars(base)), None)
+    """Return a member of a class, or of its first base that has it; None if none has.
+
+    A slot is none: it is the place of a value that an object does not have.
+    """
+    found = next((vars(base)[name] for base in kind.__mro__ if name in vars(base)), None)
+    return None if type(found) is types.MemberDescriptorType else found
 
 
 def leads_to_systems(kind: type) -> bool:

@@ -12,7 +12,7 @@ from pytest_supercache.runtime.memory.keeping import Keeper
 
 class Shop:
     hits = 3
-    __slots__ = ("__weakref__", "near")
+    __slots__ = ("__weakref__", "far", "near")
 
     def __init__(self):
         self.near = {"k": 1}
@@ -51,6 +51,7 @@ def cell_of(value):
         (lambda: Odd(k=1), "['k']", {"it": {"k": 1}}),
         (lambda: OrderedDict(k=[1, 2]), "*", {"it": {"k": [1, 2]}}),
         (lambda: Shop(), ".near", {"it.near": {"": {"k": 1}}}),
+        (lambda: Shop(), ".far", {"it.far": {"": None}}),
         (lambda: Shop(), ".hits", {"it.hits": {"": 3}}),
         (lambda: Shop, ".hits", {"it.hits": {"": 3}}),
         (lambda: {"__builtins__": {}, "hits": 5}, ".hits", {"it.hits": {"": 5}}),
