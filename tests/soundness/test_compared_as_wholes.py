@@ -242,6 +242,37 @@ def lists_of_fields_of_two_models(world):
     _each_takes_one(world, Model(), Model(), lambda job: list(job) == [("state", "new")])
 
 
+ADAPTER = pydantic.TypeAdapter(Model)
+
+
+@broken("both find the state new in a dict of their own")
+def a_dict_by_an_adapter(world):
+    _taken_once(world, Model(), lambda job: ADAPTER.dump_python(job) == {"state": "new"})
+
+
+@right("each user has a model of its own")
+def dicts_of_two_models_by_an_adapter(world):
+    def is_new(job):
+        return ADAPTER.dump_python(job) == {"state": "new"}
+
+    _each_takes_one(world, Model(), Model(), is_new)
+
+
+def _is_valid(job):
+    return Model.model_validate(job).state == "new"
+
+
+@broken("both make a model of the shared dict before either changes it")
+def a_dict_that_a_model_is_made_of(world):
+    _taken_once(world, {"state": "new"}, _is_valid, lambda job: job.update(state="taken"))
+
+
+@right("each user has a dict of its own")
+def two_dicts_that_models_are_made_of(world):
+    mine, yours = {"state": "new"}, {"state": "new"}
+    _each_takes_one(world, mine, yours, _is_valid, lambda job: job.update(state="taken"))
+
+
 @pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)
 def test_what_is_said_is_true(system):
     system.must_be_told()

@@ -248,7 +248,11 @@ def _bound(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> Any
         return _memo(accesses, inner, function, (holder, *arguments))
     if type(inner) is types.FunctionType and is_wrapper(inner):
         return _wrapper(accesses, inner, arguments)
-    if touches_itself(inner) or issubclass(type(holder), type):
+    if touches_itself(inner):
+        return None
+    if issubclass(type(holder), type):
+        is_deep = top(getattr(inner, "__module__", None)) in DEEP_READERS
+        _given(accesses, arguments, read_deeply if is_deep else read)
         return None
     if issubclass(type(holder), PurePath):
         is_two = inner.__name__ == "samefile"
@@ -327,7 +331,7 @@ _TAKING_ALL = (list, tuple, set, frozenset, deque)
 
 def _reader_of_method(kind: type, name: str) -> Reader:
     """Return the reader for arguments of a method of C."""
-    if kind is str:
+    if kind is str or top(kind.__module__) in DEEP_READERS:
         return read_deeply
     if issubclass(kind, dict) and name in _TAKING_PAIRS:
         return read_pairs

@@ -134,6 +134,8 @@ _READS_ARGUMENTS = frozenset(
         "dataclasses",
         "reprlib",
         "attr",
+        "pydantic",
+        "pydantic_core",
     }
 )
 """Modules whose functions leave their arguments unchanged."""
