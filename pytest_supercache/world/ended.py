@@ -7,7 +7,8 @@ where no oracle reads them, and an execution without operations breaks nothing.
 from typing import Any
 
 from pytest_supercache.core.errors import SupercacheError
-from pytest_supercache.runtime.kernel.actor import Abandoned
+from pytest_supercache.runtime.kernel.actor import leave
+from pytest_supercache.runtime.kernel.calling import current_actor
 from pytest_supercache.world.world import World
 
 
@@ -18,7 +19,7 @@ class EndedWorld(World):
         if name.startswith("_"):
             return super().__getattribute__(name)
         if self._controller.given_up:
-            raise Abandoned  # whoever comes back here was late, and shall leave
+            leave(current_actor())  # whoever comes back here was late, and shall leave
         raise SupercacheError(
             f"world.{name} was asked for, but the execution of this world has ended. It was kept, "
             "or a user of it was: in a global, a cache, a default argument, a thread. Use the "

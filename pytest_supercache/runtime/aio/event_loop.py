@@ -28,7 +28,6 @@ from pytest_supercache.runtime.aio.ready_queue import ReadyQueue
 from pytest_supercache.runtime.aio.tasks import Task, live
 from pytest_supercache.runtime.aio.timers import Timers
 from pytest_supercache.runtime.kernel.actor import (
-    Abandoned,
     Actor,
     Announced,
     State,
@@ -352,6 +351,8 @@ class ControlledLoop(LoopInterface):
         Raises:
             Abandoned: the execution has ended; leave.
         """
+        if actor.stays:
+            await super().create_future()  # nobody ends it
         if self._callbacks or self.timers.next_deadline() is not None:
             self.controller.fused = None  # these may run before
         self.ready.note_sent(actor, announced)
@@ -370,8 +371,7 @@ class ControlledLoop(LoopInterface):
             actor.gate = None
             actor.state = State.RUNNING
         self._sleepers.remove(announced, woke=True)
-        if actor.dismissed or self.controller.given_up:
-            raise Abandoned
+        self.controller.leave_if_over(actor)
 
     async def rest(self) -> None:
         """Wait, outside of the race, until only the clock can enable anything."""
@@ -469,6 +469,7 @@ class ControlledLoop(LoopInterface):
             if task.done() and not task.cancelled():
                 task.exception()
             actor.task = actor.home = None  # no cycles: batons are closed now
+        self.controller.left_tasks += [one for one in self.actors if not one.done()]
         self.actors.clear()
         self.failed.clear()
         self.tools.clear()

@@ -3,12 +3,14 @@
 import asyncio
 import types
 from collections.abc import Callable, Iterator
+from operator import attrgetter
 from typing import Any
 
 from pytest_supercache.runtime.aio.event_loop import ControlledLoop
 from pytest_supercache.runtime.aio.loop_callbacks import actor_of
 from pytest_supercache.runtime.aio.loop_executor import is_lost
 from pytest_supercache.runtime.kernel.actor import Abandoned
+from pytest_supercache.runtime.kernel.ending import CANCELS, why_it_stays
 from pytest_supercache.runtime.kernel.task_actor import TaskActor
 
 
@@ -45,7 +47,7 @@ def is_at_rest(loop: ControlledLoop) -> bool:
 
 async def unwind(loop: ControlledLoop, wanted: Callable[[TaskActor], bool]) -> None:
     """Unwind tasks: parked ones by an error at their step, others by cancellation."""
-    for _ in range(3):
+    for _ in range(CANCELS):
         tasks = [task for task, actor in loop.actors.items() if not task.done() and wanted(actor)]
         if not tasks:
             return
@@ -60,10 +62,13 @@ async def unwind(loop: ControlledLoop, wanted: Callable[[TaskActor], bool]) -> N
             if all(task.done() for task in tasks):
                 break
             await _one_round()
-    names = ", ".join(sorted(actor.name for task, actor in loop.actors.items()
-                             if not task.done() and wanted(actor)))  # fmt: skip
-    if names:
-        loop.controller.hazard(f"{names} did not leave its code when the execution ended")
+    _name_left(loop, wanted)
+
+
+def _name_left(loop: ControlledLoop, wanted: Callable[[TaskActor], bool]) -> None:
+    left = [actor for task, actor in loop.actors.items() if not task.done() and wanted(actor)]
+    for actor in sorted(left, key=attrgetter("name")):
+        loop.controller.hazard(f"{actor.name} did not leave its code {why_it_stays(actor)}")
 
 
 async def close_sockets(loop: ControlledLoop) -> None:

@@ -17,7 +17,13 @@ from pytest_supercache.core.waits import Wait
 from pytest_supercache.runtime.aio.loop import LoopInterface
 from pytest_supercache.runtime.kernel import async_context as async_stepping
 from pytest_supercache.runtime.kernel.active import controlled
-from pytest_supercache.runtime.kernel.actor import Abandoned, Actor, BackgroundActor, State
+from pytest_supercache.runtime.kernel.actor import (
+    Abandoned,
+    Actor,
+    BackgroundActor,
+    State,
+    leave,
+)
 from pytest_supercache.runtime.kernel.calling import current_actor
 from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.kernel.task_actor import TaskActor, act_in
@@ -146,13 +152,13 @@ def run_coroutine_threadsafe(coro: Any, loop: Any) -> Any:
         raise TypeError("A coroutine object is required")
     if not hasattr(loop, "child_of"):
         coro.close()
-        _leave(execution, actor)
+        _end(execution, actor)
     handed = _Handed(execution, loop, coro)
     loop.call_soon_threadsafe(handed.start, loop.child_of(actor, coro))
     return handed.future
 
 
-def _leave(execution: Stepping, actor: Actor) -> None:
+def _end(execution: Stepping, actor: Actor) -> None:
     """End an execution that hands a coroutine to an event loop not under control."""
     controller = execution.controller
     controller.hazard(
@@ -161,7 +167,7 @@ def _leave(execution: Stepping, actor: Actor) -> None:
         "def), and hand over to the loop that runs it"
     )
     controller.complete = False
-    raise Abandoned
+    leave(actor)
 
 
 class _Handed:

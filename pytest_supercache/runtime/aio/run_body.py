@@ -65,7 +65,15 @@ def _complete(loop: ControlledLoop, coroutine: Any) -> Any:
     finally:
         loop.controller.lost += name_lost_exceptions(loop)
         if not main.done() or not is_at_rest(loop):
-            loop.run_until_complete(loop.main(_leave(loop, main)))
+            _end(loop, main)
+
+
+def _end(loop: ControlledLoop, main: asyncio.Task[Any]) -> None:
+    last = loop.main(_leave(loop, main))
+    try:
+        loop.run_until_complete(last)
+    finally:
+        loop.controller.left_tasks += [task for task in (main, last) if not task.done()]
 
 
 async def _leave(loop: ControlledLoop, main: asyncio.Task[Any]) -> None:

@@ -6,7 +6,7 @@ from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.trace import StepId
 from pytest_supercache.core.waits import Wait
 from pytest_supercache.runtime.kernel import async_context as async_stepping
-from pytest_supercache.runtime.kernel.actor import Abandoned
+from pytest_supercache.runtime.kernel.actor import leave as leave_execution
 from pytest_supercache.runtime.kernel.calling import here
 from pytest_supercache.runtime.kernel.stepping import Stepping
 
@@ -38,7 +38,7 @@ def controlled() -> Stepping | None:
     execution, watchdog, others = _running[-1]
     if here.actor is not None:
         if here.controller is not execution.controller:
-            raise Abandoned  # of an execution that was given up: it must not act in this one
+            leave_execution(here.actor)  # it was given up: its code must not act in this one
         return execution
     if not here.is_looking and threading.get_ident() not in {watchdog, *others}:
         execution.name_foreign_thread()

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 from pytest_supercache.core.footprint import NOTHING, Footprint
 from pytest_supercache.core.switch import Background
@@ -13,6 +13,10 @@ from pytest_supercache.core.trace import Pending, StepId
 from pytest_supercache.core.waits import Wait
 from pytest_supercache.runtime.kernel.baton import Baton
 from pytest_supercache.runtime.kernel.functions_under_test import functions_on_stack
+from pytest_supercache.runtime.kernel.left_threads import wait_for_good
+
+REFUSALS_MAX = 1000
+"""How often code may catch what ends it, as a loop over a few entries does that cleans up."""
 
 WORKED_OFF_MAX = 20
 """How many queue items an actor may process after every user has ended, each with a pause."""
@@ -50,6 +54,20 @@ class ActorThread(threading.Thread):
 
 class Abandoned(BaseException):  # noqa: N818 - not an error: the execution is over, unwind
     """Raised at a switch point after the execution has ended; code under test must not see it."""
+
+
+def leave(actor: "Actor | None") -> NoReturn:
+    """Raise Abandoned into an actor's code."""
+    refuse(actor, Abandoned())
+
+
+def refuse(actor: "Actor | None", error: BaseException) -> NoReturn:
+    """Raise an error into an actor's code; block for good if it has caught that time and again."""
+    if actor is not None:
+        if actor.stays:
+            wait_for_good()
+        actor.refusals += 1
+    raise error
 
 
 class WaitsForEverError(Exception):
@@ -101,6 +119,7 @@ class Actor:
     state: State = State.NEW
     pending: Announced | None = None
     dismissed: bool = False  # the execution has ended: it may only unwind
+    refusals: int = 0  # how often what ends its code was raised into it
     direct: bool = False  # runs alone: its steps are taken at once, without the scheduler
     result: Any = None
     error: BaseException | None = None
@@ -146,6 +165,11 @@ class Actor:
     def wake(self) -> None:
         """Let the actor take the step it has announced."""
         self.baton.give()
+
+    @property
+    def stays(self) -> bool:
+        """Whether the actor's code goes on, however often it is told to leave."""
+        return self.refusals >= REFUSALS_MAX
 
     @property
     def in_flight(self) -> bool:

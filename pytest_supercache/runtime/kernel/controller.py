@@ -24,8 +24,10 @@ from pytest_supercache.runtime.kernel.actor import (
     Announced,
     BackgroundActor,
     WaitsForEverError,
+    leave,
+    refuse,
 )
-from pytest_supercache.runtime.kernel.calling import be, be_nobody
+from pytest_supercache.runtime.kernel.calling import be, be_nobody, current_actor
 from pytest_supercache.runtime.kernel.ending import (
     let_leave,
     note_blocked,
@@ -81,7 +83,7 @@ class Controller(ExecutionState):
         let_leave(self)
         self.phase = "settle"
         if self.given_up:
-            raise Abandoned
+            leave(current_actor())
         if self.crash is not None:
             raise self.crash
 
@@ -362,9 +364,8 @@ class Controller(ExecutionState):
                 break
         else:
             self.hazard(f"{announced.label!r} waits while others take {STEPS_OF_OTHERS_MAX} steps")
-        raise WaitsForEverError(
-            f"{announced.label!r} would wait for ever: nothing else runs now that could end it"
-        )
+        would = f"{announced.label!r} would wait for ever: nothing else runs now that could end it"
+        refuse(body, WaitsForEverError(would))
 
     def let_run(self) -> bool:
         """Run the first enabled thread to its next switch point; False: none is enabled."""
@@ -375,7 +376,7 @@ class Controller(ExecutionState):
                 self.pass_on(actor)
                 self.finished.take()
                 if self.given_up:
-                    raise Abandoned
+                    leave(current_actor())
                 return True
         return False
 

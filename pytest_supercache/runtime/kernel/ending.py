@@ -15,6 +15,8 @@ from pytest_supercache.runtime.kernel.whereabouts import where
 UNWIND_SECONDS = 1.0
 """How long a parked actor may take to leave its code when an execution ends."""
 
+CANCELS = 3
+"""How often a task that does not end is cancelled."""
 
 WAITING_MAX = 5
 """How many of the actors waiting for the clock are named."""
@@ -72,6 +74,21 @@ def let_leave(state: ExecutionState) -> None:
         state.memory.end_race()
 
 
+def why_it_stays(actor: Actor) -> str:
+    """Say what is known of an actor that did not leave its code when its execution ended."""
+    if actor.stays:
+        return (
+            "when the execution ended: it catches what ends it and goes on, with an `except:` or "
+            "`except BaseException` in a loop. Catch `Exception` there"
+        )
+    if actor.is_task:
+        return (
+            f"when the execution ended, although it was cancelled {CANCELS} times: `except:` "
+            "catches that, `except Exception` does not"
+        )
+    return "when the execution ended"
+
+
 def unwind(state: ExecutionState, actors: Iterable[Actor]) -> None:
     """Unwind parked actors one after the other, which releases their locks."""
     for actor in actors:
@@ -81,4 +98,4 @@ def unwind(state: ExecutionState, actors: Iterable[Actor]) -> None:
         if actor.is_waiting:
             actor.baton.give()
             if not state.finished.take_within(UNWIND_SECONDS):
-                state.hazard(f"{actor.name} did not leave its code when the execution ended")
+                state.hazard(f"{actor.name} did not leave its code {why_it_stays(actor)}")

@@ -14,11 +14,11 @@ from pytest_supercache.runtime.kernel.actor import (
     DONE,
     NEW,
     PARKED,
-    Abandoned,
     Actor,
     ActorThread,
     Announced,
     BackgroundActor,
+    leave,
 )
 from pytest_supercache.runtime.kernel.baton import Baton
 from pytest_supercache.runtime.kernel.calling import current_actor
@@ -69,6 +69,7 @@ class ExecutionState(Notes):
         self.choices: list[str] = []
         self.preemptions = 0
         self.loops: list[Any] = []  # event loops that run in this execution
+        self.left_tasks: list[Any] = []  # that did not end with their loop
         self.new_thread: Callable[..., ActorThread] = ActorThread
         self.polls = self.releases = 0  # of questions that are repeated
         self.blocked: tuple[Pending, ...] = ()
@@ -97,7 +98,7 @@ class ExecutionState(Notes):
     def leave_if_over(self, actor: Actor) -> None:
         """Raise Abandoned if the execution has ended."""
         if self.given_up or actor.dismissed:
-            raise Abandoned
+            leave(actor)
 
     def crashed(self, error: BaseException) -> None:
         """Keep an error that ended the execution early, to be raised where the race was begun."""

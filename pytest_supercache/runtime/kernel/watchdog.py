@@ -20,7 +20,7 @@ from pytest_supercache.runtime.kernel.baton import Baton
 from pytest_supercache.runtime.kernel.calling import be, be_nobody
 from pytest_supercache.runtime.kernel.children import children_ended
 from pytest_supercache.runtime.kernel.controller import Controller
-from pytest_supercache.runtime.kernel.left_threads import note_left, refuse_more
+from pytest_supercache.runtime.kernel.left_threads import keep_tasks, note_left, refuse_more
 from pytest_supercache.runtime.kernel.own_code import PACKAGE_FOLDER
 from pytest_supercache.runtime.kernel.real_channels import explain_channel
 from pytest_supercache.runtime.kernel.real_locks import explain
@@ -89,6 +89,7 @@ def guard(execution: Stepping, body: Callable[[], Any], limit: float, *, outside
             _run(execution, actor, asked, limit)
     finally:
         end()
+        keep_tasks(controller.left_tasks)
     if asked is not None and asked.error is not None:
         raise asked.error
     if controller.mistake is not None:  # the body was told, too, but it is no answer of its code
