@@ -398,7 +398,7 @@ def open_environment(
 
 
 def _play(controller: Controller, body: Body, world: World) -> Any:
-    return ran(driven(controller, body(world)), "the body")
+    return ran(driven(controller, body(world)), "the body", body)
 
 
 def _current_name() -> str | None:

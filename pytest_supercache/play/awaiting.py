@@ -45,7 +45,7 @@ async def called(
         answer = function(*args, **kwargs)
     if world.is_on_a_loop and isawaitable(answer):
         answer = await _awaited(answer)
-    return ran(answer, what)
+    return ran(answer, what, function)
 
 
 async def _awaited(answer: Awaitable[Any]) -> Any:

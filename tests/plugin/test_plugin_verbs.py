@@ -165,6 +165,16 @@ class Unrun(Uncached):
             '@sc.verb("later")\ndef later(shop, user):\n    return (shop.get(key) for key in "k")',
             "'later' returned a generator, which nobody iterates",
         ),
+        (
+            "{later: {}}",
+            '@sc.verb("later")\ndef later(shop, user):\n    return shop.get',
+            "'later' returned Uncached.get itself, which nobody calls",
+        ),
+        (
+            "{read: k}",
+            "    def get(self, key):\n        return [(name for name in [key])]",
+            "unrun.get returned a list with a generator, which nobody iterates",
+        ),
     ],
 )
 def test_a_method_that_does_nothing_before_it_is_iterated_is_an_error(

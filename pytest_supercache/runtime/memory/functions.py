@@ -110,6 +110,12 @@ def _telling_of_entering(code: CodeType) -> CodeType:
     return made
 
 
+def as_written(code: CodeType) -> CodeType:
+    """Return the code that a function had before it was rewritten."""
+    known = _originals.get(identity(code))
+    return _untold.get(identity(code), code) if known is None else known.code
+
+
 def _is_rewritten_code(code: CodeType) -> bool:
     return identity(code) in _originals
 
