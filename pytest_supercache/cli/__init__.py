@@ -4,6 +4,9 @@ Each command parses its arguments, calls another package, and prints the result.
 would collect, it calls ``plugin.describing``.
 """
 
+from pytest_supercache.cli import libraries  # noqa: F401 - before anything else imports them
+
+# isort: split
 import click
 
 from pytest_supercache.cli.check_history import check_history

@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 from pytest_supercache.cli import main, replaying
 from pytest_supercache.gate.lock import GateLock, write_lock
+from pytest_supercache.gate.policy import NO_EVIDENCE
 from tests.plugin.conftest import Project
 from tests.plugin.projects import race
 
@@ -182,3 +183,13 @@ def test_what_stops_a_bisection_exits_129(project: Project, replay: Replay) -> N
     assert replay(token, STORY).exit_code == 129
     project.conftest("import nowhere")
     assert replay(token, STORY).exit_code == 129
+
+
+@pytest.mark.parametrize("name", ["click", "iniconfig"])
+def test_a_package_of_the_project_does_not_stand_in_for_a_library(
+    project: Project, name: str
+) -> None:
+    project.pytester.mkpydir(name)
+    shown = supercache(project, "verdict")
+    assert shown.ret == NO_EVIDENCE
+    shown.stdout.fnmatch_lines(["NO VERDICT", "*verdict.json is not there*"])
