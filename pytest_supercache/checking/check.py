@@ -54,7 +54,7 @@ from pytest_supercache.core.settings import Assume, Exploration, refuse_unavaila
 from pytest_supercache.core.trace import Step
 from pytest_supercache.core.verdict import End, Label, Verdict
 from pytest_supercache.layers.servers import AnyServer, start_server
-from pytest_supercache.oracle.guarantee import Guarantee, complete
+from pytest_supercache.oracle.guarantee import Guarantee, as_guarantees, complete
 from pytest_supercache.oracle.judge import DEFAULT
 from pytest_supercache.runtime.memory.sharing import not_tried
 from pytest_supercache.runtime.process.fingerprints import not_deterministic
@@ -117,9 +117,10 @@ def check(
         preemptions=preemptions, polls=polls, memory=memory, atomic=atomic, faults=faults,
         assume=assume, stop_at_first=stop_at_first,
     )  # fmt: skip
+    wanted = as_guarantees(guarantees)
     place = sent_to(executor, search_unit)
     server = start_server("fakeredis")
-    return check_on(server, body, settings, guarantees=tuple(guarantees), on=place)
+    return check_on(server, body, settings, guarantees=wanted, on=place)
 
 
 _SHARED = (

@@ -117,6 +117,22 @@ class Guarantee:
             )
 
 
+def as_guarantees(given: Any) -> tuple[Guarantee, ...]:
+    """Return the guarantees that a test was given.
+
+    Raises:
+        SupercacheError: they are no guarantees.
+    """
+    wanted = None if isinstance(given, str) or not isinstance(given, Iterable) else tuple(given)
+    if wanted is None or not all(isinstance(one, Guarantee) for one in wanted):
+        shown = given if wanted is None else [*wanted]
+        raise SupercacheError(
+            f"guarantees={shown!r}: expected a list of guarantees of pytest_supercache, as "
+            "[READ_YOUR_WRITES, MAX_LOADS(1)]; names are for scenario files (docs/guarantees.md)"
+        )
+    return wanted
+
+
 def complete(guarantees: Iterable[Guarantee]) -> tuple[Guarantee, ...]:
     """Return the guarantees, each with all its parameters.
 

@@ -9,7 +9,7 @@ from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.fault import Faults
 from pytest_supercache.core.settings import OF_A_CHECK, Assume
 from pytest_supercache.declare.registry import REGISTRY, Decorated
-from pytest_supercache.oracle.guarantee import Guarantee
+from pytest_supercache.oracle.guarantee import Guarantee, as_guarantees
 from pytest_supercache.plugin.fixtures import LAYER_FIXTURES
 from pytest_supercache.plugin.items import is_given
 from pytest_supercache.plugin.leaving import Leaving
@@ -57,15 +57,16 @@ def explore(
 
     Raises:
         SupercacheError: the function has no parameter ``world`` or is wrapped by
-            ``@given``, or an option is unknown.
+            ``@given``, or an option is unknown or wrong.
     """
     unknown = sorted(set(own) - OF_A_CHECK)
     if unknown:
         known = ", ".join(sorted(OF_A_CHECK))
         raise SupercacheError(f"@explore: unknown option {', '.join(unknown)}; expected {known}")
+    wanted = as_guarantees(guarantees)
     if test is None:
-        return lambda function: _explored(function, own, tuple(guarantees))
-    return _explored(test, own, tuple(guarantees))
+        return lambda function: _explored(function, own, wanted)
+    return _explored(test, own, wanted)
 
 
 _NEEDED = ("request", "supercache_runner")
