@@ -71,7 +71,7 @@ def test_this_one_begins_after_the_others():
 
 def run(project: Project, what: str) -> pytest.RunResult:
     project.test_file(LOOPS.replace("{what}", what))
-    return project.pytester.runpytest_subprocess("-p", "no:cacheprovider", timeout=120)
+    return project.pytester.runpytest_subprocess("-p", "no:cacheprovider", timeout=600)
 
 
 def test_code_that_catches_whatever_ends_it_is_unknown_and_the_run_ends(project: Project) -> None:
