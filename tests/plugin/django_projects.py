@@ -31,7 +31,7 @@ from django.db import migrations, models
 
 def first(apps, schema_editor):
     apps.get_model("shop", "Product").objects.using(schema_editor.connection.alias).create(
-        pk=1, name="of the migration", price=1
+        pk=1000, name="of the migration", price=1
     )
 
 class Migration(migrations.Migration):

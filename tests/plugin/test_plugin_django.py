@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.adapters.servers import postgresql
 from tests.plugin import django_projects
 from tests.plugin.conftest import Project
 
@@ -261,7 +262,7 @@ def ask(archive, user):
 """
 
 
-def test_a_database_that_is_not_copied_is_a_reason_for_unknown(on_django: Project) -> None:
+def test_a_database_that_cannot_be_copied_is_an_error(on_django: Project) -> None:
     settings = on_django.path / "shop_settings.py"
     settings.write_text(
         settings.read_text()
@@ -272,8 +273,82 @@ def test_a_database_that_is_not_copied_is_a_reason_for_unknown(on_django: Projec
         "scenario: Two users ask\nid: ASK\nsystem: asks\n"
         "users: {a: [{ask: {}}], b: [{ask: {}}]}\nguarantees: []\n"
     )
-    on_django.run_apart()
-    assert "the database 'archive' of Django is on PostgreSQL" in on_django.reasons()
+    ran = on_django.run_apart()
+    assert ran.ret == 1
+    said = "the database 'archive' of Django, on PostgreSQL, cannot be copied for each execution"
+    assert said in ran.stdout.str()
+
+
+ON_A_SERVER = """
+import pytest
+import pytest_supercache as sc
+
+seen = []
+
+def sell(world):
+    from shop.models import Product
+
+    seen.append(sorted(Product.objects.values_list("name", flat=True)))
+    world.actor("one", lambda: Product.objects.create(name="left behind", price=1))
+    world.run()
+    assert Product.objects.filter(name="left behind").count() == 1
+
+def held_each_time(*names):
+    seen.clear()
+    assert sc.check(sell, guarantees=()).verdict.value == "holds"
+    assert len(seen) > 1 and all(one == list(names) for one in seen), seen
+
+@pytest.mark.django_db
+def test_in_a_transaction_that_was_not_used():
+    from django.db import connection
+    from shop.models import Product
+
+    held_each_time("of the migration")
+    assert connection.in_atomic_block
+    assert Product.objects.count() == 1
+    Product.objects.create(name="rolled back", price=1)
+
+@pytest.mark.django_db
+def test_in_a_transaction_that_was_used():
+    from shop.models import Product
+
+    assert Product.objects.count() == 1
+    with pytest.raises(sc.SupercacheError, match="mark it with django_db"):
+        sc.check(sell, guarantees=())
+    assert Product.objects.count() == 1
+
+@sc.explore(guarantees=())
+def test_explored(world):
+    sell(world)
+
+@pytest.mark.django_db(transaction=True)
+def test_without_a_transaction():
+    from django.db import connection
+    from shop.models import Product
+
+    Product.objects.create(name="of the test", price=1)
+    held_each_time("of the migration", "of the test")
+    assert Product.objects.count() == 2
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT datname FROM pg_database")
+        names = [name for (name,) in cursor.fetchall()]
+    assert not [name for name in names if "supercache" in name], names
+"""
+
+
+@pytest.mark.postgresql
+def test_on_postgresql_each_execution_begins_with_the_same_database(on_django: Project) -> None:
+    on_django.test_file(ON_A_SERVER)
+    settings = on_django.path / "shop_settings.py"
+    with postgresql() as address:
+        words = dict(word.split("=") for word in address.split())
+        server = {"HOST": words["host"], "USER": words["user"], "NAME": "shop"}
+        on_postgresql = {"ENGINE": "django.db.backends.postgresql", **server}
+        settings.write_text(
+            f"{settings.read_text()}\nDATABASES = {{'default': {on_postgresql!r}}}\n"
+        )
+        ran = on_django.run_apart()
+    ran.assert_outcomes(passed=4)
 
 
 def test_the_recipe_in_the_docs_runs(on_django: Project) -> None:

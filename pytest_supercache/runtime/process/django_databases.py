@@ -1,9 +1,9 @@
 """Leads Django's connections of each execution to a copy of their database.
 
 An execution begins with the database as it was when the check began, whatever the one before has
-committed, and writes neither to the developer's database nor to the one of pytest-django. SQLite
-alone can be copied like that: the copy is a file in the folder of the execution, made when a
-connection is asked for. What an open transaction of the calling test has written is in it, too.
+committed, and writes neither to the developer's database nor to the one of pytest-django. The copy
+is made when a connection is asked for. That of SQLite is a file in the folder of the execution,
+with what an open transaction of the calling test has written, too.
 """
 
 import sqlite3
@@ -12,9 +12,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.runtime.kernel.active import hearing
 from pytest_supercache.runtime.kernel.calling import looking
 from pytest_supercache.runtime.kernel.patches import Patches
+from pytest_supercache.runtime.process.postgres_copies import PostgresCopies
 
 _MEMORY = (":memory:", "mode=memory")
 """What the name of a database in memory contains."""
@@ -39,6 +41,9 @@ class DjangoDatabases:
         """The settings of each alias as they are outside of executions."""
         self._contents: dict[str, bytes | None] = {}
         """The content of each database, by what tells it from others; None: there is none yet."""
+        self._servers: dict[str, PostgresCopies] = {}
+        self._renewed: set[str] = set()
+        """The databases of servers whose copies this execution has."""
 
     def open(self) -> None:
         """Begin with the databases as they are now."""
@@ -59,9 +64,12 @@ class DjangoDatabases:
         self._patches.undo()
         self.forget_connections()
         self._contents.clear()
+        while self._servers:
+            self._servers.popitem()[1].drop()
 
     def forget_connections(self) -> None:
         """Restore the settings of the databases, which an execution has changed."""
+        self._renewed.clear()
         for alias, kept in self._settings.items():
             settings = self._handler.settings[alias]
             settings.clear()
@@ -73,9 +81,11 @@ class DjangoDatabases:
             return
         self._settings = {alias: _copied(it) for alias, it in self._handler.settings.items()}
         for wrapper in self._handler.all(initialized_only=True):
-            if wrapper.vendor == "sqlite" and wrapper.connection is not None:
-                name = str(wrapper.settings_dict["NAME"])
-                self._contents[_key(wrapper.alias, name)] = wrapper.connection.serialize()
+            key = _key(wrapper.alias, str(wrapper.settings_dict["NAME"]))
+            if wrapper.connection is not None and wrapper.vendor == "sqlite":
+                self._contents[key] = wrapper.connection.serialize()
+            elif wrapper.connection is not None and wrapper.vendor == "postgresql":
+                self._servers[key] = PostgresCopies(wrapper)
 
     def _creating(self, create: Callable[[Any, str], Any]) -> Callable[[Any, str], Any]:
         def created(handler: Any, alias: str) -> Any:
@@ -87,18 +97,24 @@ class DjangoDatabases:
             name = self._settings.get(alias, {}).get("NAME", "")
             if made.settings_dict["NAME"] != name:
                 return made  # the code under test has chosen another one
-            if made.vendor == "sqlite":
-                with looking():
-                    made.settings_dict["NAME"] = self._copy_of(alias, str(name))
-            elif made.vendor != "unknown":
-                execution.controller.hazard(_NOT_COPIED.format(alias=alias, kind=made.display_name))
+            why = ""
+            with looking():
+                if made.vendor == "sqlite":
+                    made.settings_dict["NAME"] = self._file_of(_key(alias, str(name)), str(name))
+                elif made.vendor == "postgresql":
+                    why = self._lead_to_server(_key(alias, str(name)), made)
+                elif made.vendor != "unknown":
+                    why = "this version copies SQLite and PostgreSQL"
+            if why:
+                said = _NOT_COPIED.format(alias=alias, kind=made.display_name, why=why)
+                execution.controller.hazard(said)
+                raise SupercacheError(said)  # nothing may be written there
             return made
 
         return created
 
-    def _copy_of(self, alias: str, name: str) -> str:
-        """Return the path of this execution's copy of a database."""
-        key = _key(alias, name)
+    def _file_of(self, key: str, name: str) -> str:
+        """Return the path of this execution's copy of a database of SQLite."""
         if key not in self._contents:
             self._contents[key] = _content_of(name)
         path = self._folder() / f"django-{list(self._contents).index(key)}.sqlite3"
@@ -107,10 +123,22 @@ class DjangoDatabases:
             path.write_bytes(content)
         return str(path)
 
+    def _lead_to_server(self, key: str, made: Any) -> str:
+        """Lead a connection to this execution's copy; return why there is none, else nothing."""
+        if key not in self._servers:
+            self._servers[key] = PostgresCopies(made)
+        copies = self._servers[key]
+        if not copies.missing:
+            if key not in self._renewed:
+                copies.renew()
+            self._renewed.add(key)
+            made.settings_dict["NAME"] = copies.name
+        return copies.missing
+
 
 _NOT_COPIED = (
-    "the database {alias!r} of Django is on {kind}: executions would find there what others have "
-    "left. Only SQLite is copied for each of them"
+    "the database {alias!r} of Django, on {kind}, cannot be copied for each execution, which would "
+    "find there what others have left: {why}"
 )
 
 
