@@ -21,6 +21,19 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "shop_settings"
 django.setup()
 """
 
+IN_FACTORY = """
+real = opened
+
+def opened(path):
+    import os
+
+    import django
+
+    os.environ["DJANGO_SETTINGS_MODULE"] = "shop_settings"
+    django.setup()
+    return real(path)
+"""
+
 
 @pytest.fixture
 def on_django(project: Project) -> Project:
@@ -191,9 +204,12 @@ def test_and_another_alias_leads_to_another_copy(on_django: Project) -> None:
     on_django.run_apart().assert_outcomes(passed=1)
 
 
-def test_without_pytest_django_the_developer_s_database_is_copied(on_django: Project) -> None:
+@pytest.mark.parametrize("set_up", [IN_CONFTEST, IN_FACTORY])
+def test_without_pytest_django_the_developer_s_database_is_copied(
+    on_django: Project, set_up: str
+) -> None:
     django_projects.write(on_django.path, with_pytest_django=False)
-    on_django.conftest(IN_CONFTEST, django_projects.CONFTEST)
+    on_django.conftest(django_projects.CONFTEST, set_up)
     with developer(on_django) as made:
         made.execute("CREATE TABLE shop_product (id INTEGER PRIMARY KEY, name TEXT, price INT)")
         made.execute("INSERT INTO shop_product VALUES (42, 'Lamp', 100)")

@@ -1,4 +1,4 @@
-"""Reports modules of the code under test that are imported while a check runs."""
+"""Reports modules that are imported while a check runs."""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -13,13 +13,16 @@ from pytest_supercache.runtime.memory.effects import is_rewritten
 class _Noticing:
     """A finder of modules that delegates the search, and reports when a module is executed."""
 
-    def __init__(self, tell: Callable[[ModuleType], None]) -> None:
+    def __init__(
+        self, tell: Callable[[ModuleType], None], is_wanted: Callable[[str], bool]
+    ) -> None:
         self._tell = tell
+        self._is_wanted = is_wanted
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if not is_rewritten(name):
+        if not self._is_wanted(name):
             return None
         for finder in sys.meta_path:
             if finder is not self and (spec := finder.find_spec(name, path, target)) is not None:
@@ -40,9 +43,14 @@ class _Noticing:
 
 
 @contextmanager
-def imports_noticed(tell: Callable[[ModuleType], None]) -> Iterator[None]:
-    """Call ``tell`` with each module of the code under test that is imported in this context."""
-    finder: Any = _Noticing(tell)
+def imports_noticed(
+    tell: Callable[[ModuleType], None], is_wanted: Callable[[str], bool] = is_rewritten
+) -> Iterator[None]:
+    """Call ``tell`` with each module that is imported in this context, if its name is wanted.
+
+    By default those of the code under test are.
+    """
+    finder: Any = _Noticing(tell, is_wanted)
     sys.meta_path.insert(0, finder)
     try:
         yield

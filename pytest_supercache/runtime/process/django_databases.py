@@ -9,6 +9,7 @@ with what an open transaction of the calling test has written, too.
 import sqlite3
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,10 @@ from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.runtime.kernel.active import hearing
 from pytest_supercache.runtime.kernel.calling import looking
 from pytest_supercache.runtime.kernel.patches import Patches
+from pytest_supercache.runtime.memory.importing import imports_noticed
 from pytest_supercache.runtime.process.postgres_copies import PostgresCopies
+
+_DJANGO = "django.db"
 
 _MEMORY = (":memory:", "mode=memory")
 """What the name of a database in memory contains."""
@@ -36,6 +40,7 @@ class DjangoDatabases:
     def __init__(self, folder: Callable[[], Path]) -> None:
         self._folder = folder
         self._patches = Patches()
+        self._imports = ExitStack()
         self._handler: Any = None
         self._settings: dict[str, _Settings] = {}
         """The settings of each alias as they are outside of executions."""
@@ -46,21 +51,26 @@ class DjangoDatabases:
         """The databases of servers whose copies this execution has."""
 
     def open(self) -> None:
-        """Begin with the databases as they are now."""
-        self.notice()
+        """Begin with the databases as they are now, or when Django is imported."""
+        if not self.notice():
+            noticed = imports_noticed(lambda _: self._begin(), _DJANGO.__eq__)
+            self._imports.enter_context(noticed)
 
     def notice(self) -> bool:
-        """Open the door once Django is imported; True when that is new."""
-        found = getattr(sys.modules.get("django.db"), "connections", None)
-        if self._handler is not None or found is None:
-            return False
-        self._handler = found
-        self._patches.wrap(type(found), "create_connection", self._creating)
+        """Begin if Django is imported; True when that is new."""
+        is_new = self._handler is None and hasattr(sys.modules.get(_DJANGO), "connections")
+        if is_new:
+            self._begin()
+        return is_new
+
+    def _begin(self) -> None:
+        self._handler = sys.modules[_DJANGO].connections
+        self._patches.wrap(type(self._handler), "create_connection", self._creating)
         self._remember()
-        return True
 
     def close(self) -> None:
         """Restore the settings, and forget the copies."""
+        self._imports.close()
         self._patches.undo()
         self.forget_connections()
         self._contents.clear()
