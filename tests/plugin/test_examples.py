@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -81,8 +82,12 @@ def readme_of_django_shop() -> str:
 
 
 def test_the_shop_on_django_forgets_and_tells_too_early_and_its_fixes_hold(tmp_path: Path) -> None:
-    done = run(tmp_path, "-v", "--supercache-odds=0", of=DJANGO_SHOP)
+    done = run(tmp_path, "-v", "--supercache-odds=0", "--supercache-gate", of=DJANGO_SHOP)
     assert done.returncode == 0, done.stdout
+    go = re.search(r"^GO\n  because .*$", readme_of_django_shop(), re.MULTILINE)
+    assert go is not None
+    assert f"\n{go[0]}\n" in done.stdout
+    assert "gate.lock" not in done.stdout, "all that it names was run"
     assert verdicts(tmp_path) == {
         "DJANGO-01[shop.first]": ("violated", "conflict"),
         "DJANGO-01[shop.guarded]": ("holds", None),
@@ -111,3 +116,17 @@ def test_the_token_in_the_readme_on_django_replays_to_its_picture(
     assert picture is not None
     told = [line.rstrip() for line in replayed.stdout.splitlines()]
     assert [line for line in picture[0].splitlines()[:-1] if line.rstrip() not in told] == []
+
+
+def test_the_first_version_of_the_shop_on_django_may_not_ship(tmp_path: Path) -> None:
+    shipped = tmp_path / "shop"
+    shutil.copytree(DJANGO_SHOP, shipped, ignore=shutil.ignore_patterns("gate.lock", "__pycache__"))
+    settings = shipped / "pyproject.toml"
+    settings.write_text(settings.read_text().replace("shop.guarded", "shop.first"))
+    alone = ("announcements.supercache.yaml", "--supercache-gate", "--supercache-odds=0")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "supercache", "-p", "no:cacheprovider", *alone],
+        cwd=shipped, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1, done.stdout
+    assert "\nNO-GO\n" in done.stdout
