@@ -162,5 +162,5 @@ READ_YOUR_WRITES = Guarantee(
     _find_lost_own_write,
     real_time=True,
     find_patterns=_find_patterns,
-    find_lack=lacking.own_writes,
+    find_lack=lacking.writes_and_answers,
 )

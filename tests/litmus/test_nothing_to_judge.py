@@ -87,14 +87,16 @@ def test_it_is_judged_where_users_write_and_read(guarantee):
     assert check(called_by_users, guarantees=[guarantee]).verdict is not Verdict.UNKNOWN
 
 
-def test_a_user_who_only_reads_has_no_own_write_to_miss():
+@pytest.mark.parametrize(("verb", "missing"), [("read", "writes"), ("write", "shows a value")])
+def test_who_writes_and_who_is_shown_a_value_are_both_needed(verb, missing):
     def body(world):
         shop = Shop(world)
-        world.actor("alice", world.user("alice", shop).read, "k")
-        world.actor("bob", world.user("bob", shop).write, "k", 2)
+        flow = getattr(world.user("alice", shop), verb)
+        world.actor("alice", flow, *(["k"] if verb == "read" else ["k", 2]))
+        world.actor("bob", shop.get, "k")
         world.run()
 
-    with pytest.raises(SupercacheError, match="no user writes and is shown a value"):
+    with pytest.raises(SupercacheError, match=f"no operation {missing}"):
         check(body, guarantees=[READ_YOUR_WRITES])
 
 

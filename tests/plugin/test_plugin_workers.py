@@ -185,9 +185,9 @@ def deadly(layers):
 LONG = """
 class Long(Uncached):
     def get(self, key):
-        for _ in range(6):
+        for _ in range(10):
             self.redis.get(key)
-    set = lambda self, key, value: [self.redis.set(key, value) for _ in range(6)]
+    set = lambda self, key, value: [self.redis.set(key, value) for _ in range(10)]
 
 @sc.system("long")
 def long(layers):

@@ -8,6 +8,8 @@ footprint is widened by it from then on.
 import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
@@ -15,6 +17,7 @@ from pytest_supercache.core.identity import identity
 from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.core.schedule import Place
 from pytest_supercache.core.trace import Step, last_chosen
+from pytest_supercache.layers.stack import FOLDER_PREFIX
 from pytest_supercache.runtime.kernel.actor import Actor, BackgroundActor
 from pytest_supercache.runtime.kernel.calling import current_actor, here, looking
 from pytest_supercache.runtime.kernel.ordering import RESUMES
@@ -48,6 +51,10 @@ from pytest_supercache.runtime.memory.uses import Comparison, acts_atomically
 
 _WITHOUT_ANSWER = frozenset({"memory", RESUMES})
 """Kinds of steps of tasks that are answers themselves, or have none."""
+
+_TEMPORARY = Path(gettempdir())
+_OWN_FOLDERS = tuple(str(path / FOLDER_PREFIX) for path in (_TEMPORARY, _TEMPORARY.resolve()))
+"""How the paths of folders of executions begin."""
 
 
 class Accesses:
@@ -364,8 +371,11 @@ class Accesses:
             self._controller.hazard(passed)
 
     def note_file(self, path: str, *, writes: bool) -> None:
-        """Note that code uses a file, or a folder: a hazard if it finds what an execution left."""
-        if self.actor() is not None:
+        """Note that code uses a file, or a folder: a hazard if it finds what an execution left.
+
+        The folder of the execution is fresh.
+        """
+        if self.actor() is not None and not path.startswith(_OWN_FOLDERS):
             with looking():
                 self._note_left(self.made_before.touch_file(path, writes=writes))
 
