@@ -34,7 +34,7 @@ from tests.plugin.projects import SHOP, race
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 MODES = {
     "one process": ("-p", "no:xdist"),
-    "workers": ("-p", "no:xdist", "--supercache-workers=2"),
+    "workers": ("-p", "no:xdist", "-p", "no:django", "--supercache-workers=2"),
     "xdist": ("-n2",),
 }
 LEFT_SECONDS = 8.0
