@@ -28,5 +28,6 @@ class EndedWorld(World):
 
 
 def end(world: World) -> None:
-    """Make ``world`` refuse any further use."""
+    """Make ``world`` refuse any further use, and drop what may lead back to it."""
+    world._targets.clear()  # noqa: SLF001 - a part of the world, in a module of its own
     world.__class__ = EndedWorld

@@ -109,7 +109,8 @@ def test_the_token_in_the_readme_on_django_replays_to_its_picture(
     readme = readme_of_django_shop()
     token = re.search(r"sc1:DJANGO-01[^']*", readme)
     assert token is not None
-    replayed = run(tmp_path, f"--supercache-replay={token[0]}", of=DJANGO_SHOP, PYTHONHASHSEED=seed)
+    wide = {"COLUMNS": "120", "PYTHONHASHSEED": seed}
+    replayed = run(tmp_path, f"--supercache-replay={token[0]}", of=DJANGO_SHOP, **wide)
     assert replayed.returncode == 1, replayed.stdout
     assert "DJANGO-01[shop.first]: VIOLATED expect" in replayed.stdout
     picture = re.search(r"^   #  clerk.*?\n```", readme, re.MULTILINE | re.DOTALL)
