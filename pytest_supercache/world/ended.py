@@ -28,6 +28,5 @@ class EndedWorld(World):
 
 
 def end(world: World) -> None:
-    """Make ``world`` refuse any further use, and drop what may lead back to it."""
-    world._targets.clear()  # noqa: SLF001 - a part of the world, in a module of its own
+    """Make ``world`` refuse any further use."""
     world.__class__ = EndedWorld

@@ -43,7 +43,7 @@ class World(Recorder):
         self.stack = stack
         self._given = given
         self._actors: list[Actor] = []
-        self._targets: dict[str, Callable[..., Any]] = {}  # by actor
+        self._names: set[str] = set()
         self._settled = Settled()
         self._stock: Layers = {}
         self._sights: dict[str, Callable[[], Mapping[str, Any]]] = {}
@@ -118,16 +118,17 @@ class World(Recorder):
         Raises:
             SupercacheError: the name is taken or cannot stand in a token.
         """
-        if name in self._targets:
+        if name in self._names:
             raise SupercacheError(f"world.actor({name!r}): there is an actor of this name already")
         if not name or "@" in name or "/" in name:
             raise SupercacheError(f"world.actor({name!r}): expected a name without '@' and '/'")
         self.stack.provide(node)
-        self._targets[name] = target
+        self._names.add(name)
         if is_async(target):
             flow: Actor = TaskActor(name, node, lambda: target(*args, **kwargs), daemon=daemon)
         else:
             flow = Actor(name, node, partial(touching, target, *args, **kwargs), daemon=daemon)
+        flow.function = target
         self._actors.append(flow)
 
     def run(self) -> Any:
@@ -160,7 +161,7 @@ class World(Recorder):
 
     def _results(self) -> dict[str, Any]:
         return {
-            actor.name: ran(actor.result, f"world.actor({actor.name!r})", self._targets[actor.name])
+            actor.name: ran(actor.result, f"world.actor({actor.name!r})", actor.function)
             for actor in self._actors
             if actor.error is None
         }

@@ -115,6 +115,7 @@ class Actor:
     node: str | None
     target: Callable[[], Any]
     daemon: bool = False
+    function: Any = None  # of the code under test, that the target calls
     cause: StepId | None = None  # the step that started it; None: it was there from the beginning
     state: State = State.NEW
     pending: Announced | None = None

@@ -126,7 +126,7 @@ def _join(execution: Stepping, body: Actor) -> None:
             actor.thread.join(ending.UNWIND_SECONDS)
         if actor.state is State.DONE:
             actor.thread = actor.baton = None
-            actor.target = _nothing
+            actor.target, actor.function = _nothing, None
         elif actor.thread.is_alive():
             note_left(actor.thread)
     if all(actor.state is State.DONE for actor in everybody):
