@@ -4,7 +4,7 @@ Each command parses its arguments, calls another package, and prints the result.
 would collect, it calls ``plugin.describing``.
 """
 
-from pytest_supercache.cli import libraries  # noqa: F401 - before anything else imports them
+from pytest_supercache.cli import libraries  # noqa: F401 - it loads the installed click first
 
 # isort: split
 import click

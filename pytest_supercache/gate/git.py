@@ -93,7 +93,7 @@ _NO_REPOSITORY = "fatal: not a git repository (or any of the parent directories)
 
 
 def _marks(path: Path) -> bool:
-    if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises for a forbidden folder
+    if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises PermissionError
         return os.path.lexists(path)
     return any(os.path.lexists(path / part) for part in ("HEAD", "objects", "refs"))
 

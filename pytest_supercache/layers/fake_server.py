@@ -93,7 +93,7 @@ class FakeRedisServer:
         """Return the content of a database if all of it is plain strings, else None."""
         now = time.time()  # noqa: TID251 - frozen: virtual time, as fakeredis sees it
         found = {}
-        for key, item in self._server.dbs[database]._dict.items():  # noqa: SLF001 - no public way to the items
+        for key, item in self._server.dbs[database]._dict.items():  # noqa: SLF001 - fakeredis shows values with their expiry nowhere else
             if not isinstance(item.value, bytes):
                 return None
             if item.expireat is None or item.expireat >= now:
@@ -103,7 +103,7 @@ class FakeRedisServer:
     def save(self) -> Any:
         """Return the content of every database, for :meth:`load`."""
         return {
-            number: copy.deepcopy(database._dict)  # noqa: SLF001 - no public way to the items
+            number: copy.deepcopy(database._dict)  # noqa: SLF001 - fakeredis shows values with their expiry nowhere else
             for number, database in self._server.dbs.items()
         }
 
@@ -125,7 +125,7 @@ class FakeRedisServer:
         timed = [
             (key, item.expireat)
             for database in self._server.dbs.values()
-            for key, item in database._dict.items()  # noqa: SLF001 - no public way to the deadline
+            for key, item in database._dict.items()  # noqa: SLF001 - fakeredis shows values with their expiry nowhere else
             if item.expireat is not None
         ]
         if not timed:
@@ -155,7 +155,7 @@ def _error_makers() -> tuple[tuple[type, str], ...]:
     import fakeredis
 
     connection = _connection_class()(server=fakeredis.FakeServer())
-    kinds = type(connection._connect()).__mro__  # noqa: SLF001 - no public way to its class
+    kinds = type(connection._connect()).__mro__  # noqa: SLF001 - fakeredis does not export this class
     return tuple((kind, _MAKES_ERRORS) for kind in kinds if _MAKES_ERRORS in vars(kind))
 
 

@@ -167,35 +167,35 @@ class AsyncOrigin:
     async def get(self, key: str) -> Any:
         """Return the value of ``key``; None if it is absent."""
         await self._step("read", key, reads=True)
-        answer = self._origin._load(key)  # noqa: SLF001 - one idea in three classes
+        answer = self._origin._load(key)  # noqa: SLF001 - the coroutine side of Origin
         await self._switch.aanswered(f"read {key}")
         return answer
 
     async def set(self, key: str, value: Any) -> int:
         """Commit ``value`` as the next version of ``key``, and return that version."""
         await self._step("write", key)
-        version = self._origin._commit(key, value)  # noqa: SLF001 - private to this module
+        version = self._origin._commit(key, value)  # noqa: SLF001 - the coroutine side of Origin
         await self._switch.aanswered(f"write {key}")
         return version
 
     async def delete(self, key: str) -> int:
         """Commit the absence of ``key`` as its next version, and return that version."""
         await self._step("delete", key)
-        version = self._origin._commit(key, None)  # noqa: SLF001 - private to this module
+        version = self._origin._commit(key, None)  # noqa: SLF001 - the coroutine side of Origin
         await self._switch.aanswered(f"delete {key}")
         return version
 
     async def replace(self, key: str, value: Any, version: int) -> bool:
         """Commit ``value`` if ``key`` still has this version, and say whether it had."""
         await self._step("replace", key)
-        was_still = self._origin._replace(key, value, version)  # noqa: SLF001 - private to this module
+        was_still = self._origin._replace(key, value, version)  # noqa: SLF001 - the coroutine side of Origin
         await self._switch.aanswered(f"replace {key}")
         return was_still
 
     async def version(self, key: str) -> int:
         """Return the number of commits of ``key`` in this execution."""
         await self._step("version of", key, reads=True)
-        answer = self._origin._versions.get(key, 0)  # noqa: SLF001 - private to this module
+        answer = self._origin._versions.get(key, 0)  # noqa: SLF001 - the coroutine side of Origin
         await self._switch.aanswered(f"version of {key}")
         return answer
 
@@ -206,7 +206,7 @@ class AsyncOrigin:
         try:
             yield transaction
         except BaseException:
-            self._origin._end(transaction.writes, committed=False)  # noqa: SLF001 - private to this module
+            self._origin._end(transaction.writes, committed=False)  # noqa: SLF001 - the coroutine side of Origin
             raise
         await transaction.commit()
 
@@ -244,13 +244,13 @@ class AsyncTransaction:
         label, footprint = _announced_commit(self._changes)
         await self._switch.astep(label, footprint, kind="origin")
         for key, value in self._changes.items():
-            self._origin._commit(key, value)  # noqa: SLF001 - private to this module
-        self._origin._end(self.writes, committed=True)  # noqa: SLF001 - private to this module
+            self._origin._commit(key, value)  # noqa: SLF001 - the coroutine side of Origin
+        self._origin._end(self.writes, committed=True)  # noqa: SLF001 - the coroutine side of Origin
         await self._switch.aanswered(label)
 
     def _change(self, key: str, value: Any) -> None:
         self._changes[key] = value
-        self.writes.append(self._origin._write_uncommitted(key, value))  # noqa: SLF001 - private to this module
+        self.writes.append(self._origin._write_uncommitted(key, value))  # noqa: SLF001 - the coroutine side of Origin
 
 
 @lru_cache(maxsize=1024, typed=True)

@@ -18,7 +18,7 @@ FINDING: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
 _RANK = {"holds": 0, "unknown": 1, "violated": 2}
 
 
-class NotAsExpected(AssertionError):  # noqa: N818 - pytest shows the name as the heading of a failure
+class NotAsExpected(AssertionError):  # noqa: N818 - pytest prints the name above each failure
     """A verdict other than the one that lets the item pass; its text is the full report."""
 
 

@@ -19,7 +19,7 @@ class EndedWorld(World):
         if name.startswith("_"):
             return super().__getattribute__(name)
         if self._controller.given_up:
-            leave(current_actor())  # whoever comes back here was late, and shall leave
+            leave(current_actor())  # the caller is being unwound
         raise SupercacheError(
             f"world.{name} was asked for, but the execution of this world has ended. It was kept, "
             "or a user of it was: in a global, a cache, a default argument, a thread. Use the "

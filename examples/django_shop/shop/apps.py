@@ -10,4 +10,4 @@ class ShopConfig(AppConfig):
 
     def ready(self) -> None:
         """Let the catalogue hear of every product that is saved."""
-        from shop import signals  # noqa: F401
+        from shop import signals  # noqa: F401 - the import connects the receivers

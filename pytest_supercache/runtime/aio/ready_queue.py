@@ -11,8 +11,8 @@ they say the same of equivalent executions (docs/decisions/0078):
   an answer comes after each batch that runs at most two turns after the command was sent, or after
   anything that happened before its effect.
 
-From the first follows that what depends on a callback, such as an answer or a user who begins,
-comes after all batches that run in the turn of that callback or earlier.
+The first rule implies another. If an answer, or the start of a user, depends on a callback, all
+batches of the callback's turn and of earlier turns run before it.
 """
 
 import asyncio
@@ -302,7 +302,7 @@ class ReadyQueue:
             step.footprint |= Footprint(reads=frozenset(flags))
 
     def _is_sooner(self, batch: _Batch, actor: TaskActor, choice: int, turns: int) -> bool:
-        """Say whether a batch runs before what an actor does so many turns after a choice.
+        """Say whether a batch runs before an action that follows a choice by a number of turns.
 
         One that has run before that choice needs no flag, and loops of other nodes do not wait.
         """
