@@ -78,10 +78,10 @@ def _name(function: _Test) -> str:
     return str(getattr(written, "__qualname__", repr(written)))
 
 
-def _refuse_draws(name: str, wanted: dict[str, Any]) -> None:
+def _refuse_draws(name: str, fixtures: dict[str, Any]) -> None:
     from pytest_supercache.search.generated import draws
 
-    for parameter, value in wanted.items():
+    for parameter, value in fixtures.items():
         if draws(value):
             raise SupercacheError(
                 f"@explore: {name} takes {parameter}=st.data(): its body runs once per "
@@ -90,11 +90,11 @@ def _refuse_draws(name: str, wanted: dict[str, Any]) -> None:
             )
 
 
-def _refuse_values(name: str, request: "pytest.FixtureRequest", wanted: dict[str, Any]) -> None:
+def _refuse_values(name: str, request: "pytest.FixtureRequest", fixtures: dict[str, Any]) -> None:
     """Refuse fixtures and parameters that would mean something else inside of a body."""
     _refuse_subtests(name, request)
     if is_given(request.node):
-        _refuse_draws(name, wanted)
+        _refuse_draws(name, fixtures)
 
 
 def _refuse_subtests(name: str, request: "pytest.FixtureRequest") -> None:
@@ -193,12 +193,12 @@ def _wrapped(
         given = rewritten.bind(*args, **kwargs).arguments
         node: pytest.Item = given["request"].node
         item_runner: ItemRunner = given["supercache_runner"]
-        wanted = {name: value for name, value in given.items() if name in parameters}
-        _refuse_values(name_of_test, given["request"], wanted)
+        fixtures = {name: value for name, value in given.items() if name in parameters}
+        _refuse_values(name_of_test, given["request"], fixtures)
         leaving = Leaving(is_example=is_given(node))
 
         def body(world: World) -> Any:
-            returned = leaving.run(lambda world: function(**wanted, world=world), world)
+            returned = leaving.run(lambda world: function(**fixtures, world=world), world)
             return _without_value(name_of_test, returned)
 
         update_wrapper(body, function, assigned=(), updated=())  # what `inspect.unwrap` finds

@@ -520,3 +520,26 @@ def test_it(world):
     )
     project.run().assert_outcomes(passed=1)
     assert project.row()["title"] == "Nothing happens."
+
+
+def test_what_an_execution_leaves_in_a_fixture_is_named_after_it(project: Project) -> None:
+    project.test_file("""
+    import pytest
+    import pytest_supercache as sc
+
+    @pytest.fixture
+    def rates():
+        return {}
+
+    @sc.explore
+    def test_rates(world, rates):
+        def load():
+            if "EUR" not in rates:
+                rates["EUR"] = world.existing_cache.client().incr("loads")
+        world.actor("a", load)
+        world.actor("b", load)
+        world.run()
+        assert int(world.existing_cache.peek("loads") or 0) <= 1
+    """)
+    result = project.run()
+    result.stdout.fnmatch_lines(["*one execution finds in fixtures?'rates'? what an earlier*"])
