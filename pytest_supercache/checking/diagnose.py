@@ -13,7 +13,7 @@ from pytest_supercache.oracle.cause import Causes, find_causes
 from pytest_supercache.oracle.classify import classify
 from pytest_supercache.oracle.explain import advice, cause_sentences, class_sentence
 from pytest_supercache.oracle.fingerprint import FoundIn, fingerprint_of, former_fingerprints_of
-from pytest_supercache.oracle.story import story
+from pytest_supercache.oracle.story import story, story_sentence
 from pytest_supercache.runtime.kernel.functions_under_test import raised
 from pytest_supercache.search.events import orders_of
 
@@ -38,7 +38,7 @@ def diagnosed(
     classified = classify(execution, found.violation)
     lines = [class_sentence(classified.slug)]
     told = story(execution, found.violation, classified)
-    lines += [told] if told is not None else []
+    lines += [story_sentence(told)] if told else []
     causes: Causes | None = None
     if reduction_check is not None and not found.serial:
         causes = find_causes(
@@ -55,6 +55,7 @@ def diagnosed(
         found,
         conflict_class=classified.slug,
         explanation="\n".join(lines),
+        story=told,
         fingerprint=fingerprint_of(*known),
         former_fingerprints=former_fingerprints_of(*known),
         causes=() if causes is None else causes.sets,

@@ -12,6 +12,16 @@ from pytest_supercache.core.trace import Step
 from pytest_supercache.core.verdict import Label, Verdict, Violation
 
 
+@dataclass(frozen=True, slots=True)
+class StoryPart:
+    """One sentence of what happened, and the step that it tells; the end has no step."""
+
+    text: str
+    number: int | None = None  # of the step in the picture
+    position: int | None = None  # of the step among all steps of the execution
+    actor: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counterexample:
     """The smallest interleaving that breaks a guarantee, with everything needed to show it."""
@@ -28,6 +38,7 @@ class Counterexample:
     faults: tuple[str, ...] = ()  # each with its place, in words
     conflict_class: str | None = None
     explanation: str | None = None
+    story: tuple[StoryPart, ...] = ()  # what happened; the explanation has it in one line
     fingerprint: str | None = None
     former_fingerprints: tuple[str, ...] = ()  # by which older waivers know it, the newest first
     causes: tuple[Cause, ...] = ()  # which orders of steps force the violation

@@ -48,7 +48,8 @@ class Violation:
     """A broken guarantee as data: which, about which key and user, and the evidence.
 
     ``evidence`` holds plain values for the report (operations' positions, the value seen, the value
-    expected); ``summary`` is the one sentence made from them.
+    expected); ``summary`` is the one sentence made from them. ``at`` is the event that breaks the
+    guarantee: the number of steps taken when it had happened; None if it is no single step.
     """
 
     guarantee: str
@@ -57,6 +58,7 @@ class Violation:
     user: str | None = None
     node: str | None = None
     evidence: dict[str, Any] = field(default_factory=dict)
+    at: int | None = None
 
     @property
     def identity(self) -> tuple[str, str | None, str | None, str]:

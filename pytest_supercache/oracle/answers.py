@@ -18,6 +18,7 @@ def _find_missing_answer(execution: Execution) -> Violation | None:
                 user=operation.user,
                 node=operation.node,
                 evidence={"step": operation.step, "error": error},
+                at=operation.returned_at,
             )
     own = [(who, error) for who, error in execution.errors.items() if not is_injected(error)]
     for actor, error in own:
@@ -26,6 +27,7 @@ def _find_missing_answer(execution: Execution) -> Violation | None:
             summary=f"{actor} raised {described(error)}",
             user=actor,
             evidence={"error": error},
+            at=_last_step_of(execution, actor),
         )
     for actor, what in execution.left_over:
         return Violation(
@@ -50,6 +52,11 @@ def _find_missing_answer(execution: Execution) -> Violation | None:
             evidence={"blocked": [(p.actor, p.label) for p in execution.blocked]},
         )
     return None
+
+
+def _last_step_of(execution: Execution, actor: str) -> int | None:
+    taken = [at for at, step in enumerate(execution.steps, start=1) if step.actor == actor]
+    return taken[-1] if taken else None
 
 
 def _named(kind: str, key: str | None) -> str:

@@ -102,6 +102,7 @@ def _violation(new: Sight, old: Sight) -> Violation:
         user=operation.user,
         node=operation.node,
         evidence={"read": operation.step, "new": new.key, "old": old.key},
+        at=operation.returned_at,
     )
 
 

@@ -72,6 +72,7 @@ def _violation(sight: Sight, write: UncommittedWrite) -> Violation:
             "ended_at": write.ended_at,
             "committed": write.committed,
         },
+        at=operation.returned_at,
     )
 
 

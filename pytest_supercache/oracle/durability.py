@@ -57,6 +57,7 @@ def _excused(observed: Observed, write: Write) -> Iterator[Violation | NotJudged
         user=write.operation.user,
         node=write.operation.node,
         evidence={"write": write.operation.step, "wrote": write.value},
+        at=write.operation.returned_at,
     )
 
 

@@ -85,6 +85,7 @@ def _violation(sight: Sight, source: str, owners: dict[str, tuple[str, ...]]) ->
             "source": source,
             "owners": owners[source],
         },
+        at=operation.returned_at,
     )
 
 

@@ -175,6 +175,7 @@ def _violation(
             "reason": answer.clash.reason.value,
             "operations": [history.operations[int(call.process)].step for call in core.calls],
         },
+        at=last.returned_at,
     )
 
 

@@ -51,6 +51,7 @@ def _violation(key: str, found: list[Load], loads: int, window: float | None) ->
         f"{f' by {by}' if by else ''}; {loads} allowed",
         key=key,
         evidence={"steps": [load.at for load in found], "allowed": loads, "window": window},
+        at=found[-1].at,
     )
 
 

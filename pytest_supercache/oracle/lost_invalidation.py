@@ -58,6 +58,7 @@ def _kept(
                 "origin": commits[-1].value,
                 "since": content.at,
             },
+            at=max(content.at, commits[-1].at),
         )
     elif any(number > min(versions) for number in missed):
         yield NotJudgedError(

@@ -77,6 +77,7 @@ def _violation(earlier: Sight, later: Sight) -> Violation:
             "seen_first": earlier.value,
             "seen_then": later.value,
         },
+        at=operation.returned_at,
     )
 
 

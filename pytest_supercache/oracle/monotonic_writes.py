@@ -76,6 +76,7 @@ def _commits_swapped(earlier: Write, later: Write) -> Violation:
         user=operation.user,
         node=operation.node,
         evidence={"first": earlier.operation.step, "then": operation.step},
+        at=operation.returned_at,
     )
 
 
@@ -105,6 +106,7 @@ def _compare(
             f"{new.value!r}, which is older",
             key=new.key,
             evidence={"place": new.place, "held": old.value, "then": new.value, "step": new.at},
+            at=new.at,
         )
     elif min(after) < max(before):
         yield NotJudgedError(

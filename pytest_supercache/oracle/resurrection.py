@@ -72,6 +72,7 @@ def _in_answer(
                 "read": operation.step,
                 "seen": sight.value,
             },
+            at=operation.returned_at,
         )
     elif versions and min(versions) < version:
         yield NotJudgedError(

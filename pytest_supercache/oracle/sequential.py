@@ -142,6 +142,7 @@ def _violation(observed: Observed, cycle: list[Node]) -> Violation:
         user=reader.user,
         node=reader.node,
         evidence={"cycle": [op.step for op in operations]},
+        at=reader.returned_at,
     )
 
 

@@ -63,6 +63,7 @@ def _judge(observed: Observed, sight: Sight, own: tuple[Operation, Any] | None) 
         user=read.user,
         node=read.node,
         evidence={"write": write.step, "read": read.step, "wrote": wrote, "seen": seen},
+        at=read.returned_at,
     )
 
 

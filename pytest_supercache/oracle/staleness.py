@@ -69,6 +69,7 @@ def _violation(sight: Sight, staleness: float, bound: float) -> Violation:
             "staleness": staleness,
             "bound": bound,
         },
+        at=operation.returned_at,
     )
 
 

@@ -8,13 +8,16 @@ at the end where the wrong value was left.
 import json
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any, NamedTuple
 
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.fault import POINTS
 from pytest_supercache.core.footprint import EVERYTHING
+from pytest_supercache.core.operation import RACE
 from pytest_supercache.core.orders import StepName
+from pytest_supercache.core.result import StoryPart
 from pytest_supercache.core.trace import Step
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.roles import (
@@ -64,8 +67,10 @@ _MOVES = {
 }
 
 
-def story(execution: Execution, violation: Violation, classified: Classified) -> str | None:
-    """Return one line on what the steps did; None if none of them can be named."""
+def story(
+    execution: Execution, violation: Violation, classified: Classified
+) -> tuple[StoryPart, ...]:
+    """Return what the steps did, one sentence for each; empty if none of them can be named."""
     keys = _keys(execution, violation)
     acts = list(classified.acts)
     if len(acts) < 2:  # the class says what is missing
@@ -73,19 +78,28 @@ def story(execution: Execution, violation: Violation, classified: Classified) ->
     struck = Struck.of(execution)
     acts = sorted([*acts, *_struck(execution, struck, keys, acts)], key=lambda act: act.at)
     if not acts:
-        return None
+        return ()
     teller = _Teller(execution, struck, keys, acts)
+    race = execution.race
+    positions = [at for at, step in enumerate(execution.steps) if step.phase == RACE]
     parts = []
     for at, same_step in groupby(acts, key=lambda act: act.at):
-        deeds = [teller.deed(act) for act in same_step]
-        parts.append(f"{number_of(execution.race, at)}. {', '.join(deeds)}")
+        deeds = ", ".join([teller.deed(act) for act in same_step])
+        number, actor = number_of(race, at), race[at].actor
+        parts.append(StoryPart(deeds, number=number, position=positions[at], actor=actor))
     left = _left(execution, violation, classified, keys)
     place = classified.place if left is None else left.place
     if acts[-1].role is Role.STORE and acts[-1].place == place and not teller.is_struck(acts[-1]):
-        parts[-1] += ", where it stays"
+        parts[-1] = replace(parts[-1], text=f"{parts[-1].text}, where it stays")
     elif left is not None:
-        parts.append(teller.end(left))
-    return f"what happened: {'; '.join(parts)}"
+        parts.append(StoryPart(teller.end(left)))
+    return tuple(parts)
+
+
+def story_sentence(parts: Sequence[StoryPart]) -> str:
+    """Return the whole story in one line."""
+    told = [part.text if part.number is None else f"{part.number}. {part.text}" for part in parts]
+    return f"what happened: {'; '.join(told)}"
 
 
 def number_of(race: Sequence[Step], at: int) -> int:

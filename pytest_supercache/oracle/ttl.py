@@ -88,6 +88,7 @@ def _violation(sight: Sight, age: float, limit: float) -> Violation:
         user=operation.user,
         node=operation.node,
         evidence={"read": operation.step, "seen": sight.value, "age": age, "limit": limit},
+        at=operation.returned_at,
     )
 
 

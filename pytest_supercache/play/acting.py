@@ -84,6 +84,7 @@ class Scene:
                 user=user.name,
                 node=user.node,
                 evidence={"step": step.name, "answer": call.answer},
+                at=call.returned_at,
             )
         )
 
