@@ -12,7 +12,7 @@ from pytest_supercache.report.allure_result import (
     address_of,
     description_of,
     labels_of,
-    step_titles,
+    steps_shown,
     title_of,
 )
 from pytest_supercache.report.evidence import Attachment
@@ -50,10 +50,10 @@ def attach(
     dynamic.parameter("executions", finding.result.executions, excluded=True)
     for one in attachments:
         allure.attach(one.text, one.name, one.type, one.suffix)
-    title, steps = step_titles(row)
+    title, steps = steps_shown(row)
     with allure.step(title):
         for step in steps:
-            with allure.step(step):
+            with allure.step(step.title):
                 pass
 
 

@@ -6,14 +6,15 @@ made from the item's name only: the token and the seed vary, the scenario does n
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from pytest_supercache.report.complaints import sentence, short_lines
-from pytest_supercache.report.page_data import headline
+from pytest_supercache.report.markdown import escaped
 from pytest_supercache.report.step_lines import steps_of
-from pytest_supercache.report.summary import escaped
 from pytest_supercache.report.values import TEXT_MAX, pasted, short
+from pytest_supercache.report.words import headline
 
 Json = Mapping[str, Any]
 
@@ -23,7 +24,8 @@ ITEM = "_supercache_item"
 NAME_MAX = 300
 STEPS_MAX = 60
 LINES_MAX = 300
-_BROKEN = "The stand or the scenario is broken"
+_BROKEN = "The test set-up or the scenario is broken"
+_DOCUMENTED = "Documented conflict"
 
 
 def labels_of(row: Json) -> list[tuple[str, str]]:
@@ -52,19 +54,33 @@ def title_of(row: Json) -> str:
     return short(f"{name}: {title}" if title and not name.startswith(title) else name)
 
 
-def step_titles(row: Json) -> tuple[str, list[str]]:
+@dataclass(frozen=True, slots=True)
+class AllureStep:
+    """A step of the failing interleaving; the one that breaks the guarantee has failed."""
+
+    title: str
+    failed: bool = False
+
+
+def steps_shown(row: Json) -> tuple[str, list[AllureStep]]:
     """Return a title that counts the steps of the failing interleaving, and the steps."""
     found = row["counterexample"]
     if not found:
         return row["coverage"] or "nothing was executed", []
-    lines = [line for line in steps_of(found).lines[1:] if line.number is not None]
-    titles = [
-        f"{line.text}{' (from here on the layers never agree again)' * line.parts}"
-        for line in lines[:STEPS_MAX]
+    lines = steps_of(found).told
+    steps = [
+        AllureStep(f"{line.text} ({line.breaks})", failed=True)
+        if line.breaks
+        else AllureStep(line.text)
+        for line in lines
+        if line.number is not None or line.breaks
     ]
-    if len(lines) > STEPS_MAX:
-        titles.append(f"{len(lines) - STEPS_MAX} more: see the attachment 'timeline'")
-    return f"the failing interleaving: {len(lines)} steps", titles
+    if len(steps) > STEPS_MAX:
+        kept = [step for at, step in enumerate(steps) if at < STEPS_MAX or step.failed]
+        more = f"{len(steps) - len(kept)} more: see the attachment 'timeline'"
+        steps = [*kept, AllureStep(more)]
+    count = sum(line.number is not None for line in lines)
+    return f"the failing interleaving: {count} steps", steps
 
 
 def description_of(row: Json, words: str) -> str:
@@ -114,16 +130,18 @@ def result(
         trace: the full text of the failure.
     """
     times = {"start": int(start * 1000), "stop": int(stop * 1000)}
-    title, steps = step_titles(row)
+    title, steps = steps_shown(row)
     failed = not row["as_stated"]
     done = {"status": "passed", "stage": "finished", **times}
-    inner = [{"name": step, **done, "stop": times["start"]} for step in steps]
+    inner = [{**done, **_step(step), "stop": times["start"]} for step in steps]
+    whole = {**done, "status": "failed" if any(step.failed for step in steps) else "passed"}
+    message = message_of(row) if failed else documented(row)
     return {
         **_identity(str(row["node_id"])),
         "name": title_of(row),
         "description": description_of(row, words),
         "status": "failed" if failed else "passed",
-        "statusDetails": {"message": message_of(row), "trace": trace} if failed else {},
+        "statusDetails": {"message": message, "trace": trace * failed} if message else {},
         "stage": "finished",
         **times,
         "labels": [
@@ -132,8 +150,19 @@ def result(
         ],
         "links": [_link(kind, str(target)) for kind, target in (row["links"] or {}).items()],
         "parameters": list(_parameters(row)),
-        "steps": [{"name": title, **done, "steps": inner}],
+        "steps": [{"name": title, **whole, "steps": inner}],
     }
+
+
+def _step(step: AllureStep) -> Json:
+    return {"name": step.title, "status": "failed" if step.failed else "passed"}
+
+
+def documented(row: Json) -> str:
+    """Return the message of a conflict that is there, as its scenario states; "" without one."""
+    if row["verdict"] != "violated" or not row["as_stated"]:
+        return ""
+    return short_lines(f"{_DOCUMENTED}: {message_of(row)}", 10)[0]
 
 
 def broken(node_id: str, name: str, *, start: float, stop: float, text: str) -> dict[str, Any]:
@@ -185,6 +214,11 @@ def categories(document: Json) -> list[dict[str, Any]]:
             }
             for name in classes
         ),
+        {
+            "name": f"{_DOCUMENTED}, as its scenario states",
+            "messageRegex": f"{_DOCUMENTED}: .*",
+            "matchedStatuses": ["passed"],
+        },
         {"name": "UNKNOWN: nothing was proved", "messageRegex": ".*: .*UNKNOWN.*", **failed},
         {"name": _BROKEN, "matchedStatuses": ["broken"]},
     ]
@@ -212,16 +246,25 @@ def config(document: Json, results: str) -> dict[str, Any]:
 
 
 def completed(data: dict[str, Any], rows: Mapping[str, Json], waivers: Mapping[str, Json]) -> bool:
-    """Put the message first in a failed result, and mark it as known if a waiver accepts it.
+    """Complete a result: its failing step, and the message that says what was found.
+
+    The message comes first in a failed result, which is marked as known if a waiver accepts it. A
+    result that has passed because its conflict is documented says that.
 
     Returns:
-        Whether the result is one of ours, and has failed.
+        Whether the result is one of ours, and has a conflict or has failed.
     """
     names = [label["value"] for label in data.get("labels") or () if label["name"] == ITEM]
     row = rows.get(names[0]) if names else None
-    if row is None or data.get("status") != "failed":
+    if row is None or not (row["counterexample"] or data.get("status") == "failed"):
         return False
+    _mark_failing(
+        data.get("steps") or (), {step.title for step in steps_shown(row)[1] if step.failed}
+    )
     details = data.setdefault("statusDetails", {})
+    if data.get("status") == "passed":
+        details["message"] = documented(row)
+        return True
     details["message"] = message_of(row)
     found = row["counterexample"] or {}
     waiver = waivers.get(str(found.get("fingerprint")))
@@ -230,6 +273,16 @@ def completed(data: dict[str, Any], rows: Mapping[str, Json], waivers: Mapping[s
         said = f"accepted until {waiver['expires']} by {waiver['id']}: {waiver['workaround']}"
         details["message"] += f"\n{short(said)}"
     return True
+
+
+def _mark_failing(steps: Iterable[dict[str, Any]], failing: Collection[str]) -> bool:
+    """Give the failing steps, and the steps that contain them, that status."""
+    found = False
+    for step in steps:
+        inside = _mark_failing(step.get("steps") or (), failing)
+        if inside or step.get("name") in failing:
+            step["status"], found = "failed", True
+    return found
 
 
 def _identity(node_id: str) -> dict[str, str]:

@@ -1,11 +1,13 @@
-"""Selects the layers that a picture shows: every place, for the keys that the execution used."""
+"""Selects the layers that a picture shows: every place, for the keys that an execution used."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.footprint import EVERYTHING
-from pytest_supercache.core.trace import Layers
 from pytest_supercache.report.values import short, shown
+
+Json = Mapping[str, Any]
 
 _INITIALS = {"super_cache": "S", "existing_cache": "E", "origin": "O"}
 TITLE_MAX = 100
@@ -23,23 +25,36 @@ class Column:
     shows_key: bool = False  # several keys are shown, so the title names it
 
 
-def columns_of(execution: Execution, violated_key: str | None) -> tuple[Column, ...]:
-    """Return the columns in the order of the layers: super caches, existing cache, origin."""
+def content_of(step: Json) -> Json | None:
+    """Return the content of layers and shared memory after a step; None: it was not recorded."""
+    memory = step.get("memory")
+    return {**(step["layers"] or {}), **memory} if memory else step["layers"]
+
+
+def content_at_start(recorded: Json) -> Json:
+    """Return what layers and shared memory held before the first step."""
+    return {**(recorded.get("start") or {}), **(recorded.get("memory_at_start") or {})}
+
+
+def columns_of(recordings: list[Json], violated_key: str | None) -> tuple[Column, ...]:
+    """Return the columns in the order of the layers: super caches, existing cache, origin.
+
+    The columns of the violated key come first at each place.
+    """
     states = [
-        {**execution.start, **execution.memory_at_start},
-        *(step.content for step in execution.steps if step.content),
+        layers
+        for recorded in recordings
+        for layers in (content_at_start(recorded), *map(content_of, recorded["steps"]))
+        if layers
     ]
     places = list(dict.fromkeys(place for layers in states for place in layers))
     places.sort(key=lambda place: (_LAST.index(place) if place in _LAST else -1, place))
-    common = _common_keys(execution, violated_key)
-    memory = {
-        *execution.memory_at_start,
-        *(p for step in execution.steps for p in step.memory or ()),
-    }
+    common = _common_keys(recordings, violated_key)
+    memory = _memory(recordings)
     pairs = [
         (place, key)
         for place in places
-        for key in _keys_of(place, states, common, _touched(execution, place))
+        for key in _keys_of(place, states, common, _touched(recordings, place))
         if place not in memory or _changes(place, key, states)
     ]
     several = len({key for _, key in pairs if key}) > 1
@@ -57,8 +72,17 @@ def columns_of(execution: Execution, violated_key: str | None) -> tuple[Column, 
     )
 
 
-def _keys_of(place: str, states: list[Layers], common: set[str], touched: set[str]) -> list[str]:
-    contents = [layers.get(place, {}) for layers in states]
+def _memory(recordings: list[Json]) -> set[str]:
+    return {
+        place
+        for recorded in recordings
+        for held in (recorded.get("memory_at_start"), *(s.get("memory") for s in recorded["steps"]))
+        for place in held or ()
+    }
+
+
+def _keys_of(place: str, states: list[Json], common: set[str], touched: set[str]) -> list[str]:
+    contents = [layers.get(place) or {} for layers in states]
     held = {key for content in contents for key in content}
     changed = {key for key in held if _changes(place, key, states)}
     keys = (held & common) | touched | changed
@@ -68,23 +92,29 @@ def _keys_of(place: str, states: list[Layers], common: set[str], touched: set[st
     return sorted(common) if len(common) == 1 else [""]
 
 
-def _changes(place: str, key: str, states: list[Layers]) -> bool:
-    return len({shown(layers.get(place, {}).get(key)) for layers in states}) > 1
+def _changes(place: str, key: str, states: list[Json]) -> bool:
+    return len({shown((layers.get(place) or {}).get(key)) for layers in states}) > 1
 
 
-def _common_keys(execution: Execution, violated_key: str | None) -> set[str]:
+def _common_keys(recordings: list[Json], violated_key: str | None) -> set[str]:
     """Return the keys that users named, whatever the names in the layers are."""
-    keys = {operation.key for operation in execution.history}
-    for operation in execution.history:
-        keys |= {key for key, _ in (*operation.sightings, *operation.writes)}
+    operations = [operation for recorded in recordings for operation in recorded["history"]]
+    keys = {operation["key"] for operation in operations}
+    for operation in operations:
+        keys |= {
+            key
+            for key, _ in (*(operation.get("sightings") or ()), *(operation.get("writes") or ()))
+        }
     return {key for key in (*keys, violated_key) if key is not None}
 
 
-def _touched(execution: Execution, place: str) -> set[str]:
+def _touched(recordings: list[Json], place: str) -> set[str]:
     resources = {
         resource
-        for step in execution.race
-        for resource in (*step.footprint.reads, *step.footprint.writes)
+        for recorded in recordings
+        for step in recorded["steps"]
+        if step["phase"] == "race"
+        for resource in (*(step.get("reads") or ()), *(step.get("writes") or ()))
     }
     prefix = f"{place}:"
     keys = {resource.removeprefix(prefix) for resource in resources if resource.startswith(prefix)}

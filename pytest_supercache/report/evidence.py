@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_supercache.report.finding import Finding
+from pytest_supercache.report.markdown import escaped
 from pytest_supercache.report.reproducer import can_be_reproduced, reproducer
 from pytest_supercache.report.step_lines import Steps, steps_of
 from pytest_supercache.report.text import failure_text, line_of_text
@@ -52,11 +53,9 @@ def evidence(finding: Finding, row: Row, root: Path, folder: Path) -> list[Attac
 
 
 def _of_conflict(finding: Finding, row: Row, root: Path, folder: Path) -> Iterator[Attachment]:
-    counterexample = finding.result.counterexample
-    assert counterexample is not None, "a row with a counterexample was made from one"
-    picture = timeline_svg(timeline(counterexample), line_of_text(finding))
-    yield Attachment(name="timeline", type="image/svg+xml", suffix="svg", text=picture)
     found = row["counterexample"]
+    picture = timeline_svg(timeline(found), line_of_text(finding))
+    yield Attachment(name="timeline", type="image/svg+xml", suffix="svg", text=picture)
     table = layers_table(steps_of(found))
     yield Attachment(name="layers after each step", type="text/csv", suffix="csv", text=table)
     yield Attachment(
@@ -72,12 +71,13 @@ def _of_conflict(finding: Finding, row: Row, root: Path, folder: Path) -> Iterat
 def layers_table(steps: Steps) -> str:
     """Return the content of each layer after each step, as CSV; no cell is a formula."""
     out = io.StringIO()
-    table = csv.writer(out, lineterminator="\n")
-    table.writerow(["step", "what", *(_cell(f"{place} {key}") for place, key in steps.cells)])
+    table = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    cells = [_cell(f"{place} {key}") for place, key in steps.cells]
+    table.writerow(["step", "what", *cells, "what it breaks"])
     for line in steps.lines:
         number = "" if line.number is None else line.number
         text = line.text.removeprefix(f"{number}. ")
-        table.writerow([number, _cell(text), *map(_cell, line.values)])
+        table.writerow([number, _cell(text), *map(_cell, line.values), line.breaks])
     return out.getvalue()
 
 
@@ -87,8 +87,6 @@ def _cell(text: str) -> str:
 
 
 def _explanation(row: Row, found: Row) -> str:
-    from pytest_supercache.report.summary import escaped
-
     said = [found["violation"]["summary"], *(found.get("explanation") or ())]
     lines = [f"- {escaped(line)}" for text in said for line in str(text).splitlines()]
     command = pasted(row["replay"])

@@ -10,9 +10,12 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pytest_supercache.report.conflict_markdown import conflict_markdown
+from pytest_supercache.report.decision import decision
 from pytest_supercache.report.plain import Plain
 from pytest_supercache.report.player_data import players
 from pytest_supercache.report.values import TEXT_MAX, pasted, short
+from pytest_supercache.report.words import count, expected, headline, in_words, preempted
 
 Json = Mapping[str, Any]
 
@@ -21,21 +24,51 @@ COMMIT_SHOWN = 12
 COMMAND_MAX = 20_000
 _NAMED = re.compile(r"([a-z ]{3,20}): (.+)")
 _VERDICTS = ("violated", "unknown", "holds")
+_ADVICE = ("users notice", "usual workaround", "permanent fix")
+SEVERITIES = ("blocker", "critical", "normal", "minor", "trivial")
 
 
 def page_data(document: Json) -> dict[str, Plain]:
     """Return the data of the page, in the order of its sections."""
     rows = document["scenarios"]
     groups = [_group(name, members) for name, members in _grouped(rows).items()]
-    groups.sort(key=lambda group: all(one["as_stated"] for one in group["variants"]))
+    groups.sort(key=_urgency)
     _fit([variant for group in groups for variant in group["variants"]])
     return {
+        "title": _title(document),
         "headline": headline(document),
-        "as_stated": not any(not row["as_stated"] for row in rows),
-        "gate": _gate(document.get("gate")),
+        "kind": _kind(document),
+        "gate": decision(document.get("gate")),
         "about": _about(document),
         "groups": list[Plain](groups),
     }
+
+
+def _title(document: Json) -> str:
+    verdict = (document.get("gate") or {}).get("verdict")
+    return short(f"{verdict or headline(document)} - supercache")
+
+
+def _urgency(group: dict[str, Any]) -> tuple[bool, bool, int]:
+    """Return the sort key of a scenario: what is not as expected first, then the severe ones."""
+    variants = group["variants"]
+    severe = min(SEVERITIES.index(str(one["severity"] or "normal")) for one in variants)
+    return all(one["as_stated"] for one in variants), not _has_conflict(variants), severe
+
+
+def _has_conflict(variants: list[dict[str, Any]]) -> bool:
+    return any(one["conflict"] for one in variants)
+
+
+def _kind(document: Json) -> str:
+    """Return how the page looks at first sight: ``good``, ``bad``, or ``open`` where neither is."""
+    gate, rows = document.get("gate"), document["scenarios"]
+    if gate:
+        is_good = gate["exit_status"] == 0
+        return "bad" if not is_good else "open" if gate["verdict"] != "GO" else "good"
+    if any(not row["as_stated"] for row in rows):
+        return "bad"
+    return "good" if rows and all(row["verdict"] == "holds" for row in rows) else "open"
 
 
 def _fit(variants: list[dict[str, Any]]) -> None:
@@ -50,40 +83,6 @@ def _fit(variants: list[dict[str, Any]]) -> None:
             conflict["player"] = conflict["passing"] = None
         else:
             left -= size
-
-
-def headline(document: Json) -> str:
-    """Return the result of the run in one sentence, with rows that are not as stated first."""
-    rows = document["scenarios"]
-    total = _count(len(rows), "scenario")
-    wrong = sum(not row["as_stated"] for row in rows)
-    counts = [(sum(row["verdict"] == verdict for row in rows), verdict) for verdict in _VERDICTS]
-    found = ", ".join(f"{count} {verdict.upper()}" for count, verdict in counts if count)
-    if not rows:
-        return "No scenario was run"
-    stated = f"{wrong} of {total} not as stated" if wrong else f"{total}, all as stated"
-    return f"{stated}: {found}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _gate(gate: Json | None) -> Plain:
-    if not gate:
-        return None
-    until = f" until {gate['until']}" if gate.get("until") else ""
-    assumptions = [f"while {text}" for text in gate.get("assumptions") or ()]
-    limits = gate.get("limits") or ()
-    waived = [
-        f"workaround: {waiver['workaround']} (until {waiver['expires']}, owner {waiver['owner']})"
-        for waiver in gate.get("waivers") or ()
-    ]
-    return {
-        "verdict": f"{gate['verdict']}{until}",
-        "goes": gate["exit_status"] == 0,
-        "said": [short(text) for text in (*gate["reasons"], *limits, *assumptions, *waived)],
-    }
 
 
 def _about(document: Json) -> list[Plain]:
@@ -117,6 +116,7 @@ def _grouped(rows: list[Json]) -> dict[str, list[Json]]:
 def _group(name: str, rows: list[Json]) -> dict[str, Any]:
     return {
         "id": short(name),
+        "anchor": short(name),
         "title": short(rows[0]["title"]),
         "story": short(rows[0].get("story") or "", 4 * TEXT_MAX),
         "variants": [_variant(row) for row in sorted(rows, key=_rank)],
@@ -130,22 +130,29 @@ def _rank(row: Json) -> tuple[int, float]:
 
 def _variant(row: Json) -> dict[str, Plain]:
     found = row["counterexample"]
+    base = str(row["id"]).partition("[")[0]
     facts = [
         ("system", row["system"]),
         ("severity", row.get("severity")),
         ("owner", row.get("owner")),
         ("tags", ", ".join(map(str, row.get("tags") or ()))),
         ("file", f"{row['path']}:{row['line']}" if row.get("path") and row.get("line") else None),
+        ("executions", f"{row['executions']:,}"),
     ]
+    label = in_words(row["label"]) if row["label"] else ""
+    said = f"{expected(row)}. {label}".strip() if label else expected(row)
     return {
         "id": short(row["id"]),
+        "group": short(base),
+        "anchor": short(base if base == row["id"] else f"{base}/{_difference(row)}"),
         "name": short(_difference(row)),
         "verdict": row["verdict"],
         "as_stated": row["as_stated"],
-        "stated": row["stated"],
-        "label": row["label"],
+        "severity": row.get("severity"),
         "guarantee": row["guarantee"],
+        "expected": short(said),
         "percent": _percent(row),
+        "share": short(_share(row)),
         "counts": [[name, short(value)] for name, value in _counts(row) if value],
         "coverage": short(row["coverage"]),
         "why": [short(text) for text in (*row["reasons"], *row["notes"])],
@@ -169,42 +176,47 @@ def _percent(row: Json) -> float | None:
     return 0.0 if row["verdict"] == "holds" and row["exhausted"] else None
 
 
-def _counts(row: Json) -> list[tuple[str, str | None]]:
-    """Return the numbers in a row's line: how much fails, how likely it is, on what condition."""
-    share, found = row.get("share"), row["counterexample"]
-    odds = row.get("odds")
-    told: list[tuple[str, str | None]] = []
+def _share(row: Json) -> str:
+    """Return how much fails, in one line."""
+    share = row.get("share")
     if share:
-        told.append(("interleavings", f"{share['failing']:,} of {share['interleavings']:,} fail"))
-    elif row["verdict"] == "holds" and row["exhausted"]:
-        told.append(("interleavings", f"0 of {row['interleavings'] or row['executions']:,} fail"))
-    else:
-        told.append(("executed", f"{row['executions']:,}, not all: {row['violating']:,} fail"))
+        failing = f"{share['failing']:,} of {share['interleavings']:,} interleavings fail"
+        percent = _percent(row)
+        return failing if percent is None else f"{failing}, {percent:.3g} % of all schedules"
+    if row["verdict"] == "holds" and row["exhausted"]:
+        return f"none of {row['interleavings'] or row['executions']:,} interleavings fails"
+    if row["verdict"] == "violated":
+        return "a failing interleaving was found; not all of them were executed"
+    return f"{row['executions']:,} executions, not all interleavings"
+
+
+def _counts(row: Json) -> list[tuple[str, str | None]]:
+    """Return the numbers beside the coverage: how likely it is, and on what condition."""
+    share, found, odds = row.get("share"), row["counterexample"], row.get("odds")
     total = share["schedules"] if share else row["schedules"] if row["exhausted"] else None
-    if total is not None:
-        failing, percent = share["failing_schedules"] if share else 0, _percent(row) or 0
-        told.append(("schedules", f"{failing:,} of {total:,} ({percent:.3g} %)"))
+    failing = share["failing_schedules"] if share else 0
     return [
-        *told,
+        ("schedules", None if total is None else f"{failing:,} of {total:,} fail"),
         ("odds", f"{odds['share']}, {odds['condition']}" if odds else None),
-        ("takes", _count(found["preemptions"], "preemption") if found else None),
+        ("it takes", count(found["preemptions"], "preemption") if found else None),
         ("while", (row.get("scope") or {}).get("assumption")),
     ]
 
 
 def _conflict(row: Json, found: Json) -> dict[str, Plain]:
-    size = _count(found["preemptions"], "preemption")
-    fewest = ", and no schedule with fewer fails" if found["minimal"] else ""
     told, other = _told(found.get("explanation") or ())
     if found.get("faults"):
         told.insert(0, ("fault", "; ".join(map(str, found["faults"]))))
     return {
         "summary": short(found["violation"]["summary"]),
-        "replays": f"replays {found['replays']} in one process; {size}{fewest}",
-        "told": [[name, short(text)] for name, text in told],
+        "slug": short(found["conflict_class"]) if found.get("conflict_class") else None,
+        "replays": f"replays {found['replays']} in one process; {preempted(found)}",
+        "advice": [[name, short(text)] for name, text in told if name in _ADVICE],
+        "told": [[name, short(text)] for name, text in told if name not in _ADVICE],
         "other": [] if found.get("forced_by") else [short(line) for line in other],
         "token": _copied(found["token"]),
         "command": _copied(row.get("replay")),
+        "markdown": conflict_markdown(row, found),
         **players(found, short),
     }
 

@@ -112,7 +112,7 @@ def reproducer(row: Row, root: Path, folder: Path) -> str:
         "",
         *given,
         "# What the token makes happen, step by step:",
-        *(line for step in steps_of(found).lines[1:] for line in _comment(_step(step))),
+        *(line for step in steps_of(found).told for line in _comment(_step(step))),
         f"TOKEN = {found['token']!r}",
         "",
         f"{name} = sc.reproduce(",
@@ -123,7 +123,7 @@ def reproducer(row: Row, root: Path, folder: Path) -> str:
 
 
 def _step(step: Any) -> str:
-    return f"  {step.text}{'  <- from here on the layers never agree again' * step.parts}"
+    return f"  {step.text}  <- {step.breaks}" if step.breaks else f"  {step.text}"
 
 
 def _comment(text: str) -> list[str]:

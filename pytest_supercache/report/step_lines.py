@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_supercache.report.player_data import players
+from pytest_supercache.report.timeline import START, Text, Timeline, TimelineRow, timeline
 from pytest_supercache.report.values import short
 
 LINE_MAX = 200
+VALUE_MAX = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +17,7 @@ class StepLine:
 
     number: int | None  # in the schedule; None outside of the race
     text: str
-    parts: bool  # from here on the layers never agree again
+    breaks: str  # what it breaks, as a sentence; "" if nothing
     values: tuple[str, ...]  # one text a cell, after the step
 
 
@@ -25,30 +26,38 @@ class Steps:
     """All steps, and the place and key of each cell."""
 
     cells: tuple[tuple[str, str], ...]
-    lines: tuple[StepLine, ...]
+    lines: tuple[StepLine, ...]  # what layers held at the start has a line, too
+
+    @property
+    def told(self) -> list[StepLine]:
+        """The lines without the start."""
+        return [line for line in self.lines if line.text != START]
 
 
 def steps_of(found: Mapping[str, Any]) -> Steps:
-    """Return the steps of the ``counterexample`` of a row; the first line is the start."""
-    drawn: Any = players({**found, "passing": None}, short)["player"]
-    actors, places = drawn["actors"], drawn["places"]
+    """Return the steps of the ``counterexample`` of a row, those before the race too."""
+    drawn = timeline(found)
     lines = [
         StepLine(
-            number=frame["number"],
-            text=short(_text(frame, actors), LINE_MAX),
-            parts=frame["parts"],
-            values=tuple(frame["values"]),
+            number=row.number,
+            text=short(_text(drawn, row), LINE_MAX),
+            breaks=drawn.breaks if row.breaks else "",
+            values=tuple(short(value, VALUE_MAX) for value in row.values),
         )
-        for frame in drawn["frames"]
+        for row in drawn.rows
     ]
-    cells = tuple((places[place], key) for place, key in drawn["cells"])
+    cells = tuple((short(one.place, LINE_MAX), short(one.key, LINE_MAX)) for one in drawn.columns)
     return Steps(cells=cells, lines=tuple(lines))
 
 
-def _text(frame: Mapping[str, Any], actors: list[str]) -> str:
-    if frame["lane"] is None:
-        return str(frame["text"])
-    number = "" if frame["number"] is None else f"{frame['number']}. "
-    calls = "".join(f" ({call})" for call in frame["calls"])
-    answers = "".join(f" {answer}" for answer in frame["answers"])
-    return f"{number}{actors[frame['lane']]}: {frame['text']}{calls}{answers}"
+def _text(drawn: Timeline, row: TimelineRow) -> str:
+    if row.lane is None:
+        return _line(row.text)
+    number = "" if row.number is None else f"{row.number}. "
+    calls = "".join(f" ({_line(call)})" for call in row.before)
+    answers = "".join(f" {_line(answer)}" for answer in row.after)
+    return f"{number}{drawn.lanes[row.lane].title}: {_line(row.text)}{calls}{answers}"
+
+
+def _line(text: Text) -> str:
+    return "".join(text)

@@ -8,17 +8,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pytest_supercache.report.complaints import complaints, path_of, sentence, short_lines
-from pytest_supercache.report.page_data import headline
+from pytest_supercache.report.markdown import escaped
 from pytest_supercache.report.step_lines import steps_of
 from pytest_supercache.report.values import pasted, short
+from pytest_supercache.report.words import headline
 
 Json = Mapping[str, Any]
 
 BYTES_MAX = 1_000_000
 ROWS_MAX = 500
-TEXT_MAX = 400
-
-_MARKUP = re.compile(r"([\\`*_{}\[\]<>|#!~&@$])")
 
 
 def summary(document: Json) -> str:
@@ -34,11 +32,6 @@ def summary(document: Json) -> str:
     if left:
         parts.append(f"\nand {left} more conflicts, in `verdict.json` and `index.html`\n")
     return "".join(parts)
-
-
-def escaped(text: object, limit: int = TEXT_MAX) -> str:
-    """Return text that Markdown shows unchanged, on one line."""
-    return _MARKUP.sub(r"\\\1", short(text, limit)).replace("://", ":\u200b//")
 
 
 def _head(document: Json) -> Iterator[str]:
@@ -95,9 +88,9 @@ def _detail(row: Json) -> Iterator[str]:
         for line in found.get("explanation") or ():
             yield f"- {escaped(line)}"
         yield ""
-        marks = ("  <- from here on the layers never agree again", "")
-        steps = steps_of(found).lines[1:]
-        yield from _fenced([f"{step.text}{marks[not step.parts]}" for step in steps])
+        steps = steps_of(found).told
+        marks = [f"  <- {step.breaks}" if step.breaks else "" for step in steps]
+        yield from _fenced([f"{step.text}{mark}" for step, mark in zip(steps, marks, strict=True)])
         command = pasted(row["replay"])
         if command:
             yield ""

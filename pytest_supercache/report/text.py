@@ -9,6 +9,7 @@ from pytest_supercache.report.finding import Finding
 from pytest_supercache.report.picture import picture
 from pytest_supercache.report.timeline import timeline
 from pytest_supercache.report.values import LEGEND_MAX, clean, short, wrap
+from pytest_supercache.report.verdict_json import counterexample_to_json
 
 WIDTH = 120
 _INDENT = "  "
@@ -45,7 +46,11 @@ def failure_text(finding: Finding, width: int = WIDTH, *, is_wrapped: bool = Fal
     below += [f"  note: {_line(note)}" for note in result.notes]
     if is_wrapped:
         above, below = _wrapped(above, width), _wrapped(below, width)
-    drawn = ["", picture(timeline(found), width), ""] if found is not None else []
+    drawn = (
+        ["", picture(timeline(counterexample_to_json(found)), width), ""]
+        if found is not None
+        else []
+    )
     return "\n".join([line_of_text(finding), *above, *drawn, *below, *_replay(finding)])
 
 

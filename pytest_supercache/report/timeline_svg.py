@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from pytest_supercache.report.timeline import START, Timeline, TimelineRow
+from pytest_supercache.report.aside import without_aside
+from pytest_supercache.report.timeline import START, Text, Timeline, TimelineRow, shortened
 from pytest_supercache.report.values import short, width_of, wrap
 
 CHAR = 7.3  # one monospace character at 12 px, with a little room for wider fonts
@@ -35,8 +36,10 @@ class _Grid:
     width: float
 
 
-def timeline_svg(timeline: Timeline, title: str) -> str:
+def timeline_svg(whole: Timeline, title: str) -> str:
     """Draw the same grid as the text: actors left, layers right, time downwards."""
+    kept, left_out = without_aside(whole)
+    timeline = shortened(kept)
     grid = _grid(timeline)
     chars = int((grid.width - 2 * _PAD) / CHAR)
     title = short(title, TITLE_MAX)
@@ -47,7 +50,7 @@ def timeline_svg(timeline: Timeline, title: str) -> str:
         y += LINE + 4
     y = _head(timeline, grid, y + 4, body)
     y = _rows(timeline, grid, y, body)
-    y = _foot(timeline, chars, y, body)
+    y = _foot(timeline, left_out, chars, y, body)
     return _document(grid.width, y + _PAD, title, body)
 
 
@@ -81,7 +84,7 @@ def _lane_chars(timeline: Timeline, lane: int) -> int:
     texts = [timeline.lanes[lane].title]
     for row in timeline.rows:
         if row.lane == lane:
-            texts += [*row.before, row.text, *row.after]
+            texts += map(_line, [*row.before, row.text, *row.after])
     return min(LANE_CHARS_MAX, max(map(width_of, texts)))
 
 
@@ -116,8 +119,8 @@ def _rows(timeline: Timeline, grid: _Grid, y: float, body: list[str]) -> float:
             body.append(_text(_NUMBERS + _PAD, y + LINE, row.group, fill=_DIM, bold=True))
             y += LINE + 6
         group = row.group
-        if row.never_agree_again:
-            over += _alert(grid, y)
+        if row.breaks:
+            over += _alert(grid, timeline.breaks, y)
             y += LINE + 4
         y = _row(timeline, grid, row, y, body)
     if timeline.columns:
@@ -129,9 +132,8 @@ def _rows(timeline: Timeline, grid: _Grid, y: float, body: list[str]) -> float:
     return y
 
 
-def _alert(grid: _Grid, y: float) -> list[str]:
+def _alert(grid: _Grid, text: str, y: float) -> list[str]:
     line = f'<line x1="0" y1="{y:.1f}" x2="{grid.width:.1f}" y2="{y:.1f}"'
-    text = "from here on the layers never agree again"
     return [
         f'{line} stroke="{_ALERT}" stroke-width="2"/>',
         _text(_NUMBERS + _PAD, y + LINE - 2, text, fill=_ALERT, bold=True),
@@ -147,14 +149,14 @@ def _row(timeline: Timeline, grid: _Grid, row: TimelineRow, y: float, body: list
         body.append(_rect(0, y, grid.width, height, _GROUP))
     body.append(_rect(0, y + height - 0.5, grid.width, 0.5, _RULE))
     if row.number is not None:
-        colour = _ALERT if row.never_agree_again else _DIM
+        colour = _ALERT if row.breaks else _DIM
         body.append(_text(_PAD, y + LINE, str(row.number), fill=colour, bold=True))
     left = _NUMBERS if row.lane is None else grid.lefts[row.lane]
     if row.lane is not None:
         fill = _lane_fill(timeline, row.lane)
         body.append(_rect(left + 3, y + 2, grid.widths[row.lane] - 6, height - 4, fill, radius=4))
     for at, (line, bold) in enumerate(lines):
-        fill = _DIM if row.group or row.text == START else _INK
+        fill = _DIM if row.group or row.text == (START,) else _INK
         body.append(_text(left + _PAD, y + (at + 1) * LINE, line, fill=fill, bold=bold))
     _values(grid, row, y, body)
     return y + height
@@ -167,10 +169,14 @@ def _lanes_width(grid: _Grid) -> float:
 def _row_lines(row: TimelineRow, chars: int) -> Iterator[tuple[str, bool]]:
     """Yield each line of a cell with whether it is bold: calls and answers are, the step is not."""
     for call in row.before:
-        yield from ((line, True) for line in wrap(call, chars))
-    yield from ((line, False) for line in wrap(row.text, chars))
+        yield from ((line, True) for line in wrap(_line(call), chars))
+    yield from ((line, False) for line in wrap(_line(row.text), chars))
     for answer in row.after:
-        yield from ((line, True) for line in wrap(answer, chars))
+        yield from ((line, True) for line in wrap(_line(answer), chars))
+
+
+def _line(text: Text) -> str:
+    return "".join(text)
 
 
 def _values(grid: _Grid, row: TimelineRow, y: float, body: list[str]) -> None:
@@ -188,13 +194,17 @@ def _lane_fill(timeline: Timeline, lane: int) -> str:
     return _LANE_FILLS[lane % len(_LANE_FILLS)]
 
 
-def _foot(timeline: Timeline, chars: int, y: float, body: list[str]) -> float:
+def _foot(
+    timeline: Timeline, left_out: Sequence[str], chars: int, y: float, body: list[str]
+) -> float:
     notes: list[str] = []
     keys = {column.key for column in timeline.columns if column.key}
     if len(keys) == 1:
         notes.append(
             f"right: what each layer holds for {short(keys.pop(), KEY_MAX)} after each step"
         )
+    if left_out:
+        notes.append(f"not drawn, because it plays no part: {', '.join(left_out)}")
     notes += [f"{mark} {text}" for mark, text in timeline.legend]
     y += 6
     for line in _wrapped(notes, chars):

@@ -8,6 +8,13 @@ from pytest_supercache.core.masking import masked
 from pytest_supercache.core.printable import printable
 from pytest_supercache.report.plain import plain
 
+
+class Value(str):
+    """A part of a text that is a value of the code under test."""
+
+    __slots__ = ()
+
+
 MISSING = object()
 """Stands for the value of a key that a layer does not hold."""
 

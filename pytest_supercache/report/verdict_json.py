@@ -18,15 +18,18 @@ from pytest_supercache.core.odds import Odds
 from pytest_supercache.core.operation import Operation
 from pytest_supercache.core.orders import Pair
 from pytest_supercache.core.result import Counterexample
-from pytest_supercache.core.trace import Layers, Step
+from pytest_supercache.core.trace import Layers, Pending, Step
 from pytest_supercache.core.verdict import Violation
+from pytest_supercache.core.waits import LockState
 from pytest_supercache.oracle.explain import Numbers, ambiguous, named
 from pytest_supercache.oracle.odds import condition, interval, share
+from pytest_supercache.oracle.story import without_fault
 from pytest_supercache.report.accesses import told
+from pytest_supercache.report.actors import actor_title
 from pytest_supercache.report.agreement import apart, compared_places, first_disagreement
+from pytest_supercache.report.breaking import breaking_event
 from pytest_supercache.report.finding import Finding
 from pytest_supercache.report.plain import Plain, plain
-from pytest_supercache.report.timeline import actor_title
 from pytest_supercache.report.verdict_schema import VERSION
 
 _SCOPE = ("build", "commit", "dirty", "changes", "when", "seed")
@@ -123,7 +126,7 @@ def finding_row(finding: Finding) -> Row:
             "replay": finding.replay_command or None,
             "odds": _odds(result.odds) if result.odds else None,
             "flow": plain(finding.flow),
-            "counterexample": _counterexample(found) if found else None,
+            "counterexample": counterexample_to_json(found) if found else None,
         }
     )
     return row
@@ -163,7 +166,9 @@ def operation_to_json(operation: Operation) -> Row:
     }
 
 
-def _counterexample(found: Counterexample) -> Row:
+def counterexample_to_json(found: Counterexample) -> Row:
+    """Return a counterexample as JSON-safe data."""
+    breaks = breaking_event(found.execution, found.violation)
     passing = found.passing
     numbers = ambiguous(found.execution.race)
     return {
@@ -178,6 +183,8 @@ def _counterexample(found: Counterexample) -> Row:
         "former_fingerprint": next(reversed(found.former_fingerprints), None),
         "former_fingerprints": list(found.former_fingerprints),
         "explanation": plain((found.explanation or "").splitlines()),
+        "story": plain([asdict(part) for part in found.story]),
+        "breaks": plain(breaks),
         "violation": _violation(found.violation),
         "violations": [_violation(violation) for violation in found.violations],
         "schedule": list(found.schedule.choices),
@@ -213,13 +220,31 @@ def _recorded(execution: Execution) -> Row:
             for step in execution.steps
         ],
         "blocked": [
-            {"actor": pending.actor, "label": pending.label} for pending in execution.blocked
+            {
+                "actor": pending.actor,
+                "label": pending.label,
+                "holder": _holder(execution, pending),
+            }
+            for pending in execution.blocked
         ],
         "probes": [
-            {"node": node, "key": key, "answer": plain(answer)}
+            {
+                "node": node,
+                "key": key,
+                "answer": None if isinstance(answer, BaseException) else plain(answer),
+                "error": plain(answer) if isinstance(answer, BaseException) else None,
+            }
             for (node, key), answer in execution.settled.probes.items()
         ],
     }
+
+
+def _holder(execution: Execution, pending: Pending) -> str | None:
+    """Return the actor that holds the lock for which another waits."""
+    for step in reversed(execution.steps):
+        if pending.wait and step.wait and step.wait.object == pending.wait.object:
+            return step.wait_after.holder if isinstance(step.wait_after, LockState) else None
+    return None
 
 
 def _has_memory(execution: Execution) -> bool:
@@ -241,6 +266,7 @@ def _violation(violation: Violation) -> Row:
         "user": violation.user,
         "node": violation.node,
         "evidence": plain(violation.evidence),
+        "at": violation.at,
     }
 
 
@@ -253,11 +279,12 @@ def _step(step: Step) -> Row:
         "phase": step.phase,
         "choice": step.choice,
         "operation": step.operation,
-        "reads": list[Plain](sorted(step.footprint.reads)),
-        "writes": list[Plain](sorted(step.footprint.writes)),
+        "reads": plain(sorted(step.footprint.reads)),
+        "writes": plain(sorted(step.footprint.writes)),
         "layers": plain(step.layers),
         **({"memory": plain(step.memory), "text": told(step)} if step.memory else {}),
         "seconds": step.time,
+        **({"is_struck": True} if without_fault(step.label) != step.label else {}),
     }
 
 

@@ -14,7 +14,7 @@ FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
-SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
+SIZES = {"desktop": (1280, 900), "tablet": (820, 1180), "phone": (390, 844)}
 
 
 @dataclass
@@ -29,14 +29,16 @@ class Watched:
         """Whether nothing was complained of, and nothing but the page itself was asked for."""
         return not self.complaints and self.requests == [self.page.url.partition("#")[0]]
 
-    def tiles(self, player: str) -> dict[str, tuple[str, bool]]:
-        """Return what each layer holds, and whether it is marked as stale."""
+    def cells(self, player: str) -> dict[str, tuple[str, bool]]:
+        """Return what each layer holds after the present step, and whether it is stale."""
         return {
             name: (value, stale)
-            for name, value, stale in self.page.locator(f".{player} .tile").evaluate_all(
-                """tiles => tiles.map(tile => [tile.dataset.place,
-                    (tile.querySelector(".value") || {}).textContent || "",
-                    tile.classList.contains("stale")])"""
+            for name, value, stale in self.page.locator(
+                f".{player} [aria-current=step] .cell:visible"
+            ).evaluate_all(
+                """cells => cells.map(cell => [cell.dataset.place,
+                    cell.querySelector(".value").textContent,
+                    cell.classList.contains("stale")])"""
             )
         }
 

@@ -1,30 +1,28 @@
 """The page in a real browser: every button, what the layers show, and what it must never do."""
 
+from dataclasses import replace
+
 import pytest
 
+from pytest_supercache.core.result import StoryPart
 from tests.browser.pages import SIZES, browser, opened
 from tests.unit.report.report_stories import Recorder, compared, holds, stale_set, violated
 from tests.unit.report.test_page import HOSTILE
 
 pytestmark = pytest.mark.chromium
 
-NOTHING = {"super_cache@a": ("nothing", False), "super_cache@b": ("", False)}
+NOTHING = {"super_cache@a": ("nothing", False)}
 OLD = {**NOTHING, "existing_cache": ("nothing", False), "origin": ("100", False)}
 NEW = {**OLD, "origin": ("120", False)}
 STALE = {
     **NEW, "super_cache@a": ("100", True), "existing_cache": ("100", True),
 }  # fmt: skip
-FAILS = [OLD, OLD, OLD, NEW, NEW, STALE, STALE]
-PASSES = [OLD, OLD, OLD, NEW, STALE, NEW, NEW]
-STEPS = [
-    "before the first step",
-    "GET",
-    "origin: read",
-    "origin: write",
-    "DEL",
-    "SET",
-    "deliver invalidation of",
-]
+FAILS = [OLD, OLD, OLD, NEW, NEW, STALE]
+PASSES = [OLD, OLD, OLD, NEW, NEW, STALE]
+"""What the other one holds at the same event: DEL comes after SET there."""
+
+STEPS = ["start", "GET", "origin: read", "origin: write", "DEL", "SET"]
+BREAKS = 5
 
 
 @pytest.fixture(scope="module")
@@ -35,30 +33,106 @@ def context(tmp_path_factory):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", SIZES)
-def test_buttons_step_through_what_each_layer_holds(context, tmp_path, scheme, size):
+def test_it_opens_where_it_breaks_and_buttons_step_through_what_each_layer_holds(
+    context, tmp_path, scheme, size
+):
     with opened(context, tmp_path, compared(), holds(), scheme=scheme, size=size) as watched:
-        for at, (fails, passes) in enumerate(zip(FAILS, PASSES, strict=True)):
-            assert (watched.tiles("fails"), watched.tiles("passes")) == (fails, passes)
+        assert "from this step on the layers stay inconsistent" in watched.step("fails")
+        assert watched.cells("fails") == STALE
+        assert watched.is_in_sight("fails")
+        assert watched.page.locator(".fails .live").inner_text().startswith("5. alice @a: SET")
+        for at in range(BREAKS, -1, -1):
+            assert (watched.cells("fails"), watched.cells("passes")) == (FAILS[at], PASSES[at])
             assert STEPS[at] in watched.step("fails")
             assert watched.is_in_sight("fails")
-            if at < len(FAILS) - 1:
-                watched.press("fails", "forward")
-        assert (
-            watched.page.locator(".fails .live")
-            .inner_text()
-            .startswith("Step 6 of 6. messages to b:")
-        )
-        assert watched.page.locator(".fails [data-act=forward]").is_disabled()
-        for at in range(5, -1, -1):
-            watched.press("passes", "back")  # both go together, whichever is asked
-            assert (watched.tiles("fails"), watched.tiles("passes")) == (FAILS[at], PASSES[at])
+            if at:
+                watched.press("fails", "back")
+        assert watched.page.locator(".fails [data-act=back]").is_disabled()
+        watched.press("passes", "forward")  # both go together, whichever is asked
+        assert "GET" in watched.step("fails")
         watched.press("fails", "part")
-        assert "from here on the layers never agree again" in watched.step("fails")
+        assert watched.cells("fails") == STALE
         assert watched.page.evaluate("document.documentElement.scrollWidth") <= SIZES[size][0]
         background = watched.page.evaluate("getComputedStyle(document.body).backgroundColor")
         red = int(background.partition("(")[2].partition(",")[0])
         assert (red > 128) is (scheme == "light")
         assert watched.is_quiet()
+
+
+def test_what_plays_no_part_is_folded_away_and_shown_when_asked_for(context, tmp_path):
+    with opened(context, tmp_path, compared()) as watched:
+        heads = watched.page.locator(".fails .head")
+        assert heads.all_inner_texts() == [
+            "alice @a", "bob @b", "super_cache@a", "existing_cache", "origin",
+        ]  # fmt: skip
+        assert watched.page.locator(".fails .rows li:visible").count() == 6
+        watched.page.locator(".fails [data-act=all]").check()
+        assert heads.count() == 7
+        assert watched.page.locator(".fails .rows li:visible").count() == 7
+        assert watched.cells("fails") == {**STALE, "super_cache@b": ("nothing", False)}
+        watched.press("fails", "forward")
+        assert "deliver invalidation of" in watched.step("fails")
+        assert watched.is_quiet()
+
+
+def test_a_link_opens_the_conflict_that_it_names_at_its_step(context, tmp_path):
+    other = violated(item="OTHER-1[shop]", node_id="z")
+    with opened(context, tmp_path, compared(), other) as watched:
+        assert watched.page.locator(".scenario[open]").count() == 1
+        for hash_, step in (("OTHER-1/shop", "SET"), ("OTHER-1/shop/step-3", "origin: write")):
+            watched.page.evaluate("where => { window.location.hash = where }", hash_)
+            watched.page.clock.run_for(500)
+            assert watched.page.locator(".scenario[open]").count() == 2
+            row = watched.page.locator("[id='OTHER-1/shop'] .fails [aria-current=step]")
+            assert step in row.inner_text()
+        assert watched.page.locator("[id='OTHER-1/shop'] .anchor").get_attribute("href") == (
+            "#OTHER-1/shop"
+        )
+        assert watched.is_quiet()
+
+
+def test_many_scenarios_are_found_by_their_words_and_by_what_came_of_them(context, tmp_path):
+    findings = [holds(item=f"HOLDS-{at}", node_id=f"h{at}") for at in range(9)]
+    findings += [compared(), violated(item="KNOWN-1", node_id="k", as_stated=True, owner="zoe")]
+    with opened(context, tmp_path, *findings) as watched:
+        shown = watched.page.locator(".scenario:visible")
+        assert shown.count() == 11
+        assert shown.locator("h2").first.inner_text().startswith("PRICE-07")
+        watched.page.locator(".filter input").fill("zoe")
+        assert shown.locator("h2").all_inner_texts() == [
+            "KNOWN-1 After a price change nobody is charged the old price"
+        ]
+        watched.page.locator(".filter input").fill("")
+        watched.page.locator(".filter select").select_option("not as expected")
+        assert shown.count() == 1
+        watched.page.locator(".filter select").select_option("holds")
+        assert watched.page.locator(".filter span").inner_text() == "9 of 11 scenarios"
+        assert watched.is_quiet()
+    with opened(context, tmp_path, compared(), holds()) as watched:
+        assert watched.page.locator(".filter").count() == 0
+
+
+def test_the_strip_tells_the_key_steps_and_leads_to_them(context, tmp_path):
+    finding = compared()
+    told = (
+        StoryPart("alice reads 100 from the origin", number=2, position=1, actor="alice"),
+        StoryPart("bob writes 120 to the origin", number=3, position=2, actor="bob"),
+        StoryPart("alice stores 100: stale", number=5, position=4, actor="alice"),
+        StoryPart("in the end node a still holds 100"),
+    )
+    found = replace(finding.result.counterexample, story=told)
+    finding = replace(finding, result=replace(finding.result, counterexample=found))
+    with opened(context, tmp_path, finding) as watched:
+        cards = watched.page.locator(".strip li")
+        assert [text.lstrip("0123456789 ") for text in cards.all_inner_texts()] == [
+            part.text for part in told
+        ]
+        assert cards.last.locator("button").count() == 0
+        cards.nth(1).locator("button").click()
+        assert "origin: write" in watched.step("fails")
+        assert watched.is_quiet()
+    with opened(context, tmp_path, compared()) as watched:
+        assert watched.page.locator(".strip").count() == 0
 
 
 def test_the_present_step_is_kept_in_sight_among_many(context, tmp_path):
@@ -72,49 +146,57 @@ def test_the_present_step_is_kept_in_sight_among_many(context, tmp_path):
     )
     with opened(context, tmp_path, violated(execution)) as watched:
         assert watched.is_in_sight("fails")
-        for key, at in (("End", 80), ("ArrowLeft", 79), ("Home", 0)):
+        for key, told in (
+            ("End", "80. alice @a: SET 79"), ("ArrowLeft", "79. alice @a: SET 78"),
+            ("Home", "start."),
+        ):  # fmt: skip
             watched.page.locator(".fails").focus()
             watched.page.keyboard.press(key)
-            assert watched.page.locator(".fails .live").inner_text().startswith(f"Step {at} of 80.")
+            assert watched.page.locator(".fails .live").inner_text().startswith(told)
             assert watched.is_in_sight("fails")
 
 
 def test_players_go_alone_when_nobody_wants_them_together(context, tmp_path):
     with opened(context, tmp_path, compared()) as watched:
-        watched.page.locator(".both input").uncheck()
-        watched.press("fails", "forward")
-        watched.press("fails", "forward")
+        watched.page.locator(".both input").first.uncheck()
+        for _ in range(3):
+            watched.press("fails", "back")
         assert "read product:42" in watched.step("fails")
-        assert watched.step("passes").startswith("before the first step")
-        watched.page.locator(".passes .rows li").nth(4).click()
-        assert watched.tiles("passes") == STALE
-        assert watched.tiles("fails") == OLD
-        watched.page.locator(".forced button", has_text="step 5").click()
-        assert watched.tiles("fails") == STALE
+        assert "SET" in watched.step("passes")
+        watched.page.locator(".passes .rows li").nth(0).click()
+        assert watched.step("passes").startswith("start")
+        assert watched.cells("fails") == OLD
+        watched.page.locator(".forced button").last.click()
+        assert watched.cells("fails") == STALE
 
 
 def test_keys_step_and_play_runs_to_the_end_and_stops(context, tmp_path):
     with opened(context, tmp_path, compared()) as watched:
         player = watched.page.locator(".fails")
         player.focus()
-        for key, at in (("ArrowRight", 1), ("End", 6), ("ArrowLeft", 5), ("Home", 0)):
+        for key, told in (
+            ("ArrowLeft", "4. bob @b: DEL"), ("End", "6. messages to b: deliver"),
+            ("ArrowLeft", "5. alice @a: SET"), ("Home", "start."),
+        ):  # fmt: skip
             watched.page.keyboard.press(key)
-            assert player.locator(".live").inner_text().startswith(f"Step {at} of 6.")
+            assert player.locator(".live").inner_text().startswith(told)
         watched.page.keyboard.press("Space")
         assert player.locator("[data-act=play]").inner_text() == "Pause"
         assert player.locator(".live").get_attribute("aria-live") == "off"
         watched.page.clock.run_for(2_500)
-        assert player.locator(".live").inner_text().startswith("Step 2 of 6.")
+        assert player.locator(".live").inner_text().startswith("2. alice @a: origin: read")
         watched.page.clock.run_for(60_000)
-        assert player.locator(".live").inner_text().startswith("Step 6 of 6.")
+        assert player.locator(".live").inner_text().startswith("6. messages to b: deliver")
         assert player.locator("[data-act=play]").inner_text() == "Play"
         reached = set()
-        for _ in range(30):
+        for _ in range(40):
             watched.page.keyboard.press("Tab")
             reached.add(watched.page.evaluate(
                 "document.activeElement.dataset.act || document.activeElement.tagName"
             ))  # fmt: skip
-        assert {"back", "play", "INPUT", "part", "copy-command", "copy-token"} <= reached
+        assert {
+            "back", "play", "all", "INPUT", "part", "copy-command", "copy-token", "copy-markdown",
+        } <= reached  # fmt: skip
         assert watched.is_quiet()
 
 
@@ -124,21 +206,30 @@ def test_what_is_copied_is_the_exact_command_and_token(context, tmp_path):
             window.copied = [];
             navigator.clipboard.writeText = async (text) => copied.push(text);
         }""")
-        for what in ("command", "token"):
+        for what in ("command", "token", "markdown"):
             watched.page.locator(f"[data-act=copy-{what}]").click()
         finding = compared()
-        assert watched.page.evaluate("copied") == [
+        command, token, markdown = watched.page.evaluate("copied")
+        assert (command, token) == (
             finding.replay_command, finding.result.counterexample.token,
-        ]  # fmt: skip
+        )  # fmt: skip
+        assert "sequenceDiagram" in markdown
+        assert finding.replay_command in markdown
 
 
 def test_a_checker_of_accessibility_finds_nothing_and_would_find_what_is_wrong(context, tmp_path):
     from axe_playwright_python.sync_playwright import Axe
 
-    axe, gate = Axe(), {"verdict": "NO-GO", "exit_status": 1, "reasons": ["because of it"]}
+    waiver = {"id": "KI-1", "match": "f", "workaround": "w", "expires": "2026-03-20"}
+    gate = {"verdict": "NO-GO", "exit_status": 1, "reasons": ["because of it"], "limits": ["one"]}
+    axe, gate = Axe(), gate | {"waivers": [waiver]}
     findings = compared(), violated(item="OTHER-1", node_id="o"), holds()
     with opened(context, tmp_path, *findings, gate=gate) as watched:
-        watched.page.locator("details").evaluate_all("all => all.forEach(one => one.open = true)")
+        for _ in range(2):  # what is inside of a scenario is made when it is opened
+            watched.page.locator("details").evaluate_all(
+                "all => all.forEach(one => one.open = true)"
+            )
+        watched.page.clock.run_for(1_000)
         watched.page.locator("[data-act=part]").evaluate_all("all => all.forEach(b => b.click())")
         assert watched.page.locator(".player").count() == 3
         for scheme in ("light", "dark"):
@@ -150,20 +241,20 @@ def test_a_checker_of_accessibility_finds_nothing_and_would_find_what_is_wrong(c
         assert [(one["id"], one["impact"]) for one in found] == [("button-name", "critical")]
 
 
-def test_what_is_printed_has_every_step_of_every_conflict_and_no_buttons(context, tmp_path):
-    findings = compared(), violated(item="OTHER-1", node_id="o")
+def test_what_is_open_is_printed_with_every_step_and_no_buttons(context, tmp_path):
+    findings = compared(), violated(item="OTHER-1", node_id="z")
     with opened(context, tmp_path, *findings) as watched:
-        assert watched.page.locator(".player").count() == 1  # the other conflict is closed
         watched.page.emulate_media(media="print")
         watched.page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
-        assert watched.page.locator(".player").count() == 3
-        assert watched.page.locator(".rows li:visible").count() == 3 * 7
+        assert watched.page.locator(".player").count() == 2  # the other scenario is closed
+        assert watched.page.locator(".rows li:visible").count() == 2 * 6
         assert watched.page.locator("button:visible").count() == 0
-        assert [tile for tile in watched.tiles("fails") if watched.tiles("fails")[tile][1]] == [
+        stale = watched.page.locator(".fails .breaks .cell.stale:visible")
+        assert stale.evaluate_all("all => all.map(one => one.dataset.place)") == [
             "super_cache@a", "existing_cache",
         ]  # fmt: skip
-        assert watched.page.locator("summary:visible").count() == 0
-        assert len(watched.page.pdf()) > 10_000
+        pages = watched.page.pdf().count(b"/Type /Page\n")
+        assert 1 <= pages <= 2
 
 
 def test_what_was_not_to_be_expected_is_filled_and_an_empty_run_is_not_green(context, tmp_path):
@@ -172,10 +263,13 @@ def test_what_was_not_to_be_expected_is_filled_and_an_empty_run_is_not_green(con
 
     stated = violated(item="DOC-1", node_id="d", as_stated=True, stated="violated")
     with opened(context, tmp_path, stated, compared(), holds()) as watched:
-        badges = [colours(one) for one in watched.page.locator("nav .badge").all()]
-        assert [text for _, text in badges] == ["VIOLATED, not as stated", "HOLDS", "VIOLATED"]
+        badges = [colours(one) for one in watched.page.locator(".verdicts .badge").all()]
+        assert [text for _, text in badges] == [
+            "reference.naive VIOLATED, not as expected", "reference.fixed HOLDS", "VIOLATED",
+        ]  # fmt: skip
         assert len({colour for colour, _ in badges}) == 3
-        assert "NOT as stated: holds" in watched.page.locator(".card").first.inner_text()
+        said = watched.page.locator(".card").first.inner_text()
+        assert "Expected to hold, but violated: caches stay inconsistent after settling" in said
         assert watched.page.locator(".banner.bad").count() == 1
         assert watched.is_quiet()
     with opened(context, tmp_path) as watched:
@@ -205,11 +299,14 @@ def hostile(text, at):
 def test_hostile_text_is_shown_and_does_nothing(context, tmp_path):
     findings = [hostile(text, at) for at, text in enumerate(HOSTILE)]
     with opened(context, tmp_path, *findings, size="phone", commit=HOSTILE[0]) as watched:
-        watched.page.locator("details").evaluate_all("all => all.forEach(one => one.open = true)")
-        watched.page.clock.run_for(1_000)
+        for _ in range(2):
+            watched.page.locator("details").evaluate_all(
+                "all => all.forEach(one => one.open = true)"
+            )
+            watched.page.clock.run_for(1_000)
         assert watched.page.locator(".player").count() == len(HOSTILE)
         watched.page.locator("[data-act=part]").evaluate_all("all => all.forEach(b => b.click())")
-        assert watched.page.locator(".tile.stale").count() == 2 * len(HOSTILE)
+        assert watched.page.locator(".breaks .cell.stale").count() == 2 * len(HOSTILE)
         assert HOSTILE[0] in watched.page.locator("h2").nth(0).inner_text()
         assert watched.page.locator("script").count() == 2
         assert watched.page.locator("main a:not([href^='#'])").count() == 0

@@ -4,13 +4,15 @@ import asyncio
 
 from pytest_supercache import check
 from pytest_supercache.report.timeline import NOT_RECORDED, timeline
+from pytest_supercache.report.verdict_json import counterexample_to_json
 
 
 def phases(body):
     found = check(body, executions=50).counterexample
     assert found is not None
     said = [(operation.kind, operation.phase) for operation in found.execution.history.operations]
-    groups = [row.group for row in timeline(found).rows if row.text.startswith("node ")]
+    rows = timeline(counterexample_to_json(found)).rows
+    groups = [row.group for row in rows if row.text[0].startswith("node ")]
     return said, groups
 
 
@@ -74,6 +76,6 @@ def test_what_the_layers_hold_after_the_very_last_step_is_shown():
 
     found = check(body, executions=50).counterexample
     assert found is not None
-    *_, before, last = timeline(found).rows
+    *_, before, last = timeline(counterexample_to_json(found)).rows
     assert NOT_RECORDED not in last.values
     assert ("old" in before.values, "new" in last.values) == (True, True)

@@ -7,6 +7,7 @@ from pytest_supercache.checking.check import check_on
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.layers.servers import start_server
 from pytest_supercache.report.timeline import timeline
+from pytest_supercache.report.verdict_json import counterexample_to_json
 
 BACKENDS = ["fakeredis", pytest.param("redis-server", marks=pytest.mark.redis_server)]
 
@@ -79,7 +80,7 @@ def test_each_step_shows_what_peek_shows(backend, key, old, new):
 def test_the_picture_draws_those_values():
     peeks = []
     result = check(_race(peeks, "k", "old", "new"))
-    drawn = timeline(result.counterexample)
+    drawn = timeline(counterexample_to_json(result.counterexample))
     titles = [column.title for column in drawn.columns]
     rows = [row for row in drawn.rows if row.lane is not None and row.number is not None]
     final = dict(zip(titles, rows[-1].values, strict=True))

@@ -90,7 +90,7 @@ def test_pictures_and_sentences_fit_a_narrow_terminal(project: Project) -> None:
     lines = shown(at_a_terminal(project, "-v", columns=64))
     begin = next(at for at, line in enumerate(lines) if "= supercache =" in line)
     drawn = [line for line in lines[begin:] if line.startswith("  ")]
-    assert any("from here on the layers never agree again" in line for line in drawn)
+    assert any("from this step on the layers stay inconsistent" in line for line in drawn)
     assert any(line.split()[:2] == ["3", "write"] for line in drawn)
     assert max(map(len, drawn)) <= 64
 

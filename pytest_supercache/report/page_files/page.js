@@ -4,12 +4,14 @@
   // Everything here comes from the code under test: it is set as text and as nothing else.
   const data = JSON.parse(document.getElementById("data").textContent);
   const SVG = "http://www.w3.org/2000/svg";
-  const HEAD = 92, DOT = 15, HEAD_MAX = 16, COLOURS = 6, NOTHING = "-";
-  const prints = [];
+  const COLOURS = 6, NOTHING = "-", CELL_MAX = 18, NUMBERS = 28, ARROW = 11;
+  const TABLE_FROM = 8;  // scenarios; a shorter list needs no search
+  const views = new Map();  // anchor -> what opens it
+  const conflicts = new Map();  // id of a variant -> what opens its conflict, once it is there
 
   function put(node, children) {
     for (const child of children.flat(Infinity)) {
-      if (child !== null && child !== undefined && child !== "") {
+      if (child !== null && child !== undefined && child !== "" && child !== false) {
         node.append(child);  // a string becomes a text node
       }
     }
@@ -38,24 +40,28 @@
   function list(lines, name) {
     return lines.length ? el("ul", { class: name || null }, lines.map((line) => el("li", {}, line))) : null;
   }
-  function pairs(rows) {
+  function pairs(rows, name) {
     return rows.length
-      ? el("dl", { class: "pairs" }, rows.map(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]))
+      ? el("dl", { class: name || "pairs" }, rows.map(([term, value]) => el("div", {}, el("dt", {}, term), el("dd", {}, value))))
       : null;
   }
-  function badge(verdict, text) {
-    return el("span", { class: "badge " + verdict }, text || verdict.toUpperCase());
+  function folded(title, ...children) {
+    return el("details", {}, el("summary", {}, title), children);
   }
-  function badgeOf(variant) {  // what was not to be expected is filled
-    const node = badge(variant.verdict);
+  function badge(verdict, ...text) {
+    return el("span", { class: "badge " + verdict }, text.length ? text : verdict.toUpperCase());
+  }
+  function badgeOf(variant, name) {  // what was not to be expected is filled
+    const node = badge(variant.verdict, name ? [name + " ", variant.verdict.toUpperCase()] : variant.verdict.toUpperCase());
     if (!variant.as_stated) {
       node.classList.add("wrong");
-      node.append(el("span", { class: "unseen" }, ", not as stated"));
+      node.append(el("span", { class: "unseen" }, ", not as expected"));
     }
     return node;
   }
   function valueOf(text, name, limit) {  // a text that is only a dash comes in quotes
-    return el("span", { class: text === NOTHING ? name + " none" : name }, text === NOTHING ? "nothing" : cut(text, limit));
+    return el("span", { class: text === NOTHING ? name + " none" : name, title: text.length > limit ? text : null },
+      text === NOTHING ? "nothing" : cut(text, limit));
   }
   function link([kind, where]) {
     const safe = /^https?:\/\//.test(where);  // no javascript:, no data:
@@ -64,188 +70,203 @@
       : el("span", {}, where);
     return [kind + ": ", shown];
   }
-  function copied(what, pair) {
-    if (!pair) { return null; }
-    const node = button("Copy " + what, { "data-act": "copy-" + what }, async () => {
-      let done = true;
-      try {
-        await navigator.clipboard.writeText(pair[1]);
-      } catch (refused) {
-        const area = el("textarea", { "aria-label": what });
-        area.value = pair[1];
-        document.body.append(area);
-        area.select();
-        done = document.execCommand("copy");
-        area.remove();
-      }
-      node.textContent = done ? "Copied" : "Select the text to copy it";
-      setTimeout(() => { node.textContent = "Copy " + what; }, 1500);
+  async function toClipboard(text) {
+    try {
+      await navigator.clipboard.writeText(text);
+      return true;
+    } catch (refused) {
+      const area = el("textarea", { "aria-label": "text to copy" });
+      area.value = text;
+      document.body.append(area);
+      area.select();
+      const done = document.execCommand("copy");
+      area.remove();
+      return done;
+    }
+  }
+  function copying(what, act, text) {
+    const node = button(what, { "data-act": act }, async () => {
+      node.textContent = await toClipboard(text()) ? "Copied" : "Press Ctrl+C";
+      setTimeout(() => { node.textContent = what; }, 2000);
     });
-    return el("div", { class: "copy" },
-      el("code", { tabindex: 0, role: "group", "aria-label": what }, pair[0]), node);
+    return node;
   }
+  function copied(what, pair) {
+    return pair ? el("div", { class: "copy" }, el("code", { tabindex: 0 }, pair[0]),
+      copying("Copy " + what, "copy-" + what, () => pair[1])) : null;
+  }
+  function colour(number) { return "a" + number % COLOURS; }
 
-  // -- one step in words -------------------------------------------------------------------
-  function title(player, frame) {
-    const number = frame.number === null ? "" : frame.number + ". ";
-    const who = frame.lane === null ? "" : player.actors[frame.lane] + ": ";
-    return number + who + frame.text;
-  }
+  // -- what a row says -----------------------------------------------------------------------
   function cellName(player, at) {
-    const [place, key] = player.cells[at];
-    return player.places[place] + " " + key;
+    const [place, key] = player.columns[at];
+    return key ? player.places[place][0] + " " + key : player.places[place][0];
   }
-  function markOf(frame, at) {
-    const mark = frame.apart.find(([cell]) => cell === at);
+  function titleOf(player, row) {
+    const number = row.number === null ? "" : row.number + ". ";
+    return (row.lane === null ? "" : number + player.lanes[row.lane][0] + ": ") + row.text;
+  }
+  function markOf(row, at) {
+    const mark = row.apart.find(([cell]) => cell === at);
     return mark ? (mark[1] ? "stale: not what the origin holds" : "the layers differ") : "";
   }
-  function sentences(player, frame) {
-    const said = [title(player, frame) + "."];
-    if (frame.phase) { said.push("This is " + frame.phase + "."); }
-    if (frame.calls.length) { said.push("Begins: " + frame.calls.join(", ") + "."); }
-    if (frame.answers.length) { said.push("Ends: " + frame.answers.join(", ") + "."); }
-    for (const at of frame.changed) {
-      const mark = markOf(frame, at);
-      const value = frame.values[at];
+  function sentences(player, row) {
+    const said = [titleOf(player, row) + "."];
+    if (row.phase) { said.push("This is " + row.phase + "."); }
+    if (row.calls.length) { said.push("Begins: " + row.calls.join(", ") + "."); }
+    if (row.answers.length) { said.push("Ends: " + row.answers.map(answered).join(", ") + "."); }
+    for (const at of row.changed) {
+      const mark = markOf(row, at), value = row.values[at];
       said.push(cellName(player, at) + (value === NOTHING ? " now holds nothing" : " is now " + value)
         + (mark ? " (" + mark + ")" : "") + ".");
     }
-    if (frame.parts) { said.push("From this step on the layers never agree again."); }
+    if (row.breaks && player.breaks) { said.push(player.breaks[0].toUpperCase() + player.breaks.slice(1) + "."); }
     return said.join(" ");
   }
 
-  // -- the lanes: one per user and per layer, from top to bottom ------------------------------
-  function lanesOf(player) {
-    const count = player.actors.length + player.places.length;
-    const room = window.innerWidth < 640 ? 130 : 250;
-    const gap = Math.max(9, Math.min(32, Math.floor(room / Math.max(count, 1))));
-    const x = (kind, number) => gap * (kind === "actor" ? number : player.actors.length + number) + gap / 2 + 4;
-    return { width: gap * count + 8, x };
+  // -- the diagram: a lifeline for each actor, then one for each layer with what it holds -------
+  function laneOf(player) {
+    const wide = (texts, most) => Math.max(...texts.map((text) => Math.min(text.length, most))) * 7.4 + 18;
+    const lanes = [], hidden = [];
+    let x = NUMBERS;
+    const take = (kind, number, name, aside, width) => {
+      if (aside) { hidden.push(name); }
+      lanes.push({ kind, number, name, aside, width, x: 0 });
+    };
+    player.lanes.forEach(([name, aside], number) => take("lane", number, name, aside, Math.max(60, wide(name.split(" "), 18))));
+    player.columns.forEach(([place, key], number) => {
+      const [name, aside] = player.places[place];
+      const texts = [...(name + " " + key).split(" "), ...player.rows.map((row) => (row.values[number] === NOTHING ? "nothing" : row.values[number]))];
+      take("column", number, key && player.columns.some(([, other]) => other !== key) ? name + " " + key : name,
+        aside, Math.max(60, wide(texts, CELL_MAX)));
+    });
+    function placed(all) {
+      x = NUMBERS;
+      for (const lane of lanes) {
+        lane.shown = all || !lane.aside;
+        lane.left = x;
+        lane.x = x + lane.width / 2;
+        if (lane.shown) { x += lane.width; }
+      }
+      return x;
+    }
+    const find = (kind, number) => lanes.find((lane) => lane.kind === kind && lane.number === number && lane.shown);
+    return { lanes, hidden, placed, find, width: () => x };
   }
-  function colour(number) { return "a" + number % COLOURS; }
   function arrow(from, to, written, name) {
     const [start, end] = written ? [from, to] : [to, from];
     const way = end > start ? -1 : 1;
-    const tip = end + (written ? 0 : way * 5);  // not under the dot
+    const tip = end + way * (written ? 3 : 6);  // not under the dot, not under the value
     return [
-      draw("path", { class: "arrow drawn " + name, d: `M${start} ${DOT}H${tip}` }),
-      draw("path", { class: "drawn " + name, d: `M${tip} ${DOT}l${way * 6} -3.5v7z` }),
+      draw("path", { class: "arrow drawn " + name, d: `M${start} ${ARROW}H${tip}` }),
+      draw("path", { class: "drawn " + name, d: `M${tip} ${ARROW}l${way * 7} -4v8z` }),
     ];
   }
-  function drawn(player, lanes, frame) {
-    const lines = [];
-    player.actors.forEach((_, number) => lines.push(["actor", number, "lane"]));
-    player.places.forEach((_, number) => lines.push(["place", number, "lane layer"]));
-    const picture = draw("svg", { "aria-hidden": "true", focusable: "false" }, lines.map(
-      ([kind, number, name]) => draw("line",
-        { class: name, x1: lanes.x(kind, number), x2: lanes.x(kind, number), y1: 0, y2: "100%" })));
-    if (frame.lane !== null) {
-      const at = lanes.x("actor", frame.lane);
-      for (const [kind, number, written] of frame.arrows) {
-        put(picture, arrow(at, lanes.x(kind, number), written, colour(frame.lane)));
+  function trackOf(player, lanes, row, before) {
+    const picture = draw("svg", { "aria-hidden": "true", focusable: "false", width: lanes.width(), height: 2 * ARROW });
+    const from = row.lane === null ? null : lanes.find("lane", row.lane);
+    if (from) {
+      for (const [kind, number, written] of row.arrows) {
+        const to = lanes.find(kind, number);
+        if (to) { put(picture, arrow(from.x, to.kind === "column" ? to.x - to.width / 2 + 8 : to.x, written, colour(row.lane))); }
       }
-      picture.append(draw("circle", { class: "drawn " + colour(frame.lane), cx: at, cy: DOT, r: 4.5 }));
+      picture.append(draw("circle", { class: "drawn " + colour(row.lane), cx: from.x, cy: ARROW, r: 5 }));
     }
-    return picture;
-  }
-  function heads(player, lanes) {
-    const names = [];
-    const head = (kind) => (name, number) => {
-      const at = lanes.x(kind, number);
-      names.push(draw("text", {
-        class: kind === "actor" ? "drawn " + colour(number) : null,
-        transform: `translate(${at + 3} ${HEAD - 6}) rotate(-52)`,
-      }, cut(name, HEAD_MAX)));
-    };
-    player.actors.forEach(head("actor"));
-    player.places.forEach(head("place"));
-    return el("div", { class: "heads" },
-      draw("svg", { width: lanes.width + 70, height: HEAD, "aria-hidden": "true", focusable: "false" }, names));
-  }
-  function chips(player, frame) {
-    const made = frame.changed.map((at) => {
-      const stale = markOf(frame, at);
-      const [place, key] = player.cells[at];
-      const single = player.cells.every(([, other]) => other === key);
-      return el("span", { class: stale ? "chip stale" : "chip" }, stale ? "\u2260 " : "",
-        player.places[place] + (single ? "" : " " + key) + " = ", valueOf(frame.values[at], "mono", 60));
+    const cells = lanes.lanes.filter((lane) => lane.kind === "column" && lane.shown).map((lane) => {
+      const stale = markOf(row, lane.number), changed = row.changed.includes(lane.number);
+      const same = before && !changed && stale === markOf(before, lane.number);
+      const cell = el("span", { class: ["cell", changed ? "changed" : "", stale ? "stale" : "", same ? "same" : ""].join(" ").trim(),
+        "data-place": player.places[player.columns[lane.number][0]][0] },
+      stale ? "\u2260 " : "", valueOf(row.values[lane.number], "value", CELL_MAX));
+      cell.style.left = lane.left + 8 + "px";
+      cell.style.width = lane.width - 10 + "px";
+      return cell;
     });
-    if (frame.turned) {
-      made.push(el("span", { class: "chip turned" }, "\u21c5 order differs"));
-    }
-    if (frame.parts) {
-      made.push(el("span", { class: "chip stale" }, "\u21af from here on the layers never agree again"));
-    }
-    return made;
+    return el("div", { class: "track" }, picture, cells);
   }
-  function rowOf(player, lanes, frame) {
-    const who = frame.lane === null ? null
-      : el("span", { class: "who " + colour(frame.lane) }, player.actors[frame.lane]);
-    return el("li", {}, drawn(player, lanes, frame),
-      el("span", { class: "number" }, frame.number === null ? "" : String(frame.number)), " ",
-      who, who ? " " : null, frame.text,
-      frame.phase ? el("span", { class: "begins" }, frame.phase) : null,
-      frame.calls.map((text) => el("span", { class: "begins" }, "begins " + text)),
-      frame.answers.map((text) => el("span", { class: "ends" }, "ends " + text)),
-      frame.changed.length || frame.turned || frame.parts ? el("div", {}, chips(player, frame)) : null);
+  function answered(text) { return text.startsWith("-> ") ? "answers " + text.slice(3) : text; }
+  function rowOf(player, lanes, row, before) {
+    const from = row.lane === null ? null : lanes.find("lane", row.lane);
+    const label = el("div", { class: row.lane === null ? "label" : "label " + colour(row.lane) },
+      row.calls.map((text) => el("span", { class: "begins" }, "begins " + text)),
+      el("span", { class: "step" }, row.lane === null ? "" : el("span", { class: "unseen" }, player.lanes[row.lane][0] + ": "),
+        row.text),
+      row.answers.map((text) => el("span", { class: "ends" }, answered(text))));
+    label.style.paddingLeft = (from ? from.x - 6 : NUMBERS + 4) + "px";
+    return el("li", {},
+      el("span", { class: "number" }, row.number === null ? "" : String(row.number),
+        row.turned ? el("span", { class: "turned" }, "\u21c5", el("span", { class: "unseen" }, " order differs")) : null),
+      label, trackOf(player, lanes, row, before),
+      row.breaks && player.breaks ? el("p", { class: "note breaks" }, "\u2717 " + player.breaks) : null);
   }
-  function tilesOf(player, frame) {
-    return player.places.map((place, number) => {
-      const own = player.cells.map(([at], cell) => (at === number ? cell : -1)).filter((cell) => cell >= 0);
-      const stale = own.some((cell) => markOf(frame, cell));
-      return el("li", { class: stale ? "tile stale" : "tile", "data-place": place }, el("strong", {}, place),
-        own.length ? null : el("p", { class: "dim" }, "not touched"),
-        own.map((cell) => {
-          const mark = markOf(frame, cell), changed = frame.changed.includes(cell);
-          return el("p", {}, el("span", { class: "key" }, player.cells[cell][1]),
-            valueOf(frame.values[cell], changed ? "value changed" : "value", Infinity),
-            el("span", { class: "note" }, [changed ? "changed" : "", mark].filter(Boolean).join("; ")));
-        }));
-    });
+  function headsOf(lanes) {
+    return el("div", { class: "heads" }, lanes.lanes.filter((lane) => lane.shown).map((lane) => {
+      const head = el("span", { class: lane.kind === "lane" ? "head " + colour(lane.number) : "head layer", title: lane.name }, lane.name);
+      head.style.left = lane.left + "px";
+      head.style.width = lane.width + "px";
+      return head;
+    }));
+  }
+  function linesOf(lanes) {
+    return draw("svg", { class: "lines", "aria-hidden": "true", focusable: "false", width: lanes.width() },
+      lanes.lanes.filter((lane) => lane.shown).map((lane) => draw("line",
+        { class: lane.kind === "lane" ? "lane" : "lane layer", x1: lane.x, x2: lane.x, y1: 0, y2: "100%" })));
   }
 
   // -- a player ----------------------------------------------------------------------------
   function playerOf(player, kind, name, said) {
-    const last = player.frames.length - 1;
-    const parting = player.frames.findIndex((frame) => frame.parts);
-    const lanes = lanesOf(player);
-    let now = 0, timer = null, follow = () => {};
+    const last = player.rows.length - 1;
+    const breaking = player.rows.findIndex((row) => row.breaks);
+    const lanes = laneOf(player);
+    let now = 0, timer = null, rows = [], follow = () => {};
     const live = el("p", { class: "live", "aria-live": "polite", "aria-atomic": "true" });
-    const tiles = el("ul", { class: "tiles", "aria-label": "What each layer holds after this step" });
     const range = el("input", { type: "range", min: 0, max: last, value: 0, "aria-label": "Step" });
     const play = button("Play", { "data-act": "play" }, () => (timer === null ? start() : stop()));
     const back = button("Back", { "data-act": "back" }, () => step(-1));
     const forward = button("Forward", { "data-act": "forward" }, () => step(1));
-    const rows = player.frames.map((frame) => rowOf(player, lanes, frame));
-    rows.forEach((row, number) => row.addEventListener("click", () => go(number)));
-    const box = el("div", { class: "steps", tabindex: 0, role: "group", "aria-label": "Steps of " + name },
-      heads(player, lanes), el("ol", { class: "rows" }, rows));
-    box.style.setProperty("--lanes", lanes.width + "px");
+    const box = el("div", { class: "steps", tabindex: 0, role: "group", "aria-label": "Steps of " + name });
+    const all = el("input", { type: "checkbox", "data-act": "all" });
+    const hidden = lanes.hidden.length ? el("label", { class: "both" }, all,
+      "Show what plays no part (" + lanes.hidden.join(", ") + ")") : null;
+    const isHidden = (row) => row.lane !== null && !lanes.find("lane", row.lane);
 
+    function build() {
+      lanes.placed(all.checked);
+      rows = player.rows.map((row, at) => rowOf(player, lanes, row, at ? player.rows[at - 1] : null));
+      rows.forEach((row, number) => {
+        row.hidden = isHidden(player.rows[number]);
+        row.addEventListener("click", () => go(number));
+      });
+      const stage = el("div", { class: "stage" }, headsOf(lanes), linesOf(lanes), el("ol", { class: "rows" }, rows));
+      stage.style.minWidth = lanes.width() + 8 + "px";
+      box.replaceChildren(stage);
+    }
     function show(number) {
       now = Math.max(0, Math.min(last, number));
-      const frame = player.frames[now];
-      const said = frame.number === now ? { ...frame, number: null } : frame;  // not the same number twice
-      live.textContent = "Step " + now + " of " + last + ". " + sentences(player, said);
-      put(tiles, [tiles.replaceChildren(), tilesOf(player, frame)]);
-      rows.forEach((row, at) => {
-        row.className = [at === now ? "now" : at > now ? "later" : "",
-          player.frames[at].parts ? "parts" : ""].join(" ").trim();
-        if (at === now) { row.setAttribute("aria-current", "step"); } else { row.removeAttribute("aria-current"); }
+      const row = player.rows[now];
+      live.textContent = sentences(player, row);
+      rows.forEach((one, at) => {
+        one.className = [at === now ? "now" : at > now ? "later" : "", player.rows[at].breaks ? "breaks" : ""].join(" ").trim();
+        if (at === now) { one.setAttribute("aria-current", "step"); } else { one.removeAttribute("aria-current"); }
       });
       range.value = now;
-      range.setAttribute("aria-valuetext", title(player, frame));
+      range.setAttribute("aria-valuetext", titleOf(player, row));
       back.disabled = now === 0;
       forward.disabled = now === last;
-      box.scrollTop = rows[now].offsetTop - box.clientHeight / 2;
+      box.scrollTop = rows[now].offsetTop + rows[now].offsetHeight - box.clientHeight / 2;
     }
     function move(number) { live.setAttribute("aria-live", timer === null ? "polite" : "off"); show(number); follow(now); }
     function go(number) { stop(); move(number); }
-    function step(by) { go(now + by); }
+    function next(by) {  // folded rows are passed over
+      let at = now + by;
+      while (at > 0 && at < last && isHidden(player.rows[at])) { at += by; }
+      return at;
+    }
+    function step(by) { go(next(by)); }
     function start() {
       play.textContent = "Pause";
       live.setAttribute("aria-live", "off");  // a step a second is too fast to be read out
-      timer = setInterval(() => { move(now + 1); if (now === last) { stop(); } }, 1200);
+      timer = setInterval(() => { move(next(1)); if (now === last) { stop(); } }, 1200);
       if (now === last) { move(0); }
     }
     function stop() {
@@ -254,6 +275,7 @@
       live.setAttribute("aria-live", "polite");
       play.textContent = "Play";
     }
+    all.addEventListener("change", () => { build(); show(now); });
     range.addEventListener("input", () => go(Number(range.value)));
     const keys = { ArrowRight: () => step(1), ArrowLeft: () => step(-1),
       Home: () => go(0), End: () => go(last), " ": () => play.click() };
@@ -263,26 +285,37 @@
         el("h4", {}, kind === "fails" ? "The smallest that fails" : "The nearest that passes")),
       said,
       el("div", { class: "controls" }, back, play, forward, range,
-        parting < 0 ? null : button("Where they part", { "data-act": "part" }, () => go(parting))),
-      live, tiles,
-      el("p", { class: "left dim" }, player.left_out),
-      box,
-      list(player.end, "ended"));
+        breaking < 0 ? null : button("Where it breaks", { "data-act": "part" }, () => go(breaking))),
+      live, box, hidden,
+      el("p", { class: "left dim" }, player.left_out));
     node.addEventListener("keydown", (event) => {
-      const own = event.target === range || (event.key === " " && event.target !== node && event.target !== box);
+      const own = event.target === range || event.target === all
+        || (event.key === " " && event.target !== node && event.target !== box);
       if (own || !keys[event.key] || event.ctrlKey || event.altKey || event.metaKey) { return; }
       event.preventDefault();
       keys[event.key]();
     });
-    return { node, show, go, last, stop,
+    build();
+    return { node, go, last, stop, breaking, refresh: () => show(now),
+      stepAt: (at) => player.rows[at].step,
+      rowOfStep: (wanted) => player.rows.findIndex((row) => row.step === wanted),
       quiet: (number) => { stop(); live.setAttribute("aria-live", "off"); show(number); },
       followed: (act) => { follow = act; } };
+  }
+  function together(one, other) {  // they stand at the same event, or at the last that both have passed
+    return (number) => {
+      for (let at = number; at >= 0; at -= 1) {
+        const wanted = one.stepAt(at), found = wanted === null ? -1 : other.rowOfStep(wanted);
+        if (found >= 0) { other.quiet(found); return; }
+      }
+      other.quiet(Math.min(number, other.last));
+    };
   }
 
   // -- a conflict ----------------------------------------------------------------------------
   function ordersOf(orders, go) {
-    const step = (text, frame) => [el("span", { class: "mono" }, text),
-      go === null || frame === null ? null : button("step " + frame, { class: "to" }, () => go(frame))];
+    const step = (text, row) => [el("span", { class: "mono" }, text),
+      go === null || row === null ? null : button("show", { class: "to" }, () => go(row))];
     return orders.map(([first, at, second, after], number) => [
       number ? ", and " : "", step(first, at), " comes before ", step(second, after)]);
   }
@@ -293,21 +326,31 @@
       el("ul", {}, found.forced.map((orders, number) => el("li", {}, number ? "or when " : "",
         orders.length ? ordersOf(orders, number ? null : go) : "whatever the order of the steps"))));
   }
-  function conflictOf(variant, first) {
+  function stripOf(found, go) {
+    if (!found.strip.length) { return null; }
+    return el("ol", { class: "strip", "aria-label": "What happened" }, found.strip.map(([text, number, row, lane], at) => {
+      const ends = at === found.strip.length - 1;
+      const name = ["card-of-step", ends ? "ends" : "", lane === null ? "" : colour(lane)].join(" ").trim();
+      const inside = [number === null ? null : el("span", { class: "number" }, String(number)), " ", el("span", {}, text)];
+      return el("li", { class: name }, row === null || go === null ? el("div", {}, inside)
+        : button(inside, { class: "plain", "data-act": "strip" }, () => go(row)));
+    }));
+  }
+  function conflictOf(variant, isOpen) {
     const found = variant.conflict, name = variant.id;
     let players = null;
     const place = el("div", {});
     if (!found.player) {
       place.append("Its steps are left out, because the page would get too big. They are in verdict.json.");
     }
-    const box = el("details", {}, el("summary", {}, found.passing
+    const box = el("details", { class: "stepping" }, el("summary", {}, found.passing
       ? "Step through it, beside the nearest interleaving that passes" : "Step through the failing interleaving"), place);
     function build() {
       if (players || !found.player) { return players || []; }
-      const fails = playerOf(found.player, "fails", name + ", failing", el("p", { class: "dim" }, found.replays));
+      const fails = playerOf(found.player, "fails", name + ", failing", el("p", { class: "dim said" }, found.replays));
       players = [fails];
       if (found.passing) {
-        const said = el("p", { class: "dim" }, found.turned.length
+        const said = el("p", { class: "dim said" }, found.turned.length
           ? ["Here ", ordersOf(found.turned.slice(0, 2), null),
             found.turned.length > 2 ? `, and ${found.turned.length - 2} more orders differ` : "", "."]
           : "Here steps come in another order.");
@@ -315,25 +358,39 @@
         players.push(passes);
         const both = el("input", { type: "checkbox" });
         both.checked = true;
-        fails.followed((number) => { if (both.checked) { passes.quiet(number); } });
-        passes.followed((number) => { if (both.checked) { fails.quiet(number); } });
+        const toPasses = together(fails, passes), toFails = together(passes, fails);
+        fails.followed((number) => { if (both.checked) { toPasses(number); } });
+        passes.followed((number) => { if (both.checked) { toFails(number); } });
         place.append(el("label", { class: "both" }, both, "Step through both together"));
       }
       place.append(el("div", { class: "pair" }, players.map((one) => one.node)), el("p", { class: "legend" },
-        "A dot is a step of a user or a message. An arrow to a layer: the step may write there; from a layer: it may "
-        + "read. \u2260: not what the origin holds at that moment; an invalidation may be on its way. \u21af: from here on they never agree again."));
-      players.forEach((one) => one.show(0));
+        "A dot is a step. An arrow to a layer: the step writes there; from a layer: it reads. A box on the line of a layer: what it holds "
+        + "from this step on. \u2260 and red: not what the origin holds at that moment. "
+        + "\u21c5: it comes earlier or later in the other interleaving."));
+      players[0].go(Math.max(0, players[0].breaking));
       return players;
     }
-    function go(frame) { box.open = true; build()[0].go(frame); build()[0].node.scrollIntoView({ block: "nearest" }); }
-    box.addEventListener("toggle", () => { if (box.open) { build(); } });
-    if (first) { box.open = true; }
-    prints.push(() => { for (const one of build()) { one.stop(); one.show(one.last); } box.open = true; });
-    return el("article", { class: "conflict" },
-      el("h3", {}, badgeOf(variant), " ", variant.name),
+    function go(row) { box.open = true; build()[0].go(row); build()[0].node.scrollIntoView({ block: "nearest" }); }
+    box.addEventListener("toggle", () => { if (box.open) { build().forEach((one) => one.refresh()); } });
+    if (isOpen && found.player) { box.open = true; build(); }
+    const node = el("article", { class: "conflict", id: variant.anchor === variant.group ? null : variant.anchor },
+      el("header", {}, el("h3", {}, badgeOf(variant), " ", variant.name),
+        found.slug ? el("span", { class: "slug" }, "class " + found.slug) : null,
+        el("a", { class: "anchor", href: "#" + variant.anchor }, "link to this conflict")),
       el("p", { class: "summary" }, found.summary),
-      pairs(found.told), forcedOf(found, found.player ? go : null), found.player ? box : place,
-      copied("command", found.command), copied("token", found.token));
+      stripOf(found, found.player ? go : null),
+      pairs(found.advice, "advice"),
+      found.player ? box : place,
+      forcedOf(found, found.player ? go : null),
+      folded("More about it", pairs(found.told)),
+      copied("command", found.command), copied("token", found.token),
+      el("p", { class: "sharing" }, copying("Copy as Markdown", "copy-markdown", () => found.markdown)));
+    conflicts.set(variant.id, (step) => {
+      const row = step === null || !found.player ? -1 : found.player.rows.findIndex((one) => String(one.number) === step);
+      if (row >= 0) { go(row); } else { box.open = true; build(); }
+      node.scrollIntoView();
+    });
+    return node;
   }
 
   // -- variants side by side -------------------------------------------------------------------
@@ -345,48 +402,103 @@
       draw("rect", { class: "all", width: 100, height: 1 }), draw("rect", { class: "part", width: part, height: 1 }));
   }
   function cardOf(variant) {
-    const stated = variant.as_stated ? (variant.stated ? "as stated" : "")
-      : "NOT as stated: " + (variant.stated || "holds");
-    const what = [variant.guarantee, variant.label, stated].filter(Boolean).join(", ");
     return el("article", { class: "card " + variant.verdict },
       el("header", {}, el("h3", {}, variant.name), badgeOf(variant)),
-      what ? el("p", {}, what) : null,
-      bar(variant.percent), pairs(variant.counts),
-      el("p", { class: "coverage dim" }, variant.coverage), list(variant.why),
-      variant.facts.length || variant.links.length
-        ? el("details", {}, el("summary", {}, "More about it"), pairs(variant.facts), list(variant.links.map(link)))
-        : null);
+      el("p", { class: "expected" }, variant.expected),
+      bar(variant.percent), el("p", {}, variant.share),
+      list(variant.why),
+      folded("What was covered", el("p", { class: "coverage" }, variant.coverage), pairs(variant.counts),
+        pairs(variant.facts), list(variant.links.map(link))));
   }
-  function overview() {
-    return el("nav", { "aria-label": "Scenarios" }, el("ul", {}, data.groups.map((group, number) => el("li", {},
-      el("a", { href: "#s" + number }, group.id), el("span", { class: "title" }, group.title),
-      el("span", { class: "verdicts" }, group.variants.map(badgeOf))))));
+  function scenarioOf(group, isFirst) {
+    const box = el("details", { class: "scenario", id: group.anchor }, el("summary", {},
+      el("h2", {}, el("span", { class: "id" }, group.id), " ", group.title),
+      el("span", { class: "verdicts" }, group.variants.map(
+        (one) => badgeOf(one, group.variants.length > 1 || one.name !== one.id ? one.name : "")))));
+    let built = false;
+    function build() {
+      if (built) { return; }
+      built = true;
+      const conflicts = group.variants.filter((variant) => variant.conflict);
+      put(box, [group.story ? el("p", { class: "story" }, group.story) : null,
+        conflicts.map((variant, number) => conflictOf(variant, number === 0)),
+        el("div", { class: "variants" }, group.variants.map(cardOf))]);
+    }
+    box.addEventListener("toggle", () => { if (box.open) { build(); } });
+    const open = () => { box.open = true; build(); };
+    if (isFirst) { open(); }
+    views.set(group.anchor, () => { open(); box.scrollIntoView(); });
+    for (const variant of group.variants) {
+      if (variant.conflict) { views.set(variant.anchor, (step) => { open(); conflicts.get(variant.id)(step); }); }
+    }
+    const words = [group.id, group.title, group.variants.map((one) => [one.id, one.verdict, one.guarantee || "",
+      one.conflict ? one.conflict.slug || "" : "", one.facts.flat()])].flat(Infinity).join(" ").toLowerCase();
+    return { node: box, words, group };
+  }
+
+  // -- the list of scenarios -----------------------------------------------------------------
+  const KINDS = {
+    "all": () => true,
+    "not as expected": (one) => !one.as_stated,
+    "violated": (one) => one.verdict === "violated",
+    "holds": (one) => one.verdict === "holds",
+    "unknown": (one) => one.verdict === "unknown",
+  };
+  function filterOf(scenarios) {
+    if (scenarios.length < TABLE_FROM) { return null; }
+    const words = el("input", { type: "search", "aria-label": "Search scenarios", placeholder: "Search: id, title, system, class, owner, tag" });
+    const kind = el("select", { "aria-label": "Which scenarios" }, Object.keys(KINDS).map((name) => el("option", { value: name }, name)));
+    const count = el("span", { class: "dim", "aria-live": "polite" });
+    function apply() {
+      const wanted = words.value.toLowerCase().split(/\s+/).filter(Boolean);
+      let shown = 0;
+      for (const one of scenarios) {
+        const fits = wanted.every((word) => one.words.includes(word)) && one.group.variants.some(KINDS[kind.value]);
+        one.node.hidden = !fits;
+        shown += fits ? 1 : 0;
+      }
+      count.textContent = shown + " of " + scenarios.length + " scenarios";
+    }
+    words.addEventListener("input", apply);
+    kind.addEventListener("change", apply);
+    apply();
+    return el("div", { class: "filter", role: "search" }, words, kind, count);
+  }
+
+  // -- the decision ----------------------------------------------------------------------------
+  function waiverOf(waiver) {
+    return el("article", { class: "card waiver" },
+      el("header", {}, el("h2", {}, waiver.id), badge("unknown", waiver.left)),
+      el("p", {}, waiver.workaround), pairs(waiver.facts));
   }
   function banner() {
-    const gate = data.gate, good = gate ? gate.goes : data.as_stated;
-    const name = !good ? "bad" : data.groups.length ? "good" : "open";  // nothing run is nothing proved
-    return el("div", { class: "banner " + name },
+    const gate = data.gate;
+    return el("div", { class: "banner " + data.kind },
       el("h1", {}, gate ? gate.verdict : data.headline),
-      gate ? [el("p", {}, data.headline), list(gate.said)] : null,
+      gate ? [el("p", {}, data.headline), list(gate.reasons)] : null,
+      gate && gate.waivers.length ? el("div", { class: "variants" }, gate.waivers.map(waiverOf)) : null,
+      gate ? gate.said.map(([title, lines]) => folded(title, list(lines))) : null,
       data.groups.length ? null : el("p", {}, "So nothing was proved. Scenarios are files named *.supercache.yaml; "
         + "the command \u201csupercache new\u201d writes one."));
   }
 
-  const failing = data.groups.flatMap((group) => group.variants).filter((variant) => variant.conflict);
-  const first = failing.find((variant) => !variant.as_stated) || failing[0];
+  const scenarios = data.groups.map((group, number) => scenarioOf(group, number === 0));
+  document.title = data.title;
   document.getElementById("page").replaceChildren(
     banner(),
     el("dl", { class: "about" }, data.about.map(
       ([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value)))),
-    data.groups.length > 1 ? overview() : "",
-    ...data.groups.map((group, number) => el("section", { id: "s" + number },
-      el("h2", {}, el("span", { class: "id" }, group.id), group.title),
-      group.story ? el("p", { class: "story" }, group.story) : null,
-      el("div", { class: "variants" }, group.variants.map(cardOf)),
-      group.variants.filter((variant) => variant.conflict).map(
-        (variant) => conflictOf(variant, variant === first)))));
+    filterOf(scenarios) || "",
+    ...scenarios.map((one) => one.node));
+  function follow() {
+    const wanted = decodeURIComponent(window.location.hash.slice(1));
+    const [, anchor, step] = /^(.*?)(?:\/step-(\d+))?$/.exec(wanted);
+    const open = views.get(anchor);
+    if (open) { open(step || null); }
+  }
+  window.addEventListener("hashchange", follow);
+  follow();
   window.addEventListener("beforeprint", () => {
-    prints.forEach((prepare) => prepare());
-    for (const node of document.querySelectorAll(".conflict details")) { node.open = true; }
+    for (const box of document.querySelectorAll(".scenario[open] details")) { box.open = true; }
   });
 })();

@@ -9,9 +9,10 @@ from html.parser import HTMLParser
 import pytest
 
 from pytest_supercache.report.page import page, write_page
-from pytest_supercache.report.page_data import COMMAND_MAX, PLAYERS_MAX, headline, page_data
-from pytest_supercache.report.player_data import CELLS_MAX, FRAMES_MAX
+from pytest_supercache.report.page_data import COMMAND_MAX, PLAYERS_MAX, page_data
+from pytest_supercache.report.player_data import COLUMNS_MAX, ROWS_MAX
 from pytest_supercache.report.verdict_json import finding_row, verdict_document, write_verdict
+from pytest_supercache.report.words import headline
 from tests.unit.report.report_stories import (
     Recorder,
     compared,
@@ -57,50 +58,63 @@ class Parts(HTMLParser):
             self.raw.append(data)
 
 
-def test_frames_show_every_step_and_mark_what_is_stale_from_then_on():
+def test_rows_show_every_step_and_mark_what_is_stale_and_what_breaks_the_guarantee():
     made = player_of(violated())
-    places = made["places"]
+    places = [name for name, _ in made["places"]]
     assert places == ["super_cache@a", "super_cache@b", "existing_cache", "origin"]
-    assert made["actors"] == ["alice @a", "bob @b", "messages to b"]
+    assert [name for name, _ in made["lanes"]] == ["alice @a", "bob @b", "messages to b"]
     told = [
         (
-            frame["text"],
-            dict(zip([places[at] for at, _ in made["cells"]], frame["values"], strict=True)),
-            [places[made["cells"][cell][0]] for cell, _ in frame["apart"]],
-            frame["parts"],
+            row["text"],
+            dict(zip([places[at] for at, _ in made["columns"]], row["values"], strict=True)),
+            [places[made["columns"][at][0]] for at, _ in row["apart"]],
+            row["breaks"],
         )
-        for frame in made["frames"]
+        for row in made["rows"]
     ]
-    before = {"super_cache@a": "-", "existing_cache": "-", "origin": "100"}
+    before = {"super_cache@a": "-", "super_cache@b": "-", "existing_cache": "-", "origin": "100"}
     between = before | {"origin": "120"}
-    after = {"super_cache@a": "100", "existing_cache": "100", "origin": "120"}
+    after = {**between, "super_cache@a": "100", "existing_cache": "100"}
     stale = ["existing_cache", "super_cache@a"]
-    assert [(text, held, sorted(apart), parts) for text, held, apart, parts in told] == [
-        ("before the first step", before, [], False),
+    assert [(text, held, sorted(apart), breaks) for text, held, apart, breaks in told] == [
+        ("start", before, [], False),
         ("GET product:42", before, [], False),
         ("origin: read product:42", before, [], False),
-        ("origin: write product:42", between, [], False),
+        ("origin: write product:42 = 120", between, [], False),
         ("DEL product:42", between, [], False),
         ("SET product:42", after, stale, True),
         ("deliver invalidation of product:42", after, stale, False),
     ]
+    assert made["breaks"] == "from this step on the layers stay inconsistent"
 
 
-def test_frames_tell_where_an_operation_begins_and_ends():
-    frames = player_of(violated())["frames"]
-    assert [(at, f["calls"], f["answers"]) for at, f in enumerate(frames) if f["calls"]] == [
+def test_rows_tell_where_an_operation_begins_and_ends():
+    rows = player_of(violated())["rows"]
+    assert [(at, row["calls"], row["answers"]) for at, row in enumerate(rows) if row["calls"]] == [
         (1, ["read product:42"], []), (3, ["write product:42 = 120"], []),
     ]  # fmt: skip
-    assert [(at, f["answers"]) for at, f in enumerate(frames) if f["answers"]] == [
+    assert [(at, row["answers"]) for at, row in enumerate(rows) if row["answers"]] == [
         (4, ["done"]), (5, ["-> 100"]),
     ]  # fmt: skip
 
 
-def test_arrows_lead_to_what_a_step_may_touch_and_nowhere_else():
-    frames = player_of(violated())["frames"]
-    assert frames[2]["arrows"] == []  # this one's footprint is empty
-    assert frames[5]["arrows"] == [["place", 0, True], ["place", 2, True]]
-    assert frames[6]["arrows"] == [["place", 1, True]]
+def test_arrows_lead_to_what_a_step_may_touch_and_nowhere_else_with_what_it_changed():
+    rows = player_of(violated())["rows"]
+    assert rows[2]["arrows"] == []  # this one's footprint is empty
+    assert rows[4]["arrows"] == [["column", 2, True, None]]  # it removed nothing
+    assert rows[5]["arrows"] == [["column", 0, True, "100"], ["column", 2, True, "100"]]
+    assert rows[6]["arrows"] == [["column", 1, True, None]]
+
+
+def test_messages_to_a_node_that_never_held_anything_are_aside_and_what_breaks_is_not():
+    made = player_of(violated())
+    assert [name for name, is_aside in made["lanes"] if is_aside] == ["messages to b"]
+    assert [name for name, is_aside in made["places"] if is_aside] == ["super_cache@b"]
+    execution = stale_set()
+    for step in execution.steps:
+        step.layers["super_cache@b"]["other:1"] = 7
+    made = player_of(violated(execution))
+    assert not [name for name, is_aside in (*made["lanes"], *made["places"]) if is_aside]
 
 
 def test_layers_that_agree_again_are_marked_only_while_they_do_not():
@@ -108,9 +122,9 @@ def test_layers_that_agree_again_are_marked_only_while_they_do_not():
     run = Recorder(execution.steps[-1].layers, execution.steps)
     run.step("alice", "DEL", node="a", existing_cache=("product:42", None),
              super_cache__a=("product:42", None))  # fmt: skip
-    frames = player_of(violated(execution))["frames"]
-    assert [bool(frame["apart"]) for frame in frames] == [False] * 5 + [True] * 2 + [False]
-    assert not any(frame["parts"] for frame in frames)
+    rows = player_of(violated(execution))["rows"]
+    assert [bool(row["apart"]) for row in rows] == [False] * 5 + [True] * 2 + [False]
+    assert not any(row["breaks"] for row in rows)
 
 
 def test_without_an_origin_nobody_is_called_stale_but_the_difference_is_marked():
@@ -122,8 +136,8 @@ def test_without_an_origin_nobody_is_called_stale_but_the_difference_is_marked()
     execution.steps[4].layers["existing_cache"]["product:42"] = 120
     execution.steps[5].layers["existing_cache"]["product:42"] = 120
     made = player_of(violated(execution))
-    assert made["frames"][5]["apart"] == [[0, False], [1, False]]
-    assert made["frames"][4]["apart"] == []
+    assert made["rows"][5]["apart"] == [[0, False], [2, False]]
+    assert made["rows"][4]["apart"] == []
 
 
 def test_hostile_text_adds_no_markup_and_arrives_as_data():
@@ -143,7 +157,7 @@ def test_hostile_text_adds_no_markup_and_arrives_as_data():
         if len(text) <= COMMAND_MAX:
             assert variant["conflict"]["command"][1] == finding_row(finding)["replay"]
         assert all(char.isprintable() for char in data["groups"][0]["title"])
-        assert variant["conflict"]["player"]["frames"][5]["changed"] == [0, 1]
+        assert variant["conflict"]["player"]["rows"][5]["changed"] == [0, 2]
 
 
 def test_the_policy_lets_this_program_and_this_style_run_and_nothing_load():
@@ -155,7 +169,7 @@ def test_the_policy_lets_this_program_and_this_style_run_and_nothing_load():
     assert "default-src 'none'" in parts.policy
     assert not [attrs for _, attrs in parts.tags if {"src", "href"} & set(attrs)]
     assert "innerHTML" not in program
-    assert json.loads(data)["headline"] == "1 of 1 scenario not as stated: 1 VIOLATED"
+    assert json.loads(data)["headline"] == "1 of 1 scenario not as expected: 1 conflict"
 
 
 def test_long_values_are_cut_and_say_so_and_long_commands_are_left_out():
@@ -165,22 +179,22 @@ def test_long_values_are_cut_and_say_so_and_long_commands_are_left_out():
     conflict = made["groups"][0]["variants"][0]["conflict"]
     assert conflict["command"] is None
     assert conflict["token"][1].startswith("sc1:")
-    (value,) = {frame["values"][0] for frame in conflict["player"]["frames"][5:]}
+    (value,) = {row["values"][0] for row in conflict["player"]["rows"][5:]}
     assert value.startswith("xxx")
     assert value.endswith("... (99,800 more characters in verdict.json)")
 
 
 def test_what_does_not_fit_the_player_is_counted():
     run = Recorder({"existing_cache": {}, "origin": {"k": 0}})
-    for number in range(FRAMES_MAX + 9):
+    for number in range(ROWS_MAX + 9):
         run.step("alice", f"SET {number}", existing_cache=(f"k{number % 40}", number))
     execution = stale_set()
     execution.start, execution.steps = {"existing_cache": {}, "origin": {"k": 0}}, run.steps
     made = player_of(violated(execution))
-    assert len(made["frames"]) == FRAMES_MAX
-    assert len(made["cells"]) == CELLS_MAX
-    assert made["left_out"] == ("not shown, but in verdict.json: the first 10 steps, 16 keys")
-    assert made["frames"][-1]["text"] == f"SET {FRAMES_MAX + 8}"
+    assert len(made["rows"]) == ROWS_MAX
+    assert len(made["columns"]) == COLUMNS_MAX
+    assert made["left_out"] == ("not shown, but in verdict.json: the first 10 steps, 17 keys")
+    assert made["rows"][-1]["text"] == f"SET {ROWS_MAX + 8} = {ROWS_MAX + 8}"
     assert player_of(violated())["left_out"] == ""
 
 
@@ -197,28 +211,42 @@ def test_variants_of_one_scenario_stand_together():
 
 
 @pytest.mark.parametrize(
-    ("findings", "expected"),
+    ("findings", "expected", "kind"),
     [
-        ([], "No scenario was run"),
-        ([holds()], "1 scenario, all as stated: 1 HOLDS"),
-        ([holds(), violated(as_stated=True)], "2 scenarios, all as stated: 1 VIOLATED, 1 HOLDS"),
-        ([holds(), unknown()], "1 of 2 scenarios not as stated: 1 UNKNOWN, 1 HOLDS"),
+        ([], "No scenario was run", "open"),
+        ([holds()], "As expected: 1 proven to hold", "good"),
+        (
+            [holds(), violated(as_stated=True)],
+            "As expected: 1 known conflict reproduced, 1 proven to hold",
+            "open",
+        ),
+        (
+            [holds(), unknown(), violated()],
+            "2 of 3 scenarios not as expected: 1 conflict, 1 not decided; as expected: 1 proven "
+            "to hold",
+            "bad",
+        ),
+        (
+            [holds(as_stated=False, stated="violated")],
+            "1 of 1 scenario not as expected: 1 known conflict gone",
+            "bad",
+        ),
     ],
 )
-def test_the_headline_names_first_what_is_not_as_stated(findings, expected):
+def test_the_headline_names_first_what_is_not_as_expected(findings, expected, kind):
     document = document_of(*findings)
     assert headline(document) == expected
-    assert page_data(document)["as_stated"] is ("not as stated" not in expected)
+    assert page_data(document)["kind"] == kind
 
 
-def test_scenarios_that_are_not_as_stated_come_first_and_the_others_stay_as_they_were():
+def test_scenarios_that_are_not_as_expected_come_first_then_those_with_conflicts():
     findings = [
         holds(item="A", node_id="a"), violated(item="B", node_id="b", as_stated=True),
         violated(item="C[x]", node_id="c", as_stated=True), violated(item="C[y]", node_id="d"),
         holds(item="D", node_id="e"),
     ]  # fmt: skip
     made = page_data(document_of(*findings))
-    assert [group["id"] for group in made["groups"]] == ["C", "A", "B", "D"]
+    assert [group["id"] for group in made["groups"]] == ["C", "B", "A", "D"]
 
 
 def test_a_commit_and_a_time_are_short_and_what_is_neither_stays():
@@ -280,8 +308,9 @@ def test_who_waits_for_ever_and_what_nodes_answer_is_said():
     row = finding_row(violated(execution))
     row["counterexample"]["blocked"] = [{"actor": "bob", "label": "acquire x"}]
     (group,) = page_data(verdict_document([row], {}))["groups"]
-    assert group["variants"][0]["conflict"]["player"]["end"] == [
-        "bob waits for ever: acquire x", "afterwards node a answers 100 for product:42",
-        "afterwards node b answers nothing for product:42",
+    conflict = group["variants"][0]["conflict"]
+    assert [row["text"] for row in conflict["player"]["rows"][-3:]] == [
+        "waits for: acquire x", "node a: read product:42 -> 100",
+        "node b: read product:42 -> nothing",
     ]  # fmt: skip
-    assert group["variants"][0]["conflict"]["summary"] == found.violation.summary
+    assert conflict["summary"] == found.violation.summary

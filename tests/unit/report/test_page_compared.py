@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 
 from pytest_supercache.report.page_data import page_data
-from pytest_supercache.report.player_data import FRAMES_MAX
+from pytest_supercache.report.player_data import ROWS_MAX
 from pytest_supercache.report.verdict_json import finding_row, verdict_document
 from tests.unit.report.report_stories import (
     Recorder,
@@ -33,25 +33,24 @@ def conflict_of(finding):
 def test_what_passes_has_the_same_lanes_and_marks_the_steps_that_were_turned():
     made = conflict_of(compared())
     fails, passes = made["player"], made["passing"]
-    for part in ("actors", "places", "cells"):
+    for part in ("lanes", "places", "columns"):
         assert fails[part] == passes[part]
     told = [
-        [(frame["text"], frame["turned"]) for frame in player["frames"][-3:]]
-        for player in (fails, passes)
+        [(row["text"], row["turned"]) for row in player["rows"][-3:]] for player in (fails, passes)
     ]
     deliver = ("deliver invalidation of product:42", False)
     assert told == [
         [("DEL product:42", True), ("SET product:42", True), deliver],
         [("SET product:42", True), ("DEL product:42", True), deliver],
     ]
-    assert [frame["parts"] for frame in passes["frames"]] == [False] * 7
+    assert not any(row["breaks"] for row in passes["rows"])
     assert made["turned"] == [["alice's SET product:42", 4, "bob's DEL product:42", 5]]
     alone = conflict_of(violated())
     assert alone["passing"] is None
-    assert not any(frame["turned"] for frame in alone["player"]["frames"])
+    assert not any(row["turned"] for row in alone["player"]["rows"])
 
 
-def test_orders_that_force_it_name_the_frames_of_their_steps_where_there_are_any():
+def test_orders_that_force_it_name_the_rows_of_their_steps_where_there_are_any():
     made = conflict_of(compared())
     read = ["alice's origin: read product:42", 2]
     assert made["forced"] == [
@@ -62,32 +61,33 @@ def test_orders_that_force_it_name_the_frames_of_their_steps_where_there_are_any
         [[*read, "carol's FLUSH", None]],
     ]
     assert made["forced_by_all"] is True
-    assert made["player"]["frames"][5]["text"] == "SET product:42"
+    assert made["player"]["rows"][5]["text"] == "SET product:42"
 
 
-def test_frames_of_orders_are_counted_among_those_that_are_shown():
+def test_rows_of_orders_are_counted_among_those_that_are_shown():
     finding = compared()
     found = finding.result.counterexample
     run = Recorder({"existing_cache": {}, "origin": {}})
-    for number in range(FRAMES_MAX + 9):
+    for number in range(ROWS_MAX + 9):
         run.step("alice", f"SET {number}", existing_cache=("k", number))
     execution = replace(stale_set(), start={"existing_cache": {}, "origin": {}}, steps=run.steps)
-    last, gone = (FRAMES_MAX + 8, f"SET {FRAMES_MAX + 8}"), (3, "SET 3")
+    last, gone = (ROWS_MAX + 8, f"SET {ROWS_MAX + 8}"), (3, "SET 3")
     pair = (("alice", *gone), ("alice", *last))
     cause = replace(found.causes[0], pairs=(pair,))
     found = replace(found, execution=execution, causes=(cause,), passing=None)
     made = conflict_of(replace(finding, result=replace(finding.result, counterexample=found)))
     ((_, nowhere, text, at),) = made["forced"][0]
     assert nowhere is None
-    assert made["player"]["frames"][at]["text"] in text
+    assert made["player"]["rows"][at]["text"] == f"SET {ROWS_MAX + 8} = {ROWS_MAX + 8}"
+    assert text == f"alice's SET {ROWS_MAX + 8}"
 
 
 def test_an_explanation_is_parted_into_named_lines_and_sentences_that_stand_in_for_the_orders():
     made = conflict_of(compared())
     assert made["told"] == [
         ["class", "stale-set (01): A fill stores what an invalidation should have removed"],
-        ["permanent fix", "take a lease"],
     ]
+    assert made["advice"] == [["permanent fix", "take a lease"]]
     assert made["other"] == []  # the orders themselves are shown
     finding = compared()
     found = replace(finding.result.counterexample, causes=(), faults=("evict k at 3",))
@@ -100,15 +100,16 @@ def test_variants_are_counted_side_by_side_and_those_that_fail_most_come_first()
     (group,) = data_of(
         holds(), unknown(), compared(), violated(item="PRICE-07[other]", node_id="o")
     )["groups"]
-    told = [(v["name"], v["percent"], dict(v["counts"])) for v in group["variants"]]
+    told = [(v["name"], v["percent"], v["share"]) for v in group["variants"]]
     assert told == [
-        ("reference.naive", 5.159, {
-            "interleavings": "3 of 11 fail", "schedules": "26 of 504 (5.16 %)",
-            "takes": "1 preemption",
-        }),
-        ("other", None, {"executed": "7, not all: 1 fail", "takes": "1 preemption"}),
-        ("PRICE-07", None, {"executed": "20,000, not all: 0 fail"}),
-        ("reference.fixed", 0.0, {"interleavings": "0 of 10 fail", "schedules": "0 of 10 (0 %)"}),
+        ("reference.naive", 5.159, "3 of 11 interleavings fail, 5.16 % of all schedules"),
+        ("other", None, "a failing interleaving was found; not all of them were executed"),
+        ("PRICE-07", None, "20,000 executions, not all interleavings"),
+        ("reference.fixed", 0.0, "none of 10 interleavings fails"),
+    ]
+    assert [dict(v["counts"]) for v in group["variants"]] == [
+        {"schedules": "26 of 504 fail", "it takes": "1 preemption"},
+        {"it takes": "1 preemption"}, {}, {"schedules": "0 of 10 fail"},
     ]  # fmt: skip
 
 
@@ -130,18 +131,44 @@ def test_what_the_gate_said_comes_first_and_is_left_out_when_nobody_asked():
     gate = {
         "verdict": "GO WITH KNOWN WORKAROUND", "exit_status": 0, "until": "2026-03-20",
         "reasons": ["because KI-1 covers it"], "assumptions": ["no operation pauses 500 ms"],
-        "waivers": [{"workaround": "set l1=off", "expires": "2026-03-20", "owner": "karim"}],
+        "limits": ["one node was down"], "today": "2026-03-18",
+        "waivers": [{
+            "id": "KI-1", "workaround": "set l1=off", "expires": "2026-03-20", "owner": "karim",
+            "match": "f", "approved_by": "ann", "permanent_fix": "CACHE-412",
+        }],
     }  # fmt: skip
-    assert data_of(holds(), gate=gate)["gate"] == {
+    made = data_of(holds(), gate=gate)
+    assert made["gate"] == {
         "verdict": "GO WITH KNOWN WORKAROUND until 2026-03-20",
-        "goes": True,
-        "said": [
-            "because KI-1 covers it",
-            "while no operation pauses 500 ms",
-            "workaround: set l1=off (until 2026-03-20, owner karim)",
+        "reasons": ["because KI-1 covers it"],
+        "waivers": [
+            {
+                "id": "KI-1",
+                "workaround": "set l1=off",
+                "left": "until 2026-03-20: 2 days left",
+                "facts": [
+                    ["approved by", "ann"], ["owner", "karim"], ["permanent fix", "CACHE-412"],
+                ],
+            }
         ],
-    }
+        "said": [
+            ["What must be true in production", ["no operation pauses 500 ms"]],
+            ["What it does not cover", ["one node was down"]],
+        ],
+    }  # fmt: skip
+    assert made["kind"] == "open"
     assert data_of(holds())["gate"] is None
+
+
+def test_a_conflict_with_a_workaround_in_force_is_told_apart_in_the_headline():
+    row = finding_row(violated())
+    row["counterexample"]["fingerprint"] = "f"
+    waiver = {"match": "f", "workaround": "w", "expires": "2026-03-20"}
+    gate = {"verdict": "GO WITH KNOWN WORKAROUND", "exit_status": 0, "reasons": []}
+    document = verdict_document([row], {}) | {"gate": {**gate, "waivers": [waiver]}}
+    assert page_data(document)["headline"] == (
+        "1 of 1 scenario not as expected: 1 conflict with a workaround in force"
+    )
 
 
 def test_what_verdict_json_says_of_it_follows_its_schema():

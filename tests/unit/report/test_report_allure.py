@@ -76,7 +76,7 @@ def test_allure_gets_one_step_for_each_row_of_the_failing_interleaving(result):
     (outer,) = result["steps"]
     assert outer["name"] == "the failing interleaving: 6 steps"
     assert outer["steps"][4]["name"] == (
-        "5. alice @a: SET product:42 -> 100 (from here on the layers never agree again)"
+        "5. alice @a: SET product:42 -> 100 (from this step on the layers stay inconsistent)"
     )
 
 

@@ -1,0 +1,120 @@
+"""Says results in words for people who do not know the tool: expected, proven, known conflict."""
+
+from collections.abc import Mapping
+from typing import Any
+
+Json = Mapping[str, Any]
+
+_BROKEN = {
+    "answers": "an error that nobody expects, or a wait that nobody ends",
+    "expect": "an answer is not what the scenario expects",
+    "test body": "the test fails",
+    "coherent_when_settled": "caches stay inconsistent after settling",
+    "read_your_writes": "a user does not see the own change",
+    "monotonic_reads": "a user sees an older value after a newer one",
+    "monotonic_writes": "writes take effect out of order",
+    "linearizable": "no single order explains the answers",
+    "sequentially_consistent": "no order of all operations explains the answers",
+    "bounded_staleness": "an answer is outdated for too long",
+    "no_lost_invalidation": "a layer never drops an outdated value",
+    "max_loads": "the origin is loaded too often",
+    "isolated_users": "a user is shown what belongs to another",
+    "no_resurrection": "a deleted value comes back",
+    "ttl_respected": "a value is shown past its time to live",
+    "read_atomic": "an answer mixes the states before and after one transaction",
+    "durable_writes": "an acknowledged write is lost",
+    "no_dirty_reads": "an answer shows what was never committed",
+}
+_LABELS = {
+    "conflict": "Race: it passes in every one-at-a-time order and fails only when users overlap.",
+    "order bug": "It fails in some one-at-a-time orders: no overlap is needed.",
+    "plain bug": "It fails in every one-at-a-time order: no overlap is needed.",
+    "fault bug": "With this fault it fails even when users take turns.",
+}
+
+
+def count(number: int, noun: str) -> str:
+    """Return a number with its noun: ``1 scenario``, ``2 scenarios``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def broken(guarantee: str | None) -> str:
+    """Return what the violation of a guarantee means for users."""
+    return _BROKEN.get(guarantee or "", f"{guarantee} does not hold")
+
+
+def in_words(label: str) -> str:
+    """Return what a label says: whether it takes users who overlap."""
+    return _LABELS[label]
+
+
+def expected(row: Json) -> str:
+    """Return the verdict of a row beside what its scenario expects."""
+    verdict, stated = row["verdict"], row["stated"]
+    if verdict == "unknown":
+        return "Not decided"
+    if row["as_stated"]:
+        known = f"Known conflict, reproduced: {broken(row['guarantee'])}"
+        return known if verdict == "violated" else "Proven to hold, as expected"
+    if verdict == "holds":
+        return "A conflict was expected, but it holds"
+    if stated == "violated":
+        return f"Another conflict than expected: {broken(row['guarantee'])}"
+    return f"Expected to hold, but violated: {broken(row['guarantee'])}"
+
+
+def preempted(found: Json) -> str:
+    """Return how many context switches away from a user that could go on the conflict needs."""
+    number = found["preemptions"]
+    if not number:
+        return "it needs no preemption"
+    return f"it needs {count(number, 'preemption')}{', the minimum' * bool(found['minimal'])}"
+
+
+def headline(document: Json) -> str:
+    """Return the result of a run in one sentence, with what is not as expected first."""
+    rows = document["scenarios"]
+    if not rows:
+        return "No scenario was run"
+    waived = {str(one["match"]) for one in (document.get("gate") or {}).get("waivers") or ()}
+    wrong = [row for row in rows if not row["as_stated"]]
+    fine = _listed(
+        (
+            sum(_is_known(row) for row in rows),
+            "known conflict reproduced",
+            "known conflicts reproduced",
+        ),
+        (sum(_holds(row) for row in rows), "proven to hold", "proven to hold"),
+    )
+    if not wrong:
+        return f"As expected: {fine}"
+    violated = [row for row in wrong if row["verdict"] == "violated"]
+    covered = sum(str(row["counterexample"]["fingerprint"]) in waived for row in violated)
+    bad = _listed(
+        (len(violated) - covered, "conflict", "conflicts"),
+        (covered, "conflict with a workaround in force", "conflicts with a workaround in force"),
+        (sum(row["verdict"] == "unknown" for row in wrong), "not decided", "not decided"),
+        (
+            sum(row["verdict"] == "holds" for row in wrong),
+            "known conflict gone",
+            "known conflicts gone",
+        ),
+    )
+    rest = f"; as expected: {fine}" if fine else ""
+    return f"{len(wrong)} of {count(len(rows), 'scenario')} not as expected: {bad}{rest}"
+
+
+def _is_known(row: Json) -> bool:
+    return bool(row["as_stated"]) and row["verdict"] == "violated"
+
+
+def _holds(row: Json) -> bool:
+    return bool(row["as_stated"]) and row["verdict"] == "holds"
+
+
+def _listed(*counts: tuple[int, str, str]) -> str:
+    return ", ".join(_counted(*one) for one in counts if one[0])
+
+
+def _counted(number: int, one: str, several: str) -> str:
+    return f"{number:,} {one if number == 1 else several}"
