@@ -128,19 +128,22 @@ def bounds(scope: Scope) -> str:
     """Write the bounds in brackets."""
     parts = [_count(scope, "users"), _count(scope, "keys")]
     parts = [part for part in parts if not part.startswith("0")]
-    parts += [_faults(scope), f"early ticks {scope['early ticks']}"]
-    atomic = _ATOMIC.get(str(scope["grain"]), "code between cache commands atomic")
-    if scope["memory"] == "shared" and scope["grain"] not in _ATOMIC:
-        atomic = "code between cache commands and their answers atomic"
+    parts += [_faults(scope), _early_ticks(int(scope["early ticks"]))]
+    switches = _SWITCHES.get(str(scope["grain"]), "cache commands")
+    if scope["memory"] == "shared" and scope["grain"] not in _SWITCHES:
+        switches = "cache commands and their answers"
     if "shared memory" in scope:
-        atomic = f"shared memory raced: {scope['shared memory']}; other {atomic}"
+        switches += f" and at shared memory ({scope['shared memory']})"
     if "declared atomic" in scope:
         parts.append(f"taken as atomic, as declared: {scope['declared atomic']}")
     if scope["memory"] == "declared":
         parts.append("only declared memory searched")
     if "judged only" in scope:
         parts.append(f"judged only for {scope['judged only']}, by no guarantee")
-    parts += [atomic, *([str(scope["simplified"])] if "simplified" in scope else [])]
+    parts += [
+        f"context switches only at {switches}",
+        *([str(scope["simplified"])] if "simplified" in scope else []),
+    ]
     return f"({', '.join([*parts, str(scope['backend'])])})"
 
 
@@ -157,20 +160,29 @@ LOCATIONS_SHOWN = 4
 LOCKS_SHARE = 3
 """UNKNOWN names locks if at least one step in this many acquires or releases one."""
 
-_ATOMIC = {
-    "wire": "code between what is sent and what is received atomic",
-    "await": "code between commands, answers and awaits atomic",
-    "line": "code between commands and answers atomic, but for the functions whose lines are steps",
+_SWITCHES = {
+    "wire": "what is sent and what is received",
+    "await": "commands, answers and awaits",
+    "line": "commands, answers and the lines of the functions that are named",
 }
-"""The code that is atomic at the finer grains, in words."""
+"""Where context switches are at the finer grains, in words."""
+
+
+def _early_ticks(number: int) -> str:
+    if not number:
+        return "the clock never advanced early"
+    return f"the clock advanced early at most {number} time{'s' if number != 1 else ''}"
 
 
 def _faults(scope: Scope) -> str:
+    number = int(scope["faults"])
+    if not number:
+        return "no injected faults"
+    most = f"at most {number} injected fault{'s' if number != 1 else ''}"
     if "fault vectors" not in scope:
-        return f"faults {scope['faults']}"
+        return most
     count = scope["fault vectors"]
-    sets = f"{count} set{'' if count == 1 else 's'} of {scope['fault kinds']}"
-    return f"faults {scope['faults']} in {sets}"
+    return f"{most}, in {count} set{'' if count == 1 else 's'} of {scope['fault kinds']}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,19 +205,22 @@ def exhausted(executions: int, reduction: Reduction | None, scope: Scope) -> str
 
 
 def _everything(executions: int, reduction: Reduction | None) -> str:
-    if reduction is None:
-        return f"each of all {executions:,} schedules was executed"
-    traces = f"all {executions:,} interleavings" if executions != 1 else "the only interleaving"
-    of = "" if reduction.schedules is None else f" (of {reduction.schedules:,} schedules)"
+    schedules = f"exhaustive: {_all(executions, 'schedule')} executed"
+    if reduction is None or (reduction.is_exact and reduction.schedules == executions):
+        return schedules
+    traces = "the only interleaving" if executions == 1 else f"all {executions:,} interleavings"
     if reduction.is_exact:
-        if reduction.schedules == executions:
-            return f"each of all {executions:,} schedules was executed"
-        return f"{traces} = all {reduction.schedules:,} schedules, each executed"
-    was = "were" if executions != 1 else "was"
+        return f"exhaustive: {traces} were executed, in all {reduction.schedules:,} schedules"
+    of = "" if reduction.schedules is None else f" (of {reduction.schedules:,} schedules)"
+    was = "was" if executions == 1 else "were"
     return (
-        f"{traces}{of} {was} executed, assuming that steps share only what they declare; checked "
-        f"by {reduction.checks:,} further runs, no difference"
+        f"exhaustive: {traces}{of} {was} executed, assuming that steps share only what they "
+        f"declare; {reduction.checks:,} further runs of the same interleavings ended alike"
     )
+
+
+def _all(number: int, noun: str) -> str:
+    return f"the only {noun} was" if number == 1 else f"all {number:,} {noun}s were"
 
 
 def cut_off(executions: int, scope: Scope, up_to: UpTo | None) -> str:
@@ -227,7 +242,7 @@ def _times(preemptions: int) -> str:
 def found(executions: int, violating: int, share: Share | None, scope: Scope) -> str:
     """Return the sentence for a finding: how much was tried, or how much of everything fails."""
     if not executions:
-        return f"users who simply take turns show it; no interleaving was needed {bounds(scope)}"
+        return f"it fails even when users take turns; no overlap was needed {bounds(scope)}"
     if share is not None:
         return f"{_share(share)} {bounds(scope)}"
     counted = "1 schedule was" if executions == 1 else f"{executions:,} schedules were"
@@ -241,10 +256,9 @@ def _share(share: Share) -> str:
     if share.schedules is None:
         return text
     percent = 100 * share.failing_schedules / share.schedules
-    walks = "" if share.walk is None else f" and {100 * share.walk:.3g} % of random walks"
     return (
         f"{text}, {share.failing_schedules:,} of {share.schedules:,} schedules ({percent:.3g} % of "
-        f"schedules{walks}, not of production)"
+        "possible schedules; not a production failure rate)"
     )
 
 
@@ -264,8 +278,8 @@ def found_by_turns(executions: int, scope: Scope) -> str:
     """Say that earlier searches held, and that with this fault a serial run fails."""
     counted = "1 schedule was" if executions == 1 else f"{executions:,} schedules were"
     return (
-        f"{counted} executed before, and held; under this fault users who simply take turns show "
-        f"it {bounds(scope)}"
+        f"with this fault it fails even when users take turns; {counted} executed before, and held "
+        f"{bounds(scope)}"
     )
 
 
@@ -396,14 +410,13 @@ def _chances(executions: int, sampler: Sampler | None) -> list[str]:
 
 def _missed(bound: MissBound) -> str:
     runs = sum(bound.runs.values())
-    depths = ", ".join(
-        f"one that {depth} orderings of steps force with probability at most "
-        f"{_at_most(bound.missed(depth))}"
+    missed = ", ".join(
+        f"one that needs {depth} orderings with probability at most {_at_most(bound.missed(depth))}"
         for depth in sorted(bound.runs)
     )
     return (
-        f"by {runs:,} runs of PCT (probabilistic concurrency testing: {bound.actors} actors, at "
-        f"most {bound.steps} steps) a violation was missed: {depths}"
+        f"{runs:,} runs of PCT (probabilistic concurrency testing: {bound.actors} actors, at most "
+        f"{bound.steps} steps) miss a violation: {missed}"
     )
 
 

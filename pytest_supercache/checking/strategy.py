@@ -78,7 +78,7 @@ def _no_reduction(runner: Runner) -> str | None:
     for guarantee in runner.guarantees:
         if guarantee.real_time and guarantee.find_patterns is None:
             return (
-                f"the search does without a reduction: {guarantee.name} is about real time and "
+                f"partial-order reduction is off: {guarantee.name} is about real time and "
                 "does not say which orders of independent steps may break it"
             )
     return None
@@ -129,7 +129,7 @@ def _reduced(runner: Runner, searched: Searched) -> None:
         ):
             raise SharedMemoryNeeded(str(alarm)) from alarm
         searched.reduction_check, searched.end = None, End.OUT_OF_BUDGET
-        searched.note = f"the search does without a reduction: {alarm}"
+        searched.note = f"partial-order reduction is off: {alarm}"
         runner.forget_findings()
     finally:
         runner.goes_on = False

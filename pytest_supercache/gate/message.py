@@ -106,7 +106,7 @@ def _workarounds(found: Raw, decision: Decision) -> Iterator[Part]:
     if decision.verdict is GateVerdict.NO_GO:
         why = without_force(found, decision)
         told = f" ({in_words(why)})" if why else ""
-        yield f"Workaround: none that is in force{told}.", True
+        yield f"No active workaround{told}.", True
         return
     for waiver in decision.waivers:
         yield from _workaround(waiver)

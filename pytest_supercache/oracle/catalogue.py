@@ -43,7 +43,7 @@ CATALOGUE = {
     for each in (
         _class(
             "01", "stale-set", "A fill stores what an invalidation should have removed",
-            "an edit does not stick until the entry expires",
+            "the old value keeps showing until the entry expires",
             "a short time to live, or purging by hand",
             "take a lease on a miss, void it on delete, store only while it is in force",
             family=_LATE,

@@ -113,12 +113,12 @@ def _differing(layers: Layers, truth: dict[str, Any]) -> Iterator[tuple[str, str
 def _violation(
     where: str, key: str, value: Any, truth: Any, *, node: str | None = None
 ) -> Violation:
-    verb = "answers" if node is not None else "holds"
+    verb = "serves" if node is not None else "holds"
     told = "nothing" if value is None else repr(value)
-    right = "the origin has nothing" if truth is None else f"the origin has {truth!r}"
+    right = "the origin holds nothing" if truth is None else f"the origin holds {truth!r}"
     return Violation(
         guarantee="coherent_when_settled",
-        summary=f"{where} {verb} {told} for {key} although everything has settled; {right}",
+        summary=f"after everything settled, {where} still {verb} {told} for {key}; {right}",
         key=key,
         node=node,
         evidence={"where": where, "value": value, "origin": truth},
@@ -146,8 +146,8 @@ def _against_writes(history: History, probes: dict[tuple[str, str], Any]) -> Ite
                 continue
             yield Violation(
                 guarantee="coherent_when_settled",
-                summary=f"node {node} answers {answer!r} for {key} although everything has "
-                f"settled; the last acknowledged write left {' or '.join(map(repr, last))}",
+                summary=f"after everything settled, node {node} still serves {answer!r} for {key}; "
+                f"the last acknowledged write left {' or '.join(map(repr, last))}",
                 key=key,
                 node=node,
                 evidence={"value": answer, "last": last},
@@ -164,8 +164,8 @@ def _disagreements(probes: dict[tuple[str, str], Any]) -> Iterator[Finding]:
         if not same(seen, answer):
             yield Violation(
                 guarantee="coherent_when_settled",
-                summary=f"node {other} answers {seen!r} and node {node} {answer!r} for {key} "
-                "although everything has settled",
+                summary=f"after everything settled, node {other} serves {seen!r} for {key}, and "
+                f"node {node} {answer!r}",
                 key=key,
                 node=node,
                 evidence={"nodes": {other: seen, node: answer}},

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_supercache.report.values import pasted, short
+from pytest_supercache.report.words import EXPECTED
 
 Json = Mapping[str, Any]
 
@@ -58,7 +59,7 @@ def path_of(row: Json) -> str:
 
 
 def sentence(row: Json) -> str:
-    """Return the verdict of a row in one line: ``S-1: stated HOLDS, but VIOLATED answers``."""
+    """Return the verdict of a row in one line: ``S-1: expected to hold, but VIOLATED answers``."""
     verdict = str(row["verdict"]).upper()
     if row["guarantee"]:
         verdict += f" {row['guarantee']}"
@@ -66,12 +67,12 @@ def sentence(row: Json) -> str:
     if stated is None:
         said = verdict
     elif row["as_stated"]:
-        said = f"{verdict}, as stated"
+        said = f"{verdict}, as expected"
     elif stated == row["verdict"]:
         words = [word for word in (row.get("stated_label"), row["stated_class"]) if word]
-        said = f"{verdict}, but not the stated {', '.join(words)}"
+        said = f"{verdict}, but not the expected {', '.join(words)}"
     else:
-        said = f"stated {str(stated).upper()}, but {verdict}"
+        said = f"{EXPECTED[str(stated)]}, but {verdict}"
     return short(f"{row['id']}: {said}")
 
 

@@ -140,7 +140,7 @@ def _variant(row: Json) -> dict[str, Plain]:
         ("executions", f"{row['executions']:,}"),
     ]
     label = in_words(row["label"]) if row["label"] else ""
-    said = f"{expected(row)}. {label}".strip() if label else expected(row)
+    said = f"{expected(row)}. {label[:1].upper()}{label[1:]}." if label else expected(row)
     return {
         "id": short(row["id"]),
         "group": short(base),
@@ -205,12 +205,13 @@ def _counts(row: Json) -> list[tuple[str, str | None]]:
 
 def _conflict(row: Json, found: Json) -> dict[str, Plain]:
     told, other = _told(found.get("explanation") or ())
+    needs = preempted(found["preemptions"], found["minimal"])
     if found.get("faults"):
         told.insert(0, ("fault", "; ".join(map(str, found["faults"]))))
     return {
         "summary": short(found["violation"]["summary"]),
         "slug": short(found["conflict_class"]) if found.get("conflict_class") else None,
-        "replays": f"replays {found['replays']} in one process; {preempted(found)}",
+        "replays": f"replays {found['replays']} in one process; {needs}",
         "advice": [[name, short(text)] for name, text in told if name in _ADVICE],
         "told": [[name, short(text)] for name, text in told if name not in _ADVICE],
         "other": [] if found.get("forced_by") else [short(line) for line in other],

@@ -10,17 +10,11 @@ from pytest_supercache.report.picture import picture
 from pytest_supercache.report.timeline import timeline
 from pytest_supercache.report.values import LEGEND_MAX, clean, short, wrap
 from pytest_supercache.report.verdict_json import counterexample_to_json
+from pytest_supercache.report.words import EXPECTED, SLOW, in_words, preempted
 
 WIDTH = 120
 _INDENT = "  "
 
-_LABELS = {
-    Label.PLAIN_BUG: "plain bug: every serial order fails; it takes no concurrency",
-    Label.FAULT_BUG: "fault bug: every serial order fails under the fault; it takes no concurrency",
-    Label.ORDER_BUG: "order bug: some serial orders fail; it takes no concurrency",
-    Label.CONFLICT: "conflict: no serial order fails; it takes concurrency",
-}
-_SLOW = "conflict: no serial order fails; it takes one slow user and no concurrency"
 _NEXT_WHEN_UNKNOWN = (
     "UNKNOWN is not a pass: nothing was found, and nothing was proved. Remove the reasons above, "
     "or make the flow smaller (fewer users, fewer steps), and run again."
@@ -66,7 +60,7 @@ def _wrapped(lines: list[str], width: int) -> list[str]:
 
 
 def line_of_text(finding: Finding) -> str:
-    """Return the first line: ``PRICE-07: stated HOLDS, but VIOLATED coherent_when_settled``."""
+    """Return the first line: ``PRICE-07: expected to hold, but VIOLATED read_your_writes``."""
     result = finding.result
     verdict = result.verdict.name
     if result.counterexample is not None:
@@ -74,10 +68,10 @@ def line_of_text(finding: Finding) -> str:
     if finding.stated is None:
         return _line(f"{finding.item}: {verdict}")
     if finding.as_stated:
-        return _line(f"{finding.item}: {verdict}, as stated")
+        return _line(f"{finding.item}: {verdict}, as expected")
     if finding.stated == result.verdict.value:
-        return _line(f"{finding.item}: {verdict}, but not as stated{_classes(finding)}")
-    return _line(f"{finding.item}: stated {finding.stated.upper()}, but {verdict}")
+        return _line(f"{finding.item}: {verdict}, but not as expected{_classes(finding)}")
+    return _line(f"{finding.item}: {EXPECTED[finding.stated]}, but {verdict}")
 
 
 def _line(text: str) -> str:
@@ -91,7 +85,7 @@ def _classes(finding: Finding) -> str:
     found, label = finding.result.counterexample, finding.result.label
     named = (found and found.conflict_class) or "a conflict without a class"
     kind = f"{label.value}, " if finding.stated_label and label else ""
-    return f": stated {', '.join(stated)}, found {kind}{named}"
+    return f": expected {', '.join(stated)}, found {kind}{named}"
 
 
 def _violations(result: CheckResult, found: Counterexample) -> list[str]:
@@ -107,8 +101,8 @@ def _kind(label: Label, found: Counterexample) -> str:
     """Say what the conflict takes; a single flow has no concurrency, so it was only slow."""
     flows = {step.actor for step in found.execution.race if "@" not in step.actor}
     if label is Label.CONFLICT and len(flows) == 1:
-        return _SLOW
-    return _LABELS[label]
+        return SLOW
+    return in_words(label.value)
 
 
 def _named(violation: Violation) -> str:
@@ -130,11 +124,7 @@ def _coverage(result: CheckResult) -> list[str]:
 
 
 def _confirmation(found: Counterexample) -> str:
-    count = found.preemptions
-    size = f"{count} preemption{'' if count == 1 else 's'}"
-    if found.minimal and count:
-        size += ", and no schedule with fewer fails"
-    return f"replays {found.replays} in one process; {size}"
+    return f"replays {found.replays} in one process; {preempted(found.preemptions, found.minimal)}"
 
 
 def _replay(finding: Finding) -> list[str]:

@@ -25,12 +25,17 @@ _BROKEN = {
     "durable_writes": "an acknowledged write is lost",
     "no_dirty_reads": "an answer shows what was never committed",
 }
+EXPECTED = {"holds": "expected to hold", "violated": "expected to be violated"}
+"""What a scenario states, in words."""
+
 _LABELS = {
-    "conflict": "Race: it passes in every one-at-a-time order and fails only when users overlap.",
-    "order bug": "It fails in some one-at-a-time orders: no overlap is needed.",
-    "plain bug": "It fails in every one-at-a-time order: no overlap is needed.",
-    "fault bug": "With this fault it fails even when users take turns.",
+    "conflict": "conflict: it passes in every one-at-a-time order, and fails only when users overlap",
+    "order bug": "order bug: it fails in some one-at-a-time orders, so no overlap is needed",
+    "plain bug": "plain bug: it fails in every one-at-a-time order, so no overlap is needed",
+    "fault bug": "fault bug: with this fault it fails even when users take turns",
 }
+SLOW = "conflict: one slow user is enough, and no overlap is needed"
+"""The label of a conflict of a single flow."""
 
 
 def count(number: int, noun: str) -> str:
@@ -63,12 +68,14 @@ def expected(row: Json) -> str:
     return f"Expected to hold, but violated: {broken(row['guarantee'])}"
 
 
-def preempted(found: Json) -> str:
-    """Return how many context switches away from a user that could go on the conflict needs."""
-    number = found["preemptions"]
-    if not number:
-        return "it needs no preemption"
-    return f"it needs {count(number, 'preemption')}{', the minimum' * bool(found['minimal'])}"
+def preempted(preemptions: int, is_fewest: object) -> str:
+    """Return how many context switches away from a user that could go on the conflict needs.
+
+    ``is_fewest``: every schedule with fewer was executed, and held.
+    """
+    if not preemptions:
+        return "needs no preemption"
+    return f"needs {count(preemptions, 'preemption')}{', the minimum' if is_fewest else ''}"
 
 
 def headline(document: Json) -> str:

@@ -302,12 +302,12 @@ GUARANTEES = {
     "bounded_staleness": "no answer is older than the given time",
     "no_lost_invalidation": "every node that holds an old value is told",
     "max_loads": "a key is loaded from the origin no more often than this in a window",
-    "isolated_users": "nobody is answered what another user owns",
+    "isolated_users": "no user is shown what another user owns",
     "no_resurrection": "what was deleted does not come back",
     "ttl_respected": "nothing is answered after its time to live",
     "read_atomic": "keys that were written together are read together",
     "durable_writes": "an acknowledged write is not lost",
-    "no_dirty_reads": "nobody is answered a value that is rolled back",
+    "no_dirty_reads": "no answer is a value that is rolled back",
 }
 
 WITHOUT_ANSWER = ("wait_for", "sleep", "expire", "evict", "flush", "restart")

@@ -205,7 +205,7 @@ def test_the_explanation_of_a_stale_set_says_who_did_what_and_what_to_change():
         "fails exactly when alice's origin read k comes before bob's origin write k, and bob's "
         "DEL k comes before alice's SET k",
         "holds, with the fewest changes, when alice's SET k comes before bob's DEL k",
-        "users notice: an edit does not stick until the entry expires",
+        "users notice: the old value keeps showing until the entry expires",
         "usual workaround: a short time to live, or purging by hand (it only lowers the odds)",
         "permanent fix: take a lease on a miss, void it on delete, store only while it is in force",
     ]

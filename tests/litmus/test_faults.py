@@ -144,8 +144,8 @@ def test_no_more_faults_than_asked_for_and_the_budget_is_everybodys():
 
 
 def test_the_coverage_says_how_many_faults_were_tried():
-    assert "faults 1 in 3 sets of evict," in explored("evict", fixed=True).coverage
-    assert "faults 0," in explored("evict", fixed=True, faults=None).coverage
+    assert "at most 1 injected fault, in 3 sets of evict," in explored("evict", fixed=True).coverage
+    assert "no injected faults," in explored("evict", fixed=True, faults=None).coverage
 
 
 # -- time ---------------------------------------------------------------------------------------

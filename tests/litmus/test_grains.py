@@ -96,7 +96,7 @@ def test_it_is_not_found_where_memory_is_declared():
     watch(f"{__name__}:Near.get", lines=True)
     result = check(loads_once("get"), memory="declared")
     assert result.verdict is Verdict.HOLDS, result.reasons
-    assert "code between cache commands" in result.coverage
+    assert "context switches only at cache commands" in result.coverage
 
 
 @pytest.mark.parametrize("search", ["auto", "all-schedules"])

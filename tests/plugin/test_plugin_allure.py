@@ -64,7 +64,7 @@ def test_our_own_results_say_what_those_of_allure_pytest_say(project: Project) -
     shop = ours["A-1[shop]"]
     assert shop["status"] == "failed"
     assert shop["message"].startswith(
-        "A-1[shop]: stated HOLDS, but VIOLATED coherent_when_settled (class stale-set)\nnode a "
+        "A-1[shop]: expected to hold, but VIOLATED coherent_when_settled (class stale-set)\nnode a "
     )
     assert ("story", "shop") in shop["labels"]
     assert ("tag", "gate") in shop["labels"]

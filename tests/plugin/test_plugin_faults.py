@@ -58,7 +58,7 @@ def test_a_file_with_faults_names_the_fault_draws_it_and_prints_its_token(
     result.stdout.fnmatch_lines(
         [
             "*VIOLATED coherent_when_settled*",
-            "*fault bug: every serial order fails under the fault*",
+            "*fault bug: with this fault it fails even when users take turns*",
             "*fault: error_before at step 2 of bob's operation 1: DEL k*",
             "*DEL k, no effect,*",
         ]

@@ -104,7 +104,7 @@ def test_a_race_at_a_finer_grain_is_replayed_by_the_printed_command(
 def test_the_same_flow_holds_at_grain_command(project: Project) -> None:
     set_up(project, "command")
     project.run().assert_outcomes(passed=1)
-    assert "code between cache commands" in project.row()["coverage"]
+    assert "context switches only at cache commands" in project.row()["coverage"]
 
 
 def test_grain_line_without_a_function_is_told_in_a_sentence(project: Project) -> None:

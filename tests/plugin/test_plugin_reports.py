@@ -108,7 +108,7 @@ def test_the_page_is_written_beside_verdict_json(project: Project) -> None:
     project.run()
     page = (project.path / "reports" / "index.html").read_text(encoding="ascii")
     assert '"id":"J-16"' in page
-    assert "1 of 1 scenario not as stated: 1 VIOLATED" in page
+    assert "1 of 1 scenario not as expected: 1 conflict" in page
     minute = project.verdict()["when"][:16].replace("T", " ")
     assert f'"when","{minute} UTC"' in page
 
@@ -120,8 +120,8 @@ def test_the_terminal_names_every_item_and_its_verdict(project: Project) -> None
     result.stdout.fnmatch_lines(
         [
             "*= supercache =*",
-            "J-7[[]shop]: VIOLATED coherent_when_settled, as stated",
-            "J-7[[]uncached]: HOLDS, as stated",
+            "J-7[[]shop]: VIOLATED coherent_when_settled, as expected",
+            "J-7[[]uncached]: HOLDS, as expected",
             "written: *verdict.json",
         ]
     )

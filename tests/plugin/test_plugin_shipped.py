@@ -60,7 +60,7 @@ def test_a_wrong_statement_in_the_story_fails_the_run(
     result = shipped.run("-k", right.partition(":")[0], str(path))
     assert result.ret == 1
     result.assert_outcomes(failed=1, deselected=2)
-    result.stdout.fnmatch_lines(["PRICE-07*: stated HOLDS, but VIOLATED coherent_when_settled"])
+    result.stdout.fnmatch_lines(["PRICE-07*: expected to hold, but VIOLATED coherent_when_settled"])
 
 
 def test_every_shipped_scenario_states_its_verdict() -> None:

@@ -17,10 +17,10 @@ def stating(project: Project, systems: str) -> None:
 @pytest.mark.parametrize(
     ("systems", "outcome", "line"),
     [
-        ("{shop: violated}", "passed", "P-1[[]shop]: VIOLATED coherent_when_settled, as stated"),
-        ("{shop: holds}", "failed", "P-1[[]shop]: stated HOLDS, but VIOLATED *"),
-        ("{uncached: holds}", "passed", "P-1[[]uncached]: HOLDS, as stated"),
-        ("{uncached: violated}", "failed", "P-1[[]uncached]: stated VIOLATED, but HOLDS"),
+        ("{shop: violated}", "passed", "P-1[[]shop]: VIOLATED coherent_when_settled, as expected"),
+        ("{shop: holds}", "failed", "P-1[[]shop]: expected to hold, but VIOLATED *"),
+        ("{uncached: holds}", "passed", "P-1[[]uncached]: HOLDS, as expected"),
+        ("{uncached: violated}", "failed", "P-1[[]uncached]: expected to be violated, but HOLDS"),
     ],
 )
 def test_only_the_stated_verdict_passes(
@@ -70,7 +70,7 @@ def test_the_same_search_left_to_finish_holds_and_says_what_it_covered(project: 
     assert row["exhausted"]
     assert row["executions"] == row["schedules"] == 3  # one step against two
     assert row["interleavings"] is None
-    assert row["coverage"].startswith("each of all 3 schedules was executed (2 users, 1 key,")
+    assert row["coverage"].startswith("exhaustive: all 3 schedules were executed (2 users, 1 key,")
 
 
 def test_a_preemption_bound_that_leaves_schedules_out_is_no_proof(project: Project) -> None:
@@ -86,7 +86,7 @@ def test_a_stated_class_or_family_must_be_the_one_that_is_found(project: Project
     result = project.run()
     result.assert_outcomes(passed=2, failed=1)
     result.stdout.fnmatch_lines(
-        ["S-C[[]shop[]]: VIOLATED *, but not as stated: stated resurrection, found stale-set"]
+        ["S-C[[]shop[]]: VIOLATED *, but not as expected: expected resurrection, found stale-set"]
     )
 
 
@@ -97,7 +97,7 @@ def test_a_stated_label_must_be_the_one_that_is_found(project: Project) -> None:
     result = project.run()
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(
-        ["S-B[[]shop[]]: VIOLATED *, but not as stated: stated order bug, found conflict, *"]
+        ["S-B[[]shop[]]: VIOLATED *, but not as expected: expected order bug, found conflict, *"]
     )
     summary = (project.path / "reports" / "job-summary.md").read_text()
     assert "VIOLATED coherent_when_settled, but not the stated order bug" in summary

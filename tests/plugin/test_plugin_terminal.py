@@ -80,9 +80,9 @@ def test_a_terminal_sees_progress_and_nothing_of_it_stays(project: Project) -> N
     assert next(line for line in lines if line.startswith("story")).split() == [
         "story.supercache.yaml", "..", "[100%]",
     ]  # fmt: skip
-    assert "T-1[shop]: VIOLATED coherent_when_settled, as stated" in lines
-    assert "\x1b[33mT-1[shop]: VIOLATED coherent_when_settled, as stated\x1b[0m" in sent
-    assert "\x1b[32mT-1[uncached]: HOLDS, as stated\x1b[0m" in sent
+    assert "T-1[shop]: VIOLATED coherent_when_settled, as expected" in lines
+    assert "\x1b[33mT-1[shop]: VIOLATED coherent_when_settled, as expected\x1b[0m" in sent
+    assert "\x1b[32mT-1[uncached]: HOLDS, as expected\x1b[0m" in sent
 
 
 def test_pictures_and_sentences_fit_a_narrow_terminal(project: Project) -> None:
@@ -129,8 +129,8 @@ def test_a_file_gets_whole_lines_without_colours_unless_they_are_asked_for(
     assert "\x1b" not in plain.stdout.str()
     plain.stdout.fnmatch_lines(["  all 2 interleavings *, fakeredis *)"])
     coloured = project.run("--color=yes").stdout.str()
-    assert "\x1b[33mT-1[shop]: VIOLATED coherent_when_settled, as stated\x1b[0m" in coloured
-    assert "\x1b[32mT-1[uncached]: HOLDS, as stated\x1b[0m" in coloured
+    assert "\x1b[33mT-1[shop]: VIOLATED coherent_when_settled, as expected\x1b[0m" in coloured
+    assert "\x1b[32mT-1[uncached]: HOLDS, as expected\x1b[0m" in coloured
     assert "\x1b7" not in coloured, "no progress in a file"
 
 
@@ -144,8 +144,8 @@ def test_what_is_not_as_stated_is_red(project: Project) -> None:
 @pytest.mark.parametrize(
     ("options", "lines"),
     [
-        (["-q"], ["T-1[shop]: VIOLATED coherent_when_settled, as stated",
-                  "T-1[uncached]: HOLDS, as stated", "T-2: VIOLATED coherent_when_settled"]),
+        (["-q"], ["T-1[shop]: VIOLATED coherent_when_settled, as expected",
+                  "T-1[uncached]: HOLDS, as expected", "T-2: VIOLATED coherent_when_settled"]),
         (["-qq"], ["T-2: VIOLATED coherent_when_settled"]),
     ],
 )  # fmt: skip

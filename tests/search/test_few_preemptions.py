@@ -94,7 +94,7 @@ def test_what_asks_for_all_or_counts_all_is_not_interrupted(options):
 
 
 def nothing(_execution):
-    """Hold, always; the search does without a reduction because it says nothing of orders."""
+    """Hold, always; partial-order reduction is off because it says nothing of orders."""
 
 
 def three_preemptions_show_it(world):

@@ -68,11 +68,11 @@ def test_auto_on_a_flow_too_large_says_what_was_missed_how_much_there_is_and_wha
     # 15! / 5!^3, and as many interleavings, because every step is about the same key
     assert "about 756,756 schedules, which make about 756,756 interleavings" in reason
     found = re.search(
-        r"by ([0-9]+) runs of PCT .*: 3 actors, at most 15 steps.* was missed", reason
+        r"([0-9]+) runs of PCT .*: 3 actors, at most 15 steps.* miss a violation", reason
     )
     assert found
     assert 0 < int(found[1]) < result.executions
-    stated = re.findall(r"one that ([23]) orderings .*? at most ([0-9.]+)", reason)
+    stated = re.findall(r"one that needs ([23]) orderings .*? at most ([0-9.]+)", reason)
     assert [depth for depth, _ in stated] == ["2", "3"]
     for depth, missed in stated:  # at least what all runs together could do, at most nothing
         assert (1 - hit_bound(3, 15, int(depth))) ** int(found[1]) <= float(missed.rstrip(".")) <= 1
@@ -131,8 +131,8 @@ def test_a_bound_is_never_rounded_down():
         search.explore(attempt)
     why = why_unfinished(4, 1.0, Exploration(search="pct"), simulator.runs[0], search)
     # A uniform walk, two runs of depth 2, one of depth 3: (3/4)^2 7/8 = 0.4922 and 7/8 = 0.875.
-    assert "2 orderings of steps force with probability at most 0.5," in why
-    assert "3 orderings of steps force with probability at most 0.88." in why
+    assert "one that needs 2 orderings with probability at most 0.5," in why
+    assert "one that needs 3 orderings with probability at most 0.88." in why
 
 
 def test_what_random_schedules_say_about_the_rest_is_three_in_n():

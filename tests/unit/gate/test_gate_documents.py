@@ -90,7 +90,7 @@ def test_a_message_of_a_new_conflict_beside_a_waived_one_is_about_the_new_one() 
     assert "The release has to wait." in text
     assert 'What breaks: "Nobody pays twice" does not always hold.' in text
     assert "more conflict" not in text
-    assert "Workaround: none that is in force." in text
+    assert "No active workaround." in text
     assert "Not in the way, for a workaround is in force: KI-1 until 2026-03-20." in text
     assert text.endswith("Next update: TODO(ann): when?\n")
     told = postmortem(found, decision, RULES)
@@ -138,7 +138,7 @@ def test_a_post_mortem_tells_only_of_waivers_for_its_own_conflict() -> None:
     assert "- KI-1 expired on 2026-03-08" in told
     assert "KI-2" not in told
     text = message(found, decide(found, rules), rules)
-    assert "none that is in force (KI-1 expired on 2026-03-08)." in text
+    assert "No active workaround (KI-1 expired on 2026-03-08)." in text
 
 
 def test_a_post_mortem_claims_fewest_interruptions_only_when_they_are() -> None:
@@ -154,7 +154,7 @@ def test_a_post_mortem_claims_fewest_interruptions_only_when_they_are() -> None:
 def test_a_message_says_why_a_waiver_has_no_force() -> None:
     rules = Rules(today=date(2026, 3, 21), issues=(waiver(),))
     text = message(WAIVED, decide(WAIVED, rules), rules)
-    assert "Workaround: none that is in force (KI-1 expired on 2026-03-20)." in text
+    assert "No active workaround (KI-1 expired on 2026-03-20)." in text
 
 
 def test_a_message_of_a_fixed_conflict_asks_whether_the_workaround_is_still_on() -> None:

@@ -146,7 +146,7 @@ def holds(**changed: Any) -> Finding:
         executions=10,
         interleavings=10,
         schedules=10,
-        coverage="each of all 10 schedules was executed (2 users, 1 key)",
+        coverage="exhaustive: all 10 schedules were executed (2 users, 1 key)",
     )
     finding = Finding(
         item="PRICE-07[reference.fixed]", title="", node_id="p::fixed", as_stated=True,

@@ -14,7 +14,7 @@ def test_failure_begins_with_the_verdict_and_its_evidence():
     assert lines[:4] == [
         "PRICE-07[reference.naive]: VIOLATED coherent_when_settled",
         "  After a price change nobody is charged the old price",
-        "  conflict: no serial order fails; it takes concurrency",
+        "  conflict: it passes in every one-at-a-time order, and fails only when users overlap",
         "  node a answers 100 for product:42, the origin has 120",
     ]
 
@@ -26,7 +26,7 @@ def test_failure_ends_with_the_replay_command_alone_on_its_line():
 
 def test_failure_says_how_sure_and_how_small_the_counterexample_is():
     text = failure_text(violated())
-    assert "  replays 10/10 in one process; 1 preemption, and no schedule with fewer fails" in text
+    assert "  replays 10/10 in one process; needs 1 preemption, the minimum" in text
     assert "  7 schedules were executed, 1 of them fails (2 users, 1 key)" in text
 
 
@@ -54,7 +54,7 @@ def test_one_user_alone_never_takes_concurrency():
     mine = [step for step in found.execution.race if step.actor in {"alice", "@clock"}]
     alone = replace(found, execution=replace(found.execution, steps=mine))
     text = failure_text(replace(finding, result=replace(finding.result, counterexample=alone)))
-    assert "no serial order fails; it takes one slow user and no concurrency" in text
+    assert "one slow user is enough, and no overlap is needed" in text
 
 
 def test_unknown_lists_its_reasons_and_never_reads_as_a_pass():
@@ -67,28 +67,29 @@ def test_unknown_lists_its_reasons_and_never_reads_as_a_pass():
 
 def test_holds_says_what_was_covered():
     assert failure_text(holds()) == (
-        "PRICE-07[reference.fixed]: HOLDS\n  each of all 10 schedules was executed (2 users, 1 key)"
+        "PRICE-07[reference.fixed]: HOLDS\n"
+        "  exhaustive: all 10 schedules were executed (2 users, 1 key)"
     )
 
 
 @pytest.mark.parametrize(
     ("finding", "line"),
     [
-        (violated(stated="holds"), "stated HOLDS, but VIOLATED coherent_when_settled"),
+        (violated(stated="holds"), "expected to hold, but VIOLATED coherent_when_settled"),
         (
             violated(stated="violated", as_stated=True),
-            "VIOLATED coherent_when_settled, as stated",
+            "VIOLATED coherent_when_settled, as expected",
         ),
-        (holds(stated="violated", as_stated=False), "stated VIOLATED, but HOLDS"),
-        (holds(stated="holds"), "HOLDS, as stated"),
+        (holds(stated="violated", as_stated=False), "expected to be violated, but HOLDS"),
+        (holds(stated="holds"), "HOLDS, as expected"),
         (
             violated(stated="violated"),
-            "VIOLATED coherent_when_settled, but not as stated",
+            "VIOLATED coherent_when_settled, but not as expected",
         ),
         (
             violated(stated="violated", stated_class="stale-set"),
-            "VIOLATED coherent_when_settled, but not as stated: stated stale-set, found a conflict"
-            " without a class",
+            "VIOLATED coherent_when_settled, but not as expected: expected stale-set, found a "
+            "conflict without a class",
         ),
     ],
 )
