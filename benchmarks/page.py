@@ -22,7 +22,7 @@ from pytest_supercache.report.page import write_page
 
 STORY = "scenarios/story/price-change.supercache.yaml"
 PAINTED = """() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(
-    () => done(document.querySelectorAll("section").length))))"""
+    () => done(document.querySelectorAll(".scenario").length))))"""
 
 
 def document(scenarios: int, conflicts: int, folder: Path) -> dict[str, Any]:

@@ -35,17 +35,15 @@ def main() -> None:
 
 
 def _take(tab: Any, page: Path, scheme: str) -> None:
-    tab.set_viewport_size({"width": 1200, "height": 900})
+    tab.set_viewport_size({"width": 1360, "height": 900})
     tab.emulate_media(color_scheme=scheme)
     tab.goto(page.as_uri())
-    tab.locator(".fails [data-act=part]").click()
-    tab.locator(".pair").first.screenshot(path=PICTURES / f"player-{scheme}.png")
+    tab.locator(".conflict").first.screenshot(path=PICTURES / f"player-{scheme}.png")
     if scheme == "light":
         tab.locator(".variants").first.screenshot(path=PICTURES / "variants.png")
         return
     tab.set_viewport_size({"width": 390, "height": 844})
     tab.reload()
-    tab.locator(".fails [data-act=part]").click()
     tab.locator(".fails").screenshot(path=PICTURES / "phone.png")
 
 

@@ -29,7 +29,7 @@ EXPECTED = {"holds": "expected to hold", "violated": "expected to be violated"}
 """What a scenario states, in words."""
 
 _LABELS = {
-    "conflict": "conflict: it passes in every one-at-a-time order, and fails only when users overlap",
+    "conflict": "conflict: it passes in every one-at-a-time order, fails only when users overlap",
     "order bug": "order bug: it fails in some one-at-a-time orders, so no overlap is needed",
     "plain bug": "plain bug: it fails in every one-at-a-time order, so no overlap is needed",
     "fault bug": "fault bug: with this fault it fails even when users take turns",

@@ -1,56 +1,101 @@
 
 "use strict";
+/**
+ * The data of the page: page_data.py, player_data.py and decision.py make it.
+ * @typedef {[kind: "lane" | "column", number: number, written: boolean, value: string | null]} Arrow
+ * @typedef {{text: string, lane: number | null, number: number | null, phase: string, calls: string[], answers: string[],
+ *   arrows: Arrow[], values: string[], changed: number[], apart: [number, boolean][], breaks: boolean, turned: boolean,
+ *   step: string | null}} Row
+ * @typedef {{lanes: [string, boolean][], places: [string, boolean][], columns: [number, string][], rows: Row[], breaks: string,
+ *   left_out: string}} Player
+ * @typedef {[first: string, row: number | null, second: string, row: number | null]} Order
+ * @typedef {[string, string]} Pair
+ * @typedef {{summary: string, slug: string | null, replays: string, advice: Pair[], told: Pair[], other: string[],
+ *   token: Pair | null, command: Pair | null, markdown: string, player: Player | null, passing: Player | null,
+ *   strip: [string, number | null, number | null, number | null][], turned: Order[], forced: Order[][],
+ *   forced_by_all: boolean}} Conflict
+ * @typedef {{id: string, group: string, anchor: string, name: string, verdict: string, as_stated: boolean,
+ *   guarantee: string | null, expected: string, percent: number | null, share: string, counts: Pair[], coverage: string,
+ *   why: string[], facts: Pair[], links: Pair[], conflict: Conflict | null}} Variant
+ * @typedef {{id: string, anchor: string, title: string, story: string, variants: Variant[]}} Group
+ * @typedef {{id: string, workaround: string, left: string, facts: Pair[]}} Waiver
+ * @typedef {{verdict: string, reasons: string[], waivers: Waiver[], said: [string, string[]][]}} Decision
+ * @typedef {{title: string, headline: string, kind: string, gate: Decision | null, about: Pair[], groups: Group[]}} Data
+ *
+ * @typedef {string | Node | null | undefined | false} Child
+ * @typedef {Child | readonly any[]} Children  how deep they are nested does not matter
+ * @typedef {Record<string, string | number | null>} Attributes
+ * @typedef {{kind: string, number: number, name: string, aside: boolean, width: number, x: number, left: number, shown: boolean}} Lane
+ * @typedef {(row: number) => void} Follow
+ * @typedef {{node: HTMLElement, words: string, group: Group}} Scenario
+ */
 (function () {
   // Everything here comes from the code under test: it is set as text and as nothing else.
-  const data = JSON.parse(document.getElementById("data").textContent);
+  /** @param {string} id */
+  const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+  /** @type {Data} */
+  const data = JSON.parse(byId("data").textContent || "");
   const SVG = "http://www.w3.org/2000/svg";
   const COLOURS = 6, NOTHING = "-", CELL_MAX = 18, NUMBERS = 28, ARROW = 11;
   const TABLE_FROM = 8;  // scenarios; a shorter list needs no search
+  /** @type {Map<string, (step: string | null) => void>} */
   const views = new Map();  // anchor -> what opens it
+  /** @type {Map<string, (step: string | null) => void>} */
   const conflicts = new Map();  // id of a variant -> what opens its conflict, once it is there
 
+  /** @template {Element} T @param {T} node @param {Children[]} children @returns {T} */
   function put(node, children) {
-    for (const child of children.flat(Infinity)) {
+    for (const child of /** @type {Child[]} */ (children.flat(Infinity))) {
       if (child !== null && child !== undefined && child !== "" && child !== false) {
         node.append(child);  // a string becomes a text node
       }
     }
     return node;
   }
+  /** @template {Element} T @param {T} node @param {Attributes} attributes @param {Children[]} children @returns {T} */
   function made(node, attributes, children) {
     for (const name in attributes) {
-      if (attributes[name] !== null) { node.setAttribute(name, attributes[name]); }
+      if (attributes[name] !== null) { node.setAttribute(name, String(attributes[name])); }
     }
     return put(node, children);
   }
+  /** @template {keyof HTMLElementTagNameMap} K @param {K} tag @param {Attributes} attributes @param {Children[]} children @returns {HTMLElementTagNameMap[K]} */
   function el(tag, attributes, ...children) {
     return made(document.createElement(tag), attributes, children);
   }
+  /** @template {keyof SVGElementTagNameMap} K @param {K} tag @param {Attributes} attributes @param {Children[]} children @returns {SVGElementTagNameMap[K]} */
   function draw(tag, attributes, ...children) {
     return made(document.createElementNS(SVG, tag), attributes, children);
   }
+  /** @param {string} text @param {number} limit */
   function cut(text, limit) {
     return text.length <= limit ? text : text.slice(0, limit - 1) + "\u2026";
   }
+  /** @param {Children} text @param {Attributes} attributes @param {() => void} act */
   function button(text, attributes, act) {
     const node = el("button", { type: "button", ...attributes }, text);
     node.addEventListener("click", act);
     return node;
   }
+  /** @param {Children[]} lines @param {string} [name] */
   function list(lines, name) {
     return lines.length ? el("ul", { class: name || null }, lines.map((line) => el("li", {}, line))) : null;
   }
+  /** @param {Pair[]} rows @param {string} [name] */
   function pairs(rows, name) {
     return rows.length
       ? el("dl", { class: name || "pairs" }, rows.map(([term, value]) => el("div", {}, el("dt", {}, term), el("dd", {}, value))))
       : null;
   }
+  /** @param {string} title @param {Children[]} children */
   function folded(title, ...children) {
     return el("details", {}, el("summary", {}, title), children);
   }
+  /** @param {string} verdict @param {Children[]} text */
   function badge(verdict, ...text) {
     return el("span", { class: "badge " + verdict }, text.length ? text : verdict.toUpperCase());
   }
+  /** @param {Variant} variant @param {string} [name] */
   function badgeOf(variant, name) {  // what was not to be expected is filled
     const node = badge(variant.verdict, name ? [name + " ", variant.verdict.toUpperCase()] : variant.verdict.toUpperCase());
     if (!variant.as_stated) {
@@ -59,10 +104,12 @@
     }
     return node;
   }
+  /** @param {string} text @param {string} name @param {number} limit */
   function valueOf(text, name, limit) {  // a text that is only a dash comes in quotes
     return el("span", { class: text === NOTHING ? name + " none" : name, title: text.length > limit ? text : null },
       text === NOTHING ? "nothing" : cut(text, limit));
   }
+  /** @param {Pair} pair @returns {Child[]} */
   function link([kind, where]) {
     const safe = /^https?:\/\//.test(where);  // no javascript:, no data:
     const shown = safe
@@ -70,6 +117,7 @@
       : el("span", {}, where);
     return [kind + ": ", shown];
   }
+  /** @param {string} text */
   async function toClipboard(text) {
     try {
       await navigator.clipboard.writeText(text);
@@ -84,6 +132,7 @@
       return done;
     }
   }
+  /** @param {string} what @param {string} act @param {() => string} text */
   function copying(what, act, text) {
     const node = button(what, { "data-act": act }, async () => {
       node.textContent = await toClipboard(text()) ? "Copied" : "Press Ctrl+C";
@@ -91,25 +140,31 @@
     });
     return node;
   }
+  /** @param {string} what @param {Pair | null} pair */
   function copied(what, pair) {
     return pair ? el("div", { class: "copy" }, el("code", { tabindex: 0 }, pair[0]),
       copying("Copy " + what, "copy-" + what, () => pair[1])) : null;
   }
+  /** @param {number} number */
   function colour(number) { return "a" + number % COLOURS; }
 
   // -- what a row says -----------------------------------------------------------------------
+  /** @param {Player} player @param {number} at */
   function cellName(player, at) {
     const [place, key] = player.columns[at];
     return key ? player.places[place][0] + " " + key : player.places[place][0];
   }
+  /** @param {Player} player @param {Row} row */
   function titleOf(player, row) {
     const number = row.number === null ? "" : row.number + ". ";
     return (row.lane === null ? "" : number + player.lanes[row.lane][0] + ": ") + row.text;
   }
+  /** @param {Row} row @param {number} at */
   function markOf(row, at) {
     const mark = row.apart.find(([cell]) => cell === at);
     return mark ? (mark[1] ? "stale: not what the origin holds" : "the layers differ") : "";
   }
+  /** @param {Player} player @param {Row} row */
   function sentences(player, row) {
     const said = [titleOf(player, row) + "."];
     if (row.phase) { said.push("This is " + row.phase + "."); }
@@ -125,13 +180,19 @@
   }
 
   // -- the diagram: a lifeline for each actor, then one for each layer with what it holds -------
+  /** @param {Player} player */
   function laneOf(player) {
+    /** @param {string[]} texts @param {number} most */
     const wide = (texts, most) => Math.max(...texts.map((text) => Math.min(text.length, most))) * 7.4 + 18;
-    const lanes = [], hidden = [];
+    /** @type {Lane[]} */
+    const lanes = [];
+    /** @type {string[]} */
+    const hidden = [];
     let x = NUMBERS;
+    /** @param {string} kind @param {number} number @param {string} name @param {boolean} aside @param {number} width */
     const take = (kind, number, name, aside, width) => {
       if (aside) { hidden.push(name); }
-      lanes.push({ kind, number, name, aside, width, x: 0 });
+      lanes.push({ kind, number, name, aside, width, x: 0, left: 0, shown: true });
     };
     player.lanes.forEach(([name, aside], number) => take("lane", number, name, aside, Math.max(60, wide(name.split(" "), 18))));
     player.columns.forEach(([place, key], number) => {
@@ -140,6 +201,7 @@
       take("column", number, key && player.columns.some(([, other]) => other !== key) ? name + " " + key : name,
         aside, Math.max(60, wide(texts, CELL_MAX)));
     });
+    /** @param {boolean} all */
     function placed(all) {
       x = NUMBERS;
       for (const lane of lanes) {
@@ -150,9 +212,11 @@
       }
       return x;
     }
+    /** @param {string} kind @param {number} number */
     const find = (kind, number) => lanes.find((lane) => lane.kind === kind && lane.number === number && lane.shown);
     return { lanes, hidden, placed, find, width: () => x };
   }
+  /** @param {number} from @param {number} to @param {boolean} written @param {string} name */
   function arrow(from, to, written, name) {
     const [start, end] = written ? [from, to] : [to, from];
     const way = end > start ? -1 : 1;
@@ -162,15 +226,17 @@
       draw("path", { class: "drawn " + name, d: `M${tip} ${ARROW}l${way * 7} -4v8z` }),
     ];
   }
+  /** @param {Player} player @param {Lanes} lanes @param {Row} row @param {Row | null} before */
   function trackOf(player, lanes, row, before) {
     const picture = draw("svg", { "aria-hidden": "true", focusable: "false", width: lanes.width(), height: 2 * ARROW });
     const from = row.lane === null ? null : lanes.find("lane", row.lane);
-    if (from) {
+    if (from && row.lane !== null) {
+      const mine = colour(row.lane);
       for (const [kind, number, written] of row.arrows) {
         const to = lanes.find(kind, number);
-        if (to) { put(picture, arrow(from.x, to.kind === "column" ? to.x - to.width / 2 + 8 : to.x, written, colour(row.lane))); }
+        if (to) { put(picture, arrow(from.x, to.kind === "column" ? to.x - to.width / 2 + 8 : to.x, written, mine)); }
       }
-      picture.append(draw("circle", { class: "drawn " + colour(row.lane), cx: from.x, cy: ARROW, r: 5 }));
+      picture.append(draw("circle", { class: "drawn " + mine, cx: from.x, cy: ARROW, r: 5 }));
     }
     const cells = lanes.lanes.filter((lane) => lane.kind === "column" && lane.shown).map((lane) => {
       const stale = markOf(row, lane.number), changed = row.changed.includes(lane.number);
@@ -184,7 +250,9 @@
     });
     return el("div", { class: "track" }, picture, cells);
   }
+  /** @param {string} text */
   function answered(text) { return text.startsWith("-> ") ? "answers " + text.slice(3) : text; }
+  /** @param {Player} player @param {Lanes} lanes @param {Row} row @param {Row | null} before */
   function rowOf(player, lanes, row, before) {
     const from = row.lane === null ? null : lanes.find("lane", row.lane);
     const label = el("div", { class: row.lane === null ? "label" : "label " + colour(row.lane) },
@@ -199,6 +267,7 @@
       label, trackOf(player, lanes, row, before),
       row.breaks && player.breaks ? el("p", { class: "note breaks" }, "\u2717 " + player.breaks) : null);
   }
+  /** @param {Lanes} lanes */
   function headsOf(lanes) {
     return el("div", { class: "heads" }, lanes.lanes.filter((lane) => lane.shown).map((lane) => {
       const head = el("span", { class: lane.kind === "lane" ? "head " + colour(lane.number) : "head layer", title: lane.name }, lane.name);
@@ -207,18 +276,29 @@
       return head;
     }));
   }
+  /** @param {Lanes} lanes */
   function linesOf(lanes) {
     return draw("svg", { class: "lines", "aria-hidden": "true", focusable: "false", width: lanes.width() },
       lanes.lanes.filter((lane) => lane.shown).map((lane) => draw("line",
         { class: lane.kind === "lane" ? "lane" : "lane layer", x1: lane.x, x2: lane.x, y1: 0, y2: "100%" })));
   }
 
+  /** @typedef {ReturnType<typeof laneOf>} Lanes */
+  /** @typedef {ReturnType<typeof playerOf>} Shown */
+
   // -- a player ----------------------------------------------------------------------------
+  /** @param {Player} player @param {string} kind @param {string} name @param {Children} said */
   function playerOf(player, kind, name, said) {
     const last = player.rows.length - 1;
     const breaking = player.rows.findIndex((row) => row.breaks);
     const lanes = laneOf(player);
-    let now = 0, timer = null, rows = [], follow = () => {};
+    let now = 0;
+    /** @type {ReturnType<typeof setInterval> | null} */
+    let timer = null;
+    /** @type {HTMLLIElement[]} */
+    let rows = [];
+    /** @type {Follow} */
+    let follow = () => {};
     const live = el("p", { class: "live", "aria-live": "polite", "aria-atomic": "true" });
     const range = el("input", { type: "range", min: 0, max: last, value: 0, "aria-label": "Step" });
     const play = button("Play", { "data-act": "play" }, () => (timer === null ? start() : stop()));
@@ -228,6 +308,7 @@
     const all = el("input", { type: "checkbox", "data-act": "all" });
     const hidden = lanes.hidden.length ? el("label", { class: "both" }, all,
       "Show what plays no part (" + lanes.hidden.join(", ") + ")") : null;
+    /** @param {Row} row */
     const isHidden = (row) => row.lane !== null && !lanes.find("lane", row.lane);
 
     function build() {
@@ -241,6 +322,7 @@
       stage.style.minWidth = lanes.width() + 8 + "px";
       box.replaceChildren(stage);
     }
+    /** @param {number} number */
     function show(number) {
       now = Math.max(0, Math.min(last, number));
       const row = player.rows[now];
@@ -249,25 +331,29 @@
         one.className = [at === now ? "now" : at > now ? "later" : "", player.rows[at].breaks ? "breaks" : ""].join(" ").trim();
         if (at === now) { one.setAttribute("aria-current", "step"); } else { one.removeAttribute("aria-current"); }
       });
-      range.value = now;
+      range.value = String(now);
       range.setAttribute("aria-valuetext", titleOf(player, row));
-      back.disabled = now === 0;
-      forward.disabled = now === last;
+      back.disabled = next(-1) === now;
+      forward.disabled = next(1) === now;
       box.scrollTop = rows[now].offsetTop + rows[now].offsetHeight - box.clientHeight / 2;
     }
+    /** @param {number} number */
     function move(number) { live.setAttribute("aria-live", timer === null ? "polite" : "off"); show(number); follow(now); }
+    /** @param {number} number */
     function go(number) { stop(); move(number); }
-    function next(by) {  // folded rows are passed over
-      let at = now + by;
-      while (at > 0 && at < last && isHidden(player.rows[at])) { at += by; }
-      return at;
+    /** @param {number} by @param {number} [from] */
+    function next(by, from) {  // folded rows are passed over
+      let at = (from === undefined ? now : from) + by;
+      while (at >= 0 && at <= last && isHidden(player.rows[at])) { at += by; }
+      return at < 0 || at > last ? now : at;
     }
+    /** @param {number} by */
     function step(by) { go(next(by)); }
     function start() {
       play.textContent = "Pause";
       live.setAttribute("aria-live", "off");  // a step a second is too fast to be read out
-      timer = setInterval(() => { move(next(1)); if (now === last) { stop(); } }, 1200);
-      if (now === last) { move(0); }
+      timer = setInterval(() => { move(next(1)); if (next(1) === now) { stop(); } }, 1200);
+      if (next(1) === now) { move(0); }
     }
     function stop() {
       if (timer !== null) { clearInterval(timer); }
@@ -277,8 +363,9 @@
     }
     all.addEventListener("change", () => { build(); show(now); });
     range.addEventListener("input", () => go(Number(range.value)));
+    /** @type {Record<string, () => void>} */
     const keys = { ArrowRight: () => step(1), ArrowLeft: () => step(-1),
-      Home: () => go(0), End: () => go(last), " ": () => play.click() };
+      Home: () => go(next(1, -1)), End: () => go(next(-1, last + 1)), " ": () => play.click() };
     const node = el("div", { class: "player " + kind, role: "group", tabindex: 0,
       "aria-label": "Player of " + name + "; arrow keys step, space plays" },
       el("header", {}, badge(kind === "fails" ? "violated" : "holds", kind === "fails" ? "FAILS" : "PASSES"),
@@ -297,11 +384,16 @@
     });
     build();
     return { node, go, last, stop, breaking, refresh: () => show(now),
+      /** @param {number} at */
       stepAt: (at) => player.rows[at].step,
+      /** @param {string} wanted */
       rowOfStep: (wanted) => player.rows.findIndex((row) => row.step === wanted),
+      /** @param {number} number */
       quiet: (number) => { stop(); live.setAttribute("aria-live", "off"); show(number); },
+      /** @param {Follow} act */
       followed: (act) => { follow = act; } };
   }
+  /** @param {Shown} one @param {Shown} other @returns {Follow} */
   function together(one, other) {  // they stand at the same event, or at the last that both have passed
     return (number) => {
       for (let at = number; at >= 0; at -= 1) {
@@ -313,12 +405,15 @@
   }
 
   // -- a conflict ----------------------------------------------------------------------------
+  /** @param {Order[]} orders @param {Follow | null} go @returns {Children[]} */
   function ordersOf(orders, go) {
+    /** @param {string} text @param {number | null} row @returns {Children} */
     const step = (text, row) => [el("span", { class: "mono" }, text),
       go === null || row === null ? null : button("show", { class: "to" }, () => go(row))];
     return orders.map(([first, at, second, after], number) => [
       number ? ", and " : "", step(first, at), " comes before ", step(second, after)]);
   }
+  /** @param {Conflict} found @param {Follow | null} go */
   function forcedOf(found, go) {
     if (!found.forced.length) { return found.other.length ? el("div", { class: "forced" }, list(found.other)) : null; }
     return el("div", { class: "forced" },
@@ -326,6 +421,7 @@
       el("ul", {}, found.forced.map((orders, number) => el("li", {}, number ? "or when " : "",
         orders.length ? ordersOf(orders, number ? null : go) : "whatever the order of the steps"))));
   }
+  /** @param {Conflict} found @param {Follow | null} go */
   function stripOf(found, go) {
     if (!found.strip.length) { return null; }
     return el("ol", { class: "strip", "aria-label": "What happened" }, found.strip.map(([text, number, row, lane], at) => {
@@ -336,8 +432,10 @@
         : button(inside, { class: "plain", "data-act": "strip" }, () => go(row)));
     }));
   }
-  function conflictOf(variant, isOpen) {
-    const found = variant.conflict, name = variant.id;
+  /** @param {Variant} variant @param {Conflict} found @param {boolean} isOpen */
+  function conflictOf(variant, found, isOpen) {
+    const name = variant.id;
+    /** @type {Shown[] | null} */
     let players = null;
     const place = el("div", {});
     if (!found.player) {
@@ -370,6 +468,7 @@
       players[0].go(Math.max(0, players[0].breaking));
       return players;
     }
+    /** @param {number} row */
     function go(row) { box.open = true; build()[0].go(row); build()[0].node.scrollIntoView({ block: "nearest" }); }
     box.addEventListener("toggle", () => { if (box.open) { build().forEach((one) => one.refresh()); } });
     if (isOpen && found.player) { box.open = true; build(); }
@@ -394,6 +493,7 @@
   }
 
   // -- variants side by side -------------------------------------------------------------------
+  /** @param {number | null} percent */
   function bar(percent) {
     if (percent === null) { return null; }
     const part = percent > 0 ? Math.max(percent, 1) : 0;  // a small share must be seen, too
@@ -401,6 +501,7 @@
       "aria-label": percent + " % of schedules fail" },
       draw("rect", { class: "all", width: 100, height: 1 }), draw("rect", { class: "part", width: part, height: 1 }));
   }
+  /** @param {Variant} variant */
   function cardOf(variant) {
     return el("article", { class: "card " + variant.verdict },
       el("header", {}, el("h3", {}, variant.name), badgeOf(variant)),
@@ -410,6 +511,7 @@
       folded("What was covered", el("p", { class: "coverage" }, variant.coverage), pairs(variant.counts),
         pairs(variant.facts), list(variant.links.map(link))));
   }
+  /** @param {Group} group @param {boolean} isFirst */
   function scenarioOf(group, isFirst) {
     const box = el("details", { class: "scenario", id: group.anchor }, el("summary", {},
       el("h2", {}, el("span", { class: "id" }, group.id), " ", group.title),
@@ -419,9 +521,11 @@
     function build() {
       if (built) { return; }
       built = true;
-      const conflicts = group.variants.filter((variant) => variant.conflict);
+      /** @type {[Variant, Conflict][]} */
+      const own = [];
+      for (const variant of group.variants) { if (variant.conflict) { own.push([variant, variant.conflict]); } }
       put(box, [group.story ? el("p", { class: "story" }, group.story) : null,
-        conflicts.map((variant, number) => conflictOf(variant, number === 0)),
+        own.map(([variant, conflict], number) => conflictOf(variant, conflict, number === 0)),
         el("div", { class: "variants" }, group.variants.map(cardOf))]);
     }
     box.addEventListener("toggle", () => { if (box.open) { build(); } });
@@ -429,7 +533,7 @@
     if (isFirst) { open(); }
     views.set(group.anchor, () => { open(); box.scrollIntoView(); });
     for (const variant of group.variants) {
-      if (variant.conflict) { views.set(variant.anchor, (step) => { open(); conflicts.get(variant.id)(step); }); }
+      if (variant.conflict) { views.set(variant.anchor, (step) => { open(); (conflicts.get(variant.id) || open)(step); }); }
     }
     const words = [group.id, group.title, group.variants.map((one) => [one.id, one.verdict, one.guarantee || "",
       one.conflict ? one.conflict.slug || "" : "", one.facts.flat()])].flat(Infinity).join(" ").toLowerCase();
@@ -437,6 +541,7 @@
   }
 
   // -- the list of scenarios -----------------------------------------------------------------
+  /** @type {Record<string, (one: Variant) => boolean>} */
   const KINDS = {
     "all": () => true,
     "not as expected": (one) => !one.as_stated,
@@ -444,6 +549,7 @@
     "holds": (one) => one.verdict === "holds",
     "unknown": (one) => one.verdict === "unknown",
   };
+  /** @param {Scenario[]} scenarios */
   function filterOf(scenarios) {
     if (scenarios.length < TABLE_FROM) { return null; }
     const words = el("input", { type: "search", "aria-label": "Search scenarios", placeholder: "Search: id, title, system, class, owner, tag" });
@@ -466,6 +572,7 @@
   }
 
   // -- the decision ----------------------------------------------------------------------------
+  /** @param {Waiver} waiver */
   function waiverOf(waiver) {
     return el("article", { class: "card waiver" },
       el("header", {}, el("h2", {}, waiver.id), badge("unknown", waiver.left)),
@@ -484,7 +591,7 @@
 
   const scenarios = data.groups.map((group, number) => scenarioOf(group, number === 0));
   document.title = data.title;
-  document.getElementById("page").replaceChildren(
+  byId("page").replaceChildren(
     banner(),
     el("dl", { class: "about" }, data.about.map(
       ([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value)))),
@@ -492,13 +599,13 @@
     ...scenarios.map((one) => one.node));
   function follow() {
     const wanted = decodeURIComponent(window.location.hash.slice(1));
-    const [, anchor, step] = /^(.*?)(?:\/step-(\d+))?$/.exec(wanted);
+    const [, anchor, step] = /^(.*?)(?:\/step-(\d+))?$/s.exec(wanted) || ["", "", ""];
     const open = views.get(anchor);
     if (open) { open(step || null); }
   }
   window.addEventListener("hashchange", follow);
   follow();
   window.addEventListener("beforeprint", () => {
-    for (const box of document.querySelectorAll(".scenario[open] details")) { box.open = true; }
+    for (const box of document.querySelectorAll(".scenario[open] details")) { box.setAttribute("open", ""); }
   });
 })();

@@ -14,7 +14,7 @@ def test_failure_begins_with_the_verdict_and_its_evidence():
     assert lines[:4] == [
         "PRICE-07[reference.naive]: VIOLATED coherent_when_settled",
         "  After a price change nobody is charged the old price",
-        "  conflict: it passes in every one-at-a-time order, and fails only when users overlap",
+        "  conflict: it passes in every one-at-a-time order, fails only when users overlap",
         "  node a answers 100 for product:42, the origin has 120",
     ]
 
