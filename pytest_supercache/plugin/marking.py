@@ -21,6 +21,7 @@ from pytest_supercache.core.lifeline import interrupt_when_orphaned
 from pytest_supercache.gate import place, project_table
 from pytest_supercache.gate.run_id import RUN_ID, known_as
 from pytest_supercache.plugin.exit_status import MARKED_BY, is_asked, is_listing
+from pytest_supercache.plugin.looking_again import folder_of_run, looks_again
 from pytest_supercache.plugin.project_table import read_table
 from pytest_supercache.plugin.surroundings import look_early, note_start
 
@@ -212,14 +213,20 @@ def _forget_what_tells_of_it(config: pytest.Config, options: Namespace, folder: 
 def report_folder(config: pytest.Config, options: Namespace, table: dict[str, Any]) -> Path:
     """Return the folder of reports; a relative name is relative to the project's root.
 
+    A run that looks at a conflict again has a folder of its own in it.
+
     Raises:
         UsageError: no folder can have that name.
     """
-    asked = getattr(options, "supercache_report", None) or config.getini("supercache_report")
+    named = getattr(options, "supercache_report", None)
     try:
-        return place.report_folder(config.rootpath, table, asked)
+        asked = named or config.getini("supercache_report")
+        folder = place.report_folder(config.rootpath, table, asked)
     except InputError as error:
         raise pytest.UsageError(f"{error}") from error
+    if named or not looks_again(options) or is_asked(config, options, table):
+        return folder
+    return folder_of_run(config, folder)
 
 
 def identity(config: pytest.Config, *, is_gate: bool) -> dict[str, Any]:
@@ -303,7 +310,9 @@ def _tell_elsewhere(config: pytest.Config, path: Path, run: Mapping[str, Any]) -
     from pytest_supercache.gate.elsewhere import tell_elsewhere
 
     started = config.invocation_params.dir
-    is_chosen = getattr(config.known_args_namespace, "supercache_report", None) is not None
+    options = config.known_args_namespace
+    is_named = getattr(options, "supercache_report", None) is not None
+    is_chosen = is_named or looks_again(options)
     told = {**run, "written_to": Path(os.path.relpath(path, started)).as_posix()}
     for file in _read_from(started, config.rootpath):
         if os.path.realpath(file) == os.path.realpath(path):

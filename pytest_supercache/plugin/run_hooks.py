@@ -11,6 +11,7 @@ from pytest_supercache.core.lifeline import interrupt_when_orphaned
 from pytest_supercache.plugin.exit_status import is_of_another_process
 from pytest_supercache.plugin.findings import FINDING, NotAsExpected
 from pytest_supercache.plugin.items import is_ours
+from pytest_supercache.plugin.looking_again import RUNS, forget_old_runs
 from pytest_supercache.plugin.recorded import FLOW, is_recorded
 from pytest_supercache.plugin.session import Session
 from pytest_supercache.plugin.terminal import columns
@@ -136,6 +137,8 @@ class RunHooks:
             write_reports(document, folder, self._config.rootpath)
             self._session.allure.write(document)
             gate.write_texts()
+            if folder.parent.name == RUNS:
+                forget_old_runs(folder)
         except OfGateRunError as error:
             self._written = f"not written: {error}"
         except (OSError, InputError) as error:
@@ -147,13 +150,16 @@ class RunHooks:
         """List the results of all items, and the paths of the reports."""
         if not self._findings.rows:
             return
-        from pytest_supercache.report.terminal import section
+        from pytest_supercache.report.terminal import page_of_conflict, section
 
         terminalreporter.section("supercache")
         verbosity, width = self._config.get_verbosity(), columns(self._config)
         for text, colour in section(self._findings.rows, verbosity=verbosity, width=width):
             terminalreporter.line(text, **({colour: True} if colour else {}))
         terminalreporter.line(self._written)
+        page = page_of_conflict(self._findings.rows, self._session.report_folder)
+        if page is not None and self._written.startswith("written: "):
+            terminalreporter.line(f"open: {page}")
 
     def pytest_unconfigure(self) -> None:
         """Stop the servers, unless this is a fork of the process that started them."""

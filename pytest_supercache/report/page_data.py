@@ -144,7 +144,7 @@ def _variant(row: Json) -> dict[str, Plain]:
     return {
         "id": short(row["id"]),
         "group": short(base),
-        "anchor": short(base if base == row["id"] else f"{base}/{_difference(row)}"),
+        "anchor": short(anchor_of(str(row["id"]))),
         "name": short(_difference(row)),
         "verdict": row["verdict"],
         "as_stated": row["as_stated"],
@@ -160,6 +160,12 @@ def _variant(row: Json) -> dict[str, Plain]:
         "links": [[short(kind), short(where)] for kind, where in (row.get("links") or {}).items()],
         "conflict": _conflict(row, found) if found else None,
     }
+
+
+def anchor_of(item: str) -> str:
+    """Return the address of an item in the page: ``PRICE-07/reference.naive``."""
+    base, bracket, variant = item.partition("[")
+    return f"{base}/{variant.removesuffix(']')}" if bracket else base
 
 
 def _difference(row: Json) -> str:

@@ -4,8 +4,12 @@
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+from pytest_supercache.report.page import PAGE
+from pytest_supercache.report.page_data import anchor_of
 from pytest_supercache.report.values import width_of, wrap
 
 Row = Mapping[str, Any]
@@ -34,6 +38,18 @@ def section(rows: Iterable[Row], *, verbosity: int, width: int | None) -> Iterat
         yield _fitting(str(row["line_of_text"]), None if verbosity > 0 else width), _colour(row)
         if verbosity >= 0:
             yield from ((line, "") for line in _details(row, width))
+
+
+def page_of_conflict(rows: Iterable[Row], folder: Path) -> str | None:
+    """Return where the page shows the first conflict, those that are not expected first.
+
+    None: there is no conflict.
+    """
+    found = [row for row in rows if row.get("counterexample")]
+    if not found:
+        return None
+    first = min(found, key=lambda row: bool(row["as_stated"]))
+    return f"{folder / PAGE}#{quote(anchor_of(str(first['id'])), safe='/')}"
 
 
 def _colour(row: Row) -> str:

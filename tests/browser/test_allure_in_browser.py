@@ -13,11 +13,11 @@ ATTACHMENTS = [
 ]  # fmt: skip
 STEPS = [
     "the failing interleaving: 5 steps",
-    "1. alice @a: GET product:42 (read product:42)",
-    "2. alice @a: origin read product:42",
-    "3. bob @a: origin write product:42 (write product:42 = 120)",
+    "1. alice @a: GET product:42 -> nothing (read product:42)",
+    "2. alice @a: origin read product:42 -> 100",
+    "3. bob @a: origin write product:42 = 120 (write product:42 = 120)",
     "4. bob @a: DEL product:42 done",
-    "5. alice @a: SET product:42 -> 100 (from this step on the layers stay inconsistent)",
+    "5. alice @a: SET product:42 = 100 -> 100 (from this step on the layers stay inconsistent)",
 ]
 
 
@@ -65,7 +65,7 @@ def test_a_conflict_has_its_steps_its_evidence_and_its_picture(context, report):
             ATTACHMENTS
         )
         shown = tab.page.inner_text("body")
-        for said in ("node a answers 100 for product:42", "stale-set", "karim", "pricing"):
+        for said in ("node a still serves 100 for product:42", "stale-set", "karim", "pricing"):
             assert said in shown
         width, source = allure.drawn(tab.page)
         assert width > 300

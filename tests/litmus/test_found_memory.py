@@ -53,7 +53,7 @@ def test_an_entry_of_a_near_cache_is_a_step_with_its_name():
     assert found.replays == "10/10"
     labels = {step.label for step in found.execution.race if step.kind == "memory"}
     assert labels == {f"{verb} Near.entries['k']" for verb in ("read", "write", "delete")}
-    assert "shared memory raced: Near.entries['k']" in result.coverage
+    assert "and at shared memory (Near.entries['k']" in result.coverage
 
 
 def test_the_token_names_the_memory_and_is_read_again():
@@ -75,7 +75,7 @@ def test_a_dict_in_a_dict_is_named_by_its_key():
         assert counts["eu"]["hits"] == 2
 
     result = check(body)
-    assert "shared memory raced: counts['eu']['hits'];" in result.coverage
+    assert "and at shared memory (counts['eu']['hits'])," in result.coverage
     assert result.counterexample.token.endswith(";memory=counts[%27eu%27]/[%27hits%27]")
 
 
@@ -205,7 +205,7 @@ def counted(world):
 def test_memory_that_is_declared_atomic_is_no_step_and_the_sentence_names_it():
     raced, atomic = check(counted), check(counted, atomic=["Stats.hits"])
     assert raced.verdict is atomic.verdict is Verdict.HOLDS
-    assert "shared memory raced: Stats.hits" in raced.coverage
+    assert "and at shared memory (Stats.hits" in raced.coverage
     assert "taken as atomic, as declared: Stats.hits" in atomic.coverage
     assert "raced" not in atomic.coverage
     assert atomic.executions < raced.executions

@@ -128,8 +128,12 @@ class Project:
         return [part for plugin in unneeded for part in ("-p", f"no:{plugin}")]
 
     def verdict(self, folder: str = "reports") -> dict[str, Any]:
-        """Return verdict.json of the last run."""
-        document: dict[str, Any] = json.loads((self.path / folder / "verdict.json").read_text())
+        """Return verdict.json of the last run, which may have a folder of its own."""
+        reports = self.path / folder
+        written = [reports / "verdict.json", *reports.glob("runs/*/verdict.json")]
+        there = [path for path in written if path.exists()]
+        last = max(there, key=lambda path: path.stat().st_mtime_ns)
+        document: dict[str, Any] = json.loads(last.read_text())
         return document
 
     def rows(self) -> dict[str, dict[str, Any]]:

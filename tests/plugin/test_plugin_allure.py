@@ -64,11 +64,14 @@ def test_our_own_results_say_what_those_of_allure_pytest_say(project: Project) -
     shop = ours["A-1[shop]"]
     assert shop["status"] == "failed"
     assert shop["message"].startswith(
-        "A-1[shop]: expected to hold, but VIOLATED coherent_when_settled (class stale-set)\nnode a "
+        "A-1[shop]: expected to hold, but VIOLATED coherent_when_settled (class stale-set)\nafter "
     )
     assert ("story", "shop") in shop["labels"]
     assert ("tag", "gate") in shop["labels"]
-    assert shop["steps"][0][1][2] == "3. bob @a: origin write product:42 (write product:42 = 120)"
+    assert (
+        shop["steps"][0][1][2]
+        == "3. bob @a: origin write product:42 = 120 (write product:42 = 120)"
+    )
     texts = {name: text for name, _, text in shop["attachments"]}
     assert texts["timeline"].startswith("<svg")
     assert texts["layers after each step"].splitlines()[-1] == (

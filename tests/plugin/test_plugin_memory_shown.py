@@ -76,7 +76,7 @@ def test_memory_that_stays_as_it_was_has_no_column(project: Project) -> None:
     project.conftest(SHOP.replace("self.hits += 1", "self.hits = self.hits"))
     project.scenario(SCENARIO.replace("bob: [", "bob: [{read: k}, "))
     text = project.run().stdout.str()
-    assert "memory raced: Shop.hits" in text
+    assert "at shared memory (Shop.hits" in text
     [header] = [line for line in text.splitlines() if line.lstrip().startswith("#")]
     assert "Shop.near" in header
     assert "hits" not in header

@@ -19,8 +19,9 @@ import json, pathlib, sys
 import pytest
 
 def replayed(path, token):
-    pytest.main(["-p", "no:cacheprovider", path, f"--supercache-replay={token}"])
-    (row,) = json.loads(pathlib.Path("reports/verdict.json").read_text())["scenarios"]
+    told = [path, f"--supercache-replay={token}", "--supercache-report=again"]
+    pytest.main(["-p", "no:cacheprovider", *told])
+    (row,) = json.loads(pathlib.Path("again/verdict.json").read_text())["scenarios"]
     return row["counterexample"]["replays"]
 
 tokens = json.loads(sys.argv[1])
