@@ -21,9 +21,10 @@ from pytest_supercache.gate.telling import (
     whom,
     without_force,
 )
-from pytest_supercache.report.values import clean, harmless
+from pytest_supercache.report.values import clean, harmless, pasted
 
 WORDS_MAX = 120
+_FIX = "permanent fix: "
 _NAMED_MAX = 3
 
 _DELAY = {
@@ -65,6 +66,7 @@ def _parts(document: Raw, decision: Decision, rules: Rules) -> Iterator[Part]:
     if found:
         yield from _conflict(found, document)
         yield from _workarounds(found[0][0], decision)
+        yield from _again(found[0][0])
         yield from _limits(decision)
     elif decision.verdict is GateVerdict.GO:
         yield f"{decision.reasons[0]} ({what_was_tested(document)}).", True
@@ -100,6 +102,17 @@ def _conflict(found: list[list[Raw]], document: Raw) -> Iterator[Part]:
     if others:
         plural = "conflict" if others == 1 else "conflicts"
         yield f"There {'is' if others == 1 else 'are'} {others} more {plural} in the report.", False
+
+
+def _again(row: Raw) -> Iterator[Part]:
+    """Tell developers how to see it, and how it is usually fixed for good."""
+    lines = map(str, (row.get("counterexample") or {}).get("explanation") or ())
+    fixes = [line.removeprefix(_FIX) for line in lines if line.startswith(_FIX)]
+    if fixes:
+        yield f"Usual permanent fix: {fixes[0]}.", True
+    command = pasted(row.get("replay"))
+    if command:
+        yield f"For developers: `{command}`", False
 
 
 def _workarounds(found: Raw, decision: Decision) -> Iterator[Part]:

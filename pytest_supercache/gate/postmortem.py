@@ -114,7 +114,12 @@ def _trigger(row: Raw) -> list[str]:
     """Describe what forces the conflict; other sections have its class and its usual fixes."""
     explanation = (row.get("counterexample") or {}).get("explanation") or ()
     elsewhere = (_CLASS, _CAUSE, _FIX, "odds", "usual workaround", "users notice")
-    told = [f"- {line}" for line in explanation if str(line).partition(": ")[0] not in elsewhere]
+    told: list[str] = []
+    for line in map(str, explanation):
+        if told and line.startswith("  "):  # it goes on with the line before
+            told[-1] += f", {line.strip()}"
+        elif line.partition(": ")[0] not in elsewhere:
+            told.append(f"- {line}")
     return [*told, "TODO(owner): what made it happen in production at that time?"]
 
 

@@ -51,7 +51,7 @@ _EFFECT = re.compile(
 """The text that a fault adds to the label of the step that it strikes."""
 
 _DEEDS = {
-    Role.LOAD: "{who} finds {value} in {place}",
+    Role.LOAD: "{who} reads {value} from {place}",
     Role.LOOK_UP: "{who} finds {value} in {place}",
     Role.STORE: "{who} stores {value} in {place}",
     Role.DROP: "{who} removes {it} from {place}",
@@ -256,7 +256,7 @@ class _Teller:
             if value == _NOTHING:
                 return "{who} deletes {it} from {place}"
             several = len(self._keys) > 1
-            return "{who} commits {value}" if several else "{who} makes it {value} in {place}"
+            return "{who} commits {value}" if several else "{who} writes {value} to {place}"
         if act.role is Role.PUBLISH:
             sends = label.startswith("send ")
             return "{who} sends the new value" if sends else "{who} publishes the invalidation"

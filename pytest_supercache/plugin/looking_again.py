@@ -26,7 +26,9 @@ def looks_again(options: Namespace) -> bool:
     """Say whether the command line asks for a replay, a breakpoint, or reproducers only."""
     if any(getattr(options, name, None) for name in _OPTIONS):
         return True
-    files = [Path(given.partition("::")[0]).name for given in getattr(options, "file_or_dir", ())]
+    files = [
+        Path(given.partition("::")[0]).name for given in getattr(options, "file_or_dir", ()) or ()
+    ]
     return bool(files) and all(_is_reproducer(name) for name in files)
 
 

@@ -87,7 +87,7 @@ class Allure:
         tab.locator(self.status).first.wait_for()
 
     def told_in_steps(self, tab: Any) -> list[str]:
-        """Return the titles of all steps; a failed step is unfolded by Allure 3, not by Allure 2."""
+        """Return the titles of all steps; Allure 3 has unfolded a failed step already."""
         whole = tab.locator(self.title).filter(has_text="the failing interleaving").first
         whole.wait_for()
         first = tab.locator(self.steps).filter(has_text="1. ").first

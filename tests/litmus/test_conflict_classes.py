@@ -199,7 +199,7 @@ def test_on_the_real_stack_a_class_has_the_schedules_that_were_worked_out_for_it
 def test_the_explanation_of_a_stale_set_says_who_did_what_and_what_to_change():
     assert explored("stale-set").counterexample.explanation.splitlines() == [
         "class: stale-set (01): A fill stores what an invalidation should have removed",
-        "what happened: 2. alice finds 1 in the origin; 3. bob makes it 2 in the origin; "
+        "what happened: 2. alice reads 1 from the origin; 3. bob writes 2 to the origin; "
         "4. bob removes it from the existing cache; 5. alice stores 1 in the existing cache, "
         "where it stays",
         "fails exactly when alice's origin read k comes before bob's origin write k, and bob's "

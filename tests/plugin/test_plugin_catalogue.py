@@ -11,6 +11,7 @@ import pytest
 
 from pytest_supercache.cli.templates import written
 from pytest_supercache.oracle.catalogue import CATALOGUE
+from pytest_supercache.report.timeline import timeline
 from tests.plugin.conftest import Project
 from tests.selection import either
 from tests.told import snapshot, told
@@ -48,6 +49,7 @@ def test_a_class_is_found_in_the_naive_system_and_gone_in_the_mended_one(
         naive, *_, mended = _in_order(path, rows)
         assert naive["counterexample"]["conflict_class"] == _class_of(path)[1]
         assert told(naive) == snapshot(naive).read_text(encoding="utf-8")
+        assert [row.breaks for row in timeline(naive["counterexample"]).rows].count(True) == 1
         assert mended["verdict"] == "holds"
         assert mended["exhausted"]
 
