@@ -1,4 +1,4 @@
-"""The event that breaks a guarantee: which step, answer, read or wait is marked, and what it says."""
+"""The event that breaks a guarantee: which step, answer or wait is marked, and what it says."""
 
 from dataclasses import replace
 
