@@ -7,7 +7,7 @@ a cache stores encoded values, and people think in data.
 
 import json
 import reprlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -186,12 +186,14 @@ def _value_mismatch(matcher: Matcher, actual: object, variables: Mapping[str, An
         case Variable(reference=reference):
             value = look_up(reference, variables)
             shown = f"{reference} ({_seen(value)})"
-            return None if is_same(value, actual) else _difference(shown, actual)
+            return None if is_same(value, actual) else _difference(shown, actual, [value])
         case Missing():
             is_match = actual is None
         case _:
             is_match = True
-    return None if is_match else _difference(describe(matcher), actual)
+    if is_match:
+        return None
+    return _difference(describe(matcher), actual, _plain_values(matcher))
 
 
 def _fields_mismatch(matcher: Fields, actual: object, variables: Mapping[str, Any]) -> str | None:
@@ -224,7 +226,7 @@ def _one_of_mismatch(matcher: OneOf, actual: object, variables: Mapping[str, Any
         # interleaving the read that sets it finds nothing.
         if not isinstance(option, Raises) and mismatch(option, actual, variables) is None:
             return None
-    return _difference(describe(matcher), actual)
+    return _difference(describe(matcher), actual, _plain_values(matcher))
 
 
 def _bounds_mismatch(matcher: Bounds, actual: object, variables: Mapping[str, Any]) -> str | None:
@@ -236,7 +238,9 @@ def _bounds_mismatch(matcher: Bounds, actual: object, variables: Mapping[str, An
         and (upper is None or actual <= upper)  # type: ignore[operator]
     ):
         return None
-    return _difference(describe(matcher), actual)
+    is_text = isinstance(actual, str | bytes)
+    said = _difference(describe(matcher), actual)
+    return f"{said} (a number was expected, and this is text)" if is_text else said
 
 
 def _limit(limit: float | Reference | None, variables: Mapping[str, Any]) -> float | None:
@@ -271,8 +275,38 @@ def _is_a(error: BaseException, name: str) -> bool:
     return False
 
 
-def _difference(expected: str, actual: object) -> str:
-    return f"expected {expected}, saw {_seen(actual)}"
+def _difference(expected: str, actual: object, wanted: Iterable[object] = ()) -> str:
+    """Return the sentence for a mismatch; it says so if only the kind of a value differs."""
+    kind, text = _kind(actual)
+    looks_alike = [other for other, same in map(_kind, wanted) if same == text and other != kind]
+    said = f"expected {expected}, saw {_seen(actual)}"
+    return f"{said} ({looks_alike[0]} was expected, and this is {kind})" if looks_alike else said
+
+
+def _kind(value: object) -> tuple[str, str]:
+    """Return the kind of a plain value in words, and its text."""
+    match value:
+        case bytes():
+            return "text", value.decode("utf-8", "replace")
+        case str():
+            return "text", value
+        case bool() | None:
+            return "no text", json.dumps(value)
+        case int() | float():
+            return "a number", str(value)
+        case _:
+            return "no text", ""
+
+
+def _plain_values(matcher: "Matcher | Raises") -> list[object]:
+    """Return the values that a matcher names, without those of variables."""
+    match matcher:
+        case Equal(value=value) | Exactly(data=str() | int() | float() as value):
+            return [value]
+        case OneOf(options=options):
+            return [value for option in options for value in _plain_values(option)]
+        case _:
+            return []
 
 
 def _inside(place: str, said: str) -> str:

@@ -69,12 +69,23 @@ def test_an_answer_matches(expect, expected, actual):
     assert mismatch(expect(expected), actual, VARIABLES) is None
 
 
+NUMBER_WANTED = "(a number was expected, and this is text)"
+TEXT_WANTED = "(text was expected, and this is a number)"
+
+
 @pytest.mark.parametrize(
     ("expected", "actual", "sentence"),
     [
         ("120", 100, "expected 120, saw 100"),
-        ("120", "120", "expected 120, saw '120'"),
-        ("120", b"120", "expected 120, saw b'120'"),
+        ("120", "120", f"expected 120, saw '120' {NUMBER_WANTED}"),
+        ("120", b"120", f"expected 120, saw b'120' {NUMBER_WANTED}"),
+        ("'120'", 120, f"expected '120', saw 120 {TEXT_WANTED}"),
+        ("'120'", 121, "expected '120', saw 121"),
+        ("{price: '120'}", {"price": 120}, f"price: expected '120', saw 120 {TEXT_WANTED}"),
+        ("{one_of: ['1', '2']}", 2, f"expected one of '1', '2', saw 2 {TEXT_WANTED}"),
+        ("{exactly: 2}", "2", f"expected exactly 2, saw '2' {NUMBER_WANTED}"),
+        ("'true'", True, "expected 'true', saw True (text was expected, and this is no text)"),
+        ("$count", "3", f"expected $count (3), saw '3' {NUMBER_WANTED}"),
         ("1", True, "expected 1, saw True"),
         ("true", 1, "expected true, saw 1"),
         ("text", b"\xff", "expected 'text', saw b'\\xff'"),
@@ -102,7 +113,7 @@ def test_an_answer_matches(expect, expected, actual):
         ("{not: {a: 1}}", {"a": 1}, "expected not {a: 1}, saw {'a': 1}"),
         ("{at_least: 1}", 0, "expected at least 1, saw 0"),
         ("{at_least: 1, at_most: 2}", 3, "expected at least 1 and at most 2, saw 3"),
-        ("{at_least: 1}", "5", "expected at least 1, saw '5'"),
+        ("{at_least: 1}", "5", f"expected at least 1, saw '5' {NUMBER_WANTED}"),
         ("{at_least: 1}", True, "expected at least 1, saw True"),
         ("{literal: any}", "x", "expected 'any', saw 'x'"),
         ("$shown.price", 120, "expected $shown.price (100), saw 120"),
