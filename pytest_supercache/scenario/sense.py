@@ -47,6 +47,7 @@ def check_sense(scenario: Scenario, findings: Findings) -> None:
         )
     _warn_about_equal_values(scenario, findings)
     _warn_about_odd_keys(scenario, findings)
+    _warn_about_lonely_writes(scenario, findings)
 
 
 def _names(scenario: Scenario, guarantee: str) -> bool:
@@ -198,23 +199,56 @@ def _warn_about_equal_values(scenario: Scenario, findings: Findings) -> None:
 
 def _warn_about_odd_keys(scenario: Scenario, findings: Findings) -> None:
     """Warn about a key of a single step that is nearly equal to another key: it may be misspelt."""
-    steps = [step for step in _steps(scenario) if "key" in step.arguments]
-    layers = [
-        *scenario.given.values(),
-        *(c for case in scenario.cases for c in case.given.values()),
-    ]
-    counts = Counter(str(step.arguments["key"]) for step in steps)
-    counts.update(key for content in layers for key in content)
-    usual = [key for key, count in counts.items() if count > 1]
-    for step in steps:
-        key = str(step.arguments["key"])
-        near = [other for other in usual if _letters(other) != _letters(key)]
-        if counts[key] == 1 and is_misspelt(key, near):
+    counts = _uses_of_keys(scenario)
+    for step in _steps(scenario):
+        key = str(step.arguments.get("key"))
+        if near := _meant(key, counts):
             findings.warn(
                 _span(step.where, len(step.verb), findings),
                 f"nothing else here has the key {key!r:.80}",
-                f"did you mean {nearest(key, near)!r:.80}?",
+                f"did you mean {near!r:.80}?",
             )
+
+
+def _uses_of_keys(scenario: Scenario) -> Counter[str]:
+    """Count how often each key stands in a step or in a layer's content."""
+    contents = [*scenario.given.values()]
+    contents += [content for case in scenario.cases for content in case.given.values()]
+    counts = Counter(str(s.arguments["key"]) for s in _steps(scenario) if "key" in s.arguments)
+    counts.update(key for content in contents for key in content)
+    return counts
+
+
+def _meant(key: str, counts: Counter[str]) -> str | None:
+    """Return the key that a key of a single place is probably a misspelling of."""
+    usual = [other for other, count in counts.items() if count > 1]
+    near = [other for other in usual if _letters(other) != _letters(key)]
+    return nearest(key, near) if counts[key] == 1 and is_misspelt(key, near) else None
+
+
+def _warn_about_lonely_writes(scenario: Scenario, findings: Findings) -> None:
+    """Warn about a write of a key that nothing else in the file uses.
+
+    A verb of the project may read any key, and a fault, or content that is taken away, can meet a
+    single write. Two writers of a key that nobody reads may leave different values behind.
+    """
+    steps = list(_steps(scenario))
+    verbs = {step.verb for step in steps}
+    is_met = not verbs <= {*_WRITES, "read", "sleep", "wait_for"} or scenario.faults is not None
+    if is_met or not any(step.verb == "read" for step in steps):
+        return
+    if any(_known_key(step) is None for step in steps if "key" in step.arguments):
+        return
+    counts = _uses_of_keys(scenario)
+    for user in scenario.users:
+        for step in user.steps if user.copies == 1 else ():
+            key = str(step.arguments.get("key"))
+            if step.verb in _WRITES and counts[key] == 1 and not _meant(key, counts):
+                findings.warn(
+                    _span(step.where, len(step.verb), findings),
+                    f"nobody reads {key!r:.80}, and nothing else here uses it",
+                    "let a user read it, or correct the key",
+                )
 
 
 def _letters(key: str) -> str:

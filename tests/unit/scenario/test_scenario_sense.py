@@ -88,3 +88,35 @@ def test_reads_of_the_end_on_each_node_may_go_back(read):
     )
     assert read(text).warnings == ()
     assert len(read(text.replace(", node: all", "")).warnings) == 1
+
+
+LONELY = "a: [read: tea], b: [write: {key: coffee, value: 1}]"
+
+
+@pytest.mark.parametrize(
+    ("users", "more", "warnings"),
+    [
+        (LONELY, "", 1),
+        ("a: [read: tea], b: [delete: coffee]", "", 1),
+        (f"{LONELY}, c: [read: coffee]", "", 0),
+        (f"{LONELY}, c: [write: {{key: coffee, value: 2}}]", "", 0),
+        (LONELY, "finally: [read: coffee]", 0),
+        (LONELY, "given: {existing_cache: {coffee: 2}}", 0),
+        (LONELY.replace("b: [", "b: {copies: 2, steps: [") + "}", "", 0),
+        (f"{LONELY}, c: [checkout: tea]", "", 0),
+        (f"{LONELY}, c: [read: $row]", "cases: {one: {row: coffee}}", 0),
+        (f"{LONELY}, c: [flush: {{layer: existing_cache}}]", "", 0),
+        (LONELY, "faults: {max: 1, kinds: [evict]}", 0),
+        ("a: [write: {key: coffee, value: 1}]", "", 0),
+    ],
+)
+def test_a_write_of_a_key_that_nobody_uses_is_a_warning(read, users, more, warnings):
+    told = [warning.message for warning in read(f"{HEAD}users: {{{users}}}\n{more}\n").warnings]
+    assert told == ["nobody reads 'coffee', and nothing else here uses it"] * warnings
+
+
+def test_a_write_of_a_misspelt_key_has_one_warning(read):
+    (warning,) = read(
+        f"{HEAD}users: {{a: [read: coffee, read: coffee], b: [delete: cofee]}}\n"
+    ).warnings
+    assert warning.hint == "did you mean 'coffee'?"
