@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -22,9 +23,23 @@ from pytest_supercache.oracle.linear.call import Model
 from pytest_supercache.oracle.linear.formats import FORMATS
 from pytest_supercache.report.values import clean
 from pytest_supercache.scenario.names import SUFFIX, is_scenario_file, stem_of
+from pytest_supercache.scenario.problems import nearest
 
 _SCHEMA = "scenario.schema.json"
 _KEY = "product:42"
+
+
+class _ClassName(click.Choice[str]):
+    """The name of a conflict class; a misspelt one is answered with the nearest."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return a known name as it is."""
+        if value not in self.choices:
+            near = nearest(str(value), self.choices)
+            meant = f"did you mean {near!r}?" if near else "`supercache new --help` lists them."
+            self.fail(f"{value!r:.80} is no conflict class; {meant}", param, ctx)
+        return str(value)
+
 
 _history = click.option(
     "--from-history",
@@ -64,7 +79,7 @@ def _recorded(command: Callable[..., None]) -> Callable[..., None]:
 @click.option(
     "--class",
     "conflict",
-    type=click.Choice(TEMPLATES),
+    type=_ClassName(TEMPLATES),
     default=DEFAULT,
     metavar="NAME",
     help=f"Which conflict the flow may show (default: {DEFAULT}); they are listed below.",

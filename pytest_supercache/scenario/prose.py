@@ -1,11 +1,20 @@
 """Describes a scenario in words, as Given, When and Then, for people and for Allure."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from pytest_supercache.scenario.grammar import GUARANTEES
-from pytest_supercache.scenario.matchers import describe
+from pytest_supercache.scenario.matchers import (
+    Anything,
+    Fields,
+    Matcher,
+    Missing,
+    Not,
+    OneOf,
+    Raises,
+    describe,
+)
 from pytest_supercache.scenario.scenario import (
     UNSET,
     FaultsSpec,
@@ -75,14 +84,56 @@ def _alone(step: StepSpec) -> str:
 def _step(step: StepSpec) -> str:
     said = _ACTIONS.get(step.verb, _other)(step.verb, step.arguments)
     if step.id:
-        said += f" [{step.id}]"
+        said += f", as step {step.id!r}"
     if step.keep_as:
         said += f", which is ${step.keep_as} from here on"
     if step.expect is not UNSET:
-        said += f"; the answer must be {describe(step.expect)}"
+        said += f"; {_expected(step.expect)}"
     if step.raises:
         said += f"; it must fail with {step.raises}"
     return f"{said} ({step.why})" if step.why else said
+
+
+def _expected(matcher: Matcher) -> str:
+    """Return what an answer must be, as a sentence."""
+    match matcher:
+        case Fields(fields=fields):
+            told = [_field(name, want) for name, want in fields]
+            return f"the answer must have {_listed(told, 'and')}"
+        case Anything():
+            return "any answer will do"
+        case Not(matcher=inner):
+            return f"the answer must not be {_value(inner)}"
+        case _:
+            return f"the answer must be {_value(matcher)}"
+
+
+def _field(name: str, matcher: Matcher) -> str:
+    match matcher:
+        case Missing():
+            return f"no {name}"
+        case Anything():
+            return f"some {name}"
+        case _:
+            return f"{name} {_value(matcher)}"
+
+
+def _value(matcher: Matcher | Raises) -> str:
+    """Return what a matcher allows, as a noun; what is nested stays as the file has it."""
+    match matcher:
+        case OneOf(options=options):
+            return _listed([_value(option) for option in options], "or")
+        case Not(matcher=inner):
+            return f"anything but {_value(inner)}"
+        case Missing():
+            return "nothing"
+        case _:
+            return describe(matcher)
+
+
+def _listed(parts: Sequence[str], word: str) -> str:
+    *most, last = parts or ["nothing"]
+    return f"{', '.join(most)} {word} {last}" if most else last
 
 
 def _other(verb: str, arguments: Mapping[str, Any]) -> str:
