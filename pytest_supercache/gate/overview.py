@@ -90,9 +90,9 @@ def compare(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """Return the conflicts that are new, gone, unchanged or worse since another run."""
     old, new = _conflicts(before), _conflicts(now)
     lines = [f"new: {_shown(new[name])}" for name in sorted(set(new) - set(old))]
-    held = {row.id for row in rows_of(now) if row.holds}
+    rows = rows_of(now)
     for name in sorted(set(old) - set(new)):
-        undecided = [row.id for row in old[name] if row.id not in held]
+        undecided = [row.id for row in old[name] if not _hold(_same_item(row, rows))]
         said = f"not seen, but {', '.join(undecided)} does not hold" if undecided else "gone"
         lines.append(f"{said}: {_shown(old[name])}")
     lines += [f"unchanged: {_shown(new[name])}" for name in sorted(set(new) & set(old))]
@@ -100,13 +100,35 @@ def compare(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 
 def _worse(before: list[Row], now: list[Row]) -> Iterator[str]:
-    verdicts = {row.id: row.verdict for row in now}
     for row in before:
-        verdict = verdicts.get(row.id)
-        if verdict is None:
+        again = _same_item(row, now)
+        if not again:
             yield f"worse: {row.id} was {_word(row.verdict)} and was not run"
-        elif _RANK.get(verdict, 1) > _RANK.get(row.verdict, 1):
-            yield f"worse: {row.id} was {_word(row.verdict)} and is {_word(verdict)}"
+        for found in again:
+            if _RANK.get(found.verdict, 1) > _RANK.get(row.verdict, 1):
+                place = "" if found.id == row.id else f" as {found.id}"
+                said = f"was {_word(row.verdict)} and is {_word(found.verdict)}"
+                yield f"worse: {row.id} {said}{place}"
+
+
+def _same_item(row: Row, now: list[Row]) -> list[Row]:
+    """Return the items of this run that correspond to an item of another run.
+
+    The name of an item contains its system if the scenario states `systems:`, and its case if there
+    are cases, so the item is renamed when the first variant or case is added. If cases were added,
+    any of them may be the former item.
+    """
+    exact = [one for one in now if one.id == row.id]
+    base = base_id(row.id)
+    if exact or row.id not in {base, f"{base}[{row.system}]"}:
+        return exact
+    of_system = [one for one in now if base_id(one.id) == base and one.system == row.system]
+    same_flow = [one for one in of_system if row.flow and one.flow == row.flow]
+    return same_flow or of_system
+
+
+def _hold(rows: list[Row]) -> bool:
+    return bool(rows) and all(row.holds for row in rows)
 
 
 def _conflicts(document: Mapping[str, Any]) -> dict[str, list[Row]]:

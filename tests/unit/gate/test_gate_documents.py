@@ -314,6 +314,22 @@ def test_variants_stand_side_by_side_and_only_exhausted_ones_remove_a_conflict()
             [row("S", "violated", fingerprint=OTHER)],
             ["new: ", "not seen, but S does not hold: "],
         ),
+        ([row("S")], [row("S[shop]"), row("S[naive]", "violated")], ["new: "]),
+        ([row("S")], [row("S[shop]", "unknown")], ["worse: S was HOLDS and is UNKNOWN as S[shop]"]),
+        ([row("S")], [row("S[naive]")], ["worse: S was HOLDS and was not run"]),
+        ([row("S[shop]")], [row("S"), row("S[naive]")], ["nothing has changed"]),
+        ([row("S", "violated")], [row("S[shop]")], ["gone: "]),
+        ([row("S")], [row("S[cold]", system="shop")], ["nothing has changed"]),
+        (
+            [row("S")],
+            [row("S[cold]", system="shop"), row("S[warm]", "unknown", system="shop")],
+            ["worse: S was HOLDS and is UNKNOWN as S[warm]"],
+        ),
+        (
+            [row("S[shop-cold]", system="shop")],
+            [row("S[shop-warm]", system="shop")],
+            ["worse: S[shop-cold] was HOLDS and was not run"],
+        ),
     ],
 )
 def test_two_runs_are_compared(before: list[Any], now: list[Any], said: list[str]) -> None:
