@@ -22,6 +22,7 @@ from pytest_supercache.gate.known import KnownIssue, moved
 from pytest_supercache.gate.place import place_from
 from pytest_supercache.gate.project import issues_path, read_issues
 from pytest_supercache.gate.project_table import read_table
+from pytest_supercache.gate.workaround_checks import unchecked
 
 _known = click.option("--known-issues", metavar="FILE", help="Default: known-issues.toml.")
 
@@ -61,6 +62,7 @@ def check(known_issues: str | None) -> None:
     """Check the entries: fields, dates, overlaps, stale entries, renewals.
 
     An entry that knows a conflict of the last run by its former fingerprint is shown the new one.
+    An entry whose workaround_checked_by was not run then, or did not hold, has no force.
     Exit status: 0 in order; 1 something has to be done; 2 the file cannot be used.
     """
     place = place_from(Path.cwd())
@@ -74,8 +76,9 @@ def check(known_issues: str | None) -> None:
             click.echo(line)
         raise
     problems, notes = lint(issues, datetime.now(UTC).date())
-    problems = [*to_move, *problems]
-    notes += _not_noted(issues, _rows(last))
+    without_proof, more_notes = unchecked(issues, _document(last), datetime.now(UTC).date())
+    problems = [*to_move, *problems, *without_proof]
+    notes += [*more_notes, *_not_noted(issues, _rows(last))]
     for line in (*problems, *notes):
         click.echo(line)
     click.echo(f"{len(issues)} known issues, {len(problems)} problems")
@@ -105,11 +108,16 @@ def _moved(last: Path, path: Path) -> Iterator[str]:
 
 def _rows(last: Path) -> list[Mapping[str, Any]]:
     """Return the rows of the last run; none if there was no run."""
-    try:
-        rows: list[Mapping[str, Any]] = read_document(last)["scenarios"]
-    except (SupercacheError, FileNotFoundError):
-        return []
+    rows: list[Mapping[str, Any]] = _document(last).get("scenarios", [])
     return rows
+
+
+def _document(last: Path) -> Mapping[str, Any]:
+    """Return what the last run has written; nothing if there was no run."""
+    try:
+        return read_document(last)
+    except (SupercacheError, FileNotFoundError):
+        return {}
 
 
 def _replay(token: str, scenario: Path) -> dict[str, Any]:

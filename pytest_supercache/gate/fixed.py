@@ -13,7 +13,9 @@ from pytest_supercache.gate.known import KnownIssue, ends_soon
 from pytest_supercache.gate.limits import leaves_out_memory, listed
 from pytest_supercache.gate.rules import Rules
 
-_LESS_THAN_WHOLE = ("deselected", "overriding", "narrowed_by", "selecting")
+LESS_THAN_WHOLE = ("deselected", "overriding", "narrowed_by", "selecting")
+"""The fields of a run that are set if it did not cover the whole project."""
+
 _NOT_WHOLE = "not everything was run and searched to the end"
 _NOT_NOTED = (
     "its entry does not say in which flows it was found (`flows`; `supercache known check` prints "
@@ -71,7 +73,7 @@ def flows_of(rows: Iterable[Mapping[str, Any]], fingerprint: str) -> list[str]:
 
 def _is_whole(run: Mapping[str, Any] | None, rules: Rules) -> bool:
     """Say whether a run covered the whole project; False without a lock."""
-    return bool(rules.lock) and not any((run or {}).get(name) for name in _LESS_THAN_WHOLE)
+    return bool(rules.lock) and not any((run or {}).get(name) for name in LESS_THAN_WHOLE)
 
 
 def _were_searched(rows: list[Row]) -> bool:

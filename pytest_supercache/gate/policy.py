@@ -193,6 +193,11 @@ def _why_no_force(issue: KnownIssue, group: list[Row], rows: list[Row], today: d
         return f"expired on {issue.expires}"
     if today < issue.opened:
         return f"is not valid before {issue.opened}"
+    return why_unchecked(issue, rows)
+
+
+def why_unchecked(issue: KnownIssue, rows: Iterable[Row]) -> str | None:
+    """Return why the check of a waiver's workaround proves nothing in a run; None: it proves it."""
     checks = named(rows, issue.workaround_checked_by)
     if all(row.verdict == LEFT_OUT for row in checks):
         return f"has no force: its workaround ({issue.workaround_checked_by}) was not run"

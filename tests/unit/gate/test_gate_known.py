@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,8 @@ from pytest_supercache.gate.draft import draft_entry, lint
 from pytest_supercache.gate.known import FIELDS, KnownIssuesError, read_known_issues
 from pytest_supercache.gate.lock import GateLock, read_lock, write_lock
 from pytest_supercache.gate.project import read_day, read_rules
-from tests.unit.gate.runs import CONFLICT, OTHER, TODAY, row, waiver
+from pytest_supercache.gate.workaround_checks import unchecked
+from tests.unit.gate.runs import CONFLICT, OTHER, TODAY, document, row, waiver
 
 ENTRY = """\
 [[known]]
@@ -143,6 +145,41 @@ def test_check_shows_the_second_renewal_and_a_near_end() -> None:
     assert problems == []
     assert "KI-1 expires in 7 days" in notes[0]
     assert "KI-1 is renewal 2 of the same conflict" in notes[1]
+
+
+@pytest.mark.parametrize(
+    ("checks", "run", "problems", "notes"),
+    [
+        ([row("W[off]")], {}, [], []),
+        (
+            [row("W[on]")],
+            {},
+            ["the last run has no item workaround_checked_by = 'W[off]'; did"],
+            [],
+        ),
+        ([row("W[on]")], {"deselected": 1}, [], ["the last run has no item workaround_checked_by"]),
+        (
+            [row("W[off]", "violated")],
+            {},
+            ["it has no force: the check of its workaround, W[off]"],
+            [],
+        ),
+        ([row("W[off]", "unknown")], {"deselected": 1}, ["it has no force: "], []),
+        ([], {}, [], []),
+    ],
+)
+def test_check_looks_for_the_check_of_the_workaround_in_the_last_run(
+    checks: list[Any], run: dict[str, Any], problems: list[str], notes: list[str]
+) -> None:
+    """Without a run, and of an entry that has expired, nothing is said."""
+    for found, wanted in zip(
+        unchecked([waiver()], document(*checks, **run), TODAY), (problems, notes), strict=True
+    ):
+        assert len(found) == len(wanted)
+        for line, start in zip(found, wanted, strict=True):
+            assert line.startswith(f"line 0: KI-1: {start}")
+    expired = waiver(expires=date(2026, 3, 9))
+    assert unchecked([expired], document(*checks, **run), TODAY) == ([], [])
 
 
 def test_a_lock_reads_as_it_was_written() -> None:
