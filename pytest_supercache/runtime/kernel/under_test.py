@@ -37,6 +37,7 @@ _FRAMEWORKS = frozenset(
         "sqlalchemy", "greenlet", "psycopg", "psycopg_binary", "psycopg_pool", "anyio", "sniffio",
         "fastapi", "starlette", "uvicorn", "opentelemetry", "pydantic", "pydantic_core",
         "annotated_types", "typing_inspection", "httpx", "httpcore", "h11", "idna", "certifi",
+        "flask", "werkzeug",
     }
 )  # fmt: skip
 """Frameworks that call the code under test, or are called by it, and lock only their own data."""
