@@ -4,6 +4,7 @@ import fcntl
 import importlib.util
 import os
 import sys
+import threading
 from functools import cached_property
 
 import pytest
@@ -12,7 +13,7 @@ from pytest_supercache import Verdict
 from pytest_supercache.checking.check import check_on
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.layers.servers import start_server
-from pytest_supercache.runtime.kernel import under_test
+from pytest_supercache.runtime.kernel import real_locks, under_test
 
 
 def _checked(body):
@@ -183,3 +184,21 @@ def test_what_hangs_in_no_lock_waits_for_none():
     os.close(writer)
     assert "waits for the lock" not in reason
     assert "os.read(reader, 1)" in reason
+
+
+HOLDING = "def hold(lock):\n    with lock:\n        yield\n"
+
+
+@pytest.mark.parametrize("has_lines", [True, False])
+def test_code_without_line_numbers_is_not_taken_for_the_holder_of_a_lock(tmp_path, has_lines):
+    path = tmp_path / "holding.py"
+    path.write_text(HOLDING)
+    names = {}
+    exec(compile(HOLDING, str(path), "exec"), names)
+    hold = names["hold"]
+    if not has_lines:
+        hold.__code__ = hold.__code__.replace(co_linetable=b"")
+    held = hold(threading.Lock())
+    next(held)
+    assert (held.gi_frame.f_lineno is None) is not has_lines
+    assert len(list(real_locks._entered(held.gi_frame))) == int(has_lines)

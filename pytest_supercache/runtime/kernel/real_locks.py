@@ -116,8 +116,9 @@ def _at(frame: FrameType) -> Iterator[ast.AST]:
 
 def _entered(frame: FrameType) -> Iterator[ast.expr]:
     """Yield the context expressions of the ``with`` blocks around the line of a frame."""
-    for node in parts_of(frame):
+    line: int | None = frame.f_lineno  # None: what runs there belongs to no line
+    for node in parts_of(frame) if line is not None else ():
         if not isinstance(node, ast.With) or node.end_lineno is None:
             continue
-        if node.body[0].lineno <= frame.f_lineno <= node.end_lineno:
+        if node.body[0].lineno <= line <= node.end_lineno:
             yield from (item.context_expr for item in node.items)
