@@ -79,3 +79,29 @@ def test_a_counter_of_one_request_is_not(count):
     result = check(two_requests(count))
     assert result.verdict is Verdict.HOLDS
     assert result.executions < 10, "what Flask keeps for itself has no steps"
+
+
+class Near:
+    def __init__(self):
+        self.seen = 0
+
+
+def _counted_in_an_object(_app):
+    near = current_app.extensions["near"]
+    near.seen = seen = near.seen + 1
+    return seen - 1
+
+
+def test_an_object_of_the_application_is_named_by_the_way_to_it():
+    def body(world):
+        app = Flask("shop")
+        app.extensions["near"] = Near()
+        app.add_url_rule("/", view_func=lambda: str(_counted_in_an_object(app)))
+        for name in ("alice", "bob"):
+            world.actor(name, lambda: app.test_client().get("/").text)
+        assert set(world.run().values()) == {"0", "1"}
+
+    result = check(body, stop_at_first=False)
+    assert (result.verdict, result.exhausted) == (Verdict.VIOLATED, True)
+    assert "Near.seen" in result.coverage
+    assert "<alice>" not in result.coverage

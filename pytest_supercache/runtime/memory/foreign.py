@@ -14,7 +14,16 @@ from pytest_supercache.runtime.kernel.own_code import AIO, SYNC
 from pytest_supercache.runtime.kernel.under_test import is_tool_name
 
 FRAMEWORKS = frozenset(
-    {"asgiref", "rest_framework", "sqlparse", "pytest_django", "numpy", "pandas", *LIBRARIES}
+    {
+        "asgiref",
+        "flask_caching",
+        "rest_framework",
+        "sqlparse",
+        "pytest_django",
+        "numpy",
+        "pandas",
+        *LIBRARIES,
+    }
 )
 """Code under test that is not rewritten: it guards its own state, or an adapter declares it."""
 

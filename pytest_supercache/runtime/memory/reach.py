@@ -116,11 +116,16 @@ def _default_of(kind: type, name: str) -> Any:
 
 
 def leads_to_systems(kind: type) -> bool:
-    """Say whether objects of a type are ours and lead to the systems that users call."""
+    """Say whether objects of a type are not looked into and lead to what users share.
+
+    They are ours and lead to systems, or they are applications in which code keeps its own objects.
+    """
     return kind.__module__.startswith(_WITH_SYSTEMS)
 
 
-_WITH_SYSTEMS = ("pytest_supercache.world.users", "pytest_supercache.play")
+_WITH_SYSTEMS = (
+    "pytest_supercache.world.users", "pytest_supercache.play", "flask.app", "flask.testing",
+)  # fmt: skip
 
 
 def _slots(value: Any) -> Iterator[tuple[Any, Way]]:
