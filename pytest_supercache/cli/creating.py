@@ -10,6 +10,7 @@ import click
 
 from pytest_supercache.cli.project import Project, ProjectError, describe
 from pytest_supercache.cli.show import own_systems, schema_text
+from pytest_supercache.cli.starting.start import FRAMEWORKS, start
 from pytest_supercache.cli.templates import (
     DEFAULT,
     TEMPLATES,
@@ -75,7 +76,12 @@ def _recorded(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @click.command(epilog=_classes())
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--app",
+    type=click.Choice(FRAMEWORKS),
+    help="Write a conftest and a first scenario for the application in PATH, or in this folder.",
+)
 @click.option(
     "--class",
     "conflict",
@@ -88,8 +94,11 @@ def _recorded(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--system", help="The system under test; the project's own one if there is one.")
 @click.option("--key", help=f"The key that the users fight over (default: {_KEY}).")
 @_recorded
+@click.pass_context
 def new(
-    path: Path,
+    context: click.Context,
+    path: Path | None,
+    app: str | None,
     conflict: str,
     scenario_id: str | None,
     system: str | None,
@@ -100,16 +109,22 @@ def new(
 ) -> None:
     """Write a new scenario file from a template or a recording. It asks nothing.
 
-    PATH may leave `.supercache.yaml` out. The file names the schema for editors, which is written
-    to the project's root unless it is there.
+    PATH may leave `.supercache.yaml` out; with --app it is the folder of an application. The file
+    names the schema for editors, which is written to the project's root unless it is there.
 
     \b
       supercache new scenarios/price-change
       supercache new scenarios/deleted --class resurrection --id SHOP-3 --system shop
       supercache new scenarios/incident --from-history trace.jsonl
+      supercache new --app flask
 
     Then run it: pytest scenarios/price-change.supercache.yaml
     """
+    if app is not None:
+        start(app, _folder(context, path))
+        return
+    if path is None:
+        raise click.UsageError("Missing argument 'PATH'.")
     path = path if is_scenario_file(path.name) else path.with_name(path.name + SUFFIX)
     if path.exists():
         raise click.UsageError(f"{path} is there already; choose another name")
@@ -123,6 +138,11 @@ def new(
         text = _drafted(recording, Model(model), format_, scenario_id, system, beside)
     else:
         text = written(conflict, scenario_id=scenario_id, system=system, key=key, schema=beside)
+    _write(path, text, schema, project)
+
+
+def _write(path: Path, text: str, schema: Path, project: Project) -> None:
+    """Write a scenario, and the schema unless it is there; say what is to be done next."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
     click.echo(f"written: {path}")
@@ -135,6 +155,18 @@ def new(
                 f"note: bind the verb {verb!r} in conftest.py; the file's end shows how", err=True
             )
     click.echo(f"run it:  pytest {path}")
+
+
+def _folder(context: click.Context, path: Path | None) -> Path:
+    """Return the folder of an application; what else could be said is found in it."""
+    given = click.core.ParameterSource.COMMANDLINE
+    for parameter in context.command.params:
+        name = str(parameter.name)
+        if name not in {"app", "path"} and context.get_parameter_source(name) is given:
+            raise click.UsageError(f"{parameter.opts[0]} is of no use with --app; leave it out")
+    if path is not None and not path.is_dir():
+        raise click.UsageError(f"{path} is no folder: with --app, name the one of the application")
+    return path or Path()
 
 
 def _named(key: str | None, conflict: str, *, is_recorded: bool) -> str:

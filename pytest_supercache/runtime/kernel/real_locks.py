@@ -116,8 +116,10 @@ def _at(frame: FrameType) -> Iterator[ast.AST]:
 
 def _entered(frame: FrameType) -> Iterator[ast.expr]:
     """Yield the context expressions of the ``with`` blocks around the line of a frame."""
-    line: int | None = frame.f_lineno  # None: what runs there belongs to no line
-    for node in parts_of(frame) if line is not None else ():
+    line: int | None = frame.f_lineno
+    if line is None:
+        return  # what runs there belongs to no line
+    for node in parts_of(frame):
         if not isinstance(node, ast.With) or node.end_lineno is None:
             continue
         if node.body[0].lineno <= line <= node.end_lineno:

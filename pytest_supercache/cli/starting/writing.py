@@ -1,0 +1,152 @@
+"""Writes the conftest and the first scenario of an application from what was found in it."""
+
+import sys
+import textwrap
+from pathlib import Path
+
+from pytest_supercache.cli.starting.found import FirstFlow
+
+_CLIENTS = {"django": "Client()", "fastapi": "self.http", "flask": "self.app.test_client()"}
+_TEXTS = {"django": "answer.content.decode()", "fastapi": "answer.text", "flask": "answer.text"}
+
+_SITE = '''\
+OLD, NEW = {old}, {new}
+
+
+class Site:
+    """A browser on the application: `read` and `write` in a scenario are requests."""
+{made}
+    {define} get(self, key):
+        """Return which of the two values the page shows."""
+        answer = {wait}{client}.get(f"{page}")
+        if answer.status_code == 404:
+            return None
+        text = {text}
+        assert answer.status_code == 200, f"{{answer.status_code}}: {{text:.200}}"
+        found = [value for value in (OLD, NEW) if re.search(rf"\\b{{value}}\\b", text)]
+        assert found, f"neither {{OLD}} nor {{NEW}} is on the page: {{text:.200}}"
+        return found[0]
+
+    {define} set(self, key, value):
+        """Change the {field}."""
+{change}
+
+@sc.system("{system}")
+{define} {function}(layers):
+    """Open the application; make what its pages need here."""
+'''
+
+_MADE = """
+    def __init__(self, {name}):
+        self.{name} = {name}
+"""
+
+_ON_FASTAPI = """\
+app = {}
+client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://app")
+async with app.router.lifespan_context(app), client as http:
+    yield Site(http)
+"""
+
+_SCENARIO = """\
+# A reader opens the page while a writer changes what it shows.
+# Written by `supercache new --app {style}`.
+scenario: After the {field} was changed nobody is shown the old one
+id: {id}
+system: {system}
+before:
+  - write: {{key: "{key}", value: {old}}}
+users:
+  reader:
+    - read: "{key}"
+  writer:
+    - write: {{key: "{key}", value: {new}}}
+finally:
+  - read: "{key}"
+    expect: {new}
+"""
+
+
+def request(style: str, method: str, path: str, arguments: str) -> str:
+    """Return the statements that make a request, and check that it was answered well."""
+    wait = "await " if style == "fastapi" else ""
+    return (
+        f'answer = {wait}{_CLIENTS[style]}.{method}(f"{path}", {arguments})\n'
+        f'assert answer.status_code < 400, f"{{answer.status_code}}: {{{_TEXTS[style]}:.200}}"\n'
+    )
+
+
+def conftest(flow: FirstFlow, folder: Path, import_root: Path | None) -> str:
+    """Return the text of the conftest for a folder; pytest puts the folder on the path."""
+    is_async = flow.style == "fastapi"
+    parts = {"fastapi": _MADE.format(name="http"), "flask": _MADE.format(name="app"), "django": ""}
+    site = _SITE.format(
+        old=flow.values[0],
+        new=flow.values[1],
+        made=parts[flow.style],
+        define="async def" if is_async else "def",
+        wait="await " if is_async else "",
+        client=_CLIENTS[flow.style],
+        text=_TEXTS[flow.style],
+        page=flow.page,
+        field=flow.field,
+        change=textwrap.indent(flow.change, " " * 8),
+        system=flow.system,
+        function="opened",
+    )
+    path = _path_line(folder, import_root)
+    head = [f'"""The application as scenarios see it; by `supercache new --app {flow.style}`."""\n']
+    head += [_imports([*flow.imports, *(["import sys"] if path else [])], path)]
+    return "\n".join([*head, *(f"{block}\n" for block in flow.blocks), site + _factory(flow)])
+
+
+def scenario(flow: FirstFlow, scenario_id: str) -> str:
+    """Return the text of the first scenario."""
+    old, new = flow.values
+    return _SCENARIO.format(
+        style=flow.style,
+        field=flow.field,
+        id=scenario_id,
+        system=flow.system,
+        key=flow.key,
+        old=old,
+        new=new,
+    )
+
+
+def _factory(flow: FirstFlow) -> str:
+    """Return the body of the factory."""
+    if flow.style == "fastapi":
+        opened = _ON_FASTAPI.format(flow.application)
+    else:
+        word = "yield" if flow.contexts else "return"
+        opened = f"{flow.rows}{word} Site({flow.application})\n"
+    if flow.contexts:
+        opened = f"with {', '.join(flow.contexts)}:\n{textwrap.indent(opened, '    ')}"
+    return textwrap.indent(opened, "    ")
+
+
+def _path_line(folder: Path, import_root: Path | None) -> str:
+    """Return the line that puts the application's folder on the path, if pytest does not."""
+    if import_root is None or import_root == folder:
+        return ""
+    here = "Path(__file__)"
+    if import_root in folder.parents:
+        return f"sys.path.insert(0, str({here}.parents[{folder.parents.index(import_root) + 1}]))"
+    if import_root.is_relative_to(folder):
+        return f'sys.path.insert(0, str({here}.parent / "{import_root.relative_to(folder)}"))'
+    return f'sys.path.insert(0, "{import_root}")'
+
+
+def _imports(lines: list[str], path: str) -> str:
+    """Return the imports: the standard library first, the project's below the line for its path."""
+    lines = list(
+        dict.fromkeys([*lines, "import re", *(["from pathlib import Path"] if path else [])])
+    )
+    standard = [
+        line for line in lines if line.split()[1].partition(".")[0] in sys.stdlib_module_names
+    ]
+    others = [line for line in lines if line not in standard]
+    body = "\n".join(sorted(standard, key=lambda line: (line.startswith("from "), line))) + "\n\n"
+    body += f"{path}\n\n" if path else ""
+    return body + "\n".join([*others, "", "import pytest_supercache as sc\n\n"])
