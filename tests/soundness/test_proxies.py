@@ -8,6 +8,7 @@ from contextvars import ContextVar
 
 import pytest
 from django.utils.functional import SimpleLazyObject
+from flask import Flask, current_app, g
 from werkzeug.local import Local, LocalProxy
 
 from tests.soundness.truth import broken, right, systems_of
@@ -173,6 +174,42 @@ def items_behind_a_local(world):
     local = Local()
     stocks = [{"hits": 0}, {"hits": 0}]
     _counted(world, local("stock"), lambda one: setattr(local, "stock", one), stocks)
+
+
+class Counter:
+    seen = 0
+
+
+def _count(holder):
+    seen = holder.seen
+    holder.seen = seen + 1
+    return seen
+
+
+@broken("one user counts in the application, the other one in what stands for it")
+def an_application_and_its_proxy(world):
+    app = Flask("shop")
+    app.seen = 0
+
+    def by_proxy():
+        with app.app_context():
+            return _count(current_app)
+
+    told = _both(world, by_proxy, lambda: _count(app))
+    assert sorted(told.values()) == [0, 1]
+
+
+@right("what an application context keeps belongs to one user")
+def what_contexts_keep(world):
+    app = Flask("shop")
+
+    def count():
+        with app.app_context():
+            g.seen = 0
+            return _count(g)
+
+    told = _both(world, count, count)
+    assert set(told.values()) == {0}
 
 
 @pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)

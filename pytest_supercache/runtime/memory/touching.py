@@ -64,6 +64,7 @@ from pytest_supercache.runtime.memory.passing import (
     calls_of,
     passed_on,
 )
+from pytest_supercache.runtime.memory.proxies import behind, is_proxy
 from pytest_supercache.runtime.memory.sharing import STARTED, written
 from pytest_supercache.runtime.memory.steps import Together
 from pytest_supercache.runtime.memory.steps import footprint as footprint_of_all
@@ -106,6 +107,8 @@ def touch_attribute(accesses: Accesses, holder: Any, name: str, *, writes: bool)
         _module_attribute(accesses, vars(holder), name, writes=writes)
     elif issubclass(kind, type):
         _class_attribute(accesses, holder, name, writes=writes)
+    elif is_proxy(kind) and (meant := behind(holder)) is not holder:
+        touch_attribute(accesses, meant, name, writes=writes)
     else:
         _instance_attribute(accesses, holder, name, writes=writes)
 
