@@ -18,6 +18,12 @@ from pytest_supercache.plugin.terminal import columns
 from pytest_supercache.plugin.with_django import ask_for_databases
 from pytest_supercache.runtime.process.interrupt import repeat_dropped_ctrl_c
 
+_ASKED_TOO_EARLY = (
+    "What fixtures and migrations ask of Redis is asked before the first execution: it goes to the "
+    "server that the settings name, and no cache is under test yet. Start that server for the run, "
+    "or let the tests' settings name a cache in memory, and name the real one in the factory"
+)
+
 
 class RunHooks:
     """The hooks that pytest calls during a run."""
@@ -91,6 +97,8 @@ class RunHooks:
         if error is not None and isinstance(error.value, NotAsExpected | SupercacheError):
             notes = "".join(f"\n{note}" for note in getattr(error.value, "__notes__", ()))
             report.longrepr = f"{error.value}{_where_raised(error, item.path)}{notes}"
+        if error is not None and report.when == "setup" and is_ours(item):
+            report.sections += _hints_on(error.value)
         finding = item.stash.get(FINDING, None)
         if report.when == "call" and finding is not None:
             vars(report)["supercache"] = finding
@@ -180,6 +188,14 @@ def _drop_other_cases(config: pytest.Config, items: list[pytest.Item]) -> None:
     if others:
         config.hook.pytest_deselected(items=others)
         items[:] = [item for item in items if item not in others]
+
+
+def _hints_on(error: BaseException) -> list[tuple[str, str]]:
+    """Return a section for a report on a set-up that did not reach a Redis server."""
+    kind = type(error)
+    is_of_client = kind.__module__.partition(".")[0] in {"redis", "valkey"}
+    is_known = is_of_client and kind.__name__ in {"ConnectionError", "TimeoutError"}
+    return [("supercache", _ASKED_TOO_EARLY)] if is_known else []
 
 
 def _where_raised(error: pytest.ExceptionInfo[BaseException], path: Path) -> str:

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.plugin.conftest import Project
+from tests.plugin.projects import race
 
 ORDINARY = """
 import time
@@ -149,3 +150,32 @@ def test_one_server_serves_scenarios_and_fixtures_of_a_run(project: Project) -> 
         "def test_two(existing_cache): SEEN.add(existing_cache.url); assert len(SEEN) == 1\n"
     )
     project.run("--supercache-backend=redis-server").assert_outcomes(passed=2)
+
+
+ASKING = """
+import pytest
+import redis
+
+@pytest.fixture(autouse=True)
+def asks():
+    {asks}
+"""
+REFUSED = "redis.Redis(unix_socket_path='/nowhere').ping()"
+HINT = "What fixtures and migrations ask of Redis is asked before the first execution"
+
+
+@pytest.mark.parametrize(
+    ("asks", "is_ours", "is_told"),
+    [(REFUSED, True, True), (REFUSED, False, False), ("raise ConnectionError", True, False)],
+)
+def test_a_set_up_that_needs_a_redis_server_is_told_what_to_do(
+    project: Project, asks: str, is_ours: bool, is_told: bool
+) -> None:
+    project.add_to_conftest(ASKING.format(asks=asks))
+    if is_ours:
+        project.scenario(race())
+    else:
+        project.test_file("def test_it(): ...")
+    ran = project.run()
+    ran.assert_outcomes(errors=1)
+    assert (HINT in ran.stdout.str()) is is_told

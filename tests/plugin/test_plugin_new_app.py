@@ -210,3 +210,58 @@ def test_a_database_that_is_not_led_elsewhere_is_to_do(project: Project, new: Co
     assert "to do: shop/main.py:9 opens a SQLite file: give each execution one of its own" in said
     assert "to do: the engine shop.main.engine (postgresql+psycopg://***@db/shop) is on a" in said
     assert "own_database" not in (project.path / "conftest.py").read_text()
+
+
+WIKI = """
+import sqlite3
+
+from flask import Flask, current_app, redirect, request
+
+kept = {}
+
+def connected():
+    return sqlite3.connect(current_app.config["DATABASE"])
+
+def show(slug):
+    if slug not in kept:
+        with connected() as db:
+            ((kept[slug],),) = db.execute("SELECT body FROM page WHERE slug = ?", (slug,))
+    return f"<article>{kept[slug]}</article>"
+
+def edit(slug):
+    if request.method == "POST":
+        with connected() as db:
+            db.execute("REPLACE INTO page VALUES (?, ?)", (slug, request.form["body"]))
+        kept.pop(slug, None)
+        return redirect(f"/{slug}")
+    return "<form method=post><textarea name=body></textarea></form>"
+
+def create_app(config=None):
+    app = Flask(__name__)
+    app.config["DATABASE"] = "wiki.db"
+    app.add_url_rule("/<slug>", view_func=show)
+    app.add_url_rule("/<slug>/edit", view_func=edit, methods=["GET", "POST"])
+    with app.app_context(), connected() as db:
+        db.execute("CREATE TABLE IF NOT EXISTS page (slug TEXT PRIMARY KEY, body TEXT)")
+    return app
+"""
+
+
+def test_a_page_is_preferred_to_its_form_and_a_setting_may_name_the_database(
+    project: Project, new: Command
+) -> None:
+    package = project.path / "src" / "wiki"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(WIKI)
+    said = new("--app", "flask")
+    assert "found: GET /{key}, POST /{key}/edit with body" in said
+    assert (
+        "found: the SQLite file wiki.db (src/wiki/__init__.py:9): each execution has a copy" in said
+    )
+    written = (project.path / "conftest.py").read_text()
+    assert 'sys.path.insert(0, str(Path(__file__).parent / "src"))' in written
+    before = (project.path / "wiki.db").read_bytes()
+    ran = project.run_apart("body-change.supercache.yaml")
+    assert ran.ret == 1, ran.stdout.str()
+    assert (project.row()["verdict"], project.row()["label"]) == ("violated", "conflict")
+    assert (project.path / "wiki.db").read_bytes() == before

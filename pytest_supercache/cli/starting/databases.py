@@ -8,23 +8,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from pytest_supercache.cli.starting.found import Look
 from pytest_supercache.cli.starting.sources import calls, database_files, module_names
 
 _OWN_FILE = '''\
-DATABASE_FILE = {module}.{name}
-
-
 @contextmanager
-def own_file(folder):
+def own_file({given}folder):
     """Let the application use a copy of its database file, for one execution."""
-    copy = folder / Path(DATABASE_FILE).name
-    if Path(DATABASE_FILE).exists() and not copy.exists():
-        shutil.copy(DATABASE_FILE, copy)
-    {module}.{name} = str(copy)
+    file = {place}
+    copy = folder / Path(file).name
+    if Path(file).exists() and not copy.exists():
+        shutil.copy(file, copy)
+    {place} = str(copy)
     yield
-    {module}.{name} = DATABASE_FILE
+    {place} = file
 '''
 
 _OWN_DATABASE = '''\
@@ -53,35 +52,42 @@ class DatabaseCode:
     contexts: list[str] = field(default_factory=list)
 
 
-def databases(root: Path, seen: Look) -> DatabaseCode:
-    """Return the code for the databases of an imported project; note what the user has to do."""
+def databases(root: Path, seen: Look, app: Any) -> DatabaseCode:
+    """Return the code for the databases of an imported application; note what is to be done."""
     code = DatabaseCode()
-    _add_file(root, seen, code)
+    _add_file(root, seen, code, app)
     _add_engine(root, seen, code)
     return code
 
 
-def _add_file(root: Path, seen: Look, code: DatabaseCode) -> None:
-    """Lead `sqlite3.connect(NAME)` to a copy of the file, where NAME is a module's constant."""
-    led: tuple[ModuleType, str] | None = None
+def _add_file(root: Path, seen: Look, code: DatabaseCode, app: Any) -> None:
+    """Lead `sqlite3.connect` to a copy of the file, where a constant or a setting names it."""
+    led: str | None = None
     for path, line, name in database_files(root):
         module = _module_of(path, root)
-        if module is None or led == (module, name):
-            continue  # the application does not use it, or it is the same file
-        value = getattr(module, name or "", None)
+        if module is None:
+            continue  # the application does not use it
+        in_config = name is not None and name.startswith("config[")
+        place = f"app.{name}" if in_config else f"{module.__name__}.{name}"
+        if place == led:
+            continue
+        value = (
+            app.config.get(name[8:-2]) if name and in_config else getattr(module, name or "", None)
+        )
         where = f"{path.relative_to(root)}:{line}"
         if name is None or led or not isinstance(value, str | Path):
             seen.notes.append(f"{where} opens a SQLite file: {_TO_DO}")
             continue
-        led = (module, name)
+        led = place
         seen.found.append(f"the SQLite file {value} ({where}): each execution has a copy")
         code.imports += ["import shutil", "from contextlib import contextmanager"]
-        code.imports += ["from pathlib import Path", f"import {module.__name__}"]
-        code.blocks.append(_OWN_FILE.format(module=module.__name__, name=name))
-        code.contexts.append("own_file(layers.tmp_path)")
+        code.imports += ["from pathlib import Path"]
+        code.imports += [] if in_config else [f"import {module.__name__}"]
+        code.blocks.append(_OWN_FILE.format(place=place, given="app, " if in_config else ""))
+        code.contexts.append(f"own_file({'app, ' if in_config else ''}layers.tmp_path)")
 
 
-_TO_DO = "give each execution one of its own in the factory (docs/recipes.md, SQLAlchemy)"
+_TO_DO = "give each execution one of its own in the factory (docs/recipes.md)"
 
 
 def _add_engine(root: Path, seen: Look, code: DatabaseCode) -> None:

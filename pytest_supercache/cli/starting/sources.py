@@ -44,7 +44,8 @@ def module_names(file: Path, root: Path) -> Iterator[tuple[Path, str]]:
     folder = file.parent
     while (folder / "__init__.py").exists() and folder != root:
         folder = folder.parent
-    for start in dict.fromkeys((root, root / "src", folder)):
+    sources = root if (root / "src" / "__init__.py").exists() else root / "src"
+    for start in dict.fromkeys((sources, root, folder)):
         if file.is_relative_to(start):
             parts = list(file.relative_to(start).with_suffix("").parts)
             parts = parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts
@@ -53,14 +54,29 @@ def module_names(file: Path, root: Path) -> Iterator[tuple[Path, str]]:
 
 
 def database_files(root: Path) -> Iterator[tuple[Path, int, str | None]]:
-    """Yield where a project calls `sqlite3.connect`, and the constant of the module it is given."""
+    """Yield where a project calls `sqlite3.connect`, and the place that names the file.
+
+    The place is a constant of the module, or ``config[...]`` of a Flask application; None: neither.
+    """
     for path, tree in trees(root):
         constants = {name for name, _ in _assigned(tree)}
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "sqlite3.connect":
-                first = node.args[0] if node.args else None
-                is_constant = isinstance(first, ast.Name) and first.id in constants
-                yield path, node.lineno, ast.unparse(first) if first and is_constant else None
+                yield path, node.lineno, _place(node, constants)
+
+
+def _place(call: ast.Call, constants: set[str]) -> str | None:
+    match call.args[:1]:
+        case [ast.Name(id=name)] if name in constants:
+            return name
+        case [
+            ast.Subscript(
+                value=ast.Attribute(attr="config"), slice=ast.Constant(value=str() as key)
+            )
+        ]:
+            return f'config["{key}"]'
+        case _:
+            return None
 
 
 def calls(root: Path, name: str) -> Iterator[tuple[Path, int]]:

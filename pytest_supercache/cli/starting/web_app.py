@@ -66,7 +66,7 @@ def _look_at(candidate: Application, root: Path, framework: str, seen: Look) -> 
         return
     page, _, change = best
     seen.found.append(f"GET {page}, {change.method.upper()} {change.path} with {change.field}")
-    seen.flow = _flow(framework, module.__name__, candidate, best, databases(root, seen))
+    seen.flow = _flow(framework, module.__name__, candidate, best, databases(root, seen, app))
 
 
 def _imported(candidate: Application, root: Path, seen: Look) -> ModuleType | None:
@@ -103,7 +103,9 @@ def best_pair(pages: Pages, changes: list[Change]) -> tuple[str, str, Change] | 
 
 def _unlikeliness(pair: tuple[str, str, Change]) -> tuple[object, ...]:
     page, _, change = pair
+    is_form = page == change.path and change.method == "post" and "json=" not in change.argument
     return (
+        is_form,  # a form is shown by the view that takes it
         page != change.path,
         not change.is_number,
         _WRITING.index(change.method),

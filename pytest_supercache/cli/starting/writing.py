@@ -42,7 +42,6 @@ _MADE = """
 """
 
 _ON_FASTAPI = """\
-app = {}
 client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://app")
 async with app.router.lifespan_context(app), client as http:
     yield Site(http)
@@ -116,14 +115,13 @@ def scenario(flow: FirstFlow, scenario_id: str) -> str:
 
 def _factory(flow: FirstFlow) -> str:
     """Return the body of the factory."""
-    if flow.style == "fastapi":
-        opened = _ON_FASTAPI.format(flow.application)
-    else:
-        word = "yield" if flow.contexts else "return"
-        opened = f"{flow.rows}{word} Site({flow.application})\n"
+    word = "yield" if flow.contexts else "return"
+    sites = {"django": f"{word} Site()\n", "flask": f"{word} Site(app)\n", "fastapi": _ON_FASTAPI}
+    opened = flow.rows + sites[flow.style]
     if flow.contexts:
         opened = f"with {', '.join(flow.contexts)}:\n{textwrap.indent(opened, '    ')}"
-    return textwrap.indent(opened, "    ")
+    made = f"app = {flow.application}\n" if flow.application else ""
+    return textwrap.indent(made + opened, "    ")
 
 
 def _path_line(folder: Path, import_root: Path | None) -> str:

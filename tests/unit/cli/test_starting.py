@@ -118,7 +118,7 @@ def test_a_file_of_a_database_is_a_constant_or_cannot_be_changed(project):
         ("shop/__init__.py", [("", "shop")]),
         ("shop/store.py", [("", "shop.store")]),
         ("back/main.py", [("", "back.main"), ("back", "main")]),
-        ("src/main.py", [("", "src.main"), ("src", "main")]),
+        ("src/main.py", [("src", "main"), ("", "src.main")]),
         ("back-end/main.py", [("back-end", "main")]),
     ],
 )
