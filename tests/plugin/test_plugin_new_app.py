@@ -51,6 +51,7 @@ FOUND = {
         "found: GET /products/{key}, PUT /products/{key}/price with price",
         "found: the engine shop.main.engine (sqlite:///shop.db): each execution has a new file "
         "with all tables",
+        "found: the table products: each execution has a row with price",
     ],
     "django": [
         "found: settings site_settings (manage.py), caches: default (LocMemCache)",
@@ -79,6 +80,15 @@ def test_the_conflict_of_an_application_is_found_with_what_was_written(
     assert (row["id"], row["verdict"], row["label"]) == ("PRICE-1", "violated", "conflict")
     assert row["counterexample"]["conflict_class"] == "stale-set"
     assert _content(project) == before, "nothing is left in the application's own database"
+    scenario = project.path / "price-change.supercache.yaml"
+    text = scenario.read_text()
+    apart = text.replace("  writer:\n", "  writer:\n    node: b\n    steps:\n").replace(
+        '    - write: {key: "1", value: 202}', '      - write: {key: "1", value: 202}'
+    )
+    scenario.write_text(apart)
+    assert project.run_apart("price-change.supercache.yaml").ret == 1
+    in_the_process = framework == "django"  # nobody forgets what another process keeps
+    assert project.row()["label"] == ("order bug" if in_the_process else "conflict")
 
 
 @pytest.mark.parametrize("framework", FOUND)

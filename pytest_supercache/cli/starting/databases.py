@@ -50,6 +50,9 @@ class DatabaseCode:
     imports: list[str] = field(default_factory=list)
     blocks: list[str] = field(default_factory=list)
     contexts: list[str] = field(default_factory=list)
+    engine: str = ""  # the expression for the engine that is led to a new file
+    metadata: str = ""
+    tables: Any = None  # the metadata itself
 
 
 def databases(root: Path, seen: Look, app: Any) -> DatabaseCode:
@@ -108,19 +111,20 @@ def _add_engine(root: Path, seen: Look, code: DatabaseCode) -> None:
         seen.notes.append(f"the engine {shown} is on a server: {_TO_DO}")
         return
     seen.found.append(f"the engine {shown}: each execution has a new file with all tables")
-    tables = _metadata(root)
+    code.tables, place = _metadata(root)
     code.imports += ["from contextlib import contextmanager", f"import {module.__name__}"]
     code.imports += ["from sqlalchemy import event"]
     code.imports.append(
-        f"import {tables.partition(':')[0]}" if tables else "from sqlalchemy import MetaData"
+        f"import {place.partition(':')[0]}" if place else "from sqlalchemy import MetaData"
     )
     code.blocks.append(_OWN_DATABASE)
-    held = tables.replace(":", ".") if tables else "MetaData()"
-    code.contexts.append(f"own_database({module.__name__}.{name}, {held}, layers.tmp_path)")
+    code.engine = f"{module.__name__}.{name}"
+    code.metadata = place.replace(":", ".") if place else "MetaData()"
+    code.contexts.append(f"own_database({code.engine}, {code.metadata}, layers.tmp_path)")
 
 
-def _metadata(root: Path) -> str | None:
-    """Return the place of the metadata with the most tables, as ``module:Base.metadata``."""
+def _metadata(root: Path) -> tuple[Any, str]:
+    """Return the metadata with the most tables, and its place, as ``module:Base.metadata``."""
     found = [
         (getattr(m, n), f"{m.__name__}:{n}")
         for m, n in _held(root, "sqlalchemy.sql.schema", "MetaData")
@@ -131,7 +135,7 @@ def _metadata(root: Path) -> str | None:
             if type(tables).__name__ == "MetaData":
                 found.append((tables, f"{module.__name__}:{name}.metadata"))
     best = max(found, key=lambda one: len(one[0].tables), default=None)
-    return None if best is None else best[1]
+    return (None, "") if best is None else best
 
 
 def _held(root: Path, module_name: str, class_name: str) -> Iterator[tuple[ModuleType, str]]:

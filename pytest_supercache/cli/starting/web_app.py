@@ -14,6 +14,7 @@ from pytest_supercache.cli.starting.databases import DatabaseCode, databases
 from pytest_supercache.cli.starting.found import NUMBERS, TEXTS, FirstFlow, Look
 from pytest_supercache.cli.starting.request_fields import fields_of
 from pytest_supercache.cli.starting.sources import Application, applications, module_names
+from pytest_supercache.cli.starting.table_rows import TableRow, row_for
 from pytest_supercache.cli.starting.writing import request
 
 _CLASSES = {"fastapi": "FastAPI", "flask": "Flask"}
@@ -22,6 +23,14 @@ _NO_ROUTES = (
     "two routes that belong together: a GET with one parameter in its path, and a PUT, PATCH or "
     "POST with one below the same path that takes a number or a text"
 )
+
+
+_INSERT = """\
+with {engine}.begin() as connection:
+    table = {metadata}.tables["{row.table}"]
+    connection.execute(table.delete())
+    connection.execute(table.insert(), {{{values}}})
+"""
 
 
 class Change(NamedTuple):
@@ -64,9 +73,13 @@ def _look_at(candidate: Application, root: Path, framework: str, seen: Look) -> 
     if best is None:
         seen.missing.append(_NO_ROUTES)
         return
-    page, _, change = best
+    page, key, change = best
     seen.found.append(f"GET {page}, {change.method.upper()} {change.path} with {change.field}")
-    seen.flow = _flow(framework, module.__name__, candidate, best, databases(root, seen, app))
+    code = databases(root, seen, app)
+    row = code.engine and row_for(code.tables, page, change.field, key) if code.tables else None
+    if row:
+        seen.found.append(f"the table {row.table}: each execution has a row with {change.field}")
+    seen.flow = _flow(framework, module.__name__, candidate, best, code, row or None)
 
 
 def _imported(candidate: Application, root: Path, seen: Look) -> ModuleType | None:
@@ -233,6 +246,7 @@ def _flow(
     candidate: Application,
     best: tuple[str, str, Change],
     code: DatabaseCode,
+    row: TableRow | None,
 ) -> FirstFlow:
     page, key, change = best
     package, _, name = module.rpartition(".")
@@ -244,7 +258,7 @@ def _flow(
         system=module.partition(".")[0],
         page=page,
         field=change.field,
-        values=NUMBERS if change.is_number else TEXTS,
+        values=NUMBERS if (row or change).is_number else TEXTS,
         key=key,
         change=request(framework, change.method, change.path, change.argument),
         application=f"application.{candidate.name}{'()' if candidate.is_factory else ''}",
@@ -255,4 +269,14 @@ def _flow(
         ),
         blocks=tuple(as_application(block) for block in code.blocks),
         contexts=tuple(as_application(context) for context in code.contexts),
+        rows=as_application(
+            _INSERT.format(
+                engine=code.engine,
+                metadata=code.metadata,
+                row=row,
+                values=", ".join(f'"{name}": {value}' for name, value in row.values.items()),
+            )
+        )
+        if row
+        else "",
     )

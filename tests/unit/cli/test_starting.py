@@ -6,6 +6,7 @@ import pytest
 
 from pytest_supercache.cli.starting.request_fields import fields_of
 from pytest_supercache.cli.starting.sources import applications, database_files, module_names
+from pytest_supercache.cli.starting.table_rows import row_for
 from pytest_supercache.cli.starting.web_app import best_pair, of_fastapi, of_flask
 
 request = json.request = None
@@ -194,6 +195,39 @@ def test_a_page_and_a_change_are_of_one_resource():
     page, _, change = best_pair(*of_fastapi(app))
     assert (page, change.path, change.method) == ("/items/{key}", "/items/{key}", "post")
     assert best_pair(*of_fastapi(_fastapi(get_items={}, put_orders=_takes(PRICE)))) is None
+
+
+def _tables(**columns):
+    from sqlalchemy import Column, Date, ForeignKey, Integer, MetaData, Numeric, String, Table
+
+    kinds = {"int": Integer, "text": String, "price": Numeric, "date": Date}
+    metadata = MetaData()
+    for name, text in columns.items():
+        made = [Column("id", Integer, primary_key=True)]
+        for column in text.split():
+            field, kind = column.rstrip("?").split(":")
+            extra = [ForeignKey("polls.id")] if kind == "key" else []
+            made.append(Column(field, kinds.get(kind, Integer), *extra, nullable=column[-1] == "?"))
+        Table(name, metadata, *made)
+    return metadata
+
+
+@pytest.mark.parametrize(
+    ("columns", "row"),
+    [
+        ({"poll": "price:price"}, ("poll", {"id": "1", "price": "OLD"}, True)),
+        ({"poll": "price:text name:text at:date?"},
+         ("poll", {"id": "1", "price": "OLD", "name": '"x"'}, False)),
+        ({"a": "price:int", "polls": "price:int"}, ("polls", {"id": "1", "price": "OLD"}, True)),
+        ({"polls": "name:text", "a": "price:int"}, ("a", {"id": "1", "price": "OLD"}, True)),
+        ({"poll": "price:int at:date"}, None),
+        ({"polls": "name:text", "a": "price:int poll:key"}, None),
+        ({"poll": "price:date"}, None),
+        ({"poll": "name:text"}, None),
+    ],
+)  # fmt: skip
+def test_a_row_of_the_table_that_a_page_shows_has_all_that_it_needs(columns, row):
+    assert row_for(_tables(**columns), "/polls/{key}", "price", "1") == row
 
 
 def test_routes_of_flask_are_read_in_their_views():
