@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pytest_supercache.core.settings import Assume
     from pytest_supercache.core.verdict import Label, Verdict, Violation
     from pytest_supercache.declare.registry import system, verb, watch
+    from pytest_supercache.oracle.admissions import CAP_HOLDS
     from pytest_supercache.oracle.atomic_reads import READ_ATOMIC
     from pytest_supercache.oracle.dirty_reads import NO_DIRTY_READS
     from pytest_supercache.oracle.durability import DURABLE_WRITES
@@ -24,10 +25,12 @@ if TYPE_CHECKING:
     from pytest_supercache.oracle.isolation import ISOLATED_USERS
     from pytest_supercache.oracle.linearizable import LINEARIZABLE
     from pytest_supercache.oracle.loads import MAX_LOADS
+    from pytest_supercache.oracle.lost_fields import NO_LOST_FIELD
     from pytest_supercache.oracle.lost_invalidation import NO_LOST_INVALIDATION
     from pytest_supercache.oracle.monotonic_reads import MONOTONIC_READS
     from pytest_supercache.oracle.monotonic_writes import MONOTONIC_WRITES
     from pytest_supercache.oracle.resurrection import NO_RESURRECTION
+    from pytest_supercache.oracle.revocation import REVOCATION_HOLDS
     from pytest_supercache.oracle.sequential import SEQUENTIALLY_CONSISTENT
     from pytest_supercache.oracle.session import READ_YOUR_WRITES
     from pytest_supercache.oracle.settled import COHERENT_WHEN_SETTLED
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BOUNDED_STALENESS",
+    "CAP_HOLDS",
     "COHERENT_WHEN_SETTLED",
     "DURABLE_WRITES",
     "ISOLATED_USERS",
@@ -47,10 +51,12 @@ __all__ = [
     "MONOTONIC_READS",
     "MONOTONIC_WRITES",
     "NO_DIRTY_READS",
+    "NO_LOST_FIELD",
     "NO_LOST_INVALIDATION",
     "NO_RESURRECTION",
     "READ_ATOMIC",
     "READ_YOUR_WRITES",
+    "REVOCATION_HOLDS",
     "SEQUENTIALLY_CONSISTENT",
     "TTL_RESPECTED",
     "Assume",
@@ -77,6 +83,7 @@ __all__ = [
 
 _HOMES = {
     "BOUNDED_STALENESS": "oracle.staleness",
+    "CAP_HOLDS": "oracle.admissions",
     "COHERENT_WHEN_SETTLED": "oracle.settled",
     "DURABLE_WRITES": "oracle.durability",
     "ISOLATED_USERS": "oracle.isolation",
@@ -85,10 +92,12 @@ _HOMES = {
     "MONOTONIC_READS": "oracle.monotonic_reads",
     "MONOTONIC_WRITES": "oracle.monotonic_writes",
     "NO_DIRTY_READS": "oracle.dirty_reads",
+    "NO_LOST_FIELD": "oracle.lost_fields",
     "NO_LOST_INVALIDATION": "oracle.lost_invalidation",
     "NO_RESURRECTION": "oracle.resurrection",
     "READ_ATOMIC": "oracle.atomic_reads",
     "READ_YOUR_WRITES": "oracle.session",
+    "REVOCATION_HOLDS": "oracle.revocation",
     "SEQUENTIALLY_CONSISTENT": "oracle.sequential",
     "TTL_RESPECTED": "oracle.ttl",
     "Assume": "core.settings",

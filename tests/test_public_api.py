@@ -12,9 +12,10 @@ import pytest_supercache
 
 NAMES = {
     "LINEARIZABLE",
-    "BOUNDED_STALENESS", "COHERENT_WHEN_SETTLED", "DURABLE_WRITES", "ISOLATED_USERS", "MAX_LOADS",
-    "MONOTONIC_READS", "MONOTONIC_WRITES", "NO_DIRTY_READS", "NO_LOST_INVALIDATION",
-    "NO_RESURRECTION", "READ_ATOMIC", "READ_YOUR_WRITES", "SEQUENTIALLY_CONSISTENT",
+    "BOUNDED_STALENESS", "CAP_HOLDS", "COHERENT_WHEN_SETTLED", "DURABLE_WRITES", "ISOLATED_USERS",
+    "MAX_LOADS", "MONOTONIC_READS", "MONOTONIC_WRITES", "NO_DIRTY_READS", "NO_LOST_FIELD",
+    "NO_LOST_INVALIDATION", "NO_RESURRECTION", "READ_ATOMIC", "READ_YOUR_WRITES",
+    "REVOCATION_HOLDS", "SEQUENTIALLY_CONSISTENT",
     "TTL_RESPECTED", "Assume", "CheckResult", "Commit", "Counterexample", "Faults", "Guarantee",
     "History", "Label", "Operation", "SupercacheError", "Verdict", "Violation", "World", "check",
     "check_history", "explore", "reproduce", "system", "verb", "watch",

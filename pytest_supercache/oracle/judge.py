@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.verdict import Violation, described
+from pytest_supercache.oracle.admissions import CAP_HOLDS
 from pytest_supercache.oracle.answers import ANSWERS
 from pytest_supercache.oracle.atomic_reads import READ_ATOMIC
 from pytest_supercache.oracle.dirty_reads import NO_DIRTY_READS
@@ -19,10 +20,12 @@ from pytest_supercache.oracle.guarantee import (
 from pytest_supercache.oracle.isolation import ISOLATED_USERS
 from pytest_supercache.oracle.linearizable import LINEARIZABLE
 from pytest_supercache.oracle.loads import MAX_LOADS
+from pytest_supercache.oracle.lost_fields import NO_LOST_FIELD
 from pytest_supercache.oracle.lost_invalidation import NO_LOST_INVALIDATION
 from pytest_supercache.oracle.monotonic_reads import MONOTONIC_READS
 from pytest_supercache.oracle.monotonic_writes import MONOTONIC_WRITES
 from pytest_supercache.oracle.resurrection import NO_RESURRECTION
+from pytest_supercache.oracle.revocation import REVOCATION_HOLDS
 from pytest_supercache.oracle.sequential import SEQUENTIALLY_CONSISTENT
 from pytest_supercache.oracle.session import READ_YOUR_WRITES
 from pytest_supercache.oracle.settled import COHERENT_WHEN_SETTLED
@@ -47,6 +50,9 @@ KNOWN = {
         READ_ATOMIC,
         DURABLE_WRITES,
         NO_DIRTY_READS,
+        REVOCATION_HOLDS,
+        CAP_HOLDS,
+        NO_LOST_FIELD,
     )
 }
 """The guarantees that histories are judged by."""

@@ -5,8 +5,9 @@ themselves, or by verbs that declare nothing, record none: then that would be no
 """
 
 from pytest_supercache.core.operation import History
+from pytest_supercache.oracle.observed import admissions as admissions_of
 from pytest_supercache.oracle.observed import shown
-from pytest_supercache.oracle.versions import written
+from pytest_supercache.oracle.versions import fields_of, written
 
 _REMEDY = (
     "Let actors read and write through world.user(name, system), or declare what a verb shows and "
@@ -27,3 +28,36 @@ def writes(history: History) -> str:
 def writes_and_answers(history: History) -> str:
     """Require that somebody writes, and that somebody is shown a value."""
     return writes(history) or answers(history)
+
+
+def revokes_and_reads(history: History) -> str:
+    """Require that somebody deletes, and that somebody reads, be it that the read is refused."""
+    if not any(value is None for operation in history for _, value in written(operation)):
+        return f"no operation deletes. {_REMEDY}"
+    is_read = any(operation.kind == "read" or shown(operation) for operation in history)
+    return "" if is_read else f"no operation reads. {_REMEDY}"
+
+
+def admissions(history: History) -> str:
+    """Require that an operation says whether it was admitted."""
+    if any(map(admissions_of, history)):
+        return ""
+    return (
+        "no operation says whether it was admitted. Declare it for a verb with "
+        "@verb(observes=lambda answer, ...: {key: True or False}), or answer a world.operation "
+        "with True or False"
+    )
+
+
+def writes_of_fields(history: History) -> str:
+    """Require that two operations write different fields of one object."""
+    seen: dict[str, list[frozenset[str]]] = {}
+    for operation in history:
+        for key, value in written(operation):
+            seen.setdefault(key, []).append(frozenset(fields_of(value) or ()))
+    if any(mine - theirs for sets in seen.values() for mine in sets for theirs in sets if theirs):
+        return ""
+    return (
+        "no two operations write different fields of one object. Declare what a verb writes with "
+        "@verb(writes=lambda ...: {key: {field: value}})"
+    )

@@ -17,7 +17,7 @@ from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.guarantee import Guarantee, Parameter, Unit
 from pytest_supercache.oracle.observed import Observed
 from pytest_supercache.oracle.real_time import Pattern
-from pytest_supercache.oracle.ticks import ticks_of
+from pytest_supercache.oracle.ticks import windows
 
 
 def _find_too_many_loads(
@@ -63,7 +63,7 @@ def _find_patterns(
     before = Observed(execution).happens_before
     for found in _loads_by_key(execution, key).values():
         positions = [load.at - 1 for load in found]
-        for first, last in _windows(execution, window):
+        for first, last in windows(execution, window):
             inside = [
                 at
                 for at in positions
@@ -75,20 +75,6 @@ def _find_patterns(
                     tuple((first, at) for at in inside if first is not None)
                     + tuple((at, last) for at in inside if last is not None)
                 )
-
-
-def _windows(execution: Execution, window: float) -> Iterator[tuple[int | None, int | None]]:
-    """Yield the longest spans shorter than ``window``, as the ticks that bound them, if any."""
-    ticks = ticks_of(execution)
-    for start in range(len(ticks) + 1):
-        passed, end = 0.0, start
-        while end < len(ticks) and passed + ticks[end][1] < window:
-            passed += ticks[end][1]
-            end += 1
-        yield (
-            ticks[start - 1][0] if start else None,
-            ticks[end][0] if end < len(ticks) else None,
-        )
 
 
 MAX_LOADS = Guarantee(

@@ -269,6 +269,14 @@ def shown(operation: Operation) -> tuple[tuple[str, Any], ...]:
     return operation.sightings
 
 
+def admissions(operation: Operation) -> dict[str, bool]:
+    """Return whether an operation was admitted, by key; those that do not say so have no entry."""
+    if operation.kind in {"read", "write", "delete"} or not operation.returned or operation.error:
+        return {}
+    said = [(operation.key, operation.answer), *operation.sightings]
+    return {key: value for key, value in said if key is not None and isinstance(value, bool)}
+
+
 def cached_contents(
     observed: Observed,
 ) -> Iterator[tuple[str, str, list[Content]] | NotJudgedError]:

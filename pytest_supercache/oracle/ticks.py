@@ -26,3 +26,17 @@ def spans_longer_than(execution: Execution, seconds: float) -> Iterator[tuple[in
             if passed > seconds:
                 yield first, last
                 break
+
+
+def windows(execution: Execution, length: float) -> Iterator[tuple[int | None, int | None]]:
+    """Yield the longest spans shorter than ``length``, as the ticks that bound them, if any."""
+    ticks = ticks_of(execution)
+    for start in range(len(ticks) + 1):
+        passed, end = 0.0, start
+        while end < len(ticks) and passed + ticks[end][1] < length:
+            passed += ticks[end][1]
+            end += 1
+        yield (
+            ticks[start - 1][0] if start else None,
+            ticks[end][0] if end < len(ticks) else None,
+        )

@@ -77,6 +77,12 @@ def written(operation: Operation) -> tuple[tuple[str, Any], ...]:
     return operation.writes
 
 
+def fields_of(value: Any) -> dict[str, Any] | None:
+    """Return the fields of an object, also of one that is spelled as JSON; None: it is none."""
+    datum = canonical(value)
+    return datum if isinstance(datum, dict) else None
+
+
 def is_known_to_origin(history: History, key: str) -> bool:
     """Say whether the origin ever had ``key``; if not, it tells nothing about the key."""
     return key in history.given or any(commit.key == key for commit in history.commits)

@@ -308,6 +308,9 @@ GUARANTEES = {
     "read_atomic": "keys that were written together are read together",
     "durable_writes": "an acknowledged write is not lost",
     "no_dirty_reads": "no answer is a value that is rolled back",
+    "revocation_holds": "what was deleted admits nobody any more, unless it is granted again",
+    "cap_holds": "a key admits no more than this in a window",
+    "no_lost_field": "writes of different fields of one object do not undo each other",
 }
 
 WITHOUT_ANSWER = ("wait_for", "sleep", "expire", "evict", "flush", "restart")

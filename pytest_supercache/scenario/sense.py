@@ -160,8 +160,23 @@ def _needs_owner(scenario: Scenario) -> str:
     return "" if is_owned else 'say whose keys are whose: owns: ["profile:alice"], in a user'
 
 
+def _needs_verb(scenario: Scenario) -> str:
+    has_verb = any(step.verb not in BUILT_IN_VERBS for step in _steps(scenario))
+    return "" if has_verb else "add a user who takes a verb that says whether it admits (observes=)"
+
+
+def _needs_two_writes(scenario: Scenario) -> str:
+    copied = sum(user.copies - 1 for user in scenario.users if any(map(_may_write, user.steps)))
+    return (
+        ""
+        if copied + sum(map(_may_write, _steps(scenario))) > 1
+        else "add a user who writes another field"
+    )
+
+
 _NEEDS: dict[str, tuple[Callable[[Scenario], str], ...]] = {
     "bounded_staleness": (_needs_any_read, _needs_difference),
+    "cap_holds": (_needs_verb,),
     "coherent_when_settled": (_needs_difference,),
     "durable_writes": (_needs_write,),
     "isolated_users": (_needs_owner, _needs_read),
@@ -169,9 +184,11 @@ _NEEDS: dict[str, tuple[Callable[[Scenario], str], ...]] = {
     "monotonic_reads": (_needs_read,),
     "monotonic_writes": (_needs_write,),
     "no_dirty_reads": (_needs_any_read, _needs_write),
+    "no_lost_field": (_needs_two_writes,),
     "no_lost_invalidation": (_needs_write,),
     "no_resurrection": (_needs_delete,),
     "read_your_writes": (_needs_write,),
+    "revocation_holds": (_needs_any_read, _needs_delete),
     "sequentially_consistent": (_needs_any_read, _needs_write),
     "ttl_respected": (_needs_any_read,),
 }

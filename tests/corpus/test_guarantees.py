@@ -20,7 +20,12 @@ CORPUS = (ROOT / "tests/corpus/guarantees.txt").read_text(encoding="utf-8")
 SECTION = re.compile(r"^### `(\w+)`\n(.*?)(?=^### |\Z)", re.DOTALL | re.MULTILINE)
 BLOCK = re.compile(r"```history\n(.*?)```", re.DOTALL)
 HEAD = re.compile(r"^== (\w+)(\(.*?\))?: (breaks|holds|not judged): (.+)$", re.MULTILINE)
-ALONE = {"bounded_staleness": (2.0,), "max_loads": (1,), "ttl_respected": (60.0,)}
+ALONE = {
+    "bounded_staleness": (2.0,),
+    "cap_holds": (1,),
+    "max_loads": (1,),
+    "ttl_respected": (60.0,),
+}
 """What the page says for guarantees that need a parameter."""
 
 PAIRS = {name: BLOCK.findall(text) for name, text in SECTION.findall(PAGE)}
@@ -131,6 +136,20 @@ MUTATIONS = {
         ("reader 1-2 get x=1", ""),
         ("get x=1", "get x=0"),
         ("rolled back", "committed\ncommit 1 x=1"),
+    ],
+    "revocation_holds": [
+        ("ann 2-3 get session=ann", ""),
+        ("guard 1-2 delete session", ""),
+        ("get session=ann", "get session=miss"),
+        (
+            "guard 0-1 put session=ann\nguard 1-2 delete session",
+            "guard 0-1 delete session\nguard 1-2 put session=ann",
+        ),
+    ],
+    "cap_holds": [("bob 1-3 see seat=true", ""), ("ann 0-2 see seat", "ann 0-2 see other")],
+    "no_lost_field": [
+        ('commit 4 profile={"name":"a"', 'commit 4 profile={"name":"A"'),
+        ("ann 0-3 do", "ann 0-? do"),
     ],
 }
 """Of the history that breaks it: a read dropped, two versions swapped, an owner changed."""

@@ -6,13 +6,16 @@ import pytest
 
 from pytest_supercache import (
     BOUNDED_STALENESS,
+    CAP_HOLDS,
     COHERENT_WHEN_SETTLED,
     LINEARIZABLE,
     MONOTONIC_READS,
     MONOTONIC_WRITES,
     NO_DIRTY_READS,
+    NO_LOST_FIELD,
     NO_RESURRECTION,
     READ_YOUR_WRITES,
+    REVOCATION_HOLDS,
     SEQUENTIALLY_CONSISTENT,
     TTL_RESPECTED,
     SupercacheError,
@@ -43,6 +46,9 @@ class Shop:
 
     def set(self, key, value):
         self._origin.set(key, value)
+
+    def delete(self, key):
+        self._origin.delete(key)
 
 
 def change_and_read(shop):
@@ -123,3 +129,68 @@ def test_it_is_judged_if_some_schedules_show_something():
         world.run()
 
     assert check(body, guarantees=[LINEARIZABLE]).verdict is Verdict.HOLDS
+
+
+def _of(*flows):
+    """Return a body whose users do what `flows` say: a verb and its arguments."""
+
+    def body(world):
+        shop = Shop(world)
+        for name, (verb, *arguments) in zip(("alice", "bob"), flows, strict=True):
+            user = world.user(name, shop)
+            world.actor(name, getattr(user, verb), *arguments)
+        world.run()
+        world.settle()
+
+    return body
+
+
+READ, WRITE, DELETE = ("read", "k"), ("write", "k", {"a": 1}), ("delete", "k")
+LACKING = {
+    "nobody deletes": (REVOCATION_HOLDS, _of(READ, WRITE), "no operation deletes"),
+    "nobody reads": (REVOCATION_HOLDS, _of(DELETE, WRITE), "no operation reads"),
+    "nobody is admitted": (CAP_HOLDS(1), _of(READ, WRITE), "says whether it was admitted"),
+    "one field": (NO_LOST_FIELD, _of(WRITE, WRITE), "different fields of one object"),
+    "two objects": (
+        NO_LOST_FIELD,
+        _of(WRITE, ("write", "l", {"b": 1})),
+        "different fields of one object",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", LACKING)
+def test_a_guarantee_says_what_has_to_be_recorded(what):
+    guarantee, body, missing = LACKING[what]
+    with pytest.raises(SupercacheError, match=f"{guarantee.name} cannot be judged: .*{missing}"):
+        check(body, guarantees=[guarantee])
+
+
+@pytest.mark.parametrize(
+    ("guarantee", "body"),
+    [
+        (REVOCATION_HOLDS, _of(READ, DELETE)),
+        (NO_LOST_FIELD, _of(WRITE, ("write", "k", {"b": 1}))),
+    ],
+    ids=lambda one: getattr(one, "name", ""),
+)
+def test_it_is_judged_where_that_is_recorded(guarantee, body):
+    assert check(body, guarantees=[guarantee]).verdict is not Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize(("allowed", "verdict"), [(1, Verdict.VIOLATED), (2, Verdict.HOLDS)])
+def test_who_is_admitted_may_be_said_by_a_python_test(allowed, verdict):
+    def body(world):
+        world.origin.set("seats", 1)
+
+        def book():
+            with world.operation("admit", "show") as call:
+                call.answer = world.origin.get("seats") > 0
+                if call.answer:
+                    world.origin.set("seats", 0)
+
+        world.actor("alice", book)
+        world.actor("bob", book)
+        world.run()
+
+    assert check(body, guarantees=[CAP_HOLDS(allowed)]).verdict is verdict

@@ -82,12 +82,70 @@ class Remaining(Additive):
     def life(self, key):
         return self.redis.ttl(key)
 
+class Sessions(Shop):
+    """Looks a session up in Redis and keeps it in the process, where nobody deletes it."""
+    def __init__(self, redis, db):
+        super().__init__(redis, db)
+        self.near = {}
+    def get(self, key):
+        if key not in self.near:
+            self.near[key] = self.redis.get(key)
+        self.redis.ping()
+        return self.near[key]
+    def set(self, key, value):
+        self.redis.set(key, value)
+    def delete(self, key):
+        self.redis.delete(key)
+
+class Asked(Sessions):
+    """Looks a session up each time."""
+    def get(self, key):
+        return self.redis.get(key)
+
+class Seats(Shop):
+    """Looks how many seats are taken, and takes one more."""
+    def book(self, key):
+        if int(self.redis.get(key) or 0) >= 1:
+            return False
+        self.redis.incr(key)
+        return True
+
+class Counted(Shop):
+    """Takes a seat, and looks how many are taken then."""
+    def book(self, key):
+        return self.redis.incr(key) <= 1
+
+class Profiles(Shop):
+    """Reads an object, changes a field of it, and writes it back."""
+    def change(self, key, field, value):
+        profile = dict(self.db.get(key))
+        profile[field] = value
+        self.db.set(key, profile)
+
+class Fields(Profiles):
+    """Changes one field at a time."""
+    def __init__(self, redis, db):
+        super().__init__(redis, db)
+        self.lock = threading.Lock()
+    def change(self, key, field, value):
+        with self.lock:
+            super().change(key, field, value)
+
 for system in (
-    Locked, Forgetful, Behind, Dual, Eager, Patient, Mixed, Additive, Remaining
+    Locked, Forgetful, Behind, Dual, Eager, Patient, Mixed, Additive, Remaining, Sessions, Asked,
+    Seats, Counted, Profiles, Fields,
 ):
     def factory(layers, make=system):
         return make(layers.existing_cache.client(), layers.origin)
     sc.system(system.__name__.lower())(factory)
+
+@sc.verb("book", observes=lambda answer, show: {show: answer})
+def book(shop, user, show):
+    return shop.book(show)
+
+@sc.verb("change", writes=lambda field, value: {"p": {field: value}})
+def change(shop, user, field, value):
+    shop.change("p", field, value)
 
 @sc.verb("transfer")
 def transfer(shop, user):
@@ -138,6 +196,16 @@ STORIES = [
     ),
     ("durable_writes", "behind", "shop", READER_AND_WRITER, ""),
     ("no_dirty_reads", "eager", "patient", READER_AND_WRITER, "before: [{read: x}]"),
+    (
+        "revocation_holds", "sessions", "asked",
+        "ann: [{read: s}, {read: s}], guard: [{delete: s}]",
+        "before: [{write: {key: s, value: on}}]",
+    ),
+    ("{cap_holds: 1}", "seats", "counted", "ann: [{book: show}], bob: [{book: show}]", ""),
+    (
+        "no_lost_field", "profiles", "fields",
+        "ann: [{change: {field: name, value: A}}], bob: [{change: {field: mail, value: B}}]", "",
+    ),
 ]  # fmt: skip
 """Guarantee, the system that breaks it, the one that does not, users, further lines."""
 
@@ -145,7 +213,7 @@ STORY = """
 scenario: {name}
 id: {name}
 systems: {{{bad}: violated, {good}: holds}}
-given: {{origin: {{x: 0, z: 7}}}}
+given: {{origin: {{x: 0, z: 7, p: {{name: a, mail: b}}}}}}
 users: {{{users}}}
 guarantees: [{guarantee}]
 {more}

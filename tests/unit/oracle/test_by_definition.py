@@ -583,6 +583,117 @@ def test_linearizable_says_what_its_definition_says(values):
     assert min(counts["breaks"], counts["holds"]) > 20
 
 
+def sessions(seed, values):
+    """Return a history of operations that may overlap: grants, revokes and reads of one key."""
+    rng = random.Random(seed)
+    operations = []
+    for number in range(6):
+        called = rng.randint(0, 6)
+        common = {"user": f"user {number}", "node": "a", "key": "x", "step": f"{number}"}
+        common |= {"called_at": called, "returned_at": called + rng.randint(1, 3)}
+        value = number if values is None else rng.randint(1, values)
+        kind = rng.choice(["write", "delete", "read"])
+        told = {"write": {"value": value}, "read": {"answer": rng.choice([None, 0, 1, 2])}}
+        operations.append(Operation(kind=kind, steps=1, **common, **told.get(kind, {})))
+    operations.sort(key=lambda operation: operation.called_at)
+    return History(operations=tuple(operations), given={"x": 0})
+
+
+def allowed(history, revoke, read):
+    """Return what is known of a value that was shown after a revoke: broken, kept, or open."""
+    known = {0, *(one.value for one in history if one.kind == "write")}
+    sources = [one for one in history if one.kind == "write"]
+    if read.answer in known:
+        sources = [one for one in sources if one.value == read.answer]
+    early = [one for one in sources if one.returned_at <= revoke.called_at]
+    late = [one for one in sources if read.returned_at <= one.called_at]
+    if any(
+        revoke.returned_at <= one.called_at and one.returned_at <= read.called_at for one in sources
+    ):
+        return "holds"
+    if len(early) + len(late) == len(sources):
+        return "breaks"
+    from_the_start = read.answer == 0 or read.answer not in known
+    return "not judged" if from_the_start or early else "holds"
+
+
+@BOTH
+def test_revocation_holds_says_what_its_definition_says(values):
+    counts = Counter()
+    for seed in range(4 * COUNT):
+        history = sessions(seed, values)
+        wanted = {
+            allowed(history, revoke, read)
+            for revoke, read in product(history, repeat=2)
+            if revoke.kind == "delete" and read.kind == "read" and read.answer is not None
+            if revoke.returned_at <= read.called_at
+        }
+        said = verdict(history, KNOWN["revocation_holds"])
+        assert said == next((v for v in ("breaks", "not judged") if v in wanted), "holds"), history
+        counts[said] += 1
+    assert min(counts.values()) > 20
+    assert len(counts) == 3
+
+
+def test_cap_holds_says_what_its_definition_says():
+    counts = Counter()
+    for seed in range(COUNT):
+        rng = random.Random(seed)
+        times, operations = [0.0], []
+        for at in range(6):
+            times.append(times[-1] + rng.choice([0.0, 0.0, 1.0, 2.0]))
+            said = rng.choice([True, True, False, None, 1])
+            common = {"user": rng.choice(USERS), "node": "a", "called_at": at, "steps": 1}
+            common |= {"returned_at": at + 1, "step": f"{at}", "kind": "book"}
+            operations.append(Operation(sightings=((rng.choice(KEYS), said),), **common))
+        history = History(operations=tuple(operations), times=tuple(times))
+        for window in (None, 1.5):
+            admitted = [
+                (key, times[operation.returned_at])
+                for operation in operations
+                for key, said in operation.sightings
+                if said is True
+            ]
+            broken = any(
+                len({key for key, _ in three}) == 1
+                and (window is None or three[-1][1] - three[0][1] < window)
+                for three in combinations(admitted, 3)
+            )
+            guarantee = KNOWN["cap_holds"](2) if window is None else KNOWN["cap_holds"](2, window)
+            said = verdict(history, guarantee)
+            if said != "not judged":
+                assert said == ("breaks" if broken else "holds"), history
+            counts[window, said] += 1
+    assert min(counts[w, v] for w in (None, 1.5) for v in ("breaks", "holds")) > 20
+
+
+def test_no_lost_field_says_what_its_definition_says():
+    """Each write reads an object that may be old, changes a field, and writes all of it back."""
+    counts = Counter()
+    for seed in range(COUNT):
+        rng = random.Random(seed)
+        objects, operations, commits = [{"a": 0, "b": 0}], [], []
+        last = {}
+        for at in range(1, 5):
+            field, value = rng.choice("ab"), at if rng.random() < 0.9 else 0
+            objects.append({**rng.choice(objects[-2:]), field: value})
+            common = {"user": rng.choice(USERS), "node": "a", "called_at": at - 1, "steps": 1}
+            common |= {"returned_at": at, "step": f"{at}", "kind": "change"}
+            operations.append(Operation(writes=(("x", {field: value}),), **common))
+            commits.append(Commit("x", objects[-1], at, at))
+            last[field] = value
+        history = History(
+            operations=tuple(operations), commits=tuple(commits), given={"x": objects[0]},
+            origin_watched=True,
+        )  # fmt: skip
+        settled = Settled(layers={"origin": {"x": objects[-1]}})
+        broken = any(objects[-1][field] != value for field, value in last.items())
+        said = verdict(history, KNOWN["no_lost_field"], settled)
+        assert said == ("breaks" if broken else "holds"), history
+        counts[said] += 1
+    assert min(counts.values()) > 20
+
+
 def test_every_guarantee_is_compared_with_its_definition():
     """``read_your_writes`` in test_session.py, all others here."""
     text = Path(__file__).read_text(encoding="utf-8")

@@ -19,6 +19,8 @@ from tests.traces import Move, Trace, random_trace, touching
 GUARANTEES = {
     **{name: one for name, one in KNOWN.items() if not one.parameters},
     "bounded_staleness": KNOWN["bounded_staleness"](1.0),
+    "cap_holds": KNOWN["cap_holds"](1),
+    "cap_holds within": KNOWN["cap_holds"](1, window=2.0),
     "max_loads": KNOWN["max_loads"](1),
     "max_loads within": KNOWN["max_loads"](1, window=2.0),
     "ttl_respected": KNOWN["ttl_respected"](3.0),
@@ -33,6 +35,31 @@ def traces(seed, count, **options):
         trace = random_trace(rng, **options)
         if len(trace.moves) >= 2:
             yield trace
+
+
+def told_otherwise(trace):
+    """Return a trace whose reads admit, and whose writes give one of two fields."""
+
+    def fields(value):
+        return None if value is None else {"ab"[value % 2]: value}
+
+    moves = [
+        Move(**{**vars(m), "commits": tuple((key, fields(value)) for key, value in m.commits)})
+        for m in trace.moves
+    ]
+    operations = []
+    for one in trace.operations:
+        if one["kind"] == "read":
+            told = {"kind": "book", "sightings": ((one["key"], one.get("answer") is not None),)}
+            one = {"user": one["user"], **told}
+        elif one["kind"] == "write":
+            one = {**one, "value": fields(one["value"])}
+        operations.append(one)
+    return Trace(moves, operations, {key: {"a": 0, "b": 0} for key in trace.given})
+
+
+THESE = ("cap_holds within", "no_lost_field")
+"""Guarantees that have something to judge in a trace that is told otherwise."""
 
 
 def verdict(guarantee, execution):
@@ -50,22 +77,25 @@ def test_loads_are_about_real_time_only_within_a_window():
 
 def test_a_verdict_of_kind_trace_is_the_same_in_every_linearization():
     seen = set()
-    for trace in (*traces(1, either(25, 50)), *traces(7, either(25, 50), distinct=False)):
+    others = map(told_otherwise, traces(5, either(25, 50)))
+    for trace in (*traces(1, either(25, 50)), *traces(7, either(25, 50), distinct=False), *others):
         executions = [trace.execution(order) for order in trace.linearizations()]
         for name in TRACE_KIND:
             verdicts = {verdict(GUARANTEES[name], execution) for execution in executions}
             assert len(verdicts) == 1, (name, trace)
             seen |= {(name, v) for v in verdicts}
     for name in ("sequentially_consistent", "max_loads", "durable_writes",
-                 "no_lost_invalidation"):  # fmt: skip
+                 "no_lost_invalidation", "cap_holds"):  # fmt: skip
         assert {(name, "breaks"), (name, "holds")} <= seen, name
 
 
 def test_the_worst_of_all_linearizations_is_found_from_each_of_them():
     hidden, never = set(), set()
-    for trace in (*traces(2, either(30, 60)), *traces(8, either(15, 30), distinct=False)):
+    drawn = [*traces(2, either(30, 60)), *traces(8, either(15, 30), distinct=False)]
+    others = map(told_otherwise, traces(6, either(30, 60)))
+    for trace, names in [*((t, REAL_TIME) for t in drawn), *((t, THESE) for t in others)]:
         orders = list(trace.linearizations())
-        for name in REAL_TIME:
+        for name in names:
             guarantee = GUARANTEES[name]
             verdicts = {order: verdict(guarantee, trace.execution(order)) for order in orders}
             worst = min(verdicts.values())  # "breaks" < "holds" < "not judged"
@@ -79,7 +109,10 @@ def test_the_worst_of_all_linearizations_is_found_from_each_of_them():
                 if worst == "holds":
                     never.add(name)
     assert never == set(REAL_TIME)
-    assert hidden >= {"bounded_staleness", "max_loads within", "no_resurrection", "ttl_respected"}
+    assert hidden >= {
+        "bounded_staleness", "max_loads within", "no_resurrection", "ttl_respected",
+        "revocation_holds", "cap_holds within", "no_lost_field",
+    }  # fmt: skip
 
 
 def verdicts_of_others(trace, start, guarantee):

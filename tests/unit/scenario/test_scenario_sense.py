@@ -32,6 +32,13 @@ UNBREAKABLE = {
     "no_dirty_reads": ("a: [delete: k], b: [delete: k]", "add a user who reads"),
     "{bounded_staleness: 1s}": ("a: [delete: k], b: [delete: k]", "add a user who reads"),
     "{ttl_respected: 1s}": ("a: [delete: k]", "add a user who reads"),
+    "revocation_holds": ("a: [read: k], b: [write: {key: k, value: 1}]", "add a user who deletes"),
+    "revocation_holds ": ("a: [delete: k], b: [delete: k]", "add a user who reads"),
+    "{cap_holds: 1}": ("a: [read: k], b: [delete: k]", "add a user who takes a verb that says"),
+    "no_lost_field": (
+        "a: [write: {key: k, value: {a: 1}}], b: [read: k]",
+        "add a user who writes an",
+    ),
     "{max_loads: 10000}": ("a: [read: k]", "allow fewer loads: an execution ends after 10,000"),
 }
 
@@ -52,6 +59,7 @@ BREAKABLE = {
     "a verb of the project": "no_resurrection a: [read: k], b: [checkout: k]",
     "a key that has content": "linearizable a: [read: j], b: [read: j]",
     "a write of nothing": "no_resurrection a: [read: k], b: [write: {key: k, value: null}]",
+    "what two copies write": "no_lost_field a: {copies: 2, steps: [write: {key: k, value: 1}]}",
     "a write of whatever a row has": "no_resurrection a: [write: {key: k, value: $row}]",
 }
 
