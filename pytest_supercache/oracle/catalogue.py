@@ -210,6 +210,27 @@ CATALOGUE = {
             family=_DIRTY,
         ),
         _class(
+            "34", "stamped-after-read", "An entry is stamped as current after its source was read",
+            "after a purge by tag or by time the old value counts as fresh",
+            "invalidate once more a little later", "take the stamp before the load",
+        ),
+        _class(
+            "35", "late-unlock", "A lock is deleted by a caller that no longer holds it",
+            "two are at work under one lock", "a longer lease",
+            "delete the lock only if it still has the token of its holder, in one step",
+        ),
+        _class(
+            "36", "joined-old-flight", "A caller joins a load that began before the change",
+            "a read right after a save shows the old value",
+            "share a load for a short time only",
+            "a change ends the flight: who comes later begins a load of its own",
+        ),
+        _class(
+            "37", "split-look-up", "Whether an entry exists and what it holds are asked separately",
+            "now and then an existing item is answered as nothing", "a longer time to live",
+            "look up once, with an answer for a miss that no value can be",
+        ),
+        _class(
             "", "deadlock", "Those who wait, wait for each other", "requests hang",
             "a timeout on every lock", "take locks in one order", removes=True,
         ),

@@ -9,10 +9,11 @@ from collections.abc import Iterable
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.footprint import EVERYTHING
 from pytest_supercache.core.operation import RACE
-from pytest_supercache.core.schedule import CLOCK
-from pytest_supercache.core.trace import Pending, Step
+from pytest_supercache.core.trace import Pending
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.core.waits import LockState, PoolState, Wait, WaitState
+from pytest_supercache.oracle.answered import joined_old_flight, split_look_up
+from pytest_supercache.oracle.leases import late_unlock, lease_expired, moves_time
 from pytest_supercache.oracle.roles import Act, Role, acts_on, is_entry, layer_of, sources_of
 from pytest_supercache.oracle.stale import Classified, StaleRead, stale, told
 from pytest_supercache.oracle.struck import Struck
@@ -47,15 +48,26 @@ def classify(execution: Execution, violation: Violation) -> Classified:
         return Classified(slug="aligned-expiry" if has_expired else "stampede")
     if violation.guarantee == "no_dirty_reads" and not _read_in_the_race(execution, violation):
         return Classified(slug="dirty-fill", place=_shown_by(execution, violation))
+    joined = joined_old_flight(execution, violation)
+    if joined is not None:
+        return joined
     if violation.guarantee in _BY_GUARANTEE:
         slug = _BY_GUARANTEE[violation.guarantee]
         return Classified(slug=slug, place=_shown_by(execution, violation))
+    return _by_steps(execution, violation) or Classified(slug=UNCLASSIFIED)
+
+
+def _by_steps(execution: Execution, violation: Violation) -> Classified | None:
+    """Return the first class whose definition the steps meet."""
+    unlocked = late_unlock(execution)
+    if unlocked is not None:
+        return unlocked
     for key in [violation.key] if violation.key is not None else _keys(execution):
         scene = StaleRead.of(execution, violation, key)
-        found = _lease_expired(scene) or _lost_update(scene.acts) or stale(scene, violation)
+        found = lease_expired(scene) or _lost_update(scene.acts) or stale(scene, violation)
         if found is not None:
             return found
-    return Classified(slug=UNCLASSIFIED)
+    return split_look_up(execution, violation)
 
 
 def layer_role(classified: Classified) -> str:
@@ -137,75 +149,12 @@ def _awaited(wait: Wait | None, states: dict[str, WaitState]) -> set[str]:
 # -- time -----------------------------------------------------------------------------------------
 
 
-def _moves_time(step: Step) -> bool:
-    return step.actor == CLOCK or step.actor.startswith("@expire(")
-
-
 def _both_expired(execution: Execution, key: str | None) -> bool:
     """Say whether the entry had a time to live, and time has passed."""
     has_ttl = key is None or any(
         resource.partition(":")[2].endswith(key) for resource in execution.expiring
     )
-    return has_ttl and any(map(_moves_time, execution.race))
-
-
-def _lease_expired(scene: StaleRead) -> Classified | None:
-    """Return ``lease-expired`` if the holder of an expired lock writes after another took it."""
-    race = scene.execution.race
-    ticks = [at for at, step in enumerate(race) if _moves_time(step)]
-    for lock in scene.execution.expiring:
-        takes = [(at, step) for at, step in enumerate(race) if _takes(step, lock)]
-        if _is_data(scene, lock, takes):
-            continue
-        for first, holder in takes:
-            for second, other in takes:
-                ran_out = any(first < tick < second for tick in ticks)
-                if other.actor != holder.actor and ran_out:
-                    late = _writes_after(scene, holder.actor, lock, second)
-                    if late is not None:
-                        taken = [_taking(first, holder, lock), _taking(second, other, lock)]
-                        known = scene.of_role(Role.TICK, Role.LOAD, Role.COMMIT, before=late.at)
-                        since = [act for act in known if act.at > first]
-                        return told("lease-expired", late.place, *taken, *since, late)
-    return None
-
-
-def _is_data(scene: StaleRead, resource: str, sets: list[tuple[int, Step]]) -> bool:
-    """Say whether an entry with a TTL is no lock: it is the key's own, or a look-up missed it.
-
-    An actor that takes a lock does not look it up before.
-    """
-    place, _, name = resource.partition(":")
-    if name == scene.key:
-        return True
-    return any(
-        act.role is Role.LOOK_UP
-        and act.at < at
-        and (act.place, act.name) == (place, name)
-        and (act.step.actor, act.step.operation) == (step.actor, step.operation)
-        for at, step in sets
-        for act in scene.acts
-    )
-
-
-def _taking(at: int, step: Step, lock: str) -> Act:
-    place, _, name = lock.partition(":")
-    return Act(at, step, Role.LOCK, place, name)
-
-
-def _takes(step: Step, lock: str) -> bool:
-    return step.kind == "command" and step.label.startswith("SET") and lock in step.footprint.writes
-
-
-def _writes_after(scene: StaleRead, actor: str, lock: str, at: int) -> Act | None:
-    return next(
-        (
-            act
-            for act in scene.of_role(Role.STORE, Role.COMMIT, after=at)
-            if act.step.actor == actor and lock not in act.step.footprint.writes
-        ),
-        None,
-    )
+    return has_ttl and any(map(moves_time, execution.race))
 
 
 # -- two updates ----------------------------------------------------------------------------------

@@ -31,6 +31,9 @@ class Role(Enum):
     DELIVER = "deliver"  # an invalidation arrives
     PROMOTE = "promote"  # a replica takes over, with what it has missed
     LOCK = "lock"
+    MARK = "mark"  # changes what says which entries are current: a clock, a generation
+    STAMP = "stamp"  # asks for it
+    JOIN = "join"  # finds a load that is under way
     TICK = "tick"
     OTHER = "other"
 
@@ -68,6 +71,9 @@ _NO_LAYERS = frozenset(
 
 _READING = "read the clock"
 """The label of a reading of the clock inside of a declared call, whose footprint it has."""
+
+_ASKING_REDIS = frozenset({"get", "mget", "hget", "hgetall", "hmget", "exists", "ttl", "pttl"})
+"""Commands that change nothing, also where the call that they are part of may."""
 
 _SCRIPTS = frozenset({"eval", "evalsha", "fcall"})
 """Commands that may do anything: where they name no key, they may remove as well as store."""
@@ -134,6 +140,32 @@ def removes(step: Step, place: str) -> bool:
     return place != ORIGIN and role_of(step, place) is Role.DROP
 
 
+def is_of_cache(resource: str) -> bool:
+    """Say whether a resource is an entry of one of the caches, rather than all of it."""
+    place, _, name = resource.partition(":")
+    return layer_of(place) in {"existing_cache", "super_cache"} and name != EVERYTHING
+
+
+def gives_back(step: Step, place: str) -> bool:
+    """Say whether a step deletes an entry, rather than everything or its end."""
+    return removes(step, place) and _verb(step).startswith(_DROPPING_ONE)
+
+
+def is_script(step: Step) -> bool:
+    """Say whether a step is a script that may do anything."""
+    return _verb(step) in _SCRIPTS
+
+
+def asks_presence(step: Step) -> bool:
+    """Say whether a step asks whether there is an entry, rather than for what it holds."""
+    return _verb(step) in {"exists", "has", "has_key", "contains"}
+
+
+def reads_clock(step: Step) -> bool:
+    """Say whether a step reads the clock."""
+    return step.label.startswith(_READING)
+
+
 def sources_of(steps: Sequence[Step], key: str) -> frozenset[str]:
     """Return what operations read or changed in the origin before they stored ``key`` in a cache.
 
@@ -159,14 +191,17 @@ def role_of(step: Step, place: str) -> Role:
         return Role.PROMOTE if step.label.startswith("failover") else Role.DROP
     if step.kind == "lock":
         return Role.LOCK
-    if step.label.startswith(_READING):
+    if reads_clock(step):
         return Role.OTHER
     if place.startswith("messages@"):
         return Role.PUBLISH
     writes = _is_in_any(step.footprint.writes, place)
     if place == ORIGIN:
         return Role.COMMIT if writes or step.label in _ENDS else Role.LOAD
-    return _role_in_cache(step) if writes else Role.LOOK_UP
+    asks = layer_of(place) == "existing_cache" and _verb(step) in _ASKING_REDIS
+    if not writes or (asks and step.kind == "command"):
+        return Role.LOOK_UP
+    return _role_in_cache(step)
 
 
 def _role_in_cache(step: Step) -> Role:
@@ -246,7 +281,7 @@ def _place(step: Step, key: str, sources: frozenset[str] = frozenset()) -> tuple
     if step.kind == "super_cache" and step.label.startswith(("invalidate ", "send ")):
         is_it = key in step.label.partition(" ")[2].split(", ")
         return ("messages@", key) if is_it else (None, "")
-    for resources in (step.footprint.writes, step.footprint.reads):
+    for resources in _own(step):
         found = []
         for resource in sorted(resources):
             place, name = _place_and_name(resource)
@@ -258,6 +293,26 @@ def _place(step: Step, key: str, sources: frozenset[str] = frozenset()) -> tuple
         if found:  # the entry itself rather than what lies beside it, such as its lock
             return min(found, key=lambda each: (each[1] != key, len(each[1])))
     return None, ""
+
+
+_LAYER_OF_KIND = {"origin": ORIGIN, "command": "existing_cache", "memory": "memory"}
+"""The layer that steps of a kind touch; what else they declare is of the calls around them."""
+
+
+def _own(step: Step) -> tuple[frozenset[str], frozenset[str]]:
+    """Return what a step itself writes and reads, without the watched calls that it is part of.
+
+    A command in a call that may touch anything is told as what that call does: its reply may not
+    have been read.
+    """
+    writes, reads = step.footprint.writes, step.footprint.reads
+    layer = f"{_LAYER_OF_KIND.get(step.kind)}:"
+    own = frozenset(one for one in reads | writes if one.startswith(layer))
+    others = {one.partition(":") for one in writes - own}
+    is_opaque = any(name == EVERYTHING and place not in _NO_LAYERS for place, _, name in others)
+    if not own or (is_opaque and step.kind == "command"):
+        return writes, reads
+    return writes & own, reads & own
 
 
 def is_entry(act: Act, place: str, name: str) -> bool:

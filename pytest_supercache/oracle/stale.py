@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pytest_supercache.core.execution import Execution
-from pytest_supercache.core.trace import Layers
+from pytest_supercache.core.trace import Layers, Step
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.roles import (
     ORIGIN,
@@ -18,8 +18,12 @@ from pytest_supercache.oracle.roles import (
     is_database,
     is_entry,
     is_name_of,
+    is_of_cache,
     is_purge,
+    is_script,
+    reads_clock,
     removes,
+    role_of,
     with_source,
 )
 from pytest_supercache.oracle.struck import NO_EFFECT, Struck, why_missing, why_older
@@ -295,7 +299,68 @@ def _late_fill(scene: StaleRead, source: Act, commits: list[Act], store: Act) ->
         return told(slug, store.place, source, commit, removed[-1], store)
     if newer:
         return told("refresh-overwrite", store.place, source, commit, newer[-1], store)
+    return _missed_by_script(scene, source, commit, store) or _stamped_after_read(
+        scene, source, commit, store
+    )
+
+
+def _missed_by_script(scene: StaleRead, source: Act, commit: Act, store: Act) -> Classified | None:
+    """Return ``purge-misses-fill`` if the writer's script, before the fill, names what it shares.
+
+    Such a script removes what it finds under a name that the fill declares as well: a tag.
+    """
+    place = store.place or ""
+    shared = {r for r in store.step.footprint.writes if r.startswith(f"{place}:")}
+    for at, step in _steps_between(scene, commit, store):
+        is_theirs = (step.actor, step.operation) == (commit.step.actor, commit.step.operation)
+        if is_theirs and is_script(step) and shared & step.footprint.writes:
+            script = Act(at, step, Role.OTHER, place)
+            return told("purge-misses-fill", place, source, commit, script, store)
     return None
+
+
+def _stamped_after_read(
+    scene: StaleRead, source: Act, commit: Act, store: Act
+) -> Classified | None:
+    """Return ``stamped-after-read`` if a fill asks after its load what marks it as current.
+
+    That is a clock, or an entry beside it, such as the generation of a tag; the writer has read
+    this clock, or changed this entry, after the commit.
+    """
+    marks: dict[str, tuple[int, Step]] = {}
+    for at, step in _steps_between(scene, commit, store):
+        operation = step.actor, step.operation
+        if operation == (commit.step.actor, commit.step.operation):
+            marks.update(dict.fromkeys(_marks_in(step, scene.key, is_change=True), (at, step)))
+        elif operation == (store.step.actor, store.step.operation) and at > source.at:
+            known = [mark for mark in _marks_in(step, scene.key, is_change=False) if mark in marks]
+            for mark in known:
+                place, _, name = mark.partition(":")
+                marked = Act(*marks[mark], Role.MARK, place, name)
+                asked = Act(at, step, Role.STAMP, place, name)
+                return told("stamped-after-read", store.place, source, commit, marked, asked, store)
+    return None
+
+
+def _marks_in(step: Step, key: str, *, is_change: bool) -> list[str]:
+    """Return what marks entries as current that a step changes, or else asks for."""
+    if reads_clock(step):
+        return ["clock:now"]
+    if step.kind not in {"command", "watched", "super_cache"}:
+        return []
+    wanted = Role.STORE if is_change else Role.LOOK_UP
+    touched = step.footprint.writes if is_change else step.footprint.reads
+    found = []
+    for resource in sorted(touched):
+        place, _, name = resource.partition(":")
+        if is_of_cache(resource) and not is_name_of(name, key):
+            found += [resource] if role_of(step, place) is wanted else []
+    return found
+
+
+def _steps_between(scene: StaleRead, first: Act, last: Act) -> list[tuple[int, Step]]:
+    race = scene.execution.race
+    return [(at, race[at]) for at in range(first.at + 1, last.at)]
 
 
 def _on_entry(scene: StaleRead, store: Act, *roles: Role, after: int) -> list[Act]:

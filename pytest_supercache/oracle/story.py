@@ -24,10 +24,13 @@ from pytest_supercache.oracle.roles import (
     Act,
     Role,
     acts_in_race,
+    asks_presence,
     is_database,
     is_name_of,
     is_purge,
+    is_script,
     layer_of,
+    reads_clock,
     tables_of,
 )
 from pytest_supercache.oracle.stale import Classified
@@ -58,6 +61,9 @@ _DEEDS = {
     Role.DELIVER: "a message brings the invalidation to {place}",
     Role.PROMOTE: "a replica of {place} takes over, which has missed that",
     Role.LOCK: "{who} takes the lock",
+    Role.MARK: "{who} changes {it} in {place}",
+    Role.STAMP: "{who} finds {value} for {it} in {place}",
+    Role.JOIN: "{who} joins the load that is under way",
 }
 
 _MOVES = {
@@ -250,8 +256,9 @@ class _Teller:
         return template.format(who=who, it=it, value=value, place=place, label=label)
 
     def _template(self, act: Act, label: str, value: str) -> str:
-        if label == "subscribe":
-            return "{who} begins to listen"
+        beside = _beside_layers(act)
+        if beside is not None:
+            return beside
         if act.role is Role.COMMIT:
             if value == _NOTHING:
                 return "{who} deletes {it} from {place}"
@@ -288,6 +295,20 @@ class _Teller:
         return f"{actor} (begun by {begun_by})"
 
 
+def _beside_layers(act: Act) -> str | None:
+    """Return the sentence on a step that neither finds nor changes an entry."""
+    if act.step.label == "subscribe":
+        return "{who} begins to listen"
+    if reads_clock(act.step):
+        return "{who} reads the clock"
+    if act.role is Role.LOOK_UP and asks_presence(act.step) and _is_shown(act):
+        return (
+            "{who} finds it in {place}" if _held(act) is not None else "{who} misses it in {place}"
+        )
+    is_unknown = act.role is Role.OTHER and is_script(act.step)
+    return "{who} runs a script on {place}" if is_unknown else None
+
+
 def _asked_of_database(act: Act) -> str:
     """Return what a step asks of a database, with its tables, or its text if these are unknown."""
     label, tables = act.step.label, tables_of(act.step)
@@ -303,11 +324,20 @@ def _asked_of_database(act: Act) -> str:
     return f"{verb} {names}{told}"
 
 
+def _is_shown(act: Act) -> bool:
+    """Say whether the content of a layer is known when a step was taken."""
+    return act.step.content is not None and (act.place or "") in act.step.content
+
+
+def _held(act: Act) -> Any:
+    return (act.step.content or {}).get(act.place or "", {}).get(act.name)
+
+
 def _value_after(act: Act) -> str:
-    layers = act.step.content
-    if layers is None or (act.place or "") not in layers:
-        return "a value" if act.role in {Role.STORE, Role.COMMIT} or layers is None else _NOTHING
-    held = layers[act.place or ""].get(act.name)
+    if not _is_shown(act):
+        unknown = act.role in {Role.STORE, Role.COMMIT} or act.step.content is None
+        return "a value" if unknown else _NOTHING
+    held = _held(act)
     return "a value" if held is None and act.role is Role.STORE else shown(held)
 
 

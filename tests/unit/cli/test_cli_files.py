@@ -345,11 +345,18 @@ def test_help_teaches_each_command():
     assert "git bisect run" in run("replay", "--help")
 
 
+STAMPS = ["stamped-after-read", "stampede"]
+
+
 @pytest.mark.parametrize(
     ("typed", "begun", "offered"),
     [
         ((), "re", ["replay", "report"]),
-        (("new", "--class"), "st", ["stale-replica-refill", "stale-set", "stampede"]),
+        (
+            ("new", "--class"),
+            "st",
+            ["stale-replica-refill", "stale-set", "stamped-after-read", "stampede"],
+        ),
         (("new", "--class"), "x", []),
         (("lint", "--format"), "", sorted(FORMATS)),
         (("fmt",), "--c", ["--check"]),

@@ -52,6 +52,30 @@ def test_in_the_origin_it_is_a_load_or_a_commit():
     assert role_of(step("__getitem__ k", Footprint(key, key)), "origin") is Role.COMMIT
 
 
+def inside(label, kind, own, *, writes=False, call=KEY):
+    """Return a step inside a watched call, whose footprint it has besides its own."""
+    mine = frozenset({own})
+    return Step("alice", 0, label, kind, Footprint(mine | call, call | mine if writes else call))
+
+
+@pytest.mark.parametrize(
+    ("step", "place", "role"),
+    [
+        (inside("origin read k", "origin", "origin:k"), "origin", Role.LOAD),
+        (inside("origin write k", "origin", "origin:k", writes=True), "origin", Role.COMMIT),
+        (inside("GET k", "command", "existing_cache:k"), "existing_cache", Role.LOOK_UP),
+        (inside("SET k", "command", "existing_cache:k", writes=True), "existing_cache", Role.STORE),
+        (inside("read near['k']", "memory", "memory:near:['k']"), "near", Role.LOOK_UP),
+        (inside("set k", "watched", f"{PLACE}:k", writes=True), PLACE, Role.STORE),
+        (inside("GET k", "command", "existing_cache:k", call=ALL), PLACE, Role.STORE),
+    ],
+)
+def test_a_step_inside_a_watched_call_is_told_as_what_it_is(step, place, role):
+    """All but a command in a call that may touch anything, whose reply may never be read."""
+    (act,) = acts_on([step], "k")
+    assert (act.place, act.role) == (place, role)
+
+
 def ask(label, table="product", writes=True, actor="alice", operation=0):
     resource = frozenset({f"origin:{table}"})
     footprint = Footprint(resource, resource if writes else frozenset())

@@ -1,0 +1,147 @@
+"""Classifies an answer that no entry had: made of two look-ups, or taken from another's load."""
+
+from itertools import pairwise
+
+from pytest_supercache.core.execution import Execution
+from pytest_supercache.core.operation import RACE
+from pytest_supercache.core.verdict import Violation
+from pytest_supercache.oracle.observed import shown
+from pytest_supercache.oracle.roles import Act, Role, acts_in_race, is_database, is_entry
+from pytest_supercache.oracle.stale import Classified, told
+from pytest_supercache.oracle.versions import same
+
+
+def _answering(execution: Execution, violation: Violation) -> list[int]:
+    """Return the positions, in the history, of the operations whose answer may be the wrong one."""
+    evidence = violation.evidence
+    wanted = evidence.get("read", evidence.get("then", evidence.get("step")))
+    seen = evidence.get("seen", evidence.get("answer"))
+    return [
+        at
+        for at, operation in enumerate(execution.history)
+        if operation.phase == RACE
+        and operation.kind not in {"write", "delete"}
+        and operation.step == wanted
+        and operation.user == violation.user
+        and (not shown(operation) or any(same(value, seen) for _, value in shown(operation)))
+    ]
+
+
+def _keys_of(execution: Execution, violation: Violation, at: int) -> list[str]:
+    """Return the keys that a wrong answer may be about."""
+    operation = execution.history.operations[at]
+    named = [violation.key, operation.key, *(key for key, _ in shown(operation))]
+    return list(dict.fromkeys(key for key in named if key is not None))
+
+
+# -- from another's load --------------------------------------------------------------------------
+
+
+def joined_old_flight(execution: Execution, violation: Violation) -> Classified | None:
+    """Return ``joined-old-flight`` if an answer comes from a load that began before the change.
+
+    Whoever is answered has not loaded, and began after the commit. Another one has loaded before
+    the commit and is still at work; the answer comes from what that one had put there before its
+    load, so that it can be no value that was stored.
+    """
+    for at in _answering(execution, violation):
+        for key in _keys_of(execution, violation, at):
+            acts = acts_in_race(execution, key)
+            mine = [act for act in acts if act.step.operation == at]
+            if not mine or any(act.role is Role.LOAD for act in mine):
+                continue
+            before = [a for a in acts if a.role is Role.COMMIT and a.at < mine[0].at]
+            for look in (act for act in mine if act.role is Role.LOOK_UP and before):
+                found = _flight(execution, key, acts, look, before[-1])
+                if found is not None:
+                    return found
+    return None
+
+
+def _flight(
+    execution: Execution, key: str, acts: list[Act], look: Act, commit: Act
+) -> Classified | None:
+    """Return the class if a look-up finds what was put there before a load, and the load is old."""
+    puts = [
+        act
+        for act in acts
+        if act.role in {Role.STORE, Role.DROP}
+        and is_entry(act, look.place or "", look.name)
+        and act.at < look.at
+    ]
+    if not puts or puts[-1].role is not Role.STORE:
+        return None
+    put = puts[-1]
+    loads = [act for act in acts if act.role is Role.LOAD and _are_one(act, put)]
+    load = next((act for act in loads if put.at < act.at < commit.at), None)
+    is_at_work = any(
+        at > look.at and _are_one(Act(at, step, Role.OTHER, None), put)
+        for at, step in enumerate(execution.race)
+    )
+    if load is None or not is_at_work or not _is_answer(execution, key, load, look):
+        return None
+    joined = Act(look.at, look.step, Role.JOIN, look.place, look.name)
+    return told("joined-old-flight", look.place, load, commit, joined)
+
+
+def _are_one(act: Act, other: Act) -> bool:
+    """Say whether two steps are of one operation, or of what it has begun."""
+    mine, theirs = (one.step.actor.partition("/")[0] for one in (act, other))
+    return (mine, act.step.operation) == (theirs, other.step.operation)
+
+
+def _is_answer(execution: Execution, key: str, load: Act, look: Act) -> bool:
+    """Say whether an operation answers what was loaded, as far as that is known."""
+    operation = execution.history.operations[look.step.operation or 0]
+    if is_database(load) or operation.kind != "read":
+        return True
+    loaded = [one.value for one in execution.history.loads if one.key == key]
+    return any(same(operation.answer, value) for value in loaded)
+
+
+# -- of two look-ups ------------------------------------------------------------------------------
+
+
+def split_look_up(execution: Execution, violation: Violation) -> Classified | None:
+    """Return ``split-look-up`` if an operation looks twice and answers that there is nothing.
+
+    One of its look-ups finds the entry, and the other does not, because somebody stored or removed
+    it in between; nothing else follows.
+    """
+    answering = _answering(execution, violation)
+    if violation.user is None:  # a check of the body does not say which answer is wrong
+        answering = [n for n, op in enumerate(execution.history) if op.phase == RACE]
+    for at in answering:
+        if execution.history.operations[at].answer is None:
+            for name in _looked_up(execution, at):
+                found = _of_two_looks(acts_in_race(execution, name), at, name)
+                if found is not None:
+                    return found
+    return None
+
+
+def _of_two_looks(acts: list[Act], at: int, name: str) -> Classified | None:
+    """Return the class if the last two steps of an operation look up what changes in between."""
+    mine = [act for act in acts if act.step.operation == at]
+    looks = [act for act in mine if act.role is Role.LOOK_UP and act.name == name]
+    if len(looks) < 2 or mine[-1] is not looks[-1] or any(a.role is Role.LOAD for a in mine):
+        return None
+    first, second = list(pairwise(looks))[-1]
+    between = [
+        act
+        for act in acts
+        if first.at < act.at < second.at
+        and act.role in {Role.STORE, Role.DROP}
+        and is_entry(act, first.place or "", first.name)
+    ]
+    return told("split-look-up", first.place, first, between[-1], second) if between else None
+
+
+def _looked_up(execution: Execution, at: int) -> list[str]:
+    """Return the names of the entries that an operation touches."""
+    found: dict[str, None] = {}
+    for step in execution.race:
+        if step.operation == at:
+            for resource in sorted(step.footprint.reads):
+                found[resource.partition(":")[2]] = None
+    return [name for name in found if name]
