@@ -15,7 +15,7 @@ from pytest_supercache.core.waits import LockState, PoolState, Wait, WaitState
 from pytest_supercache.oracle.answered import joined_old_flight, split_look_up
 from pytest_supercache.oracle.leases import late_unlock, lease_expired, moves_time
 from pytest_supercache.oracle.roles import Act, Role, acts_on, is_entry, layer_of, sources_of
-from pytest_supercache.oracle.stale import Classified, StaleRead, stale, told
+from pytest_supercache.oracle.stale import Classified, StaleRead, same_operation, stale, told
 from pytest_supercache.oracle.struck import Struck
 
 __all__ = ["UNCLASSIFIED", "Classified", "classify", "layer_role"]
@@ -64,7 +64,7 @@ def _by_steps(execution: Execution, violation: Violation) -> Classified | None:
         return unlocked
     for key in [violation.key] if violation.key is not None else _keys(execution):
         scene = StaleRead.of(execution, violation, key)
-        found = lease_expired(scene) or _lost_update(scene.acts) or stale(scene, violation)
+        found = lease_expired(scene) or _two_writers(scene.acts) or stale(scene, violation)
         if found is not None:
             return found
     return split_look_up(execution, violation)
@@ -157,34 +157,66 @@ def _both_expired(execution: Execution, key: str | None) -> bool:
     return has_ttl and any(map(moves_time, execution.race))
 
 
-# -- two updates ----------------------------------------------------------------------------------
+# -- two writers ----------------------------------------------------------------------------------
 
 
-def _lost_update(acts: list[Act]) -> Classified | None:
-    """Return ``cached-rmw`` if, without an origin, two actors store results of one value."""
+def _two_writers(acts: list[Act]) -> Classified | None:
+    """Return the class of two writers without an origin: by what each has read before it stores."""
     if any(act.role in {Role.LOAD, Role.CHANGE, Role.COMMIT} for act in acts):
         return None
-    for last in (act for act in acts if act.role is Role.STORE):
-        entry = (last.place or "", last.name)
-        mine = _before(acts, last, Role.LOOK_UP, actor=last.step.actor, entry=entry)
-        if mine is None:
-            continue
-        for other in acts:
-            between = mine.at < other.at < last.at and other.role is Role.STORE
-            is_same = is_entry(other, *entry)
-            if between and is_same and other.step.actor != last.step.actor:
-                theirs = _before(acts, other, Role.LOOK_UP, actor=other.step.actor)
-                if theirs is not None:
-                    return told("cached-rmw", last.place, theirs, mine, other, last)
-    return None
+    stores = [act for act in acts if act.role is Role.STORE and not _is_claim(acts, act)]
+    pairs = [
+        (first, last)
+        for last in stores
+        for first in stores
+        if first.at < last.at and not same_operation(first, last)
+        if is_entry(first, last.place or "", last.name)
+    ]
+    updates = (_lost_update(acts, first, last) for first, last in pairs)
+    crossed = (_crossed(stores, first, last) for first, last in pairs)
+    return next((found for found in (*updates, *crossed) if found is not None), None)
 
 
-def _before(
-    acts: list[Act], act: Act, role: Role, *, actor: str, entry: tuple[str, str] | None = None
-) -> Act | None:
-    """Return the last act of a role and an actor before another act."""
-    for earlier in reversed(acts[: acts.index(act)]):
-        is_theirs = earlier.role is role and earlier.step.actor == actor
-        if is_theirs and (entry is None or is_entry(earlier, *entry)):
-            return earlier
+def _is_claim(acts: list[Act], store: Act) -> bool:
+    """Say whether an operation stores an entry only to delete it again, as it does with a lock."""
+    return any(
+        act.role is Role.DROP
+        and act.at > store.at
+        and same_operation(act, store)
+        and is_entry(act, store.place or "", store.name)
+        for act in acts
+    )
+
+
+def _lost_update(acts: list[Act], first: Act, last: Act) -> Classified | None:
+    """Return ``cached-rmw`` if both have looked up, before the first store, what they store."""
+    looks = [_looked_up(acts, store, before=first) for store in (first, last)]
+    if any(look is None for look in looks) or first.step.actor == last.step.actor:
+        return None
+    return told("cached-rmw", last.place, *(look for look in looks if look), first, last)
+
+
+def _looked_up(acts: list[Act], store: Act, *, before: Act) -> Act | None:
+    """Return the last act by which an operation looked up the entry that it stores later."""
+    return next(
+        (
+            act
+            for act in reversed(acts)
+            if act.role is Role.LOOK_UP
+            and act.at < before.at
+            and same_operation(act, store)
+            and is_entry(act, store.place or "", store.name)
+        ),
+        None,
+    )
+
+
+def _crossed(stores: list[Act], first: Act, last: Act) -> Classified | None:
+    """Return ``dual-write`` if two have stored in another layer in the opposite order."""
+    for mine in stores:
+        for theirs in stores:
+            is_elsewhere = mine.place == theirs.place != last.place
+            both = same_operation(mine, last) and same_operation(theirs, first)
+            if is_elsewhere and both and mine.at < theirs.at and theirs.at < first.at:
+                return told("dual-write", last.place, mine, theirs, first, last)
     return None

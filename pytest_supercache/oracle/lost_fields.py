@@ -117,7 +117,7 @@ def _violation(write: Write, field: str, ends: Mapping[str, Mapping[str, Any]]) 
             "write": operation.step,
             "field": field,
             "wrote": canonical(fields[field]),
-            "left": left,
+            "found": left,
             "where": place,
             "value": dict(end),
         },
