@@ -10,7 +10,7 @@ from pytest_supercache.core.result import Counterexample
 from pytest_supercache.core.verdict import Label
 from pytest_supercache.declare.registry import REGISTRY
 from pytest_supercache.oracle.cause import Causes, find_causes
-from pytest_supercache.oracle.classify import classify
+from pytest_supercache.oracle.classify import former_classes, most_telling
 from pytest_supercache.oracle.explain import advice, cause_sentences, class_sentence
 from pytest_supercache.oracle.fingerprint import FoundIn, fingerprint_of, former_fingerprints_of
 from pytest_supercache.oracle.story import story, story_sentence
@@ -35,9 +35,10 @@ def diagnosed(
 ) -> Counterexample:
     """Add class, cause and explanation to a counterexample, from what the search has seen."""
     execution = found.execution
-    classified = classify(execution, found.violation)
+    violations = found.violations or (found.violation,)
+    violation, classified = most_telling(execution, violations)
     lines = [class_sentence(classified.slug)]
-    told = story(execution, found.violation, classified)
+    told = story(execution, violation, classified)
     lines += [story_sentence(told)] if told else []
     causes: Causes | None = None
     if reduction_check is not None and not found.serial:
@@ -51,13 +52,17 @@ def diagnosed(
     error = found.violation.evidence.get("error")
     where = replace(of, raised=raised(error)) if isinstance(error, BaseException) else of
     known = (execution, found.violation, label, classified, where)
+    former = [
+        fingerprint_of(execution, found.violation, label, other, where)
+        for other in former_classes(execution, violations, classified)
+    ]
     return replace(
         found,
         conflict_class=classified.slug,
         explanation="\n".join(lines),
         story=told,
         fingerprint=fingerprint_of(*known),
-        former_fingerprints=former_fingerprints_of(*known),
+        former_fingerprints=(*former, *former_fingerprints_of(*known)),
         causes=() if causes is None else causes.sets,
         causes_are_all=causes is not None and causes.is_complete and exhausted,
     )

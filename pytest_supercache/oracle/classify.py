@@ -4,7 +4,7 @@ The rows are those of docs/conflicts.md, in that order. A violation that fits no
 ``unclassified``, which is an honest answer.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.footprint import EVERYTHING
@@ -13,12 +13,13 @@ from pytest_supercache.core.trace import Pending
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.core.waits import LockState, PoolState, Wait, WaitState
 from pytest_supercache.oracle.answered import joined_old_flight, split_look_up
+from pytest_supercache.oracle.answers import ANSWERS
 from pytest_supercache.oracle.leases import late_unlock, lease_expired, moves_time
 from pytest_supercache.oracle.roles import Act, Role, acts_on, is_entry, layer_of, sources_of
 from pytest_supercache.oracle.stale import Classified, StaleRead, same_operation, stale, told
 from pytest_supercache.oracle.struck import Struck
 
-__all__ = ["UNCLASSIFIED", "Classified", "classify", "layer_role"]
+__all__ = ["UNCLASSIFIED", "Classified", "classify", "former_classes", "layer_role", "most_telling"]
 
 UNCLASSIFIED = "unclassified"
 
@@ -39,9 +40,64 @@ NAMED_BY_GUARANTEE = frozenset(
 """Classes that follow from the guarantee; ``resurrection`` may also follow from steps."""
 
 
+_CHECKS = frozenset({"expect", "test body"})
+"""What a flow says of single answers: it says that one is wrong, and not what kind of wrong."""
+
+_RANKS = (
+    frozenset({"cross-user-reply", "uncommitted-visible", "dirty-fill", "write-behind-loss"}),
+    frozenset({"read-your-writes", "non-monotonic-reads"}),
+    frozenset({"stampede", "aligned-expiry"}),
+    frozenset({UNCLASSIFIED}),
+)
+"""Classes by what they tell of a wrong answer; all others, which say what the steps did, stand
+between the first of these, which say whose value it was, and the second, a broken session.
+"""
+
+
+def most_telling(
+    execution: Execution, violations: Sequence[Violation]
+) -> tuple[Violation, Classified]:
+    """Return the broken guarantee that names the conflict best, and the class.
+
+    The first one stands, unless it only checks single answers, or its class says no cause.
+    """
+    first, *others = violations
+    classified = classify(execution, first)
+    is_weak = first.guarantee in _CHECKS or _rank(classified) > 1
+    if first.guarantee == ANSWERS.name or not is_weak:
+        return first, classified
+    found = [(first, classified), *((other, classify(execution, other)) for other in others)]
+    return min(found, key=lambda one: _rank(one[1]))
+
+
+_YOUNG = frozenset({"stamped-after-read", "late-unlock", "joined-old-flight", "split-look-up"})
+"""Classes that the first version did not have."""
+
+
+def former_classes(
+    execution: Execution, violations: Sequence[Violation], classified: Classified
+) -> list[Classified]:
+    """Return the classes that older versions have given, so that waivers can move.
+
+    They judged the first violation alone, by its guarantee or by the rows that there were.
+    """
+    found = [classify(execution, violations[0])]
+    if classified.slug in _YOUNG:
+        slug = _BY_GUARANTEE.get(violations[0].guarantee, UNCLASSIFIED)
+        place = None if slug == UNCLASSIFIED else _shown_by(execution, violations[0])
+        found.append(Classified(slug=slug, place=place))
+    return [one for one in found if one != classified]
+
+
+def _rank(classified: Classified) -> int:
+    """Return how little a class tells: 0 for whose value it was, 1 for what the steps did."""
+    at = next((n for n, slugs in enumerate(_RANKS) if classified.slug in slugs), None)
+    return 1 if at is None else at + (at > 0)
+
+
 def classify(execution: Execution, violation: Violation) -> Classified:
     """Return the class of the conflict behind a violation."""
-    if violation.guarantee == "answers":
+    if violation.guarantee == ANSWERS.name:
         return Classified(slug=_without_answer(execution))
     if violation.guarantee == "max_loads":
         has_expired = _both_expired(execution, violation.key)

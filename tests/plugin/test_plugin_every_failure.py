@@ -21,7 +21,7 @@ sys.path.insert(0, {str(ROOT)!r})
 from scenarios.conflicts.conftest import *
 from pytest_supercache.checking import runner
 from pytest_supercache.core.settings import Exploration
-from pytest_supercache.oracle.classify import classify
+from pytest_supercache.oracle.classify import most_telling
 
 found = {{}}
 judge = runner.Runner.judge
@@ -31,7 +31,7 @@ def judged(self, execution):
     judgement = judge(self, execution)
     if judgement.violations and not execution.missed:
         classes = found.setdefault(running[0], {{}})
-        slug = classify(execution, judgement.violations[0]).slug
+        slug = most_telling(execution, judgement.violations)[1].slug
         classes[slug] = classes.get(slug, 0) + 1
     return judgement
 
