@@ -10,9 +10,15 @@ from pytest_supercache.core.result import Counterexample
 from pytest_supercache.core.verdict import Label
 from pytest_supercache.declare.registry import REGISTRY
 from pytest_supercache.oracle.cause import Causes, find_causes
-from pytest_supercache.oracle.classify import former_classes, most_telling
+from pytest_supercache.oracle.classify import (
+    UNCLASSIFIED,
+    former_classes,
+    keys_of,
+    most_telling,
+)
 from pytest_supercache.oracle.explain import advice, cause_sentences, class_sentence
 from pytest_supercache.oracle.fingerprint import FoundIn, fingerprint_of, former_fingerprints_of
+from pytest_supercache.oracle.nearest import nearest
 from pytest_supercache.oracle.story import story, story_sentence
 from pytest_supercache.runtime.kernel.functions_under_test import raised
 from pytest_supercache.search.events import orders_of
@@ -38,6 +44,8 @@ def diagnosed(
     violations = found.violations or (found.violation,)
     violation, classified = most_telling(execution, violations)
     lines = [class_sentence(classified.slug)]
+    if classified.slug == UNCLASSIFIED:
+        lines.append(nearest(execution, violation, keys_of(execution, violation)))
     told = story(execution, violation, classified)
     lines += [story_sentence(told)] if told else []
     causes: Causes | None = None

@@ -19,7 +19,15 @@ from pytest_supercache.oracle.roles import Act, Role, acts_on, is_entry, layer_o
 from pytest_supercache.oracle.stale import Classified, StaleRead, same_operation, stale, told
 from pytest_supercache.oracle.struck import Struck
 
-__all__ = ["UNCLASSIFIED", "Classified", "classify", "former_classes", "layer_role", "most_telling"]
+__all__ = [
+    "UNCLASSIFIED",
+    "Classified",
+    "classify",
+    "former_classes",
+    "keys_of",
+    "layer_role",
+    "most_telling",
+]
 
 UNCLASSIFIED = "unclassified"
 
@@ -118,7 +126,7 @@ def _by_steps(execution: Execution, violation: Violation) -> Classified | None:
     unlocked = late_unlock(execution)
     if unlocked is not None:
         return unlocked
-    for key in [violation.key] if violation.key is not None else _keys(execution):
+    for key in keys_of(execution, violation):
         scene = StaleRead.of(execution, violation, key)
         found = lease_expired(scene) or _two_writers(scene.acts) or stale(scene, violation)
         if found is not None:
@@ -160,8 +168,10 @@ def _shown_by(execution: Execution, violation: Violation) -> str | None:
     return looks[-1].place if looks else None
 
 
-def _keys(execution: Execution) -> list[str]:
-    """Return every key that a step of the race writes."""
+def keys_of(execution: Execution, violation: Violation) -> list[str]:
+    """Return the key that a violation is about, or else all that steps of the race write."""
+    if violation.key is not None:
+        return [violation.key]
     written = {r for step in execution.race for r in step.footprint.writes if ":" in r}
     return sorted({resource.partition(":")[2] for resource in written} - {EVERYTHING})
 
