@@ -231,6 +231,12 @@ CATALOGUE = {
             "look up once, with an answer for a miss that no value can be",
         ),
         _class(
+            "38", "write-back-resurrection", "A whole object that is old is written back",
+            "a change is undone by a later one of another field",
+            "read the object afresh before changing it",
+            "write the field alone, or on condition of the version that was read",
+        ),
+        _class(
             "", "deadlock", "Those who wait, wait for each other", "requests hang",
             "a timeout on every lock", "take locks in one order", removes=True,
         ),

@@ -15,6 +15,7 @@ from pytest_supercache.core.waits import LockState, PoolState, Wait, WaitState
 from pytest_supercache.oracle.answered import joined_old_flight, split_look_up
 from pytest_supercache.oracle.answers import ANSWERS
 from pytest_supercache.oracle.leases import late_unlock, lease_expired, moves_time
+from pytest_supercache.oracle.lost_writes import lost_write
 from pytest_supercache.oracle.roles import Act, Role, acts_on, is_entry, layer_of, sources_of
 from pytest_supercache.oracle.stale import Classified, StaleRead, same_operation, stale, told
 from pytest_supercache.oracle.struck import Struck
@@ -78,7 +79,12 @@ def most_telling(
     return min(found, key=lambda one: _rank(one[1]))
 
 
-_YOUNG = frozenset({"stamped-after-read", "late-unlock", "joined-old-flight", "split-look-up"})
+_YOUNG = frozenset(
+    {
+        "stamped-after-read", "late-unlock", "joined-old-flight", "split-look-up",
+        "write-back-resurrection",
+    }
+)  # fmt: skip
 """Classes that the first version did not have."""
 
 
@@ -123,9 +129,9 @@ def classify(execution: Execution, violation: Violation) -> Classified:
 
 def _by_steps(execution: Execution, violation: Violation) -> Classified | None:
     """Return the first class whose definition the steps meet."""
-    unlocked = late_unlock(execution)
-    if unlocked is not None:
-        return unlocked
+    found = late_unlock(execution) or lost_write(execution, violation)
+    if found is not None:
+        return found
     for key in keys_of(execution, violation):
         scene = StaleRead.of(execution, violation, key)
         found = lease_expired(scene) or _two_writers(scene.acts) or stale(scene, violation)

@@ -43,15 +43,7 @@ def _stays(observed: Observed, write: Write, field: str) -> Iterator[Violation |
     left = [end.get(field, _MISSING) for end in ends.values()]
     if not ends or any(same(value, other) for value in left for other in standing):
         return
-    known = [value for _, value in others]
-    given = [
-        fields_of(value) or {}
-        for value in (
-            observed.history.given.get(write.key),
-            *observed.history.given_in_caches.get(write.key, ()),
-        )
-    ]
-    known += [_MISSING, *(fields[field] for fields in given if field in fields)]
+    known = [_MISSING, *(value for _, value in others), *_before(observed, write, field)]
     if any(same(value, other) for value in left for other in known):
         yield _violation(write, field, ends)
     else:
@@ -59,6 +51,14 @@ def _stays(observed: Observed, write: Write, field: str) -> Iterator[Violation |
             f"in the end {field} of {write.key} is {left[0]!r}, which nobody gave or wrote; the "
             "oracle cannot tell whose it is. Declare what verbs write with @verb(writes=...)"
         )
+
+
+def _before(observed: Observed, write: Write, field: str) -> list[Any]:
+    """Return the values that a field had before a write."""
+    history, key = observed.history, write.key
+    commits = [c.value for c in observed.commits(key) if not observed.may_follow(c, write)]
+    values = [history.given.get(key), *history.given_in_caches.get(key, ()), *commits]
+    return [fields[field] for value in values if field in (fields := fields_of(value) or {})]
 
 
 def _field_writes(observed: Observed) -> Iterator[tuple[Write, str]]:

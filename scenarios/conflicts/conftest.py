@@ -14,6 +14,7 @@ from scenarios.conflicts import (  # noqa: F401
     loads,
     looks,
     near_over_far,
+    objects,
     purges,
     refreshes,
     replicas,

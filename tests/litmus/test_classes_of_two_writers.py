@@ -1,10 +1,11 @@
-"""Two writers without an origin: whether they have read what they store names the conflict."""
+"""Two writers: whether they have read what they store names the conflict."""
 
+import json
 import time
 
 import pytest
 
-from pytest_supercache import Verdict, check
+from pytest_supercache import NO_LOST_FIELD, SupercacheError, Verdict, check
 
 KEY, LOCK = "k", "lock:k"
 
@@ -93,3 +94,74 @@ def stores_in_one_step(far, _near, value):
 def test_two_who_store_in_one_layer_are_in_no_conflict():
     both = two(stores_in_one_step, lambda far: far.get(KEY) in {"1", "2"})
     assert check(both, guarantees=[]).verdict is Verdict.HOLDS
+
+
+# -- fields of one object -------------------------------------------------------------------------
+
+OBJECT = {"name": "a", "mail": "b"}
+
+
+class Objects:
+    """An object in the origin, and a copy of it; who changes a field reads one of them."""
+
+    def __init__(self, world):
+        self.origin = world.origin
+        self.far = world.existing_cache.client(decode_responses=True)
+
+    def replaces(self, fields):
+        self.origin.set(KEY, {**OBJECT, **fields})
+
+    def reads_and_replaces(self, fields):
+        self.origin.set(KEY, {**self.origin.get(KEY), **fields})
+
+    def looks_up_and_replaces(self, fields):
+        copy = json.loads(self.far.get(KEY) or "null") or self.origin.get(KEY)
+        self.origin.set(KEY, {**copy, **fields})
+
+
+def changing(first, second, *, drops=False):
+    """Two users write a field each, in the ways that are named."""
+
+    def body(world):
+        objects = Objects(world)
+        world.origin.set(KEY, OBJECT)
+        objects.far.set(KEY, json.dumps(OBJECT))
+
+        def change(act, fields):
+            with world.operation("change", KEY) as call:
+                call.writes = ((KEY, {**OBJECT, **fields} if act == "replaces" else fields),)
+                if drops:
+                    objects.far.delete(KEY)
+                getattr(objects, act)(fields)
+
+        world.actor("ann", change, first, {"name": "A"})
+        world.actor("bob", change, second, {"mail": "B"})
+        world.run()
+        world.settle()
+
+    return body
+
+
+def class_of_fields(*acts, **options):
+    result = check(changing(*acts, **options), guarantees=[NO_LOST_FIELD])
+    assert result.verdict is Verdict.VIOLATED, (result.verdict, result.reasons)
+    return result.counterexample.conflict_class
+
+
+def test_two_who_have_read_an_object_that_each_writes_back_are_a_read_modify_write():
+    assert class_of_fields("reads_and_replaces", "reads_and_replaces") == "cached-rmw"
+
+
+def test_where_only_the_later_writer_has_read_it_an_old_object_is_written_back():
+    assert class_of_fields("replaces", "reads_and_replaces") == "write-back-resurrection"
+
+
+@pytest.mark.parametrize("drops", [False, True])
+def test_a_copy_that_a_write_has_not_reached_is_old_whenever_it_is_read(drops):
+    acts = ("replaces", "looks_up_and_replaces")
+    assert class_of_fields(*acts, drops=drops) == "write-back-resurrection"
+
+
+def test_two_who_write_whole_objects_on_purpose_can_lose_no_field():
+    with pytest.raises(SupercacheError, match="no two operations write different fields"):
+        check(changing("replaces", "replaces"), guarantees=[NO_LOST_FIELD])

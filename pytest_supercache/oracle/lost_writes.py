@@ -1,0 +1,75 @@
+"""Classifies a field that is lost: by what the operation had read that wrote the object over it."""
+
+from pytest_supercache.core.execution import Execution
+from pytest_supercache.core.verdict import Violation
+from pytest_supercache.oracle.lost_fields import NO_LOST_FIELD
+from pytest_supercache.oracle.roles import Act, Role, acts_in_race, is_entry
+from pytest_supercache.oracle.stale import Classified, same_operation, told
+from pytest_supercache.oracle.versions import written
+
+_CHANGES = frozenset({Role.STORE, Role.DROP, Role.DELIVER})
+
+
+def lost_write(execution: Execution, violation: Violation) -> Classified | None:
+    """Return the class of a field that another operation has written back without.
+
+    It is ``cached-rmw`` if both have read the object before either wrote it, and
+    ``write-back-resurrection`` if only the other one has, or from a copy that was out of date.
+    """
+    key = violation.key
+    if violation.guarantee != NO_LOST_FIELD.name or key is None:
+        return None
+    acts = acts_in_race(execution, key)
+    commits = [act for act in acts if act.role is Role.COMMIT]
+    writes = commits or [act for act in acts if act.role is Role.STORE]
+    lost = _operations(execution, violation, key)
+    for mine in (act for act in writes if act.step.operation in lost):
+        for other in writes:
+            if other.at > mine.at and not same_operation(other, mine):
+                found = _written_over(acts, mine, other)
+                if found is not None:
+                    return found
+    return None
+
+
+def _operations(execution: Execution, violation: Violation, key: str) -> list[int]:
+    """Return the positions, in the history, of the operations whose field may be the lost one."""
+    return [
+        at
+        for at, operation in enumerate(execution.history)
+        if operation.user == violation.user
+        and operation.step == violation.evidence.get("write")
+        and any(name == key for name, _ in written(operation))
+    ]
+
+
+def _written_over(acts: list[Act], mine: Act, other: Act) -> Classified | None:
+    base, own = _base(acts, other), _base(acts, mine)
+    if base is None:
+        return None
+    if base.at < mine.at and own is not None:
+        return told("cached-rmw", other.place, own, base, mine, other)
+    if base.at < mine.at or _is_outdated(acts, base, mine):
+        return told("write-back-resurrection", other.place, base, mine, other)
+    return None
+
+
+def _base(acts: list[Act], write: Act) -> Act | None:
+    """Return the last act by which an operation has read what it writes back."""
+    read = [
+        act
+        for act in acts
+        if act.role in {Role.LOAD, Role.LOOK_UP} and act.at < write.at
+        if same_operation(act, write)
+    ]
+    return read[-1] if read else None
+
+
+def _is_outdated(acts: list[Act], base: Act, write: Act) -> bool:
+    """Say whether a copy was read after a write that had not reached it."""
+    return base.place != write.place and not any(
+        act.role in _CHANGES
+        and write.at < act.at < base.at
+        and is_entry(act, base.place or "", base.name)
+        for act in acts
+    )
