@@ -1,0 +1,77 @@
+"""What is told of a conflict happened: on systems that nobody has chosen, and told wrongly."""
+
+import pytest
+
+from tests.mutated import BY_GUARANTEE, Mutation, drawn, explored, is_borne_out, verdict_on
+from tests.selection import either
+from tests.stories import HEAD, mistakes
+
+COUNT = either(21, 2000)
+PARTS = 3
+
+
+def story_of(found):
+    lines = [line for line in found.explanation.splitlines() if line.startswith(HEAD)]
+    return lines[0] if lines else None
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_no_sentence_names_what_the_execution_does_not_have_and_no_class_its_steps_contradict(part):
+    told = classes = 0
+    for seed in range(part, COUNT, PARTS):
+        mutation = drawn(seed)
+        found = explored(mutation).counterexample
+        if found is None:
+            continue
+        line = story_of(found)
+        if line is not None:
+            told += 1
+            assert mistakes(found.execution, line) == [], (mutation, line)
+        classes += found.conflict_class not in BY_GUARANTEE
+        assert verdict_on(found)[1] != "contradict it", (mutation, line)
+    assert told > COUNT // PARTS // 4
+    assert classes > COUNT // PARTS // 5
+
+
+@pytest.fixture(scope="module")
+def stale_set():
+    """A conflict with a story of four sentences."""
+    found = explored(Mutation(("far",), ("commit", "del far"))).counterexample
+    assert found.conflict_class == "stale-set"
+    return found
+
+
+def test_a_story_that_happened_has_no_mistake(stale_set):
+    assert mistakes(stale_set.execution, story_of(stale_set)) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "instead"),
+    [
+        ("reader-0 finds", "writer-0 finds"),
+        ("finds 1 in the origin", "finds 7 in the origin"),
+        ("in the origin; ", "in the super cache of node c; "),
+        ("writer-0 makes", "reader-0 makes"),
+        ("writer-0", "carol"),
+        (" stores 1 ", " stores 9 "),
+        ("removes k from", "removes session from"),
+        ("reader-0 stores 1", "reader-0 removes it"),
+    ],
+)
+def test_a_story_that_did_not_happen_has_one(stale_set, said, instead):
+    line = story_of(stale_set)
+    assert said in line, line
+    assert mistakes(stale_set.execution, line.replace(said, instead, 1)) != []
+
+
+def test_a_sentence_on_another_step_is_a_mistake(stale_set):
+    line = story_of(stale_set)
+    number = line.removeprefix(HEAD).partition(".")[0]
+    assert mistakes(stale_set.execution, line.replace(f"{HEAD}{number}.", f"{HEAD}99.")) != []
+
+
+def test_a_class_whose_steps_are_in_another_order_is_contradicted(stale_set):
+    labels = [(step.actor, step.label) for step in stale_set.execution.race]
+    assert is_borne_out("stale-set", labels)
+    assert not is_borne_out("stale-set", labels[::-1])
+    assert not is_borne_out("dual-write", labels)
