@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pytest_supercache.gate.evidence import Row, base_id, rows_of
+from pytest_supercache.report.words import preempted
 
 _RANK = {"holds": 0, "violated": 2}  # anything else is unknown, between the two
 
@@ -181,9 +182,10 @@ def _variant(row: Mapping[str, Any]) -> str:
         return f"{told}; without that, {odds}" if odds else told
     if row.get("verdict") == "violated":
         found = row.get("counterexample") or {}
+        needs = preempted(int(found.get("preemptions") or 0), found.get("minimal"))
         share = f"{row.get('violating', 0)} of {executions} executions show it"
         return (
-            f"{system}: has it{condition}: VIOLATED with {found.get('preemptions')} preemptions; "
+            f"{system}: has it{condition}: VIOLATED, {needs}; "
             f"{share} (of those the search chose, not of production)"
             f"{f'; {odds}' if odds else ''}"
         )

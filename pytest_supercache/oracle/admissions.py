@@ -69,6 +69,7 @@ def _violation(key: str, over: list[Operation], cap: int, window: float | None) 
             "allowed": cap,
             "window": window,
         },
+        at=over[-1].returned_at,
     )
 
 

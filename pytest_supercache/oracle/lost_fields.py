@@ -45,7 +45,7 @@ def _stays(observed: Observed, write: Write, field: str) -> Iterator[Violation |
         return
     known = [_MISSING, *(value for _, value in others), *_before(observed, write, field)]
     if any(same(value, other) for value in left for other in known):
-        yield _violation(write, field, ends)
+        yield _violation(observed, write, field, ends)
     else:
         yield NotJudgedError(
             f"in the end {field} of {write.key} is {left[0]!r}, which nobody gave or wrote; the "
@@ -101,7 +101,9 @@ def _ends(observed: Observed, key: str) -> dict[str, Mapping[str, Any]]:
     return {place: fields_of(value) or {} for place, value in found.items()}
 
 
-def _violation(write: Write, field: str, ends: Mapping[str, Mapping[str, Any]]) -> Violation:
+def _violation(
+    observed: Observed, write: Write, field: str, ends: Mapping[str, Mapping[str, Any]]
+) -> Violation:
     fields = fields_of(write.value) or {}
     place, end = next(iter(ends.items()))
     left, operation = end.get(field, _MISSING), write.operation
@@ -121,7 +123,14 @@ def _violation(write: Write, field: str, ends: Mapping[str, Mapping[str, Any]]) 
             "where": place,
             "value": dict(end),
         },
+        at=_lost_at(observed, write, place),
     )
+
+
+def _lost_at(observed: Observed, write: Write, place: str) -> int | None:
+    """Return the event that left the object without the field: its last commit, if one is known."""
+    commits = observed.commits(write.key) if place == "origin" else []
+    return commits[-1].at if commits else write.operation.returned_at
 
 
 def _find_patterns(execution: Execution) -> Iterator[Pattern]:

@@ -135,6 +135,7 @@ def _violation(revoke: Write, success: _Success) -> Violation:
         user=read.user if read else None,
         node=success.node,
         evidence=evidence | ({"read": read.step} if read else {"where": success.who}),
+        at=read.returned_at if read else None,
     )
 
 

@@ -24,6 +24,9 @@ _BROKEN = {
     "read_atomic": "an answer mixes the states before and after one transaction",
     "durable_writes": "an acknowledged write is lost",
     "no_dirty_reads": "an answer shows what was never committed",
+    "revocation_holds": "what was revoked is still accepted",
+    "cap_holds": "more are admitted than allowed",
+    "no_lost_field": "a write of one field undoes the write of another",
 }
 EXPECTED = {"holds": "expected to hold", "violated": "expected to be violated"}
 """What a scenario states, in words."""

@@ -48,10 +48,10 @@ def test_a_story_that_happened_has_no_mistake(stale_set):
 @pytest.mark.parametrize(
     ("said", "instead"),
     [
-        ("reader-0 finds", "writer-0 finds"),
-        ("finds 1 in the origin", "finds 7 in the origin"),
-        ("in the origin; ", "in the super cache of node c; "),
-        ("writer-0 makes", "reader-0 makes"),
+        ("reader-0 reads", "writer-0 reads"),
+        ("reads 1 from the origin", "reads 7 from the origin"),
+        ("to the origin; ", "to the super cache of node c; "),
+        ("writer-0 writes", "reader-0 writes"),
         ("writer-0", "carol"),
         (" stores 1 ", " stores 9 "),
         ("removes k from", "removes session from"),

@@ -287,7 +287,9 @@ def test_variants_stand_side_by_side_and_only_exhausted_ones_remove_a_conflict()
     )
     heading, naive, off, delay, luck = variants(found)
     assert heading == "S: After a price change nobody is shown the old price"
-    assert naive.startswith("  naive: has it: VIOLATED with 1 preemptions; 3 of 10 executions")
+    assert naive.startswith(
+        "  naive: has it: VIOLATED, needs 1 preemption, the minimum; 3 of 10 executions"
+    )
     odds = f"{ODDS['share']}, {ODDS['condition']}"
     assert naive.endswith(f"not of production); {odds}")
     leaning = row("S[off]", assumption=PAUSE, odds=ODDS)
