@@ -22,7 +22,7 @@ def test_the_output_in_the_readme_is_that_of_a_run(tmp_path: Path) -> None:
          "-k", "naive", f"--supercache-report={tmp_path}",
          "scenarios/story/price-change.supercache.yaml"],
         cwd=ROOT, capture_output=True, text=True, check=False,
-        env={**os.environ, "COLUMNS": "160"},
+        env={**os.environ, "COLUMNS": "100"},
     )  # fmt: skip
     versions = re.compile(r"fakeredis [0-9.]+")
     assert done.returncode == 0, done.stdout

@@ -14,6 +14,7 @@ from itertools import islice, product
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.guarantee import Guarantee, NeverJudgedError, NotJudgedError
 from pytest_supercache.oracle.observed import Observed, Sight, decided_by
+from pytest_supercache.oracle.value_text import value_text
 
 WAYS_MAX = 4096
 """The largest number of ways to understand one read set; with more it is not judged."""
@@ -96,8 +97,9 @@ def _violation(new: Sight, old: Sight) -> Violation:
     operation = new.operation
     return Violation(
         guarantee="read_atomic",
-        summary=f"{operation.user} was shown {new.key} = {new.value!r} together with {old.key} = "
-        f"{old.value!r}, which the same transaction had replaced",
+        summary=f"{operation.user} was shown {new.key} = {value_text(new.value)} together with "
+        f"{old.key} = "
+        f"{value_text(old.value)}, which the same transaction had replaced",
         key=old.key,
         user=operation.user,
         node=operation.node,

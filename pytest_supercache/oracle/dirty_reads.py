@@ -16,6 +16,7 @@ from pytest_supercache.oracle import lacking
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
 from pytest_supercache.oracle.observed import Observed, Sight, decided_by
 from pytest_supercache.oracle.real_time import Pattern
+from pytest_supercache.oracle.value_text import value_text
 from pytest_supercache.oracle.versions import candidates, same
 
 
@@ -61,7 +62,7 @@ def _violation(sight: Sight, write: UncommittedWrite) -> Violation:
     fate = "was committed only later" if write.committed else "was never committed"
     return Violation(
         guarantee="no_dirty_reads",
-        summary=f"{who} read {sight.key} = {sight.value!r}, which {fate}",
+        summary=f"{who} read {sight.key} = {value_text(sight.value)}, which {fate}",
         key=sight.key,
         user=operation.user,
         node=operation.node,

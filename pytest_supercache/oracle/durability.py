@@ -14,6 +14,7 @@ from pytest_supercache.core.operation import Commit
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
 from pytest_supercache.oracle.observed import Observed, Write, decided_by
+from pytest_supercache.oracle.value_text import value_text
 from pytest_supercache.oracle.versions import same
 
 
@@ -44,14 +45,17 @@ def _excused(observed: Observed, write: Write) -> Iterator[Violation | NotJudged
             return
     if unexplained is not None:
         yield NotJudgedError(
-            f"{write.operation.user} wrote {write.key} = {write.value!r}, and the origin committed "
-            f"{unexplained.value!r}; the oracle cannot tell whether that is the same. Declare what "
+            f"{write.operation.user} wrote {write.key} = {value_text(write.value)}, and the "
+            "origin committed "
+            f"{value_text(unexplained.value)}; the oracle cannot tell whether that is the same. "
+            "Declare what "
             "the verb writes with @verb(writes=...)"
         )
         return
     yield Violation(
         guarantee="durable_writes",
-        summary=f"{write.operation.user} wrote {write.key} = {write.value!r} and was told that it "
+        summary=f"{write.operation.user} wrote {write.key} = {value_text(write.value)} and was "
+        "told that it "
         "is done, but the origin never got it",
         key=write.key,
         user=write.operation.user,

@@ -16,6 +16,7 @@ from pytest_supercache.core.operation import RACE, History
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.guarantee import Guarantee, NeverJudgedError, NotJudgedError
 from pytest_supercache.oracle.observed import Observed, Sight, decided_by
+from pytest_supercache.oracle.value_text import value_text
 from pytest_supercache.oracle.versions import canonical, same, written
 
 
@@ -74,7 +75,8 @@ def _violation(sight: Sight, source: str, owners: dict[str, tuple[str, ...]]) ->
     asked = "" if source == sight.key else f" when asking for {sight.key}"
     return Violation(
         guarantee="isolated_users",
-        summary=f"{operation.user} was shown {sight.value!r}{asked}, which is {source} and "
+        summary=f"{operation.user} was shown {value_text(sight.value)}{asked}, which is {source} "
+        "and "
         f"belongs to {owner}",
         key=sight.key,
         user=operation.user,

@@ -20,6 +20,7 @@ from pytest_supercache.oracle import lacking
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
 from pytest_supercache.oracle.observed import Observed, Write, decided_by
 from pytest_supercache.oracle.real_time import Pattern
+from pytest_supercache.oracle.value_text import value_text
 from pytest_supercache.oracle.versions import canonical, fields_of, is_known_to_origin, same
 
 _MISSING = None
@@ -48,7 +49,8 @@ def _stays(observed: Observed, write: Write, field: str) -> Iterator[Violation |
         yield _violation(observed, write, field, ends)
     else:
         yield NotJudgedError(
-            f"in the end {field} of {write.key} is {left[0]!r}, which nobody gave or wrote; the "
+            f"in the end {field} of {write.key} is {value_text(left[0])}, which nobody gave or "
+            "wrote; the "
             "oracle cannot tell whose it is. Declare what verbs write with @verb(writes=...)"
         )
 
@@ -107,10 +109,11 @@ def _violation(
     fields = fields_of(write.value) or {}
     place, end = next(iter(ends.items()))
     left, operation = end.get(field, _MISSING), write.operation
-    is_left = "is gone" if left is _MISSING else f"is {left!r}"
+    is_left = "is gone" if left is _MISSING else f"is {value_text(left)}"
     return Violation(
         guarantee="no_lost_field",
-        summary=f"{operation.user} wrote {field} of {write.key} = {fields[field]!r} and was told "
+        summary=f"{operation.user} wrote {field} of {write.key} = {value_text(fields[field])} "
+        "and was told "
         f"that it is done, but in the end {field} {is_left}, and no later write says so",
         key=write.key,
         user=operation.user,

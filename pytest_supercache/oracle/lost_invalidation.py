@@ -15,6 +15,7 @@ from pytest_supercache.core.operation import Commit, Content
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
 from pytest_supercache.oracle.observed import Observed, cached_contents, decided_by
+from pytest_supercache.oracle.value_text import value_text
 from pytest_supercache.oracle.versions import same
 
 
@@ -49,8 +50,8 @@ def _kept(
     if any(number > max(versions) for number in missed):
         yield Violation(
             guarantee="no_lost_invalidation",
-            summary=f"{content.place} held {content.value!r} for {content.key} when "
-            f"{commits[-1].value!r} was committed, and never dropped it",
+            summary=f"{content.place} held {value_text(content.value)} for {content.key} when "
+            f"{value_text(commits[-1].value)} was committed, and never dropped it",
             key=content.key,
             evidence={
                 "place": content.place,
@@ -62,7 +63,8 @@ def _kept(
         )
     elif any(number > min(versions) for number in missed):
         yield NotJudgedError(
-            f"{content.key} had the value {content.value!r} more than once; the oracle cannot "
+            f"{content.key} had the value {value_text(content.value)} more than once; the oracle "
+            "cannot "
             "tell which of them a layer kept. Write values that differ"
         )
 

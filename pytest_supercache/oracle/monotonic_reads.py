@@ -14,6 +14,7 @@ from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle import lacking
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
 from pytest_supercache.oracle.observed import Observed, Sight, decided_by
+from pytest_supercache.oracle.value_text import value_text
 from pytest_supercache.oracle.versions import same
 
 Shown = list[tuple[Sight, list[int]]]
@@ -56,7 +57,8 @@ def _older(shown: Shown) -> Iterator[Violation | NotJudgedError]:
         for later, others in shown[at + 1 :]:
             if min(others) < max(versions):
                 yield NotJudgedError(
-                    f"{later.key} had the value {later.value!r} or {earlier.value!r} more than "
+                    f"{later.key} had the value {value_text(later.value)} or "
+                    f"{value_text(earlier.value)} more than "
                     "once; the oracle cannot tell which was read. Write values that differ"
                 )
                 return
@@ -66,8 +68,8 @@ def _violation(earlier: Sight, later: Sight) -> Violation:
     operation = later.operation
     return Violation(
         guarantee="monotonic_reads",
-        summary=f"{operation.user} read {later.key} = {earlier.value!r} and then "
-        f"{later.value!r}, which is older",
+        summary=f"{operation.user} read {later.key} = {value_text(earlier.value)} and then "
+        f"{value_text(later.value)}, which is older",
         key=later.key,
         user=operation.user,
         node=operation.node,

@@ -19,6 +19,7 @@ from pytest_supercache.oracle import lacking
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
 from pytest_supercache.oracle.observed import Observed, Write, cached_contents, decided_by
 from pytest_supercache.oracle.real_time import Pattern
+from pytest_supercache.oracle.value_text import value_text
 from pytest_supercache.oracle.versions import same
 
 
@@ -59,8 +60,10 @@ def _unknown_commits(observed: Observed, write: Write) -> Iterator[NotJudgedErro
     for commit in observed.commits(write.key):
         if observed.may_follow(commit, write) and not observed.is_explained(commit):
             yield NotJudgedError(
-                f"{write.operation.user} wrote {write.key} = {write.value!r}, and the origin "
-                f"committed {commit.value!r}; the oracle cannot tell whether that is the same. "
+                f"{write.operation.user} wrote {write.key} = {value_text(write.value)}, and the "
+                "origin "
+                f"committed {value_text(commit.value)}; the oracle cannot tell whether that is "
+                "the same. "
                 "Declare what the verb writes with @verb(writes=...)"
             )
             return
@@ -70,8 +73,8 @@ def _commits_swapped(earlier: Write, later: Write) -> Violation:
     operation = later.operation
     return Violation(
         guarantee="monotonic_writes",
-        summary=f"{operation.user} wrote {earlier.key} = {earlier.value!r} before "
-        f"{later.key} = {later.value!r}, but the origin committed the second one first",
+        summary=f"{operation.user} wrote {earlier.key} = {value_text(earlier.value)} before "
+        f"{later.key} = {value_text(later.value)}, but the origin committed the second one first",
         key=later.key,
         user=operation.user,
         node=operation.node,
@@ -102,15 +105,16 @@ def _compare(
     elif max(after) < min(before):
         yield Violation(
             guarantee="monotonic_writes",
-            summary=f"{new.place} held {old.value!r} for {new.key} and replaced it by "
-            f"{new.value!r}, which is older",
+            summary=f"{new.place} held {value_text(old.value)} for {new.key} and replaced it by "
+            f"{value_text(new.value)}, which is older",
             key=new.key,
             evidence={"place": new.place, "held": old.value, "then": new.value, "step": new.at},
             at=new.at,
         )
     elif min(after) < max(before):
         yield NotJudgedError(
-            f"{new.place} replaced {old.value!r} by {new.value!r} for {new.key}, and one of them "
+            f"{new.place} replaced {value_text(old.value)} by {value_text(new.value)} for "
+            f"{new.key}, and one of them "
             "stands for several versions; write values that differ"
         )
 

@@ -17,6 +17,7 @@ from pytest_supercache.oracle import lacking
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
 from pytest_supercache.oracle.observed import Observed, Sight, Write, decided_by
 from pytest_supercache.oracle.real_time import Pattern
+from pytest_supercache.oracle.value_text import value_text
 from pytest_supercache.oracle.versions import candidates
 
 Deletes = list[tuple[Write, int]]
@@ -63,7 +64,7 @@ def _in_answer(
         yield Violation(
             guarantee="no_resurrection",
             summary=f"{delete.operation.user} deleted {sight.key}, and afterwards "
-            f"{operation.user} read {sight.value!r}, which is from before",
+            f"{operation.user} read {value_text(sight.value)}, which is from before",
             key=sight.key,
             user=operation.user,
             node=operation.node,
@@ -76,7 +77,8 @@ def _in_answer(
         )
     elif versions and min(versions) < version:
         yield NotJudgedError(
-            f"{sight.key} had the value {sight.value!r} before and after it was deleted; the "
+            f"{sight.key} had the value {value_text(sight.value)} before and after it was "
+            "deleted; the "
             "oracle cannot tell which was read. Write values that differ"
         )
 
@@ -94,13 +96,14 @@ def _in_layers(observed: Observed, deletes: Deletes) -> Iterator[Violation | Not
             yield Violation(
                 guarantee="no_resurrection",
                 summary=f"{delete.operation.user} deleted {key}, and after everything has settled "
-                f"{where} has {value!r}, which is from before",
+                f"{where} has {value_text(value)}, which is from before",
                 key=key,
                 evidence={"delete": delete.operation.step, "where": where, "value": value},
             )
         elif not versions:
             yield NotJudgedError(
-                f"{where} has {value!r} for {key}, which is no version that the origin ever had; "
+                f"{where} has {value_text(value)} for {key}, which is no version that the origin "
+                "ever had; "
                 "the oracle cannot tell whether it is from before the delete"
             )
 

@@ -22,6 +22,7 @@ from pytest_supercache.oracle import lacking
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
 from pytest_supercache.oracle.observed import Observed, Sight, Write, decided_by
 from pytest_supercache.oracle.real_time import Pairs, Pattern
+from pytest_supercache.oracle.value_text import value_text
 from pytest_supercache.oracle.versions import is_from_somewhere, same
 
 GRANTS_MAX = 5
@@ -44,7 +45,8 @@ def _findings(observed: Observed) -> Iterator[Violation | NotJudgedError]:
         grants, revokes = _grants(observed, success), _revokes(observed, success.key)
         if revokes and len(grants) > GRANTS_MAX:
             yield NotJudgedError(
-                f"{success.who} was shown {success.value!r} for {success.key}, which {len(grants)} "
+                f"{success.who} was shown {value_text(success.value)} for {success.key}, which "
+                f"{len(grants)} "
                 f"writes may have granted; {GRANTS_MAX} are judged. Write values that differ"
             )
         for revoke in revokes:
@@ -67,7 +69,8 @@ def _after(
         yield _violation(revoke, success)
     elif len(later) < len(grants) or _was_there(observed, success):
         yield NotJudgedError(
-            f"{success.who} was shown {success.value!r} for {success.key}, which may have been "
+            f"{success.who} was shown {value_text(success.value)} for {success.key}, which may "
+            "have been "
             "granted before or after it was revoked. Write values that differ"
         )
 
@@ -130,7 +133,7 @@ def _violation(revoke: Write, success: _Success) -> Violation:
     return Violation(
         guarantee="revocation_holds",
         summary=f"{revoke.operation.user} revoked {success.key}, {when} {success.who} "
-        f"{'was shown' if read else 'shows'} {success.value!r}",
+        f"{'was shown' if read else 'shows'} {value_text(success.value)}",
         key=success.key,
         user=read.user if read else None,
         node=success.node,

@@ -19,6 +19,7 @@ from pytest_supercache.oracle import lacking
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
 from pytest_supercache.oracle.observed import Observed, Sight, Write, shown
 from pytest_supercache.oracle.real_time import Pattern
+from pytest_supercache.oracle.value_text import value_text
 from pytest_supercache.oracle.versions import candidates, is_from_somewhere, same, written
 
 
@@ -58,7 +59,7 @@ def _judge(observed: Observed, sight: Sight, own: tuple[Operation, Any] | None) 
         return None
     return Violation(
         guarantee="read_your_writes",
-        summary=f"{read.user} wrote {key} = {wrote!r} and then read {seen!r}",
+        summary=f"{read.user} wrote {key} = {value_text(wrote)} and then read {value_text(seen)}",
         key=key,
         user=read.user,
         node=read.node,
@@ -79,7 +80,8 @@ def _is_older(observed: Observed, sight: Sight, write: Operation, wrote: Any) ->
     own = candidates(history, key, wrote, after=write.called_at) or candidates(history, key, wrote)
     if not own:
         raise NotJudgedError(
-            f"the origin never saw {key} = {wrote!r}, which a user wrote; the oracle cannot tell "
+            f"the origin never saw {key} = {value_text(wrote)}, which a user wrote; the oracle "
+            "cannot tell "
             "which version it is. Declare what the verb writes with @verb(writes=...)"
         )
     known = candidates(
@@ -89,7 +91,8 @@ def _is_older(observed: Observed, sight: Sight, write: Operation, wrote: Any) ->
         if seen is None:
             return True  # the key existed in every version, and the user who wrote it got nothing
         raise NotJudgedError(
-            f"the answer {seen!r} for {key} is no version that the origin ever had; the oracle "
+            f"the answer {value_text(seen)} for {key} is no version that the origin ever had; "
+            "the oracle "
             "cannot tell how old it is. Declare what the verb shows with @verb(observes=...)"
         )
     if max(known) < min(own):
@@ -97,7 +100,8 @@ def _is_older(observed: Observed, sight: Sight, write: Operation, wrote: Any) ->
     current = sum(observed.may_precede(commit, sight.at) for commit in observed.commits(key))
     if min(known) < max(own) and max(known) < current:
         raise NotJudgedError(
-            f"{key} had the value {seen!r} before and after a user wrote {wrote!r}; the oracle "
+            f"{key} had the value {value_text(seen)} before and after a user wrote "
+            f"{value_text(wrote)}; the oracle "
             "cannot tell which of the two was read. Write values that differ"
         )
     return False
@@ -110,13 +114,15 @@ def _was_replaced(history: History, key: str, seen: Any, write: Operation, wrote
     if seen is None:
         if history.origin_watched:
             raise NotJudgedError(
-                f"{write.user} wrote {key} = {wrote!r}, which never reached the origin, and then "
+                f"{write.user} wrote {key} = {value_text(wrote)}, which never reached the "
+                "origin, and then "
                 "read nothing; the oracle cannot tell whether it was lost or only evicted"
             )
         return False  # a cache without an origin may always forget
     if not is_from_somewhere(history, key, seen):
         raise NotJudgedError(
-            f"the answer {seen!r} for {key} was neither given nor written; the oracle cannot tell "
+            f"the answer {value_text(seen)} for {key} was neither given nor written; the oracle "
+            "cannot tell "
             "how old it is. Declare what the verb shows with @verb(observes=...)"
         )
     return all(

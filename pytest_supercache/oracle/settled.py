@@ -14,6 +14,7 @@ from pytest_supercache.core.operation import History
 from pytest_supercache.core.trace import Layers
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.guarantee import Guarantee, NeverJudgedError, NotJudgedError, decided
+from pytest_supercache.oracle.value_text import value_text
 from pytest_supercache.oracle.versions import (
     candidates,
     is_from_somewhere,
@@ -65,7 +66,8 @@ def _wrong_answers(
             yield _violation(f"node {node}", key, answer, truth.get(key), node=node)
         else:
             yield NotJudgedError(
-                f"node {node} answers {answer!r} for {key}, which is no version that the origin "
+                f"node {node} answers {value_text(answer)} for {key}, which is no version that "
+                "the origin "
                 "ever had; the oracle cannot compare it"
             )
 
@@ -114,8 +116,8 @@ def _violation(
     where: str, key: str, value: Any, truth: Any, *, node: str | None = None
 ) -> Violation:
     verb = "serves" if node is not None else "holds"
-    told = "nothing" if value is None else repr(value)
-    right = "the origin holds nothing" if truth is None else f"the origin holds {truth!r}"
+    told = "nothing" if value is None else value_text(value)
+    right = "the origin holds nothing" if truth is None else f"the origin holds {value_text(truth)}"
     return Violation(
         guarantee="coherent_when_settled",
         summary=f"after everything settled, {where} still {verb} {told} for {key}; {right}",
@@ -139,15 +141,17 @@ def _against_writes(history: History, probes: dict[tuple[str, str], Any]) -> Ite
         if last and not any(same(answer, value) for value in last):
             if not is_from_somewhere(history, key, answer):
                 yield NotJudgedError(
-                    f"node {node} answers {answer!r} for {key}, which was neither given nor "
+                    f"node {node} answers {value_text(answer)} for {key}, which was neither "
+                    "given nor "
                     "written; the oracle cannot compare it"
                 )
                 del comparable[node, key]
                 continue
             yield Violation(
                 guarantee="coherent_when_settled",
-                summary=f"after everything settled, node {node} still serves {answer!r} for {key}; "
-                f"the last acknowledged write left {' or '.join(map(repr, last))}",
+                summary=f"after everything settled, node {node} still serves "
+                f"{value_text(answer)} for {key}; "
+                f"the last acknowledged write left {' or '.join(map(value_text, last))}",
                 key=key,
                 node=node,
                 evidence={"value": answer, "last": last},
@@ -164,8 +168,9 @@ def _disagreements(probes: dict[tuple[str, str], Any]) -> Iterator[Finding]:
         if not same(seen, answer):
             yield Violation(
                 guarantee="coherent_when_settled",
-                summary=f"after everything settled, node {other} serves {seen!r} for {key}, and "
-                f"node {node} {answer!r}",
+                summary=f"after everything settled, node {other} serves {value_text(seen)} for "
+                f"{key}, and "
+                f"node {node} {value_text(answer)}",
                 key=key,
                 node=node,
                 evidence={"nodes": {other: seen, node: answer}},

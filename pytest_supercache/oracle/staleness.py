@@ -24,6 +24,7 @@ from pytest_supercache.oracle.guarantee import (
 from pytest_supercache.oracle.observed import Observed, Sight, decided_by
 from pytest_supercache.oracle.real_time import Pattern
 from pytest_supercache.oracle.ticks import spans_longer_than
+from pytest_supercache.oracle.value_text import value_text
 
 
 def _findings(observed: Observed, bound: float) -> Iterator[Violation | NotJudgedError]:
@@ -41,7 +42,8 @@ def _findings(observed: Observed, bound: float) -> Iterator[Violation | NotJudge
             yield _violation(sight, least, bound)
         elif most > bound:
             yield NotJudgedError(
-                f"{sight.key} had the value {sight.value!r} more than once; the oracle cannot "
+                f"{sight.key} had the value {value_text(sight.value)} more than once; the oracle "
+                "cannot "
                 "tell how old the answer is. Write values that differ"
             )
 
@@ -58,7 +60,8 @@ def _violation(sight: Sight, staleness: float, bound: float) -> Violation:
     operation = sight.operation
     return Violation(
         guarantee="bounded_staleness",
-        summary=f"{operation.user} read {sight.key} = {sight.value!r}, which had been replaced "
+        summary=f"{operation.user} read {sight.key} = {value_text(sight.value)}, which had been "
+        "replaced "
         f"{staleness:g} s before; at most {bound:g} s are allowed",
         key=sight.key,
         user=operation.user,

@@ -24,6 +24,7 @@ from pytest_supercache.oracle.guarantee import (
 from pytest_supercache.oracle.observed import Observed, Sight, decided_by
 from pytest_supercache.oracle.real_time import Pattern
 from pytest_supercache.oracle.ticks import spans_longer_than
+from pytest_supercache.oracle.value_text import value_text
 from pytest_supercache.oracle.versions import same
 
 
@@ -37,7 +38,8 @@ def _findings(
         left = _left_the_origin(observed, sight)
         if not left:
             yield NotJudgedError(
-                f"{sight.operation.user} was shown {sight.value!r} for {sight.key}, which never "
+                f"{sight.operation.user} was shown {value_text(sight.value)} for {sight.key}, "
+                "which never "
                 "left the origin; the oracle cannot tell how old it is. Declare what the verb "
                 "shows with @verb(observes=...)"
             )
@@ -82,7 +84,8 @@ def _violation(sight: Sight, age: float, limit: float) -> Violation:
     operation = sight.operation
     return Violation(
         guarantee="ttl_respected",
-        summary=f"{operation.user} read {sight.key} = {sight.value!r}, which had left the origin "
+        summary=f"{operation.user} read {sight.key} = {value_text(sight.value)}, which had left "
+        "the origin "
         f"{age:g} s before; it may live {limit:g} s",
         key=sight.key,
         user=operation.user,

@@ -12,11 +12,11 @@ from pytest_supercache.report.timeline import START, Text, Timeline, TimelineRow
 from pytest_supercache.report.values import NOTHING, pad, width_of, wrap
 from pytest_supercache.report.values import short as one_line
 
-LANE_WIDTHS = (34, 26, 20, 16)
+LANE_WIDTHS = (34, 26, 22)
 STEP_MIN = 12
 """The least width of a step where all actors share one column."""
 
-_FULL_TITLES_FROM = 20  # below, initials of the layers read better than labels in shreds
+_FULL_TITLES_FROM = 26  # below, initials of the layers read better than labels in shreds
 _WHO_MAX = 16
 _GAP = "  "
 _BAR = " | "

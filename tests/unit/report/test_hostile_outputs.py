@@ -20,7 +20,7 @@ EXACT = {  # commands, tokens and the flow are pasted or run; expressions must m
 TEXTS = [*KINDS, HOSTILE, '"""', "'''\\", "::error::x", "%0A::stop::", "=1+1", "a\r\nb\n\nc"]
 TELL_TOKENS = {
     "allure-results.json", "annotations.txt", "explanation.md", "failure.txt", "index.html",
-    "junit.xml", "page.json", "postmortem.md", "repro.txt", "run.sarif", "summary.md",
+    "junit.xml", "message.md", "page.json", "postmortem.md", "repro.txt", "run.sarif", "summary.md",
     "verdict.json",
 }  # fmt: skip
 LETTERS = {"\n", "\u200b"}  # the latter keeps addresses in Markdown from becoming links
