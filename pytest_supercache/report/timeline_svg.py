@@ -25,7 +25,7 @@ _FONT = "ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace
 _INK, _DIM, _PAPER, _HEAD = "#1f2328", "#656d76", "#ffffff", "#f0f2f5"
 _RULE, _CHANGED, _ALERT, _GROUP = "#d5dae0", "#ffe69c", "#c62828", "#f7f8fa"
 _LANE_FILLS = ("#ddeeff", "#e3f6e5", "#f3e8fd", "#fdebdd", "#e0f5f5", "#fbe7ef")
-_BACKGROUND = "#eceef1"
+_BACKGROUND, _STALE = "#eceef1", "#fbe0dd"
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,11 +180,13 @@ def _line(text: Text) -> str:
 
 
 def _values(grid: _Grid, row: TimelineRow, y: float, body: list[str]) -> None:
+    stale = {at for at, _ in row.apart}
     for at, (value, changed) in enumerate(zip(row.values, row.changed, strict=True)):
         left, width = grid.lefts[grid.lanes + at], grid.widths[grid.lanes + at]
-        if changed:
-            body.append(_rect(left + 3, y + 2, width - 6, LINE + 4, _CHANGED, radius=4))
-        fill = _INK if changed or value != "-" else _DIM
+        if changed or at in stale:
+            paint = _STALE if at in stale else _CHANGED
+            body.append(_rect(left + 3, y + 2, width - 6, LINE + 4, paint, radius=4))
+        fill = _ALERT if at in stale else _INK if changed or value != "-" else _DIM
         body.append(_text(left + _PAD, y + LINE, value, fill=fill, bold=changed))
 
 
@@ -203,6 +205,8 @@ def _foot(
         notes.append(
             f"right: what each layer holds for {short(keys.pop(), KEY_MAX)} after each step"
         )
+    if any(row.apart for row in timeline.rows):
+        notes.append("red: not what the origin holds at that moment; yellow: changed by this step")
     if left_out:
         notes.append(f"not drawn, because it plays no part: {', '.join(left_out)}")
     notes += [f"{mark} {text}" for mark, text in timeline.legend]

@@ -7,7 +7,7 @@ import pytest
 from pytest_supercache.report.timeline import timeline
 from pytest_supercache.report.timeline_svg import timeline_svg
 from pytest_supercache.report.verdict_json import counterexample_to_json
-from tests.unit.report.report_stories import counterexample_of, stale_set
+from tests.unit.report.report_stories import counterexample_of, held, stale_set
 
 NS = "{http://www.w3.org/2000/svg}"
 
@@ -58,3 +58,18 @@ def test_every_text_begins_inside_the_picture():
     for element in root.iter(f"{NS}text"):
         assert 0 <= float(element.get("x")) < width
         assert 0 < float(element.get("y")) <= height
+
+
+def test_what_is_stale_has_another_colour_than_what_only_changed():
+    def colours(execution):
+        drawn = timeline(counterexample_to_json(counterexample_of(execution)))
+        root = ET.fromstring(timeline_svg(drawn, "PRICE-07"))
+        return {element.get("fill") for element in root.iter(f"{NS}rect")}
+
+    changed, stale = "#ffe69c", "#fbe0dd"
+    assert {changed, stale} <= colours(stale_set())
+    assert changed in colours(held())
+    mended = held()
+    for step in mended.steps:
+        step.layers["existing_cache"] = step.layers["super_cache@a"] = {}
+    assert stale not in colours(mended)
