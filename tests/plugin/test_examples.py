@@ -50,7 +50,7 @@ def test_the_shop_on_fastapi_shows_two_conflicts_and_their_fixes_hold(tmp_path: 
     assert done.returncode == 0, done.stdout
     assert verdicts(tmp_path) == EXPECTED
     readme = (SHOP / "README.md").read_text(encoding="utf-8")
-    assert set(re.findall(r"^SHOP-.*stated$", readme, re.MULTILINE)) == {
+    assert set(re.findall(r"^SHOP-.*expected$", readme, re.MULTILINE)) == {
         line for line in done.stdout.splitlines() if re.match(r"SHOP-.*as expected$", line)
     }
     held = [row for row in rows(tmp_path) if row["verdict"] == "holds"]
@@ -94,7 +94,7 @@ def test_the_shop_on_django_forgets_and_tells_too_early_and_its_fixes_hold(tmp_p
         "DJANGO-02[shop.first]": ("violated", "conflict"),
         "DJANGO-02[shop.guarded]": ("holds", None),
     }
-    assert set(re.findall(r"^DJANGO-.*stated$", readme_of_django_shop(), re.MULTILINE)) == {
+    assert set(re.findall(r"^DJANGO-.*expected$", readme_of_django_shop(), re.MULTILINE)) == {
         line for line in done.stdout.splitlines() if re.match(r"DJANGO-.*as expected$", line)
     }
     found = [row["counterexample"] for row in rows(tmp_path) if row["verdict"] == "violated"]
