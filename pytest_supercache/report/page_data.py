@@ -19,7 +19,7 @@ from pytest_supercache.report.words import count, expected, headline, in_words, 
 
 Json = Mapping[str, Any]
 
-PLAYERS_MAX = 1_500_000  # characters of all steps; a page over 2 MB is no page
+PLAYERS_MAX = 1_250_000  # characters of all steps; a page over 2 MB is no page
 COMMIT_SHOWN = 12
 COMMAND_MAX = 20_000
 _NAMED = re.compile(r"([a-z ]{3,20}): (.+)")
