@@ -14,7 +14,7 @@ from pytest_supercache.plugin.items import is_ours
 from pytest_supercache.plugin.looking_again import RUNS, forget_old_runs
 from pytest_supercache.plugin.recorded import FLOW, is_recorded
 from pytest_supercache.plugin.session import Session
-from pytest_supercache.plugin.terminal import columns
+from pytest_supercache.plugin.terminal import PaintedText, columns
 from pytest_supercache.plugin.with_django import ask_for_databases
 from pytest_supercache.runtime.process.interrupt import repeat_dropped_ctrl_c
 
@@ -96,7 +96,8 @@ class RunHooks:
         error = call.excinfo
         if error is not None and isinstance(error.value, NotAsExpected | SupercacheError):
             notes = "".join(f"\n{note}" for note in getattr(error.value, "__notes__", ()))
-            report.longrepr = f"{error.value}{_where_raised(error, item.path)}{notes}"
+            text = f"{error.value}{_where_raised(error, item.path)}{notes}"
+            report.longrepr = PaintedText(text)
         if error is not None and report.when == "setup" and is_ours(item):
             report.sections += _hints_on(error.value)
         finding = item.stash.get(FINDING, None)

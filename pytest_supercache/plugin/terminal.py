@@ -41,6 +41,22 @@ def whole_text(config: pytest.Config, finding: "Finding") -> str:
     return failure_text(finding, picture_width(config), is_wrapped=is_wrapped)
 
 
+class PaintedText(str):
+    """The text of a failure, which a terminal with colours shows in colours.
+
+    pytest asks for `toterminal`; a file, and the controller of xdist, get the text.
+    """
+
+    __slots__ = ()
+
+    def toterminal(self, out: Any) -> None:
+        """Write each line in its colour."""
+        from pytest_supercache.report.painting import paint_of
+
+        for line in self.splitlines():
+            out.line(line, **dict.fromkeys(paint_of(line), True))
+
+
 def uncaptured(config: pytest.Config) -> Any:
     """Return a context in which pytest does not capture output."""
     capture: Any = config.pluginmanager.getplugin("capturemanager")

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from pytest_supercache.report.page import PAGE
 from pytest_supercache.report.page_data import anchor_of
+from pytest_supercache.report.painting import paint_of
 from pytest_supercache.report.values import width_of, wrap
 
 Row = Mapping[str, Any]
@@ -30,7 +31,7 @@ def section(rows: Iterable[Row], *, verbosity: int, width: int | None) -> Iterat
     rows = list(rows)
     for row in rows if verbosity > 0 else ():
         if row.get("picture"):
-            yield from ((line, "") for line in str(row["picture"]).splitlines())
+            yield from ((line, _paint(line)) for line in str(row["picture"]).splitlines())
             yield "", ""
     for row in rows:
         if verbosity < -1 and row["as_stated"]:
@@ -50,6 +51,10 @@ def page_of_conflict(rows: Iterable[Row], folder: Path) -> str | None:
         return None
     first = min(found, key=lambda row: bool(row["as_stated"]))
     return f"{folder / PAGE}#{quote(anchor_of(str(first['id'])), safe='/')}"
+
+
+def _paint(line: str) -> str:
+    return next(iter(paint_of(line)), "")
 
 
 def _colour(row: Row) -> str:
