@@ -209,10 +209,10 @@ def _everything(executions: int, reduction: Reduction | None) -> str:
     if reduction is None or (reduction.is_exact and reduction.schedules == executions):
         return schedules
     traces = "the only interleaving" if executions == 1 else f"all {executions:,} interleavings"
-    if reduction.is_exact:
-        return f"exhaustive: {traces} were executed, in all {reduction.schedules:,} schedules"
-    of = "" if reduction.schedules is None else f" (of {reduction.schedules:,} schedules)"
     was = "was" if executions == 1 else "were"
+    if reduction.is_exact:
+        return f"exhaustive: {traces} {was} executed, in all {reduction.schedules:,} schedules"
+    of = "" if reduction.schedules is None else f" (of {reduction.schedules:,} schedules)"
     return (
         f"exhaustive: {traces}{of} {was} executed, assuming that steps share only what they "
         f"declare; {reduction.checks:,} further runs of the same interleavings ended alike"

@@ -75,7 +75,7 @@ def test_few_schedules_are_all_executed():
     result, _ = runs_of(
         lambda world: increments(world, "ab", 2, key=lambda name, number: f"{name}{number}")
     )
-    assert result.coverage.startswith("the only interleaving = all 6 schedules, each executed")
+    assert result.coverage.startswith("exhaustive: the only interleaving was executed, in all 6 scheded")
 
 
 def test_of_many_schedules_one_reversed_of_each_interleaving_and_random_ones_are_executed():
