@@ -75,14 +75,14 @@ def test_few_schedules_are_all_executed():
     result, _ = runs_of(
         lambda world: increments(world, "ab", 2, key=lambda name, number: f"{name}{number}")
     )
-    assert result.coverage.startswith("exhaustive: the only interleaving was executed, in all 6 scheded")
+    assert result.coverage.startswith("exhaustive: the only interleaving was executed, in all 6 schedules")
 
 
 def test_of_many_schedules_one_reversed_of_each_interleaving_and_random_ones_are_executed():
     result, ran = runs_of(workloads.two_refreshers_with_generations)
     assert result.coverage.startswith(
-        "all 34 interleavings (of 1,680 schedules) were executed, assuming that steps share only "
-        "what they declare; checked by 134 further runs, no difference"
+        "exhaustive: all 34 interleavings (of 1,680 schedules) were executed, assuming that steps share only "
+        "what they declare; 134 further runs of the same interleavings ended alike"
     )
     assert ran < 34 + 134 + 20
 
@@ -90,7 +90,7 @@ def test_of_many_schedules_one_reversed_of_each_interleaving_and_random_ones_are
         lambda world: increments(world, "abc", 5, key=lambda name, number: f"{name}{number}")
     )
     assert (large.executions, large.schedules) == (1, 756_756)
-    assert "checked by 101 further runs, no difference" in large.coverage
+    assert "101 further runs of the same interleavings ended alike" in large.coverage
 
 
 def test_interleavings_of_one_schedule_each_were_all_executed_by_the_search_itself():
