@@ -4,6 +4,7 @@ from itertools import pairwise
 
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.operation import RACE
+from pytest_supercache.core.trace import Step
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.observed import shown
 from pytest_supercache.oracle.roles import Act, Role, acts_in_race, is_database, is_entry
@@ -48,7 +49,12 @@ def joined_old_flight(execution: Execution, violation: Violation) -> Classified 
         for key in _keys_of(execution, violation, at):
             acts = acts_in_race(execution, key)
             mine = [act for act in acts if act.step.operation == at]
-            if not mine or any(act.role is Role.LOAD for act in mine):
+            if any(act.role is Role.LOAD for act in mine):
+                continue
+            if not mine:
+                found = _awaited_flight(execution, key, acts, at)
+                if found is not None:
+                    return found
                 continue
             before = [a for a in acts if a.role is Role.COMMIT and a.at < mine[0].at]
             for look in (act for act in mine if act.role is Role.LOOK_UP and before):
@@ -56,6 +62,31 @@ def joined_old_flight(execution: Execution, violation: Violation) -> Classified 
                 if found is not None:
                     return found
     return None
+
+
+def _awaited_flight(execution: Execution, key: str, acts: list[Act], at: int) -> Classified | None:
+    """Return the class if an operation touches no layer, and returns when an old load has gone on.
+
+    The code between two awaits is no step: that the answer has waited shows whose it is.
+    """
+    race = execution.race
+    own = [n for n, step in enumerate(race) if step.operation == at]
+    if not own:
+        return None
+    commits = [act for act in acts if act.role is Role.COMMIT and act.at < own[0]]
+    before = next(n for n, step in enumerate(execution.steps) if step is race[0])
+    returned = execution.history.operations[at].returned_at
+    for load in (act for act in acts if act.role is Role.LOAD and commits):
+        look = Act(own[-1], race[own[-1]], Role.JOIN, None)
+        later = [n for n, step in enumerate(race) if n > own[-1] and _are_one(_other(step), load)]
+        has_waited = returned is not None and any(n < returned - before for n in later)
+        if load.at < commits[-1].at and has_waited and _is_answer(execution, key, load, look):
+            return told("joined-old-flight", None, load, commits[-1], look)
+    return None
+
+
+def _other(step: Step) -> Act:
+    return Act(0, step, Role.OTHER, None)
 
 
 def _flight(
@@ -75,8 +106,7 @@ def _flight(
     loads = [act for act in acts if act.role is Role.LOAD and _are_one(act, put)]
     load = next((act for act in loads if put.at < act.at < commit.at), None)
     is_at_work = any(
-        at > look.at and _are_one(Act(at, step, Role.OTHER, None), put)
-        for at, step in enumerate(execution.race)
+        at > look.at and _are_one(_other(step), put) for at, step in enumerate(execution.race)
     )
     if load is None or not is_at_work or not _is_answer(execution, key, load, look):
         return None

@@ -299,6 +299,9 @@ def _late_fill(scene: StaleRead, source: Act, commits: list[Act], store: Act) ->
         return told(slug, store.place, source, commit, removed[-1], store)
     if newer:
         return told("refresh-overwrite", store.place, source, commit, newer[-1], store)
+    told_of = scene.of_role(Role.DROP, Role.PUBLISH, after=commit.at)
+    if any(same_operation(act, commit) for act in told_of):
+        return None  # what should have removed the entry is known, and has not reached it
     return _missed_by_script(scene, source, commit, store) or _stamped_after_read(
         scene, source, commit, store
     )

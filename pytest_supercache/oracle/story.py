@@ -44,6 +44,7 @@ ACTS_MAX = 14
 _NOTHING = "nothing"
 _UNTOLD = {Role.LOCK, Role.OTHER}
 _LOOKING = {Role.LOOK_UP, Role.LOAD}
+_PLACELESS = {Role.LOCK, Role.JOIN}
 _OURS = {"origin", "existing_cache", "super_cache"}
 _ANY = "{who}: {label}"
 
@@ -272,7 +273,7 @@ class _Teller:
         if act.role in _LOOKING and self._is_hidden(act):
             return "{who} looks into {place}"
         is_known = act.place in self._seen or layer_of(act.place or "") in _OURS
-        return _DEEDS.get(act.role, _ANY) if is_known or act.role is Role.LOCK else _ANY
+        return _DEEDS.get(act.role, _ANY) if is_known or act.role in _PLACELESS else _ANY
 
     def _is_hidden(self, act: Act) -> bool:
         """Say whether nothing shows what a declared call finds: no content has ever had the key."""

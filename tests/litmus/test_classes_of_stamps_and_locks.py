@@ -1,9 +1,11 @@
 """Stamps, locks that end, shared loads and double look-ups: each beside the nearest other class."""
 
+import asyncio
+import threading
 import time
 from concurrent.futures import Future
 
-from pytest_supercache import READ_YOUR_WRITES, Verdict, check
+from pytest_supercache import COHERENT_WHEN_SETTLED, READ_YOUR_WRITES, Faults, Verdict, check
 
 KEY = "k"
 
@@ -61,6 +63,43 @@ def test_where_the_entry_is_deleted_a_late_fill_is_a_stale_set_whatever_its_stam
 
 def test_a_writer_who_marks_nothing_is_no_matter_of_stamps():
     assert class_of(stamping(stamps="after", invalidates=[])) != "stamped-after-read"
+
+
+def publishing(world):
+    """A node fills under a lease when another one has changed, counted and told of it."""
+    world.origin.set(KEY, 1)
+    world.origin.set("generation", 1)  # what it will be in the end
+    near, other = world.node("b").super_cache, world.node("a").super_cache
+    far = world.existing_cache.client()
+    loaded, told = threading.Event(), threading.Event()
+
+    def read():
+        _, lease = near.get_or_lease(KEY)
+        value = world.origin.get(KEY)
+        loaded.set()
+        told.wait()
+        far.get("generation")
+        near.put_leased(KEY, value, lease)
+
+    def write():
+        loaded.wait()
+        world.origin.set(KEY, 2)
+        far.incr("generation")
+        other.invalidate(KEY)
+        told.set()
+
+    world.actor("alice", read, node="b")
+    world.actor("bob", write)
+    world.run()
+    world.settle()
+
+
+def test_an_invalidation_that_was_sent_and_lost_is_no_matter_of_stamps():
+    """Also where the fill has asked for what the writer has changed besides."""
+    lost = Faults(kinds=("drop_invalidation",))
+    how = {"faults": lost, "ticks": 0}
+    assert class_of(publishing, COHERENT_WHEN_SETTLED, **how) == "dropped-invalidation"
+    assert check(publishing, guarantees=[COHERENT_WHEN_SETTLED], ticks=0).verdict is Verdict.HOLDS
 
 
 # -- scripts that remove by tag -------------------------------------------------------------------
@@ -197,6 +236,62 @@ def test_who_joins_a_load_that_began_before_the_change_is_answered_the_old_value
 
 def test_who_finds_what_is_kept_has_joined_nothing():
     assert class_of(flying(Kept, ends=False), READ_YOUR_WRITES) == "read-your-writes"
+
+
+class Awaited:
+    """The same on an event loop: a task loads, and who comes meanwhile awaits it, or finds it."""
+
+    def __init__(self, world, *, ends=False, keeps=False):
+        self._origin, self._ends, self._keeps = world.origin.aio, ends, keeps
+        self._flights, self._kept = {}, {}
+
+    async def get(self, key):
+        if key in self._kept:
+            return self._kept[key]
+        if key not in self._flights:
+            self._flights[key] = asyncio.ensure_future(self._loaded(key))
+        return await asyncio.shield(self._flights[key])
+
+    async def _loaded(self, key):
+        value = await self._origin.get(key)
+        if self._keeps:
+            self._kept[key] = value
+        await asyncio.sleep(0)
+        self._flights.pop(key, None)
+        return value
+
+    async def set(self, key, value):
+        await self._origin.set(key, value)
+        if self._ends:
+            self._flights.pop(key, None)
+
+
+def awaiting(**options):
+    async def body(world):
+        world.origin.set(KEY, 1)
+        shop = Awaited(world, **options)
+
+        async def change_and_look():
+            user = world.user("bob", shop)
+            await user.write(KEY, 2)
+            await user.read(KEY)
+
+        world.actor("alice", world.user("alice", shop).read, KEY)
+        world.actor("bob", change_and_look)
+        await world.run()
+
+    return body
+
+
+def test_who_awaits_the_task_of_another_one_has_joined_its_load():
+    assert class_of(awaiting(), READ_YOUR_WRITES) == "joined-old-flight"
+    ended = check(awaiting(ends=True), guarantees=[READ_YOUR_WRITES])
+    assert ended.verdict is not Verdict.VIOLATED
+
+
+def test_who_finds_what_another_one_keeps_while_it_is_at_work_has_awaited_nothing():
+    kept = awaiting(keeps=True)
+    assert class_of(kept, READ_YOUR_WRITES) == "read-your-writes"
 
 
 # -- two look-ups ---------------------------------------------------------------------------------
