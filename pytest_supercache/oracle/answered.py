@@ -125,8 +125,12 @@ def _is_answer(execution: Execution, key: str, load: Act, look: Act) -> bool:
     operation = execution.history.operations[look.step.operation or 0]
     if is_database(load) or operation.kind != "read":
         return True
-    loaded = [one.value for one in execution.history.loads if one.key == key]
-    return any(same(operation.answer, value) for value in loaded)
+    return any(
+        one.key == key
+        and execution.steps[one.at - 1] is load.step
+        and same(operation.answer, one.value)
+        for one in execution.history.loads
+    )
 
 
 # -- of two look-ups ------------------------------------------------------------------------------
