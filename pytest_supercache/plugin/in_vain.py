@@ -23,7 +23,7 @@ import pytest
 
 from pytest_supercache.core.failed_connections import FailedConnections
 from pytest_supercache.core.masking import quoted
-from pytest_supercache.plugin.items import is_ours
+from pytest_supercache.plugin.items import is_ours, test_file_patterns
 from pytest_supercache.plugin.project_table import read_table
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ class InVain:
     def _is_of_tests(self, who: Who) -> bool:
         """Say whether a file is a conftest, a test module, or lies beside them in ``tests``."""
         path = PurePath(self._path_of(who))
-        patterns: list[str] = self._config.getini("python_files")
+        patterns = test_file_patterns(self._config)
         return (
             path.name == "conftest.py"
             or any(fnmatch(path.name, pattern.rpartition("/")[2]) for pattern in patterns)

@@ -258,9 +258,16 @@ def _always(config: pytest.Config) -> set[str]:
 
 def is_test_module(config: pytest.Config, name: str) -> bool:
     """Say whether pytest may collect a file of this name as a test module."""
+    named = (pattern.rpartition("/")[2] for pattern in test_file_patterns(config))
+    return name.endswith(".py") and any(fnmatch(name, pattern) for pattern in named)
+
+
+def test_file_patterns(config: pytest.Config) -> list[str]:
+    """Return the patterns of the names of test modules; with ``-p no:python``, pytest's own."""
+    if not config.pluginmanager.has_plugin("python"):  # nor is its setting known then
+        return ["test_*.py", "*_test.py"]
     patterns: list[str] = config.getini("python_files")
-    is_named_so = any(fnmatch(name, pattern.rpartition("/")[2]) for pattern in patterns)
-    return is_named_so and name.endswith(".py")
+    return patterns
 
 
 def is_ours(item: pytest.Item) -> bool:

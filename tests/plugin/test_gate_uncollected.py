@@ -423,3 +423,13 @@ def test_a_copy_of_a_module_that_was_collected_is_none_of_its_own(held: Project)
     assert held.run("--supercache-gate", "scenarios").ret == 0
     write(held, "scenarios/build/test_b.py", f"{EXPLORED}\n")
     assert held.run("--supercache-gate", "scenarios").ret == 6
+
+
+def test_a_run_without_the_python_plugin_names_the_modules_of_tests(held: Project) -> None:
+    write(held, "scenarios/test_shop.py", "import pytest_supercache\n")
+    write(held, "scenarios/shop.py", "import pytest_supercache\n")
+    result = held.run("--supercache-gate", "-p", "no:python", "scenarios")
+    assert result.ret == 6
+    assert "INTERNALERROR" not in result.stdout.str()
+    reasons = [one for one in gate(held)["reasons"] if "is not collected by pytest" in one]
+    assert [one.split()[0] for one in reasons] == ["scenarios/test_shop.py"]
