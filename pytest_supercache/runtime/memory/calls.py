@@ -20,6 +20,7 @@ from pytest_supercache.runtime.kernel.calling import here
 from pytest_supercache.runtime.kernel.kinds import of_kind
 from pytest_supercache.runtime.kernel.under_test import is_standard_name
 from pytest_supercache.runtime.memory.accesses import Accesses
+from pytest_supercache.runtime.memory.cached_properties import cached_of
 from pytest_supercache.runtime.memory.called_back import calls_back, going_on, takes_more
 from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.dropping import drop, drop_all
@@ -548,7 +549,7 @@ def _reflect_later(accesses: Accesses, function: Any, arguments: tuple[Any, ...]
     """Touch an attribute that is about to be read, or set, by its name."""
     holder, name = arguments[:2]
     found = find_in_class(type(holder), name)[0] if type(name) is str else None
-    if type(found) is functools.cached_property:
+    if cached_of(found) is not None:
         accesses.touch(holder, f".{name}", writes=True)
     elif type(name) is str:
         reflect(function, arguments)

@@ -4,7 +4,6 @@ import builtins
 import functools
 import gc
 import logging
-import sys
 import threading
 import types
 import weakref
@@ -19,6 +18,7 @@ from pytest_supercache.runtime.kernel.calling import here
 from pytest_supercache.runtime.kernel.own_code import SYNC
 from pytest_supercache.runtime.kernel.under_test import dict_of, members_of
 from pytest_supercache.runtime.memory.accesses import Accesses
+from pytest_supercache.runtime.memory.cached_properties import Cached, cached_of
 from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.effects import (
     BEARERS,
@@ -70,9 +70,6 @@ from pytest_supercache.runtime.memory.steps import Together
 from pytest_supercache.runtime.memory.steps import footprint as footprint_of_all
 from pytest_supercache.runtime.memory.storing import tell_of_return
 from pytest_supercache.runtime.memory.uses import acts_atomically
-
-_ONE_AT_A_TIME = sys.version_info < (3, 12)
-"""Whether a ``cached_property`` holds a lock while its function runs."""
 
 LOOKED_AT = (
     types.FunctionType, functools.partial, super, type, threading.local, threading.Thread,
@@ -168,8 +165,8 @@ def _instance_attribute(accesses: Accesses, holder: Any, name: str, *, writes: b
     elif is_local and not accesses.is_of_task():
         if base is not None and not writes:
             _class_attribute(accesses, kind, name, writes=False)
-    elif type(found) is functools.cached_property and not writes:
-        _cached(accesses, holder, name, found)
+    elif not writes and (cached := cached_of(found)) is not None:
+        _cached(accesses, holder, name, cached)
     else:
         _own_or_default(accesses, holder, name, found, base, writes=writes)
 
@@ -280,8 +277,8 @@ _BOUND_METHODS = (types.MethodType, types.BuiltinFunctionType, CMethod)
 """Types of methods of an inner object that a library's container exposes as its own."""
 
 
-def _cached(accesses: Accesses, holder: Any, name: str, cached: Any) -> None:
-    """Do what a ``cached_property`` does, with switch points while its function runs."""
+def _cached(accesses: Accesses, holder: Any, name: str, cached: Cached) -> None:
+    """Do what a cached property does, with switch points while its function runs."""
     touch_own(accesses, holder, name, writes=False)
     accesses.touch_now()
     members = dict_of(holder)
@@ -291,12 +288,12 @@ def _cached(accesses: Accesses, holder: Any, name: str, cached: Any) -> None:
     # What it raises is raised from here, as by the code; not an AttributeError: a class may have
     # `__getattr__` for that, and code a default.
     with accesses.calling_back(footprint), suppress(AttributeError):
-        if _ONE_AT_A_TIME:
-            tell_of_return(cached.func)
+        if cached.has_lock:
+            tell_of_return(cached.function)
             with accesses.storing(holder, f".{name}", footprint):
                 getattr(holder, name)  # it is kept now
             return
-        value = cached.func(holder)
+        value = cached.function(holder)
         touch_own(accesses, holder, name, writes=True)
         accesses.touch_now()
         dict.__setitem__(dict_of(holder), name, value)
