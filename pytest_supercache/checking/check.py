@@ -230,7 +230,12 @@ def _search_one(
         raise SharedMemoryNeeded("what the code touches has other names in every run")
     return FaultSetResult(
         vector=vector,
-        result=replace(result, notes=one.notes(result), memory=environment.sharing.listed()),
+        result=replace(
+            result,
+            notes=one.notes(result),
+            scope=one.scope(result),
+            memory=environment.sharing.listed(),
+        ),
         reduction=one.reduction(),
         points=tuple(runner.points),
         idle=runner.idle,
@@ -267,6 +272,12 @@ class _Check:
         own = filter(None, (self._searched.note, self._runner.warmed))
         slow = coverage.of_slowness(result.counterexample)
         return (*result.notes, *own, *self._runner.environment.sharing.notes(), *slow)
+
+    def scope(self, result: CheckResult) -> coverage.Scope:
+        """Return the bounds of the verdict, and whether a first run was left out of them."""
+        return (
+            {**result.scope, "first run": "not searched"} if self._runner.warmed else result.scope
+        )
 
     def result(self) -> CheckResult:
         """Search, and draw the conclusion."""

@@ -77,6 +77,8 @@ class SerialEnd(NamedTuple):
     """The guarantees that were broken."""
     answers: tuple[tuple[str, object], ...]
     """The answers to each user, as far as they are plain values."""
+    commands: tuple[tuple[str, str], ...]
+    """Who came to the layers, and with what: steps that do not depend on what is known by then."""
 
 
 class CheckEnvironment:

@@ -169,12 +169,22 @@ class Runner:
         self.first = warm
         self.points.clear()
         if is_told:
-            steps, later = len(cold.steps), len(warm.steps)
-            took = f"{steps} steps and then {later}" if steps != later else "other steps than later"
-            self.warmed = (
-                f"the first run took {took}: something that no execution gives back was filled "
-                "once in this process. What was searched is what comes after that"
-            )
+            self.tell_of_first(len(cold.steps), len(warm.steps), "step")
+
+    def tell_of_first(self, count: int, later: int, what: str) -> None:
+        """Note that the first run was another one than the runs that were searched.
+
+        Args:
+            count: how many steps, or commands, it took.
+            later: how many later ones took.
+            what: a step, or a command.
+        """
+        counted = f"{count} {what}{'' if count == 1 else 's'} and then {later}"
+        took = counted if count != later else f"other {what}s than later"
+        self.warmed = self.warmed or (
+            f"the first run took {took}: something that no execution gives back was filled "
+            "once in this process. What was searched is what comes after that"
+        )
 
     def report(self, execution: Execution, violations: tuple[Violation, ...]) -> None:
         """Record a violation in an execution that is not one of the search's own."""

@@ -210,11 +210,14 @@ def _note_first(runner: Runner, execution: Execution, end: SerialEnd) -> None:
 def _compare_with_first(
     runner: Runner, execution: Execution, end: SerialEnd, end_again: SerialEnd
 ) -> None:
-    """Compare the answers of two runs in a row with those of the very first run."""
+    """Compare the commands and answers of two runs in a row with those of the very first run."""
     first = runner.environment.first_end
-    if runner.vector or first is None or first.answers == end.answers or _flows_meet(execution):
+    if runner.vector or first is None or _flows_meet(execution):
         return
-    if end.answers == end_again.answers:  # else every run answers something else
+    if first.commands != end.commands:
+        runner.tell_of_first(len(first.commands), len(end.commands), "command")
+    # If they answer differently, too, every run answers something else.
+    if first.answers != end.answers and end.answers == end_again.answers:
         differing = dict(set(end.answers) ^ set(first.answers))
         raise NotDeterministicError(
             f"users who took turns were answered something else in the first run than later "
@@ -238,7 +241,11 @@ def _end(runner: Runner, execution: Execution) -> SerialEnd:
     return SerialEnd(
         frozenset(violation.guarantee for violation in violations),
         tuple((who, _plain(answer)) for who, answer in answered),
+        tuple((step.actor, step.label) for step in execution.race if step.kind in _OF_LAYERS),
     )
+
+
+_OF_LAYERS = frozenset({"command", "origin", "super_cache", "watched"})
 
 
 def _plain(answer: Any) -> object:

@@ -31,6 +31,9 @@ def limits_of(proofs: Iterable[Row]) -> Iterator[str]:
     ]
     if atomic:
         yield f"shared memory was taken as atomic, as declared: {listed(atomic)}"
+    warmed = [row.id for row in proofs if row.scope.get("first run") == "not searched"]
+    if warmed:
+        yield f"a first run that took other steps was not searched: {listed(warmed)}"
     drawn = [f"{row.id} ({_examples(row)})" for row in proofs if "examples" in row.scope]
     if drawn:
         yield f"a sample of the inputs, drawn by @given: {listed(drawn)}"

@@ -29,6 +29,7 @@ from pytest_supercache.layers.servers import start_server
 _server = cache(partial(start_server, "fakeredis"))
 _lock = threading.Lock()
 _NAME = "supercache_first_runs"
+_FILLED = "SUPERCACHE_FIRST_RUNS"
 
 Memo = tuple[Callable[[], bool], Callable[[], Any], Callable[[], Any]]
 
@@ -143,6 +144,36 @@ def test_that_a_first_run_was_thrown_away_is_told_and_later_checks_throw_none_aw
         assert check(body, memory="declared").notes == ()
     finally:
         memo[2]()
+
+
+@pytest.mark.parametrize("is_filled_once", [True, False])
+def test_it_is_told_where_the_search_starts_over_for_the_memory_that_users_share(
+    monkeypatch: pytest.MonkeyPatch, *, is_filled_once: bool
+) -> None:
+    """What the first run has taught, and what it has filled, are two reasons for another run."""
+    monkeypatch.setenv(_FILLED, "")
+
+    def body(world: Any) -> None:
+        cache, last = world.existing_cache.client(), list[str]()
+        if not is_filled_once:
+            os.environ[_FILLED] = ""
+
+        def load(name: str) -> None:
+            last[:] = [name]
+            if not os.environ[_FILLED]:
+                cache.get("rates")
+                os.environ[_FILLED] = "yes"
+
+        for name in ("alice", "bob"):
+            world.actor(name, load, name)
+        world.run()
+
+    result = check(body)
+    assert result.verdict is Verdict.HOLDS, result.reasons
+    told = [
+        note for note in result.notes if note.startswith("the first run took 1 command and then 0")
+    ]
+    assert len(told) == is_filled_once
 
 
 def test_what_is_filled_in_many_steps_is_waited_for() -> None:

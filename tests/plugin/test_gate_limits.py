@@ -156,3 +156,37 @@ def test_fixed(world):
     assert "examples" not in project.rows()["test_fixed"]["scope"]
     told = "a sample of the inputs, drawn by @given: test_drawn (3 examples drawn)"
     assert limits(project) == [told]
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_a_go_names_the_runs_whose_first_execution_was_not_searched(
+    project: Project, monkeypatch: pytest.MonkeyPatch, is_kept: bool
+) -> None:
+    """The environment is filled once; the twin empties it in each execution."""
+    monkeypatch.setenv("SUPERCACHE_TEST_RATES", "")
+    empty = "" if is_kept else "os.environ['SUPERCACHE_TEST_RATES'] = ''"
+    project.test_file(f"""
+import os
+import pytest_supercache as sc
+
+def load(cache):
+    if not os.environ["SUPERCACHE_TEST_RATES"]:
+        cache.get("rates")
+        os.environ["SUPERCACHE_TEST_RATES"] = "loaded"
+    cache.get("price")
+
+@sc.explore
+def test_imports(world):
+    world.actor("alice", world.existing_cache.client().get, "price")
+    world.run()
+
+@sc.explore
+def test_it(world):
+    {empty}
+    for name in ("alice", "bob"):
+        world.actor(name, load, world.existing_cache.client())
+    world.run()
+""")
+    assert project.run("--supercache-gate").ret == 0
+    told = "a first run that took other steps was not searched: test_it"
+    assert (told in limits(project)) is is_kept
