@@ -97,6 +97,7 @@ class Accesses:
         self.sections = Sections(sharing, execution)
         self.stores = Stores(sharing, self.shared, execution)
         self._looks_throughout = False
+        self._is_over = False  # the race: only what the body reads counts
         self.nodes: NodeUses | None = None
         """The memory that each node uses, if nodes must share none; else None."""
 
@@ -104,7 +105,7 @@ class Accesses:
 
     def begin_race(self, actors: Iterable[Actor], works: Iterable[BackgroundActor]) -> None:
         """Name the reachable objects, if names are wanted, and connect the background work."""
-        Current.accesses = self
+        Current.accesses, self._is_over = self, False
         for work in works:
             work.widened = self.widened
         self.shared.begin_race(actors)
@@ -113,9 +114,13 @@ class Accesses:
             self._record.show_memory(self.shared.content)
 
     def end_race(self) -> None:
-        """Stop recording accesses, unless recording goes on to the end of the body."""
+        """Stop recording accesses, unless recording goes on to the end of the body.
+
+        It goes on if the body may find what an earlier execution has left.
+        """
         if not self._looks_throughout:
-            Current.accesses = None
+            self._is_over = self.made_before.may_show()
+            Current.accesses = self if self._is_over else None
             self._record.keep_memory()
             self._keeper.let_all_go()
 
@@ -375,9 +380,21 @@ class Accesses:
 
         The folder of the execution is fresh.
         """
-        if self.actor() is not None and not path.startswith(_OWN_FOLDERS):
+        if path.startswith(_OWN_FOLDERS):
+            return
+        is_of_flow = self.actor() is not None
+        if is_of_flow or (self._is_over and not writes):
             with looking():
-                self._note_left(self.made_before.touch_file(path, writes=writes))
+                files = self.made_before
+                found = (
+                    files.touch_file(path, writes=writes) if is_of_flow else files.show_file(path)
+                )
+            self._note_left(found)
+
+    def note_asked(self, holder: Any, attribute: str) -> None:
+        """Note that code asks a mock, or the like, what it has recorded."""
+        if self._is_over and self.actor() is None:
+            self._note_left(self.made_before.show_recorded(holder, attribute))
 
     def _note_left(self, found: str) -> None:
         if found:
@@ -419,9 +436,12 @@ class Accesses:
         if self.nodes is not None and type(holder) is not Memo:
             self.note_node(holder, part, writes=writes)
         actor = self.actor()
+        is_made_before = identity(holder) in self.made_before.objects
         if actor is None:
+            if self._is_over and is_made_before and not writes:
+                self._note_left(self.made_before.show(holder, part))
             return None
-        if identity(holder) in self.made_before.objects:
+        if is_made_before:
             self._note_left(self.made_before.touch(holder, part, writes=writes))
         actor.writes += writes
         self._is_busy = True

@@ -365,7 +365,7 @@ def _method_alone(
     if name in _LIKE_ATTRIBUTES and arguments and type(arguments[0]) is str:
         return _like_attribute(accesses, holder, name, arguments)
     if kind.__module__ == "_io":
-        footprint = touch_stream(accesses, holder, writes=not name.startswith("read"))
+        footprint = touch_stream(accesses, holder, writes=not name.startswith(("read", "getvalue")))
         return going_on(accesses, footprint, function) if any(map(calls_back, arguments)) else None
     if type(function) is types.MethodType and derives_from_foreign(kind):
         footprint = touch_foreign(accesses, holder, writes=not method_reads(kind, name))

@@ -121,6 +121,8 @@ def _at_attribute(holder: Any, name: str, *, writes: bool) -> Accesses | None:
     kind = type(holder)
     if not is_left_alone(kind) or issubclass(kind, LOOKED_AT):
         return None if here.actor is None else Current.accesses
+    if Current.accesses is not None and not writes:
+        Current.accesses.note_asked(holder, name)
     if not _is_without_memory(kind) and (accesses := looking()) is not None:
         accesses.sections.note_left_alone(kind)
         touch_set(accesses, holder, name, writes=writes)

@@ -3,7 +3,8 @@
 What modules lead to is restored (:mod:`pytest_supercache.runtime.memory.lasting`). What a test
 makes before its check, such as a fixture or a variable around the body, is not: it may collect what
 the test wants to know afterwards. Nor are files that outlive an execution. If a flow reads there
-what an earlier execution has written, only the first one began as production does.
+what an earlier execution has written, only the first one began as production does. If the body
+reads it after the race, its assertions may hold because of an earlier execution.
 """
 
 import io
@@ -26,6 +27,7 @@ from pytest_supercache.runtime.memory.effects import SCALARS, Memo, slots_of
 from pytest_supercache.runtime.memory.kept import are_same, elements
 from pytest_supercache.runtime.memory.lasting import ELEMENTS_MAX, OBJECTS_MAX, leads_on
 from pytest_supercache.runtime.memory.reach import at_key, inside
+from pytest_supercache.runtime.memory.recorders import Recorders
 
 _LEFT = (
     "one execution finds in {} what an earlier one has left there: it was made before the check, "
@@ -34,6 +36,11 @@ _LEFT = (
 _LEFT_IN_FILE = (
     "one execution finds in {} what an earlier one has left there. Use a file in world.tmp_path, "
     "or in layers.tmp_path, which is fresh in each execution"
+)
+_LEFT_IN_RECORDER = (
+    "the body asks {} for what it has recorded, and finds what an earlier execution has left "
+    "there. Let the body make it, or empty it in the body before the race (`caplog.clear()`, "
+    "`mock.reset_mock()`)"
 )
 
 BYTES_MAX = 1 << 20
@@ -59,6 +66,12 @@ class _Place:
     """It was touched in the present execution."""
     warm: set[str] = field(default_factory=set)
     """The parts that are as the previous execution has left them, and not as in the first one."""
+    is_written: bool = False
+    """A flow has written to it, in any execution."""
+    is_set: bool = False
+    """A flow has written to it in the present execution."""
+    found: set[str] = field(default_factory=set)
+    """The parts that were warm when the execution began, and that no flow has set anew."""
 
     def touch(self) -> None:
         """Take the state before the first access of an execution."""
@@ -68,6 +81,28 @@ class _Place:
             self.start = now
         if self.left is not None:
             self.warm = _unlike(now, self.start) - _unlike(now, self.left)
+        self.found = set(self.warm)
+
+    def write(self, part: str, *, replaces: bool) -> None:
+        """Note that a flow writes a part; one that is replaced has nothing of before."""
+        self.is_written = self.is_set = True
+        if replaces:
+            self.found.discard(part)
+
+    def shows(self, part: str) -> bool:
+        """Say whether a part still has something that an earlier execution has put there."""
+        parts = self.found if part == WHOLE else self.found & {part, WHOLE}
+        now = self.look() if parts else {}
+        return any(_still_has(now.get(one, []), (self.left or {}).get(one, [])) for one in parts)
+
+    def shows_file(self) -> bool:
+        """Say the same of a file, or a folder: one that is written, and as it was, is new."""
+        left, now = (self.left or {}).get(WHOLE, []), self.look()[WHOLE] if self.found else []
+        if not left or not now or not self.is_set:
+            return bool(left) and now == left
+        if type(left[0]) is bytes and type(now[0]) is bytes:
+            return len(now[0]) > len(left[0]) and now[0].startswith(left[0])
+        return len(now) > len(left) and set(now).issuperset(left)
 
     def finds(self, part: str) -> bool:
         """Say whether a part is still as the previous execution has left it; WHOLE: any part."""
@@ -78,13 +113,24 @@ class _Place:
 
     def end(self) -> None:
         """Take the state that an execution leaves."""
-        self.left, self.is_touched, self.warm = self.look(), False, set()
+        self.left, self.is_touched, self.is_set = self.look(), False, False
+        self.warm, self.found = set(), set()
 
 
 def _unlike(one: State, other: State) -> set[str]:
     """Return the parts that differ in two states, or are in one of them alone."""
     parts = one.keys() | other.keys()
     return {part for part in parts if not are_same(one.get(part, []), other.get(part, []))}
+
+
+def _still_has(now: list[Any], left: list[Any]) -> bool:
+    """Say whether content begins with what was left; a stream's content is one text."""
+    if len(now) == len(left) == 1 and type(now[0]) is type(left[0]) and type(now[0]) in _TEXTS:
+        return bool(left[0]) and now[0].startswith(left[0])
+    return bool(left) and are_same(now[: len(left)], left)
+
+
+_TEXTS = (str, bytes)
 
 
 class MadeBefore:
@@ -95,6 +141,7 @@ class MadeBefore:
         """The objects, with their names, by their identity."""
         self._files: dict[str, _Place] = {}
         self._touched: list[_Place] = []  # in the present execution
+        self.recorders = Recorders()
 
     def add(self, body: Any, known: Container[int]) -> None:
         """Take in what a body leads to, except for objects that are known to be restored."""
@@ -103,7 +150,10 @@ class MadeBefore:
         while waiting and len(seen) < OBJECTS_MAX:
             value, name = waiting.popleft()
             number = identity(value)
-            if number in seen or number in known or not leads_on(value):
+            if number in seen or number in known:
+                continue
+            self.recorders.add(value, name or "an object")
+            if not leads_on(value):
                 continue
             seen.add(number)
             if number not in self.objects:
@@ -117,6 +167,37 @@ class MadeBefore:
         for place in self._touched:
             place.end()
         self._touched.clear()
+        self.recorders.begin()
+
+    def may_show(self) -> bool:
+        """Say whether a body may read what an earlier execution has left."""
+        places = (*(place for _, _, place in self.objects.values()), *self._files.values())
+        return bool(self.recorders) or any(
+            place.is_written and place.left is not None for place in places
+        )
+
+    def show(self, holder: Any, part: str) -> str:
+        """Return what the body finds of an earlier execution as it reads a part of an object."""
+        _, name, place = self.objects[identity(holder)]
+        is_shown = self._may_show(place) and place.shows(part)
+        return _LEFT.format(name or "an object") if is_shown else ""
+
+    def show_file(self, name: str) -> str:
+        """Return what the body finds of an earlier execution as it reads a file, or a folder."""
+        place = self._files.get(name)
+        is_shown = place is not None and self._may_show(place) and place.shows_file()
+        return _LEFT_IN_FILE.format(name) if is_shown else ""
+
+    def show_recorded(self, holder: Any, attribute: str) -> str:
+        """Return what the body finds of an earlier execution as it asks a mock, or the like."""
+        name = self.recorders.shows(identity(holder), attribute)
+        return name and _LEFT_IN_RECORDER.format(name)
+
+    def _may_show(self, place: _Place) -> bool:
+        if not place.is_written or place.left is None:  # what only the body writes is its own
+            return False
+        self._touch(place)
+        return True
 
     def touch(self, holder: Any, part: str, *, writes: bool) -> str:
         """Note that the code under test is about to use a part of an object.
@@ -126,6 +207,8 @@ class MadeBefore:
         """
         _, name, place = self.objects[identity(holder)]
         self._touch(place)
+        if writes:
+            place.write(part, replaces=part != WHOLE or type(holder) is types.CellType)
         looks = not writes or type(holder) is Memo  # a call of it looks first
         return _LEFT.format(name or "an object") if looks and place.finds(part) else ""
 
@@ -137,6 +220,8 @@ class MadeBefore:
         """
         place = self._files.setdefault(name, _Place(lambda: _state_of_file(name)))
         self._touch(place)
+        if writes:
+            place.write(WHOLE, replaces=False)
         return "" if writes or not place.finds(WHOLE) else _LEFT_IN_FILE.format(name)
 
     def _touch(self, place: _Place) -> None:

@@ -1,0 +1,221 @@
+"""A body that asserts what an earlier execution has left proves nothing.
+
+Two users count. The one who comes to 2 tells somebody, and the body insists that it was told.
+Nobody is told if both have read 0; but if what was told is kept from one execution to the next, the
+body finds what was told in an earlier one.
+"""
+
+import collections
+import io
+import logging.handlers
+import warnings
+from unittest import mock
+
+import pytest
+
+from pytest_supercache import Verdict, check
+
+LOG = logging.getLogger("tests.soundness.told")
+
+
+class Counter:
+    def __init__(self, tell):
+        self.n, self.tell = 0, tell
+
+    def hit(self):
+        n = self.n
+        self.n = n + 1
+        if self.n == 2:
+            self.tell()
+
+
+class Spy:
+    def __init__(self):
+        self.told = []
+
+    def __call__(self):
+        self.told.append("two")
+
+
+def checked(tell, was_told, before=lambda: None):
+    """Let two users count, and the body insist that 2 was told."""
+
+    def body(world):
+        before()
+        counter = Counter(tell)
+        world.actor("a", counter.hit)
+        world.actor("b", counter.hit)
+        world.run()
+        assert was_told()
+
+    return check(body, guarantees=())
+
+
+def in_list():
+    told = []
+    return lambda: told.append("two"), lambda: "two" in told, told.clear
+
+
+def in_deque():
+    told = collections.deque()
+    return lambda: told.append("two"), lambda: len(told) > 0, told.clear
+
+
+def in_dict():
+    told = {}
+    return lambda: told.setdefault("two", 1), lambda: "two" in told, told.clear
+
+
+def in_attribute_of_spy():
+    spy = Spy()
+    return spy, lambda: spy.told, lambda: spy.told.clear()
+
+
+def in_variable():
+    told = False
+
+    def tell():
+        nonlocal told
+        told = True
+
+    def reset():
+        nonlocal told
+        told = False
+
+    return tell, lambda: told, reset
+
+
+def in_stream():
+    told = io.StringIO()
+
+    def reset():
+        told.seek(0)
+        told.truncate()
+
+    return lambda: told.write("two"), lambda: "two" in told.getvalue(), reset
+
+
+def in_mock():
+    told = mock.Mock()
+    return told, lambda: told.called, told.reset_mock
+
+
+def in_attribute_of_mock():
+    mail = mock.MagicMock()
+
+    def was_told():
+        mail.send.assert_called_with("two")
+        return True
+
+    return lambda: mail.send("two"), was_told, mail.reset_mock
+
+
+def in_log():
+    told = logging.handlers.BufferingHandler(100)
+
+    def tell():
+        told.emit(logging.makeLogRecord({"msg": "two"}))
+
+    return tell, lambda: told.buffer, told.flush
+
+
+KEPT = [
+    in_list, in_deque, in_dict, in_attribute_of_spy, in_variable, in_stream, in_mock,
+    in_attribute_of_mock, in_log,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kept", KEPT, ids=lambda kept: kept.__name__)
+def test_a_body_that_finds_what_an_earlier_execution_left_proves_nothing(kept):
+    tell, was_told, _ = kept()
+    result = checked(tell, was_told)
+    assert result.verdict is Verdict.UNKNOWN
+    assert "has left there" in " ".join(result.reasons)
+
+
+@pytest.mark.parametrize("kept", KEPT, ids=lambda kept: kept.__name__)
+def test_a_body_that_empties_it_before_the_race_finds_the_race(kept):
+    tell, was_told, reset = kept()
+    assert checked(tell, was_told, before=reset).verdict is Verdict.VIOLATED
+
+
+def test_a_file_that_an_earlier_execution_left_proves_nothing(tmp_path):
+    told = tmp_path / "told"
+    result = checked(lambda: told.write_text("two"), told.exists)
+    assert result.verdict is Verdict.UNKNOWN
+    assert f"{told} what an earlier one has left" in " ".join(result.reasons)
+
+
+def test_a_file_that_the_body_removes_is_fresh(tmp_path):
+    told = tmp_path / "told"
+    result = checked(
+        lambda: told.write_text("two"), told.exists, before=lambda: told.unlink(missing_ok=True)
+    )
+    assert result.verdict is Verdict.VIOLATED
+
+
+def answered(keep, found):
+    """Let two users keep what a counter in the cache answers, and judge what the body finds."""
+
+    def body(world):
+        cache = world.existing_cache.client()
+        for name in ("a", "b"):
+            world.actor(name, lambda name=name: keep(name, cache.incr("n")))
+        world.run()
+        assert found()
+
+    return check(body, guarantees=()).verdict
+
+
+def test_what_each_execution_puts_anew_is_not_left_by_an_earlier_one(tmp_path):
+    answers, last, file = {}, Spy(), tmp_path / "last"
+    assert (
+        answered(answers.__setitem__, lambda: sorted(answers.values()) == [1, 2]) is Verdict.HOLDS
+    )
+    keep = lambda _, answer: setattr(last, "told", answer)  # noqa: E731
+    assert answered(keep, lambda: last.told in {1, 2}) is Verdict.HOLDS
+    assert (
+        answered(lambda *_: file.write_text("x"), lambda: file.read_text() == "x") is Verdict.HOLDS
+    )
+
+    latest = None
+
+    def keep_latest(_, answer):
+        nonlocal latest
+        latest = answer
+
+    assert answered(keep_latest, lambda: latest in {1, 2}) is Verdict.HOLDS
+
+
+def test_what_only_the_body_collects_may_stay():
+    seen = []
+    assert answered(lambda *_: None, lambda: seen.append(1) or seen) is Verdict.HOLDS
+
+
+def test_a_mock_that_is_not_asked_for_its_calls_may_stay():
+    rates = mock.Mock()
+    rates.get.return_value = 5
+    seen = []
+    keep = lambda *_: seen.append(rates.get("EUR"))  # noqa: E731
+    assert answered(keep, lambda: rates.get("USD") == 5) is Verdict.HOLDS
+
+
+def test_calls_from_before_the_check_are_not_left_by_an_execution():
+    rates = mock.Mock()
+    rates.connect()
+    assert answered(lambda *_: None, lambda: rates.connect.called) is Verdict.HOLDS
+
+
+def warned():
+    warnings.warn("two", stacklevel=1)
+
+
+def test_what_caplog_and_recwarn_have_recorded_is_named(caplog, recwarn):
+    result = checked(lambda: LOG.warning("two"), lambda: "two" in caplog.text)
+    assert result.verdict is Verdict.UNKNOWN
+    assert "caplog.clear()" in " ".join(result.reasons)
+    result = checked(lambda: LOG.warning("two"), lambda: caplog.records, before=caplog.clear)
+    assert result.verdict is Verdict.VIOLATED
+    warnings.simplefilter("always")
+    assert checked(warned, lambda: recwarn.list).verdict is Verdict.UNKNOWN
+    assert checked(warned, lambda: recwarn.list, before=recwarn.clear).verdict is Verdict.VIOLATED
