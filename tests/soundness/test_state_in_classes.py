@@ -42,6 +42,41 @@ def a_metaclass_counts_but_the_list_is_asked(world):
     assert len(made) == 2
 
 
+class _Currency(enum.Enum):
+    EURO = "EUR"
+
+    @classmethod
+    def _missing_(cls, code):
+        found = object.__new__(cls)
+        found._name_ = found._value_ = code
+        cls._value2member_map_[code] = found
+        return found
+
+
+def _both_ask(world, code, other):
+    asked = []
+    _together(world, *(lambda code=one: asked.append(_Currency(code)) for one in (code, other)))
+    return asked
+
+
+@broken("both find no member of this value, and each makes one")
+def an_enumeration_that_adds_a_member(world):
+    one, other = _both_ask(world, "XXX", "XXX")
+    assert one is other
+
+
+@right("nobody adds a member of the same value")
+def an_enumeration_that_adds_two_members(world):
+    one, other = _both_ask(world, "XXX", "YYY")
+    assert {one.value, other.value} == {"XXX", "YYY"}
+
+
+@right("the member is there")
+def an_enumeration_that_has_the_member(world):
+    one, other = _both_ask(world, "EUR", "EUR")
+    assert one is other
+
+
 class _Level(enum.Enum):
     LOW = 1
     HIGH = 2

@@ -1,6 +1,7 @@
 """The hooks before calls: they record the accesses of callees that are not rewritten."""
 
 import asyncio
+import enum
 import functools
 import json.encoder
 import operator
@@ -63,6 +64,7 @@ from pytest_supercache.runtime.memory.hooks import (
     read,
     reflect,
 )
+from pytest_supercache.runtime.memory.items import touch_item
 from pytest_supercache.runtime.memory.library import (
     DECORATING,
     code_of_wrapper,
@@ -145,6 +147,8 @@ def _touch_of(function: Any, arguments: tuple[Any, ...]) -> Any:
     kind = type(function)
     if issubclass(kind, type):
         rewrite_generated(function)
+        if issubclass(kind, enum.EnumType) and len(arguments) == 1:
+            return _member
         return None if SCALARS.issuperset(map(type, arguments)) else _made
     return _wrapper if top(kind.__module__) in DECORATING else None
 
@@ -301,6 +305,11 @@ def _take(accesses: Accesses, iterator: Any) -> Footprint | None:
     if type(advancing) is types.FunctionType and loops_in_python(str(advancing.__module__)):
         _look_into(accesses, advancing, accesses.touch(iterator, WHOLE, writes=True))
     return advance(iterator)
+
+
+def _member(accesses: Accesses, kind: Any, arguments: tuple[Any, ...]) -> None:
+    """Touch the entry where an enumeration looks for a member; its ``_missing_`` may add one."""
+    touch_item(accesses, kind._value2member_map_, arguments[0], "__getitem__", writes=False)  # noqa: SLF001
 
 
 def _made(accesses: Accesses, kind: type, arguments: tuple[Any, ...]) -> Any:
