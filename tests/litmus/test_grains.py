@@ -104,7 +104,7 @@ def test_the_same_under_a_lock_holds_at_grain_line(search):
     watch(f"{__name__}:Near.get_locked", lines=True)
     result = check(loads_once("get_locked"), grain="line", search=search)
     assert result.verdict is Verdict.HOLDS, result.reasons
-    assert "functions whose lines are steps" in result.coverage
+    assert "the lines of the functions that are named" in result.coverage
 
 
 async def load(value):

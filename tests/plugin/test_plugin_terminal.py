@@ -173,4 +173,9 @@ def test_a_quiet_run_has_one_line_an_item_and_a_quieter_one_only_what_is_wrong(
 def test_holds_says_within_which_bounds(project: Project) -> None:
     project.scenario(race("A", "uncached"))
     result = project.run()
-    result.stdout.fnmatch_lines(["A: HOLDS", "  exhaustive: all 2 interleavings were executed, in all 3 schedules (2 users*"])
+    result.stdout.fnmatch_lines(
+        [
+            "A: HOLDS",
+            "  exhaustive: all 2 interleavings were executed, in all 3 schedules (2 users*",
+        ]
+    )

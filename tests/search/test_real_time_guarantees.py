@@ -103,7 +103,7 @@ def test_a_real_time_guarantee_that_names_no_orders_switches_the_reduction_off()
     guarantee = Guarantee("reads_last", reads_last, real_time=True)
     found = check(deleted_meanwhile(near), guarantees=[guarantee], search="exhaustive")
     assert found.verdict is Verdict.VIOLATED
-    assert "without a reduction: reads_last is about real time" in found.notes[0]
+    assert "reduction is off: reads_last is about real time" in found.notes[0]
 
 
 def test_one_that_is_declared_of_kind_trace_is_judged_once_for_each_interleaving():

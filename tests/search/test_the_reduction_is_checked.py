@@ -75,14 +75,16 @@ def test_few_schedules_are_all_executed():
     result, _ = runs_of(
         lambda world: increments(world, "ab", 2, key=lambda name, number: f"{name}{number}")
     )
-    assert result.coverage.startswith("exhaustive: the only interleaving was executed, in all 6 schedules")
+    assert result.coverage.startswith(
+        "exhaustive: the only interleaving was executed, in all 6 schedules"
+    )
 
 
 def test_of_many_schedules_one_reversed_of_each_interleaving_and_random_ones_are_executed():
     result, ran = runs_of(workloads.two_refreshers_with_generations)
     assert result.coverage.startswith(
-        "exhaustive: all 34 interleavings (of 1,680 schedules) were executed, assuming that steps share only "
-        "what they declare; 134 further runs of the same interleavings ended alike"
+        "exhaustive: all 34 interleavings (of 1,680 schedules) were executed, assuming that steps "
+        "share only what they declare; 134 further runs of the same interleavings ended alike"
     )
     assert ran < 34 + 134 + 20
 
