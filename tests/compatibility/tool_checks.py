@@ -23,6 +23,7 @@ from asgiref.local import Local
 from django.core.cache import caches
 from django.core.cache.backends import locmem
 from django.db import connections
+from django.db.models.options import Options
 from django.utils.functional import SimpleLazyObject
 from hypothesis import strategies as st
 from werkzeug.local import LocalProxy
@@ -277,6 +278,11 @@ def _a_transaction_knows_whether_it_is_the_outermost():
     assert "_outer_transaction" in parts, "__init__ sets it"
     assert callable(psycopg.pq.PGconn.exec_)
     assert psycopg.conninfo.conninfo_to_dict("options=-c") == {"options": "-c"}
+
+
+@CHECKS.of("Django: Model._meta")
+def _fields_of_models():
+    assert {"concrete_fields", "get_fields"} <= set(dir(Options))
 
 
 @CHECKS.of("Django: _caches, _expire_info, _locks, caches._connections, connections._connections")

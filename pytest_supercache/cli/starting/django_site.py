@@ -99,9 +99,9 @@ def _look_at(settings: str, where: str, seen: Look) -> None:
 
 def _views(patterns: Iterable[Any], before: str = "/") -> Iterator[View]:
     """Yield the views whose path has one parameter, without those of the admin."""
+    routes = import_module("django.urls.resolvers").RoutePattern
     for pattern in patterns:
-        route = getattr(pattern.pattern, "_route", None)
-        if route is None or getattr(pattern, "app_name", None) == "admin":
+        if not isinstance(pattern.pattern, routes) or getattr(pattern, "app_name", None) == "admin":
             continue  # a regular expression, or a prefix for each language
         path = before + str(pattern.pattern)
         if hasattr(pattern, "url_patterns"):
