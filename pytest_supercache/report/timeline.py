@@ -167,7 +167,7 @@ def _held(layers: Json, column: Column) -> str:
 def _laid_out(
     found: Json, recorded: Json, recordings: list[Json], turned: frozenset[tuple[str, int]]
 ) -> Timeline:
-    breaks = _breaks(recorded)
+    breaks = _breaks(found) if recorded is found else {}
     drawing = _Drawing(
         recorded=recorded,
         lanes=_lanes(recordings),
@@ -190,11 +190,11 @@ def _laid_out(
     )
 
 
-def _breaks(recorded: Json) -> Json:
+def _breaks(found: Json) -> Json:
     """Return the event that breaks the guarantee; older documents know it for layers only."""
-    if "breaks" in recorded or recorded.get("never_agree_from") is None:
-        return recorded.get("breaks") or {}
-    return {"kind": STEP, "at": recorded["never_agree_from"], "says": STAY_INCONSISTENT}
+    if "breaks" in found or found.get("never_agree_from") is None:
+        return found.get("breaks") or {}
+    return {"kind": STEP, "at": found["never_agree_from"], "says": STAY_INCONSISTENT}
 
 
 def _lanes(recordings: list[Json]) -> tuple[Lane, ...]:

@@ -10,9 +10,9 @@ from pytest_supercache.core.operation import Operation
 from pytest_supercache.core.trace import Pending
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.report.breaking import BreakingEvent, breaking_event
-from pytest_supercache.report.timeline import Timeline, timeline
+from pytest_supercache.report.timeline import Timeline, timeline, timelines
 from pytest_supercache.report.verdict_json import counterexample_to_json
-from tests.unit.report.report_stories import counterexample_of, held, stale_set
+from tests.unit.report.report_stories import compared, counterexample_of, held, stale_set
 
 
 def marked(execution: Execution, violation: Violation) -> tuple[str, str]:
@@ -114,6 +114,18 @@ def test_a_document_of_an_older_version_marks_from_where_the_layers_never_agree(
     assert [row.breaks for row in timeline(old).rows].index(True) == 5
     new = timeline({**found, "breaks": None})
     assert not any(row.breaks for row in new.rows)
+
+
+def test_what_passes_breaks_nothing_even_if_its_layers_stay_apart() -> None:
+    finding = compared()
+    assert finding.result.counterexample is not None
+    found = counterexample_to_json(finding.result.counterexample)
+    passing = {**found["passing"], "never_agree_from": 4}  # type: ignore[dict-item]
+    fails, passes = timelines({**found, "passing": passing})
+    assert passes is not None
+    assert any(row.breaks for row in fails.rows)
+    assert not any(row.breaks for row in passes.rows)
+    assert passes.breaks == ""
 
 
 def test_an_event_is_known_by_its_kind_and_place() -> None:
