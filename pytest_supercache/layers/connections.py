@@ -61,10 +61,14 @@ def any_connection(module: Any) -> type:
 
 
 def push_parsers(module: Any) -> list[type]:
-    """Return the parsers that synchronous connections of clients with a cache of their own use."""
+    """Return the parsers that synchronous connections of clients with a cache of their own use.
+
+    Before redis-py 6 the one of hiredis hands over no pushed message.
+    """
     if not hasattr(module, "CacheProxyConnection"):  # valkey-py, and redis-py before 5.1
         return []
-    return [getattr(module, name) for name in ("_RESP3Parser", "_HiredisParser")]
+    parsers = [getattr(module, name) for name in ("_RESP3Parser", "_HiredisParser")]
+    return [parser for parser in parsers if hasattr(parser, "handle_push_response")]
 
 
 def portable_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
