@@ -151,6 +151,19 @@ def _hooks_that_change_nothing_are_known_by_their_packages(request):
     assert {"_pytest", "xdist", "_hypothesis_pytestplugin"} <= _PREPARE_NOTHING
 
 
+@CHECKS.of("pytest: _pytest.logging.LogCaptureFixture, _pytest.recwarn.WarningsRecorder")
+def _fixtures_keep_what_they_have_recorded(request):
+    caplog, recwarn = map(request.getfixturevalue, ("caplog", "recwarn"))
+    assert (type(caplog).__module__, type(caplog).__name__) == (
+        "_pytest.logging", "LogCaptureFixture",
+    )  # fmt: skip
+    assert (type(recwarn).__module__, type(recwarn).__name__) == (
+        "_pytest.recwarn", "WarningsRecorder",
+    )  # fmt: skip
+    assert {"messages", "record_tuples", "records", "text"} <= set(dir(caplog))
+    assert {"list", "pop"} <= set(dir(recwarn))
+
+
 @CHECKS.of("config.workerinput, node.workeroutput, hooks of xdist")
 def _a_worker_of_xdist_is_known_by_its_config(request):
     is_worker = hasattr(request.config, "workerinput")
