@@ -117,12 +117,12 @@ def noting(method: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(method)
     def noted(*args: Any, **kwargs: Any) -> Any:
-        _note_use(args[0], sys._getframe(1))
+        _note_use(args[0], sys._getframe().f_back)
         return method(*args, **kwargs)
 
     @wraps(method)
     async def noted_coroutine(*args: Any, **kwargs: Any) -> Any:
-        _note_use(args[0], sys._getframe(1))
+        _note_use(args[0], sys._getframe().f_back)
         return await method(*args, **kwargs)
 
     return noted_coroutine if inspect.iscoroutinefunction(method) else noted
