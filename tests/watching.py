@@ -12,11 +12,12 @@ from typing import Any
 
 from pytest_supercache.checking import diagnose, runner
 from pytest_supercache.core.execution import Execution
+from pytest_supercache.core.result import StoryPart
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.classify import Classified, most_telling
 from pytest_supercache.oracle.judge import Judgement
-from pytest_supercache.oracle.story import story
+from pytest_supercache.oracle.story import story, story_sentence
 from tests.stories import mistakes
 
 _found: dict[str, Counter[str]] = {}
@@ -38,11 +39,13 @@ def _judged(self: runner.Runner, execution: Execution) -> Judgement:
     return judgement
 
 
-def _told(execution: Execution, violation: Violation, classified: Classified) -> str | None:
+def _told(
+    execution: Execution, violation: Violation, classified: Classified
+) -> tuple[StoryPart, ...]:
     """Tell a story, and compare it with the steps: of the one that is shown, values are known."""
-    line = story(execution, violation, classified)
-    _untrue.extend([] if line is None else mistakes(execution, line))
-    return line
+    parts = story(execution, violation, classified)
+    _untrue.extend(mistakes(execution, story_sentence(parts)) if parts else [])
+    return parts
 
 
 diagnose.story = _told

@@ -35,10 +35,13 @@ def main() -> None:
 
 
 def _take(tab: Any, page: Path, scheme: str) -> None:
-    tab.set_viewport_size({"width": 1360, "height": 900})
+    tab.set_viewport_size({"width": 1280, "height": 900})
     tab.emulate_media(color_scheme=scheme)
     tab.goto(page.as_uri())
-    tab.locator(".conflict").first.screenshot(path=PICTURES / f"player-{scheme}.png")
+    conflict, pair = (tab.locator(name).first.bounding_box() for name in (".conflict", ".pair"))
+    height = pair["y"] + pair["height"] - conflict["y"]
+    seen = {**conflict, "height": height}
+    tab.screenshot(path=PICTURES / f"player-{scheme}.png", clip=seen, full_page=True)
     if scheme == "light":
         tab.locator(".variants").first.screenshot(path=PICTURES / "variants.png")
         return

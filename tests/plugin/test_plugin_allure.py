@@ -74,8 +74,10 @@ def test_our_own_results_say_what_those_of_allure_pytest_say(project: Project) -
     )
     texts = {name: text for name, _, text in shop["attachments"]}
     assert texts["timeline"].startswith("<svg")
-    assert texts["layers after each step"].splitlines()[-1] == (
-        "5,alice @a: SET product:42 -> 100,100,120"
+    *_, breaking, _ = texts["layers after each step"].splitlines()
+    assert breaking == (
+        '"5","alice @a: SET product:42 = 100 -> 100","100","120",'
+        '"from this step on the layers stay inconsistent"'
     )
     assert json.loads(texts["history"])[1]["value"] == 120
     assert "sc.reproduce(" in texts["reproducer"]

@@ -118,5 +118,5 @@ def test_a_scenario_too_large_for_its_budget_is_unknown_and_says_how_much_there_
     (reason,) = row["reasons"]
     assert reason.startswith("the budget of 150 executions ran out; 150 of at most 150")
     assert re.search(r"about [0-9,]+( \+- [0-9,]+)? schedules, which make about [0-9,]+", reason)
-    assert "a violation was missed" in reason
+    assert "miss a violation: one that needs 2 orderings" in reason
     assert "Give more with --supercache-executions, or make the flow smaller" in reason

@@ -100,7 +100,7 @@ def test_a_stated_label_must_be_the_one_that_is_found(project: Project) -> None:
         ["S-B[[]shop[]]: VIOLATED *, but not as expected: expected order bug, found conflict, *"]
     )
     summary = (project.path / "reports" / "job-summary.md").read_text()
-    assert "VIOLATED coherent_when_settled, but not the stated order bug" in summary
+    assert "VIOLATED coherent_when_settled, but not the expected order bug" in summary
 
 
 @pytest.mark.parametrize("label", [None, *Label])
