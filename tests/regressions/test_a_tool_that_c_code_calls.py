@@ -1,4 +1,4 @@
-"""A method of a watched primitive may be called where no Python code runs: by atexit, by a thread."""
+"""A method of a watched primitive may be called by C code: by atexit, or as a thread."""
 
 import _thread
 import threading
