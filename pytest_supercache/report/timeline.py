@@ -241,6 +241,7 @@ def _draw_race(drawing: _Drawing) -> None:
     ]
     stepless = [(at, op) for at, op in racing if op["called_at"] == op["returned_at"]]
     alone = {at for at, _ in stepless}
+    stepping = {step["operation"] for step in drawing.recorded["steps"]} - alone
     numbers: dict[str, int] = {}
     for position, step in enumerate(drawing.recorded["steps"]):
         if step["phase"] != RACE:
@@ -254,7 +255,16 @@ def _draw_race(drawing: _Drawing) -> None:
             numbers[step["actor"]] = name[1] + 1
         drawing.rows.append(_race_row(drawing, position, step, own, name))
         drawing.last = content_of(step) or drawing.last
+        late = [(at, op) for at, op in racing if op["returned_at"] == position + 1]
+        _draw_late(drawing, [(at, op) for at, op in late if at in stepping - {step["operation"]}])
     _draw_stepless(drawing, stepless)
+
+
+def _draw_late(drawing: _Drawing, operations: list[tuple[int, Json]]) -> None:
+    """Draw answers that came after a step of somebody else: a tick ended the wait for them."""
+    for at, op in operations:
+        row = drawing.still(_answer(op), drawing.lane(op["user"]))
+        drawing.rows.append(replace(row, inside=True, breaks=drawing.breaks == (ANSWER, at)))
 
 
 def _race_row(

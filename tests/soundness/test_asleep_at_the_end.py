@@ -75,6 +75,38 @@ async def a_task_that_sleeps_twice_stores_both(world):
     await _settled(world, "k", "new")
 
 
+async def _stored_in_a_minute(world, value):
+    """Let a task store a value each minute, while another one polls ten times a second."""
+    redis = world.existing_cache.aclient()
+    tasks = []
+
+    async def poll():
+        while True:
+            await asyncio.sleep(0.1)
+
+    async def store():
+        while True:
+            await asyncio.sleep(60)
+            await redis.set("k", value)
+
+    async def flow():
+        tasks.extend([asyncio.create_task(poll()), asyncio.create_task(store())])
+        await redis.set("k", "new")
+
+    world.actor("alice", flow)
+    await _settled(world, "k", "new")
+
+
+@broken("a minute after the last user the old value is stored, though another task polls", ticks=0)
+async def a_task_that_polls_hides_no_task_that_sleeps_for_a_minute(world):
+    await _stored_in_a_minute(world, "old")
+
+
+@right("what is stored a minute later is the same value", ticks=0)
+async def a_task_that_polls_spoils_no_proof(world):
+    await _stored_in_a_minute(world, "new")
+
+
 def _stored_late_by_a_thread(world, user):
     redis, jobs = world.existing_cache.client(decode_responses=True), queue.Queue()
 

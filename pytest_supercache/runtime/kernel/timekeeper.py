@@ -204,25 +204,42 @@ class Timekeeper:
         """
         if not _users_have_ended(actors):
             return self.is_awaited(actors)
+        left = self._left(actors)
+        self.cut_short |= {
+            "threads" if actor.born else "tasks"
+            for _, actor in left
+            if actor.periods >= PERIODS_MAX
+        }
+        return any(actor.periods < PERIODS_MAX for _, actor in left)
+
+    def _left(self, actors: list[Actor]) -> list[tuple[float, Actor]]:
+        """Return the deadlines that matter after every user has ended, each with its actor."""
         waiting = [
             (_deadline(actor), actor)
             for actor in actors
             if actor.waits_for_time and actor.is_started
         ]
         waiting += self._left_alarms()
-        if not waiting:
-            return False
-        expiry = self._expiry(False)
-        left = [
-            actor
+        expiry = self._expiry(False) if waiting else None
+        return [
+            (deadline, actor)
             for deadline, actor in waiting
             if not _is_daemon(actor) or expiry is None or deadline < expiry
         ]
-        worth = [actor for actor in left if actor.periods < PERIODS_MAX]
-        self.cut_short |= {
-            "threads" if actor.born else "tasks" for actor in left if actor not in worth
-        }
-        return bool(worth)
+
+    def _next(self, actors: list[Actor]) -> float | None:
+        """Return the time to which a tick moves the clock.
+
+        After the users have ended it passes deadlines of actors that time has woken often enough:
+        what polls ten times a second must not hide what sleeps for a minute.
+        """
+        if not self.ready and _users_have_ended(actors):
+            worth = [due for due, actor in self._left(actors) if actor.periods < PERIODS_MAX]
+            held = self._held()
+            worth += [] if held is None else [held]
+            if worth:
+                return min(worth)
+        return self.deadline(actors)
 
     def _left_alarms(self) -> list[tuple[float, Actor]]:
         """Return the timers of event loops that matter after every user has ended."""
@@ -264,7 +281,7 @@ class Timekeeper:
     def tick(self, actors: Iterable[Actor]) -> float:
         """Move the clock to the next deadline; return how many seconds it moved."""
         actors = list(actors)
-        deadline = self.deadline(actors)
+        deadline = self._next(actors)
         assert deadline is not None, "the clock was chosen without a deadline"
         moved = max(deadline - self.clock.now(), 0.0)
         is_early = bool(self.ready) and not _only_waits_for_a_pause(actors, self.ready)

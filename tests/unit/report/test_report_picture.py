@@ -266,3 +266,17 @@ def test_picture_without_recorded_layers_still_shows_who_did_what():
     text = picture(drawn(execution), 120)
     assert "SET product:42" in text
     assert "|" not in text
+
+
+def test_an_answer_that_came_after_a_tick_has_a_row_of_its_own_in_the_lane_of_its_user():
+    execution = stale_set(error=TimeoutError("too late"))
+    execution.steps.insert(5, Step(CLOCK, 0, "tick +1 s", "clock", NOTHING, choice=5))
+    late = replace(execution.history.operations[0], returned_at=6)
+    operations = (late, *execution.history.operations[1:])
+    execution.history = replace(execution.history, operations=operations)
+    rows = drawn(execution).rows
+    assert ["".join(row.text) for row in rows[5:8]] == [
+        "SET product:42", "tick +1 s", "raised TimeoutError: too late",
+    ]  # fmt: skip
+    assert rows[7].lane == rows[5].lane
+    assert rows[5].after == ()
