@@ -88,6 +88,9 @@ def test_a_link_opens_the_conflict_that_it_names_at_its_step(context, tmp_path):
             assert watched.page.locator(".scenario[open]").count() == 2
             row = watched.page.locator("[id='OTHER-1/shop'] .fails [aria-current=step]")
             assert step in row.inner_text()
+        for mistyped in ("100%", "NOWHERE/x/step-3"):
+            watched.page.evaluate("where => { window.location.hash = where }", mistyped)
+            watched.page.clock.run_for(500)
         assert watched.page.locator("[id='OTHER-1/shop'] .anchor").get_attribute("href") == (
             "#OTHER-1/shop"
         )

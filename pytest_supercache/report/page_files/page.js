@@ -597,8 +597,15 @@
       ([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value)))),
     filterOf(scenarios) || "",
     ...scenarios.map((one) => one.node));
+  function decoded(/** @type {string} */ text) {
+    try {
+      return decodeURIComponent(text);
+    } catch (malformed) {  // somebody has typed it
+      return text;
+    }
+  }
   function follow() {
-    const wanted = decodeURIComponent(window.location.hash.slice(1));
+    const wanted = decoded(window.location.hash.slice(1));
     const [, anchor, step] = /^(.*?)(?:\/step-(\d+))?$/s.exec(wanted) || ["", "", ""];
     const open = views.get(anchor);
     if (open) { open(step || null); }
