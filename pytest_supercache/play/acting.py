@@ -76,10 +76,11 @@ class Scene:
             problem = mismatch(expect, call.answer, user.vars)
         if problem is None or (error is not None and step.raises is None):
             return
+        asked = step.verb if call.key is None else f"{step.verb} {call.key}"
         self.world.fail(
             Violation(
                 guarantee="expect",
-                summary=f"{step.name} ({step.verb}, line {step.where.line}): {problem}",
+                summary=f"{problem}: {asked} ({step.name}, line {step.where.line})",
                 key=call.key,
                 user=user.name,
                 node=user.node,
