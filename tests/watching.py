@@ -49,8 +49,8 @@ def _told(
 
 
 diagnose.story = _told
-Exploration.__init__ = _explores_all  # type: ignore[method-assign]
-runner.Runner.judge = _judged  # type: ignore[method-assign]
+Exploration.__init__ = _explores_all  # type: ignore[method-assign]  # every item explores all
+runner.Runner.judge = _judged  # type: ignore[method-assign]  # each execution is classified
 
 
 def pytest_runtest_setup(item: Any) -> None:

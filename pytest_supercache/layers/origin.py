@@ -1,15 +1,14 @@
 """The source of truth: it versions values, and records the order of its commits."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from copy import deepcopy
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.operation import Commit, Load, UncommittedWrite
 from pytest_supercache.core.switch import Blocking, Switch, at_once
+from pytest_supercache.layers.ledger import Ledger, copied, copied_values
 
 PLACE = "origin"
 
@@ -24,23 +23,31 @@ class Origin:
 
     def __init__(self, switch: Switch) -> None:
         self._switch = switch
-        self._content: dict[str, Any] = {}
-        self._versions: dict[str, int] = {}
-        self.commits: list[Commit] = []
-        self.loads: list[Load] = []
-        self.uncommitted: list[UncommittedWrite] = []
-        self.watched = False  # whether the code under test ever used it
-        self._position: Any = lambda: (0, None)
+        self.ledger = Ledger()
 
     def reset(self, given: dict[str, Any], position: Any) -> None:
         """Start an execution with ``given`` as version 0; ``position`` returns (step, actor)."""
-        self._content = _copied_values(given)
-        self._versions = {}
-        self.commits = []
-        self.loads = []
-        self.uncommitted = []
-        self.watched = False
-        self._position = position
+        self.ledger.reset(given, position)
+
+    @property
+    def commits(self) -> list[Commit]:
+        """The changes, in their order."""
+        return self.ledger.commits
+
+    @property
+    def loads(self) -> list[Load]:
+        """What left the origin, in its order."""
+        return self.ledger.loads
+
+    @property
+    def uncommitted(self) -> list[UncommittedWrite]:
+        """The changes inside transactions, and what became of them."""
+        return self.ledger.uncommitted
+
+    @property
+    def watched(self) -> bool:
+        """Whether the code under test has used it."""
+        return self.ledger.watched
 
     def get(self, key: str) -> Any:
         """Return the value of ``key``; None if it is absent."""
@@ -69,7 +76,7 @@ class Origin:
         try:
             yield Transaction(changes)
         except BaseException:
-            self._end(changes.writes, committed=False)
+            self.ledger.end(changes.writes, committed=False)
             raise
         at_once(changes.commit())
 
@@ -85,53 +92,15 @@ class Origin:
 
     def peek(self, key: str) -> Any:
         """Return the value of ``key`` without taking a step."""
-        return _copied(self._content.get(key))
+        return copied(self.ledger.content.get(key))
 
     def content(self) -> dict[str, Any]:
         """Return everything that is stored, without taking a step."""
-        return _copied_values(self._content)
+        return copied_values(self.ledger.content)
 
     def restore(self, content: dict[str, Any]) -> None:
         """Restore what :meth:`content` returned; commits stay as they are."""
-        self._content = _copied_values(content)
-
-    def _load(self, key: str) -> Any:
-        answer = _copied(self._content.get(key))
-        step, actor = self._position()
-        self.loads.append(Load(key, _copied(answer), step, actor))
-        return answer
-
-    def _commit(self, key: str, value: Any) -> int:
-        self._versions[key] = version = self._versions.get(key, 0) + 1
-        if value is None:
-            self._content.pop(key, None)
-        else:
-            self._content[key] = _copied(value)
-        step, actor = self._position()
-        self.commits.append(Commit(key, _copied(value), version, step, actor))
-        return version
-
-    def _replace(self, key: str, value: Any, version: int) -> bool:
-        is_still = self._versions.get(key, 0) == version
-        if is_still:
-            self._commit(key, value)
-        return is_still
-
-    def _write_uncommitted(self, key: str, value: Any) -> int:
-        """Record a change that is not committed yet; return its number."""
-        self.watched = True
-        step, _ = self._position()
-        self.uncommitted.append(UncommittedWrite(key, _copied(value), step))
-        return len(self.uncommitted) - 1
-
-    def _end(self, writes: list[int], *, committed: bool) -> None:
-        """Record the outcome of changes; of several to one key only the last one is committed."""
-        step, _ = self._position()
-        last = {self.uncommitted[number].key: number for number in writes}
-        for number in writes:
-            write = self.uncommitted[number]
-            stays = committed and last[write.key] == number
-            self.uncommitted[number] = replace(write, ended_at=step, committed=stays)
+        self.ledger.content = copied_values(content)
 
 
 class Transaction:
@@ -167,35 +136,35 @@ class AsyncOrigin:
     async def get(self, key: str) -> Any:
         """Return the value of ``key``; None if it is absent."""
         await self._step("read", key, reads=True)
-        answer = self._origin._load(key)  # noqa: SLF001 - the coroutine side of Origin
+        answer = self._origin.ledger.load(key)
         await self._switch.aanswered(f"read {key}")
         return answer
 
     async def set(self, key: str, value: Any) -> int:
         """Commit ``value`` as the next version of ``key``, and return that version."""
         await self._step("write", key)
-        version = self._origin._commit(key, value)  # noqa: SLF001 - the coroutine side of Origin
+        version = self._origin.ledger.commit(key, value)
         await self._switch.aanswered(f"write {key}")
         return version
 
     async def delete(self, key: str) -> int:
         """Commit the absence of ``key`` as its next version, and return that version."""
         await self._step("delete", key)
-        version = self._origin._commit(key, None)  # noqa: SLF001 - the coroutine side of Origin
+        version = self._origin.ledger.commit(key, None)
         await self._switch.aanswered(f"delete {key}")
         return version
 
     async def replace(self, key: str, value: Any, version: int) -> bool:
         """Commit ``value`` if ``key`` still has this version, and say whether it had."""
         await self._step("replace", key)
-        was_still = self._origin._replace(key, value, version)  # noqa: SLF001 - the coroutine side of Origin
+        was_still = self._origin.ledger.replace(key, value, version)
         await self._switch.aanswered(f"replace {key}")
         return was_still
 
     async def version(self, key: str) -> int:
         """Return the number of commits of ``key`` in this execution."""
         await self._step("version of", key, reads=True)
-        answer = self._origin._versions.get(key, 0)  # noqa: SLF001 - the coroutine side of Origin
+        answer = self._origin.ledger.versions.get(key, 0)
         await self._switch.aanswered(f"version of {key}")
         return answer
 
@@ -206,12 +175,12 @@ class AsyncOrigin:
         try:
             yield transaction
         except BaseException:
-            self._origin._end(transaction.writes, committed=False)  # noqa: SLF001 - the coroutine side of Origin
+            self._origin.ledger.end(transaction.writes, committed=False)
             raise
         await transaction.commit()
 
     async def _step(self, verb: str, key: str, *, reads: bool = False) -> None:
-        self._origin.watched = True
+        self._origin.ledger.watched = True
         await self._switch.astep(*_announced(verb, key, reads=reads), kind="origin")
 
 
@@ -227,12 +196,12 @@ class AsyncTransaction:
     async def get(self, key: str) -> Any:
         """Return the value of ``key`` as this transaction sees it."""
         if key in self._changes:
-            return _copied(self._changes[key])
+            return copied(self._changes[key])
         return await AsyncOrigin(self._origin, self._switch).get(key)
 
     async def set(self, key: str, value: Any) -> None:
         """Change ``key`` when the transaction commits."""
-        self._change(key, _copied(value))
+        self._change(key, copied(value))
 
     async def delete(self, key: str) -> None:
         """Remove ``key`` when the transaction commits."""
@@ -240,17 +209,17 @@ class AsyncTransaction:
 
     async def commit(self) -> None:
         """Commit all changes in one step."""
-        self._origin.watched = True
+        self._origin.ledger.watched = True
         label, footprint = _announced_commit(self._changes)
         await self._switch.astep(label, footprint, kind="origin")
         for key, value in self._changes.items():
-            self._origin._commit(key, value)  # noqa: SLF001 - the coroutine side of Origin
-        self._origin._end(self.writes, committed=True)  # noqa: SLF001 - the coroutine side of Origin
+            self._origin.ledger.commit(key, value)
+        self._origin.ledger.end(self.writes, committed=True)
         await self._switch.aanswered(label)
 
     def _change(self, key: str, value: Any) -> None:
         self._changes[key] = value
-        self.writes.append(self._origin._write_uncommitted(key, value))  # noqa: SLF001 - the coroutine side of Origin
+        self.writes.append(self._origin.ledger.write_uncommitted(key, value))
 
 
 @lru_cache(maxsize=1024, typed=True)
@@ -263,16 +232,3 @@ def _announced(verb: str, key: str, *, reads: bool) -> tuple[str, Footprint]:
 def _announced_commit(changes: dict[str, Any]) -> tuple[str, Footprint]:
     resources = frozenset(f"{PLACE}:{key}" for key in changes)
     return f"origin commit {', '.join(changes) or 'nothing'}", Footprint(resources, resources)
-
-
-_ATOMS = frozenset({str, bytes, int, float, bool, type(None)})
-
-
-def _copied(value: Any) -> Any:
-    """Return a copy of a value."""
-    return value if type(value) in _ATOMS else deepcopy(value)
-
-
-def _copied_values(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the same keys with copied values, each copied separately."""
-    return {key: _copied(value) for key, value in content.items()}

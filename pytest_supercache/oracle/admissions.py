@@ -110,7 +110,7 @@ CAP_HOLDS = Guarantee(
         Parameter(
             name="window",
             unit=Unit.SECONDS,
-            description="Within so many seconds; without it, in the whole flow.",
+            description="The length of the window; without it, the whole flow counts.",
         ),
         Parameter(name="key", unit=Unit.KEY, description="Only this key; without it, every key."),
     ),

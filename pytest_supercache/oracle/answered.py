@@ -41,9 +41,9 @@ def _keys_of(execution: Execution, violation: Violation, at: int) -> list[str]:
 def joined_old_flight(execution: Execution, violation: Violation) -> Classified | None:
     """Return ``joined-old-flight`` if an answer comes from a load that began before the change.
 
-    Whoever is answered has not loaded, and began after the commit. Another one has loaded before
-    the commit and is still at work; the answer comes from what that one had put there before its
-    load, so that it can be no value that was stored.
+    The caller has not loaded, and began after the commit. Another caller loaded before the commit
+    and has not returned. The answer comes from what that caller shared before its load, so it
+    cannot be a value that was stored.
     """
     for at in _answering(execution, violation):
         for key in _keys_of(execution, violation, at):

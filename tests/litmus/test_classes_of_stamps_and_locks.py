@@ -154,7 +154,7 @@ def selling(*, deletes, slow_writes=False):
             while not far.set("lock", name, nx=True, px=3_200):
                 time.sleep(2)  # noqa: TID251 - what code under test does
             count = int(far.get("stock"))
-            time.sleep(seconds)  # noqa: TID251
+            time.sleep(seconds)  # noqa: TID251 - code under test does
             if work:
                 far.set("stock", count - 1)
             if deletes == "any" or far.get("lock") == name:

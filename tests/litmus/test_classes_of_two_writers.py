@@ -45,7 +45,7 @@ def takes_a_lock_between(far, near, value):
 def looks_at_the_lock(far, near, value):
     """It looks whether the lock is free, takes it, and gives it back: a lock that is none."""
     while far.get(LOCK):
-        time.sleep(1)  # noqa: TID251
+        time.sleep(1)  # noqa: TID251 - what code under test does
     far.set(LOCK, value, ex=5)
     stores_twice(far, near, value)
     far.delete(LOCK)

@@ -309,7 +309,7 @@ def _take(accesses: Accesses, iterator: Any) -> Footprint | None:
 
 def _member(accesses: Accesses, kind: Any, arguments: tuple[Any, ...]) -> None:
     """Touch the entry where an enumeration looks for a member; its ``_missing_`` may add one."""
-    touch_item(accesses, kind._value2member_map_, arguments[0], "__getitem__", writes=False)  # noqa: SLF001
+    touch_item(accesses, kind._value2member_map_, arguments[0], "__getitem__", writes=False)  # noqa: SLF001 - the map that Enum looks into
 
 
 def _made(accesses: Accesses, kind: type, arguments: tuple[Any, ...]) -> Any:
