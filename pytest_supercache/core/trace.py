@@ -14,6 +14,15 @@ Layers = dict[str, dict[str, Any]]
 """Place (``super_cache@a``, ``existing_cache``, ``origin``) -> key -> value."""
 
 
+@dataclass(frozen=True, slots=True)
+class SourceLine:
+    """A line of the code under test, and the function that it is in."""
+
+    file: str
+    line: int
+    function: str
+
+
 @dataclass(slots=True)
 class Pending:
     """The step that an actor is about to take, as announced before it runs."""
@@ -27,6 +36,7 @@ class Pending:
     recheck: bool = False
     cause: StepId | None = None
     functions: tuple[str, ...] = ()  # under test, in which it waits for ever; the outermost first
+    sources: tuple[SourceLine, ...] = ()  # the lines where it waits for ever; as those of a step
 
 
 def is_unconditional(step: "Step | Pending") -> bool:
@@ -62,6 +72,7 @@ class Step:
     point: tuple[int, int] | None = None  # operation and index in it: where a fault can strike
     memory: Layers | None = None  # what shared memory holds, where it was found; as `layers`
     functions: tuple[str, ...] = ()  # under test, that lead to it; as `layers`, outermost first
+    sources: tuple[SourceLine, ...] = ()  # that take it: the innermost, and the project's own
 
     @property
     def signature(self) -> tuple[str, str, Footprint]:

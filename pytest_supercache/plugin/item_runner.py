@@ -378,11 +378,12 @@ def _replay(node: pytest.Item) -> "Schedule | None":
 
 
 def _place(node: pytest.Item, scenario: "Scenario | None" = None) -> dict[str, Any]:
-    """Return the place of an item in its source file."""
+    """Return the place of an item in its source file, and the root of the project."""
+    root = node.config.rootpath
     if scenario is not None and recorded_of(node) is None:
-        return {"path": scenario.path, "line": scenario.where.line}
+        return {"path": scenario.path, "line": scenario.where.line, "root": root}
     path, line, _ = node.location
-    return {"path": path, "line": (line or 0) + 1}
+    return {"path": path, "line": (line or 0) + 1, "root": root}
 
 
 def _row_name(node: pytest.Item, name: str) -> str:

@@ -29,6 +29,7 @@ class Arrow:
     is_to_actor: bool = False
     is_written: bool = False
     value: str | None = None  # None: nothing shows it; "-": the layer does not hold the key
+    is_told: bool = False  # the text of the step has the value already
 
 
 _SHOW_WHAT_THEY_FIND = {"command", "origin", "super_cache", "message", "memory"}
@@ -48,7 +49,10 @@ def arrows_of(
         if is_written or _touches(step.get("reads"), place):
             key = _only_key(step, place)
             value = _value(step, before, place, key, is_written=is_written)
-            arrows.append(Arrow(to=place, key=key, is_written=is_written, value=value))
+            is_told = "text" in step  # of an access to shared memory
+            arrows.append(
+                Arrow(to=place, key=key, is_written=is_written, value=value, is_told=is_told)
+            )
     for actor in actors:
         is_sent = actor.startswith(MESSAGES) and _touches(step.get("writes"), actor)
         if is_sent and actor != step["actor"]:
@@ -74,8 +78,7 @@ def _value(
     step: Json, before: Json | None, place: str, key: str | None, *, is_written: bool
 ) -> str | None:
     content = (content_of(step) or {}).get(place)
-    is_told = "text" in step  # the label of an access to shared memory has its value
-    if content is None or key is None or step.get("is_struck") or is_told:
+    if content is None or key is None or step.get("is_struck"):
         return None
     value: str = shown(content.get(key))
     if is_written:

@@ -20,11 +20,22 @@ def conflict_markdown(row: Json, found: Json) -> str:
     lines = [f"### {escaped(row['id'])}: {escaped(found['violation']['summary'])}", ""]
     for part in found.get("story") or ():
         number = "-" if part["number"] is None else f"- step {part['number']}:"
-        lines.append(f"{number} {escaped(part['text'])}")
+        lines.append(f"{number} {escaped(part['text'])}{_place(found, part['position'])}")
     lines += ["", "```mermaid", *_diagram(without_aside(timeline(found))[0]), "```"]
     command = pasted(row.get("replay"))
     lines += ["", "Replay:", "", f"    {command}"] if command else []
     return "\n".join(lines) + "\n"
+
+
+def _place(found: Json, position: int | None) -> str:
+    """Return the line of the project that takes a step, in brackets."""
+    steps, sources = found["steps"], found.get("sources") or []
+    step = steps[position] if position is not None and position < len(steps) else {}
+    places = [sources[at] for at in step.get("source") or () if at < len(sources)]
+    if not places:
+        return ""
+    path, line = places[-1]["path"], places[-1]["line"]
+    return f" ({escaped(f'{path}:{line}')})"
 
 
 def _diagram(drawn: Timeline) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from pytest_supercache.core.result import CheckResult
@@ -24,6 +25,7 @@ class Finding:
     node_id: str = ""
     path: str = ""
     line: int | None = None
+    root: Path | None = None  # from which files of the project are named
     system: str = ""
     stated: str | None = None
     stated_class: str | None = None  # the conflict class or family, beside `violated`

@@ -78,9 +78,10 @@ def _fit(variants: list[dict[str, Any]]) -> None:
         conflict = variant["conflict"]
         if conflict is None:
             continue
-        size = len(json.dumps([conflict["player"], conflict["passing"]]))
+        size = len(json.dumps([conflict[part] for part in ("player", "passing", "sources")]))
         if size > left:
             conflict["player"] = conflict["passing"] = None
+            conflict["sources"], conflict["compared"] = [], []
         else:
             left -= size
 

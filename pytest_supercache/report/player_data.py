@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from pytest_supercache.report.aside import Aside, aside_of
+from pytest_supercache.report.comparison import compared
 from pytest_supercache.report.plain import Plain
+from pytest_supercache.report.provenance import Provenance, provenance
 from pytest_supercache.report.timeline import Text, Timeline, TimelineRow, timelines
 
 Json = Mapping[str, Any]
@@ -28,7 +30,8 @@ def players(found: Json, short: Short) -> dict[str, Plain]:
     """Return a player for the counterexample and one for the passing run, with the same lanes.
 
     ``found`` is the ``counterexample`` of a row. ``forced`` has the orders that force it, each with
-    the rows of its two steps, if these have rows. ``strip`` has the steps that tell what happened.
+    the rows of its two steps, if these have rows. ``strip`` has the steps that tell what happened,
+    ``compared`` the rows of both players side by side, ``sources`` the lines of code of rows.
     """
     fails, passes = timelines(found)
     aside = aside_of([fails, passes] if passes else [fails])
@@ -37,6 +40,8 @@ def players(found: Json, short: Short) -> dict[str, Plain]:
     return {
         "player": _player(fails, aside, short),
         "passing": _player(passes, aside, short) if passes else None,
+        "compared": _compared(fails, passes) if passes else [],
+        "sources": [_source(source, short) for source in found.get("sources") or ()],
         "strip": _strip(found, fails, short),
         "turned": _orders(passes, passing["turned"], short) if passes else [],
         "forced": [_orders(fails, cause["orders"], short) for cause in causes],
@@ -58,7 +63,10 @@ def _player(drawn: Timeline, aside: Aside, short: Short) -> dict[str, Plain]:
         ],
         "places": [[short(place, NAME_MAX), _is_aside(drawn, place, aside)] for place in places],
         "columns": [[places.index(one.place), short(one.key, NAME_MAX)] for one in columns],
-        "rows": [_row(row, drawn, short) for row in drawn.rows[-ROWS_MAX:]],
+        "rows": [
+            {**_row(row, drawn, short), "from": _came_from(came, drawn)}
+            for row, came in list(zip(drawn.rows, provenance(drawn), strict=True))[-ROWS_MAX:]
+        ],
         "breaks": drawn.breaks,
         "left_out": f"not shown, but in verdict.json: {', '.join(left_out)}" if left_out else "",
     }
@@ -83,22 +91,47 @@ def _row(row: TimelineRow, drawn: Timeline, short: Short) -> dict[str, Plain]:
         "breaks": row.breaks,
         "turned": row.turned,
         "step": None if row.step is None else f"{row.lane}/{row.step[1]}",
+        "source": list(row.source),
+    }
+
+
+def _came_from(came: Provenance, drawn: Timeline) -> list[Plain]:
+    """Return ``[column, row, column]`` for each value: what it is, and where it was before."""
+    hidden = max(0, len(drawn.rows) - ROWS_MAX)
+    return [
+        [column, before.row - hidden, before.column]
+        for column, before in came.items()
+        if before.row >= hidden and max(column, before.column) < COLUMNS_MAX
+    ]
+
+
+def _compared(fails: Timeline, passes: Timeline) -> list[Plain]:
+    if max(len(fails.rows), len(passes.rows)) > ROWS_MAX:
+        return []
+    return [list(line) for line in compared(fails, passes)]
+
+
+def _source(source: Json, short: Short) -> Plain:
+    return {
+        "place": short(f"{source['path']}:{source['line']}", VALUE_MAX),
+        "function": short(source["function"], VALUE_MAX),
+        "at": source["line"] - source["first"],
+        "code": [short(line, VALUE_MAX) for line in source["code"]],
     }
 
 
 def _arrows(row: TimelineRow, drawn: Timeline, short: Short) -> Iterator[Plain]:
-    """Yield ``["lane" or "column", number, written, value]`` for each arrow."""
+    """Yield ``["lane" or "column", number, written]`` for each arrow."""
     lanes = [lane.actor for lane in drawn.lanes]
     columns = [(column.place, column.key) for column in drawn.columns[:COLUMNS_MAX]]
     places = [place for place, _ in columns]
     for arrow in row.arrows:
-        value = None if arrow.value is None else short(arrow.value, VALUE_MAX)
         if arrow.is_to_actor:
-            yield ["lane", lanes.index(arrow.to), arrow.is_written, value]
+            yield ["lane", lanes.index(arrow.to), arrow.is_written]
         elif (arrow.to, arrow.key) in columns:
-            yield ["column", columns.index((arrow.to, str(arrow.key))), arrow.is_written, value]
+            yield ["column", columns.index((arrow.to, str(arrow.key))), arrow.is_written]
         elif arrow.to in places:
-            yield ["column", places.index(arrow.to), arrow.is_written, value]
+            yield ["column", places.index(arrow.to), arrow.is_written]
 
 
 def _line(text: Text, short: Short) -> str:

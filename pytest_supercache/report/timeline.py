@@ -65,6 +65,7 @@ class TimelineRow:
     turned: bool = False  # it comes the other way round in the other recording
     step: tuple[str, int] | None = None  # the actor, and which of its steps in the race
     position: int | None = None  # among all steps of the execution
+    source: tuple[int, ...] = ()  # positions in the sources of the counterexample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -298,6 +299,7 @@ def _race_row(
         turned=name in drawing.turned,
         step=name,
         position=position,
+        source=tuple(step.get("source") or ()),
     )
 
 
@@ -314,7 +316,8 @@ def _draw_blocked(drawing: _Drawing) -> None:
         held = f" (held by {_text(holder)})" if holder else ""
         text = (f"waits for: {_text(pending['label'])}{held}",)
         row = drawing.still(text, drawing.lane(pending["actor"]))
-        drawing.rows.append(replace(row, breaks=drawing.breaks == (BLOCKED, at)))
+        breaks, source = drawing.breaks == (BLOCKED, at), tuple(pending.get("source") or ())
+        drawing.rows.append(replace(row, breaks=breaks, source=source))
 
 
 def _draw_alone(drawing: _Drawing, phases: tuple[str, ...]) -> None:
@@ -378,7 +381,7 @@ def _answer(operation: Json) -> Text:
 
 def _passed(arrows: Sequence[Arrow]) -> Text:
     """Return the value that a step found, or that it wrote, if it is exactly one."""
-    known = [arrow for arrow in arrows if arrow.value is not None]
+    known = [arrow for arrow in arrows if arrow.value is not None and not arrow.is_told]
     if len(known) != 1 or (known[0].is_written and known[0].value == NOTHING):
         return ()
     value = "nothing" if known[0].value == NOTHING else Value(known[0].value)

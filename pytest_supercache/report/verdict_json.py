@@ -30,6 +30,7 @@ from pytest_supercache.report.agreement import apart, compared_places, first_dis
 from pytest_supercache.report.breaking import breaking_event
 from pytest_supercache.report.finding import Finding
 from pytest_supercache.report.plain import Plain, plain
+from pytest_supercache.report.sources import Sources
 from pytest_supercache.report.verdict_schema import VERSION
 
 _SCOPE = ("build", "commit", "dirty", "changes", "when", "seed")
@@ -126,7 +127,7 @@ def finding_row(finding: Finding) -> Row:
             "replay": finding.replay_command or None,
             "odds": _odds(result.odds) if result.odds else None,
             "flow": plain(finding.flow),
-            "counterexample": counterexample_to_json(found) if found else None,
+            "counterexample": counterexample_to_json(found, finding.root) if found else None,
         }
     )
     return row
@@ -166,8 +167,9 @@ def operation_to_json(operation: Operation) -> Row:
     }
 
 
-def counterexample_to_json(found: Counterexample) -> Row:
-    """Return a counterexample as JSON-safe data."""
+def counterexample_to_json(found: Counterexample, root: Path | None = None) -> Row:
+    """Return a counterexample as JSON-safe data; files of the project are named from ``root``."""
+    sources = Sources(root)
     breaks = breaking_event(found.execution, found.violation)
     passing = found.passing
     numbers = ambiguous(found.execution.race)
@@ -188,7 +190,7 @@ def counterexample_to_json(found: Counterexample) -> Row:
         "violation": _violation(found.violation),
         "violations": [_violation(violation) for violation in found.violations],
         "schedule": list(found.schedule.choices),
-        **_recorded(found.execution),
+        **_recorded(found.execution, sources),
         "forced_by": [
             {
                 "orders": [_order(pair, numbers) for pair in cause.pairs],
@@ -202,12 +204,13 @@ def counterexample_to_json(found: Counterexample) -> Row:
         else {
             "schedule": list(passing.execution.schedule.choices),
             "turned": [_order(pair, numbers) for pair in passing.turned],
-            **_recorded(passing.execution),
+            **_recorded(passing.execution, sources),
         },
+        **({"sources": sources.rows} if sources.rows else {}),
     }
 
 
-def _recorded(execution: Execution) -> Row:
+def _recorded(execution: Execution, sources: Sources) -> Row:
     compared = compared_places(execution)
     return {
         "history": [operation_to_json(operation) for operation in execution.history],
@@ -216,7 +219,7 @@ def _recorded(execution: Execution) -> Row:
         "apart_at_start": _apart(execution.start, compared),
         "never_agree_from": first_disagreement(execution),
         "steps": [
-            {**_step(step), "apart": _apart(step.layers or {}, compared)}
+            {**_step(step, sources), "apart": _apart(step.layers or {}, compared)}
             for step in execution.steps
         ],
         "blocked": [
@@ -224,6 +227,7 @@ def _recorded(execution: Execution) -> Row:
                 "actor": pending.actor,
                 "label": pending.label,
                 "holder": _holder(execution, pending),
+                **_source(pending, sources),
             }
             for pending in execution.blocked
         ],
@@ -270,7 +274,11 @@ def _violation(violation: Violation) -> Row:
     }
 
 
-def _step(step: Step) -> Row:
+def _source(step: Step | Pending, sources: Sources) -> Row:
+    return {"source": sources.numbers(step.sources)} if step.sources else {}
+
+
+def _step(step: Step, sources: Sources) -> Row:
     return {
         "actor": step.actor,
         "title": actor_title(step.actor, step.node),
@@ -285,6 +293,7 @@ def _step(step: Step) -> Row:
         **({"memory": plain(step.memory), "text": told(step)} if step.memory else {}),
         "seconds": step.time,
         **({"is_struck": True} if without_fault(step.label) != step.label else {}),
+        **_source(step, sources),
     }
 
 

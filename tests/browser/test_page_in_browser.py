@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.result import StoryPart
+from pytest_supercache.core.trace import SourceLine
 from tests.browser.pages import SIZES, browser, opened
 from tests.unit.report.report_stories import Recorder, compared, holds, stale_set, violated
 from tests.unit.report.test_page import HOSTILE
@@ -139,6 +141,89 @@ def test_the_strip_tells_the_key_steps_and_leads_to_them(context, tmp_path):
         assert watched.is_quiet()
     with opened(context, tmp_path, compared()) as watched:
         assert watched.page.locator(".strip").count() == 0
+
+
+def with_code(folder):
+    """Return a finding whose steps are known to read, and whose second step has code."""
+    file = folder / "prices.py"
+    file.write_text("def get(key):\n    value = load(key)\n    return value\n")
+    finding = compared(root=folder)
+    for execution in (
+        finding.result.counterexample.execution,
+        finding.result.counterexample.passing.execution,
+    ):
+        execution.steps[1].footprint = Footprint(reads=frozenset({"origin:product:42"}))
+        execution.steps[1].sources = (SourceLine(str(file), 2, "get"),)
+    return finding
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+def test_a_step_shows_its_code_and_the_way_of_its_value(context, tmp_path, scheme, size):
+    with opened(context, tmp_path, with_code(tmp_path), scheme=scheme, size=size) as watched:
+        page = watched.page
+        way, code = page.locator(".fails .way"), page.locator(".fails .code")
+        assert way.inner_text() == (
+            "Where 100 comes from: 5. alice @a writes it to super_cache@a \u2190 "
+            "2. alice @a reads it from origin \u2190 origin holds it at the start"
+        )
+        assert page.locator(".fails .cell.lit:visible").all_inner_texts() == [
+            "100",
+            "100",
+            "\u2260 100",
+        ]
+        assert "No line of your code" in code.inner_text()
+        page.locator(".fails").focus()
+        for _ in range(3):
+            page.keyboard.press("ArrowLeft")
+        assert code.locator("figcaption").inner_text() == "prices.py:2 get"
+        assert code.locator(".line").all_inner_texts() == [
+            "def get(key):",
+            "    value = load(key)",
+            "    return value",
+        ]
+        assert code.locator(".here").inner_text().strip() == "value = load(key)"
+        assert way.inner_text() == (
+            "Where 100 comes from: 2. alice @a reads it from origin \u2190 "
+            "origin holds it at the start"
+        )
+        written = page.locator(".fails .rows li").nth(3).locator(".cell[data-place=origin]")
+        written.hover()
+        assert way.inner_text() == (
+            "Where 120 comes from: 3. bob @b writes it to origin \u2190 3. bob @b was given it"
+        )
+        assert page.locator(".fails .cell.lit:visible").all_inner_texts() == ["120"]
+        page.mouse.move(0, 0)
+        assert way.inner_text().startswith("Where 100 comes from: 2. alice")
+        assert page.evaluate("document.documentElement.scrollWidth") <= SIZES[size][0]
+        assert watched.is_quiet()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+def test_both_interleavings_are_compared_line_by_line(context, tmp_path, scheme, size):
+    with opened(context, tmp_path, compared(), scheme=scheme, size=size) as watched:
+        page = watched.page
+        page.locator(".comparison summary").focus()
+        page.keyboard.press("Enter")
+        rows = page.locator(".comparison tbody tr")
+        texts = [" | ".join(row.locator("td").all_inner_texts()) for row in rows.all()]
+        told = [text.replace("\n", " ").strip() for text in texts]
+        assert told == [
+            "start",
+            "1. alice @a: GET product:42",
+            "2. alice @a: origin: read product:42",
+            "3. bob @b: origin: write product:42 = 120",
+            "| 4. alice @a: SET product:42, answers 100",
+            "bob @b: DEL product:42, done",
+            "5. alice @a: SET product:42, answers 100 "
+            "\u2717 from this step on the layers stay inconsistent |",
+            "6. messages to b: deliver invalidation of product:42",
+        ]
+        assert page.evaluate("document.documentElement.scrollWidth") <= SIZES[size][0]
+        assert watched.is_quiet()
+    with opened(context, tmp_path, violated()) as watched:
+        assert watched.page.locator(".comparison").count() == 0
 
 
 def test_the_present_step_is_kept_in_sight_among_many(context, tmp_path):

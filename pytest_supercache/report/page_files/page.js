@@ -2,10 +2,12 @@
 "use strict";
 /**
  * The data of the page: page_data.py, player_data.py and decision.py make it.
- * @typedef {[kind: "lane" | "column", number: number, written: boolean, value: string | null]} Arrow
+ * @typedef {[kind: "lane" | "column", number: number, written: boolean]} Arrow
+ * @typedef {[column: number, row: number, before: number]} Came  where a value was before; COLUMN, CALL and ANSWER below
+ * @typedef {{place: string, function: string, at: number, code: string[]}} Source
  * @typedef {{text: string, lane: number | null, number: number | null, phase: string, calls: string[], answers: string[],
  *   arrows: Arrow[], values: string[], changed: number[], apart: [number, boolean][], breaks: boolean, turned: boolean,
- *   step: string | null}} Row
+ *   step: string | null, source: number[], from: Came[]}} Row
  * @typedef {{lanes: [string, boolean][], places: [string, boolean][], columns: [number, string][], rows: Row[], breaks: string,
  *   left_out: string}} Player
  * @typedef {[first: string, row: number | null, second: string, row: number | null]} Order
@@ -13,7 +15,7 @@
  * @typedef {{summary: string, slug: string | null, replays: string, advice: Pair[], told: Pair[], other: string[],
  *   token: Pair | null, command: Pair | null, markdown: string, player: Player | null, passing: Player | null,
  *   strip: [string, number | null, number | null, number | null][], turned: Order[], forced: Order[][],
- *   forced_by_all: boolean}} Conflict
+ *   forced_by_all: boolean, compared: [number | null, number | null][], sources: Source[]}} Conflict
  * @typedef {{id: string, group: string, anchor: string, name: string, verdict: string, as_stated: boolean,
  *   guarantee: string | null, expected: string, percent: number | null, share: string, counts: Pair[], coverage: string,
  *   why: string[], facts: Pair[], links: Pair[], conflict: Conflict | null}} Variant
@@ -149,10 +151,11 @@
   function colour(number) { return "a" + number % COLOURS; }
 
   // -- what a row says -----------------------------------------------------------------------
-  /** @param {Player} player @param {number} at */
+  /** @param {Player} player @param {number} at @returns {string} the layer, and the key where there are several */
   function cellName(player, at) {
     const [place, key] = player.columns[at];
-    return key ? player.places[place][0] + " " + key : player.places[place][0];
+    const name = player.places[place][0];
+    return key && player.columns.some(([, other]) => other !== key) ? name + " " + key : name;
   }
   /** @param {Player} player @param {Row} row */
   function titleOf(player, row) {
@@ -179,6 +182,68 @@
     return said.join(" ");
   }
 
+  // -- where a value comes from --------------------------------------------------------------
+  const CALL = -1, ANSWER = -2;  // in place of a column
+  /** @typedef {{row: number, column: number}} Stop  of a value on its way: the row, and the cell or CALL or ANSWER */
+  /** @param {Player} player @param {number} row @param {number} column @returns {Stop[]} the newest first */
+  function wayOf(player, row, column) {
+    const way = [{ row, column }];
+    for (;;) {
+      const last = way[way.length - 1];
+      const came = player.rows[last.row].from.find(([cell]) => cell === last.column);
+      if (!came || way.length > player.rows.length) { return way; }
+      way.push({ row: came[1], column: came[2] });
+    }
+  }
+  /** @param {Player} player @param {number} row @returns {Stop[]} of what the step writes, else answers, else reads */
+  function wayOfStep(player, row) {
+    const { from, changed } = player.rows[row];
+    const came = from.find(([cell]) => changed.includes(cell)) || from.find(([cell]) => cell === ANSWER) || from[0];
+    return came ? wayOf(player, row, came[0]) : [];
+  }
+  /** @param {Player} player @param {number} row @param {number} column @returns {Stop[]} of what a cell holds */
+  function wayOfCell(player, row, column) {
+    let at = row;
+    while (at > 0 && !player.rows[at].changed.includes(column)) { at -= 1; }
+    return wayOf(player, at, column);
+  }
+  /** @param {Player} player @param {Stop[]} way */
+  function valueOnWay(player, way) {
+    const cell = way.find(({ column }) => column >= 0);
+    return cell ? player.rows[cell.row].values[cell.column] : "";
+  }
+  /** @param {Player} player @param {Stop} stop */
+  function stopped(player, { row, column }) {
+    const one = player.rows[row];
+    const who = one.lane === null ? "" : (one.number === null ? "" : one.number + ". ") + player.lanes[one.lane][0];
+    if (column === ANSWER) { return who + " answers it"; }
+    if (column === CALL) { return who + " was given it"; }
+    if (one.changed.includes(column)) { return (who || one.text) + " writes it to " + cellName(player, column); }
+    if (one.lane === null) { return cellName(player, column) + (row ? " holds it" : " holds it at the start"); }
+    return who + " reads it from " + cellName(player, column);
+  }
+  /** @param {Player} player @param {Stop[]} way */
+  function wayInWords(player, way) {
+    const value = valueOnWay(player, way);
+    return value === "" || way.length < 2 ? "" : ["Where ", el("b", { class: "mono" }, value === NOTHING ? "nothing" : cut(value, CELL_MAX)),
+      " comes from: ", way.map((stop, at) => [at ? " \u2190 " : "", stopped(player, stop)])];
+  }
+
+  // -- the code of a step --------------------------------------------------------------------
+  /** @param {Source[]} sources the lines of the steps of a conflict */
+  function codeOf(sources) {
+    const box = el("div", { class: "code", tabindex: 0, role: "group", "aria-label": "Code of the step" });
+    /** @param {Row} row */
+    function show(row) {
+      const found = row.source.map((number) => sources[number]).filter(Boolean);
+      box.replaceChildren(...(found.length ? found.map((source) => el("figure", {},
+        el("figcaption", { class: "mono" }, source.place, el("span", { class: "dim" }, " " + source.function)),
+        el("pre", {}, source.code.map((line, at) => el("code", { class: at === source.at ? "line here" : "line" }, line || " ")))))
+        : [el("p", { class: "dim" }, "No line of your code takes this step.")]));
+    }
+    return { box: sources.length ? box : null, show };
+  }
+
   // -- the diagram: a lifeline for each actor, then one for each layer with what it holds -------
   /** @param {Player} player */
   function laneOf(player) {
@@ -198,8 +263,7 @@
     player.columns.forEach(([place, key], number) => {
       const [name, aside] = player.places[place];
       const texts = [...(name + " " + key).split(" "), ...player.rows.map((row) => (row.values[number] === NOTHING ? "nothing" : row.values[number]))];
-      take("column", number, key && player.columns.some(([, other]) => other !== key) ? name + " " + key : name,
-        aside, Math.max(60, wide(texts, CELL_MAX)));
+      take("column", number, cellName(player, number), aside, Math.max(60, wide(texts, CELL_MAX)));
     });
     /** @param {boolean} all */
     function placed(all) {
@@ -244,6 +308,7 @@
       const cell = el("span", { class: ["cell", changed ? "changed" : "", stale ? "stale" : "", same ? "same" : ""].join(" ").trim(),
         "data-place": player.places[player.columns[lane.number][0]][0] },
       stale ? "\u2260 " : "", valueOf(row.values[lane.number], "value", CELL_MAX));
+      cell.dataset.column = String(lane.number);
       cell.style.left = lane.left + 8 + "px";
       cell.style.width = lane.width - 10 + "px";
       return cell;
@@ -287,8 +352,8 @@
   /** @typedef {ReturnType<typeof playerOf>} Shown */
 
   // -- a player ----------------------------------------------------------------------------
-  /** @param {Player} player @param {string} kind @param {string} name @param {Children} said */
-  function playerOf(player, kind, name, said) {
+  /** @param {Player} player @param {string} kind @param {string} name @param {Children} said @param {Source[]} sources */
+  function playerOf(player, kind, name, said, sources) {
     const last = player.rows.length - 1;
     const breaking = player.rows.findIndex((row) => row.breaks);
     const lanes = laneOf(player);
@@ -299,6 +364,8 @@
     let rows = [];
     /** @type {Follow} */
     let follow = () => {};
+    const code = codeOf(sources);
+    const way = el("p", { class: "way dim" });
     const live = el("p", { class: "live", "aria-live": "polite", "aria-atomic": "true" });
     const range = el("input", { type: "range", min: 0, max: last, value: 0, "aria-label": "Step" });
     const play = button("Play", { "data-act": "play" }, () => (timer === null ? start() : stop()));
@@ -322,6 +389,18 @@
       stage.style.minWidth = lanes.width() + 8 + "px";
       box.replaceChildren(stage);
     }
+    /** @param {Stop[]} found */
+    function light(found) {
+      for (const lit of box.querySelectorAll(".lit")) { lit.classList.remove("lit"); }
+      if (found.length < 2) { return; }
+      for (const { row, column } of found) {
+        const cell = column < 0 ? null : rows[row].querySelector(`[data-column="${column}"]`);
+        rows[row].classList.add("lit");
+        if (cell) { cell.classList.add("lit"); }
+      }
+    }
+    /** @param {Stop[]} found */
+    function tell(found) { way.replaceChildren(); put(way, [wayInWords(player, found)]); light(found); }
     /** @param {number} number */
     function show(number) {
       now = Math.max(0, Math.min(last, number));
@@ -331,6 +410,8 @@
         one.className = [at === now ? "now" : at > now ? "later" : "", player.rows[at].breaks ? "breaks" : ""].join(" ").trim();
         if (at === now) { one.setAttribute("aria-current", "step"); } else { one.removeAttribute("aria-current"); }
       });
+      tell(wayOfStep(player, now));
+      code.show(row);
       range.value = String(now);
       range.setAttribute("aria-valuetext", titleOf(player, row));
       back.disabled = next(-1) === now;
@@ -361,6 +442,12 @@
       live.setAttribute("aria-live", "polite");
       play.textContent = "Play";
     }
+    box.addEventListener("mouseover", (event) => {  // the way of the value under the pointer
+      const cell = event.target instanceof Element ? /** @type {HTMLElement | null} */ (event.target.closest(".cell")) : null;
+      const at = cell ? rows.findIndex((row) => row.contains(cell)) : -1;
+      tell(cell && at >= 0 ? wayOfCell(player, at, Number(cell.dataset.column)) : wayOfStep(player, now));
+    });
+    box.addEventListener("mouseleave", () => tell(wayOfStep(player, now)));
     all.addEventListener("change", () => { build(); show(now); });
     range.addEventListener("input", () => go(Number(range.value)));
     /** @type {Record<string, () => void>} */
@@ -373,7 +460,7 @@
       said,
       el("div", { class: "controls" }, back, play, forward, range,
         breaking < 0 ? null : button("Where it breaks", { "data-act": "part" }, () => go(breaking))),
-      live, box, hidden,
+      live, box, hidden, way, code.box,
       el("p", { class: "left dim" }, player.left_out));
     node.addEventListener("keydown", (event) => {
       const own = event.target === range || event.target === all
@@ -427,10 +514,37 @@
     return el("ol", { class: "strip", "aria-label": "What happened" }, found.strip.map(([text, number, row, lane], at) => {
       const ends = at === found.strip.length - 1;
       const name = ["card-of-step", ends ? "ends" : "", lane === null ? "" : colour(lane)].join(" ").trim();
-      const inside = [number === null ? null : el("span", { class: "number" }, String(number)), " ", el("span", {}, text)];
+      const [source] = row === null || !found.player ? [] : found.player.rows[row].source.slice(-1).map((one) => found.sources[one]);
+      const inside = [number === null ? null : el("span", { class: "number" }, String(number)), " ", el("span", {}, text),
+        source ? el("span", { class: "place mono dim", title: source.place }, source.place.split("/").slice(-1)) : null];
       return el("li", { class: name }, row === null || go === null ? el("div", {}, inside)
         : button(inside, { class: "plain", "data-act": "strip" }, () => go(row)));
     }));
+  }
+  /** @param {Conflict} found @returns {Child} both interleavings in one table */
+  function comparisonOf(found) {
+    const fails = found.player, passes = found.passing;
+    if (!fails || !passes || !found.compared.length) { return null; }
+    /** @param {Player} player @param {number | null} at @param {boolean} [unnumbered] */
+    const told = (player, at, unnumbered) => at === null ? "" : [
+      titleOf(player, unnumbered ? { ...player.rows[at], number: null } : player.rows[at]), player.rows[at].answers.map((text) => ", " + answered(text)),
+      player.rows[at].breaks && player.breaks ? el("span", { class: "note breaks" }, "\u2717 " + player.breaks) : null];
+    /** @param {Player} player @param {number | null} at */
+    const mine = (player, at) => at === null || player.rows[at].lane === null ? null : colour(Number(player.rows[at].lane));
+    /** @param {Player} player @param {number} at */
+    const saying = (player, at) => { const row = player.rows[at]; return JSON.stringify([row.text, row.answers, row.breaks]); };
+    return el("details", { class: "comparison" }, el("summary", {}, "Compare both, line by line"), el("div", { class: "scrolled", tabindex: 0,
+      role: "group", "aria-label": "Comparison" }, el("table", {},
+      el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "fails"), el("th", { scope: "col" }, "passes"))),
+      el("tbody", {}, found.compared.map(([one, other]) => {
+        if (one !== null && other !== null && saying(fails, one) === saying(passes, other)) {
+          const moved = fails.rows[one].number !== passes.rows[other].number;
+          return el("tr", { class: "common" }, el("td", { colspan: 2, class: mine(fails, one) }, told(fails, one, moved)));
+        }
+        const name = one !== null && other !== null && fails.rows[one].step === passes.rows[other].step ? "other" : "swapped";
+        return el("tr", { class: name }, el("td", { class: mine(fails, one) }, told(fails, one)),
+          el("td", { class: mine(passes, other) }, told(passes, other)));
+      })))));
   }
   /** @param {Variant} variant @param {Conflict} found @param {boolean} isOpen */
   function conflictOf(variant, found, isOpen) {
@@ -445,14 +559,14 @@
       ? "Step through it, beside the nearest interleaving that passes" : "Step through the failing interleaving"), place);
     function build() {
       if (players || !found.player) { return players || []; }
-      const fails = playerOf(found.player, "fails", name + ", failing", el("p", { class: "dim said" }, found.replays));
+      const fails = playerOf(found.player, "fails", name + ", failing", el("p", { class: "dim said" }, found.replays), found.sources);
       players = [fails];
       if (found.passing) {
         const said = el("p", { class: "dim said" }, found.turned.length
           ? ["Here ", ordersOf(found.turned.slice(0, 2), null),
             found.turned.length > 2 ? `, and ${found.turned.length - 2} more orders differ` : "", "."]
           : "Here steps come in another order.");
-        const passes = playerOf(found.passing, "passes", name + ", passing", said);
+        const passes = playerOf(found.passing, "passes", name + ", passing", said, found.sources);
         players.push(passes);
         const both = el("input", { type: "checkbox" });
         both.checked = true;
@@ -481,6 +595,7 @@
       pairs(found.advice, "advice"),
       found.player ? box : place,
       forcedOf(found, found.player ? go : null),
+      comparisonOf(found),
       folded("More about it", pairs(found.told)),
       copied("command", found.command), copied("token", found.token),
       el("p", { class: "sharing" }, copying("Copy as Markdown", "copy-markdown", () => found.markdown)));

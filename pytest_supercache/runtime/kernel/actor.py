@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
+from types import FrameType
 from typing import Any, ClassVar, NoReturn
 
 from pytest_supercache.core.footprint import NOTHING, Footprint
@@ -12,7 +13,11 @@ from pytest_supercache.core.switch import Background
 from pytest_supercache.core.trace import Pending, StepId
 from pytest_supercache.core.waits import Wait
 from pytest_supercache.runtime.kernel.baton import Baton
-from pytest_supercache.runtime.kernel.functions_under_test import functions_on_stack
+from pytest_supercache.runtime.kernel.functions_under_test import (
+    frames_to,
+    functions_of,
+    sources_of,
+)
 from pytest_supercache.runtime.kernel.left_threads import wait_for_good
 
 REFUSALS_MAX = 1000
@@ -262,15 +267,15 @@ class Actor:
 
     def as_blocked(self) -> Pending:
         """Return the step in which the actor is blocked for ever."""
-        found = self.as_pending(enabled=False)
-        found.functions = self.functions()
+        found, stack = self.as_pending(enabled=False), self.stack()
+        found.functions, found.sources = functions_of(stack), sources_of(stack)
         return found
 
-    def functions(self) -> tuple[str, ...]:
-        """Return the functions under test on the actor's stack, the outermost first."""
+    def stack(self) -> list[FrameType]:
+        """Return the frames of the actor, the outermost first."""
         if self.thread is None:
-            return ()
-        return functions_on_stack(sys._current_frames().get(self.thread.ident or 0))
+            return []
+        return frames_to(sys._current_frames().get(self.thread.ident or 0))
 
 
 class BackgroundActor:
@@ -294,9 +299,9 @@ class BackgroundActor:
         """The step that made this work possible."""
         return self.work.cause
 
-    def functions(self) -> tuple[str, ...]:
-        """Return no functions: the scheduling thread performs the work."""
-        return ()
+    def stack(self) -> list[FrameType]:
+        """Return no frames: the scheduling thread performs the work."""
+        return []
 
     def announced(self) -> Announced | None:
         """Return the next step of the work; None when nothing is pending."""

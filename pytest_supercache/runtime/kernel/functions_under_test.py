@@ -1,14 +1,15 @@
-"""Names the functions under test in an error's traceback, or on a waiting actor's stack.
+"""Names the functions and lines under test in an error's traceback, or on an actor's stack.
 
 Unlike line numbers, names stay the same when code above them changes, so fingerprints use them.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from types import FrameType
 from typing import Any
 
-from pytest_supercache.runtime.kernel.under_test import is_under_test_name
+from pytest_supercache.core.trace import SourceLine
+from pytest_supercache.runtime.kernel.under_test import is_installed, is_under_test_name
 
 ERRORS_MAX = 100
 """How many errors of a chain of causes are examined."""
@@ -37,9 +38,9 @@ def raised(error: BaseException) -> tuple[Raised, ...]:
     return tuple(found)
 
 
-def functions_on_stack(frame: FrameType | None) -> tuple[str, ...]:
-    """Return the functions under test on the stack of ``frame``, the outermost first."""
-    return functions_of(reversed(list(callers(frame))))
+def frames_to(frame: FrameType | None) -> list[FrameType]:
+    """Return the callers of a frame, the outermost first, and the frame itself."""
+    return list(callers(frame))[::-1]
 
 
 def functions_of(frames: Iterable[FrameType]) -> tuple[str, ...]:
@@ -49,6 +50,24 @@ def functions_of(frames: Iterable[FrameType]) -> tuple[str, ...]:
         if _is_under_test(frame):
             names.append(f"{frame.f_globals['__name__']}.{frame.f_code.co_qualname}")
     return tuple(names)
+
+
+def sources_of(frames: Sequence[FrameType]) -> tuple[SourceLine, ...]:
+    """Return the innermost line under test; if it is installed, also the project's innermost one.
+
+    ``frames`` begin with the outermost. A line of a library tells what happens, and the line of the
+    project that leads there tells whose code it is.
+    """
+    under_test = (frame for frame in reversed(frames) if _is_under_test(frame))
+    found: list[SourceLine] = []
+    for frame in under_test:
+        code = frame.f_code
+        installed = is_installed(code.co_filename)
+        if frame.f_lineno is not None and not (found and installed):
+            found.append(SourceLine(code.co_filename, frame.f_lineno, code.co_qualname))
+        if found and not installed:
+            break
+    return tuple(found)
 
 
 def _described(error: BaseException) -> Raised:

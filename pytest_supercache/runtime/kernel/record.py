@@ -7,6 +7,7 @@ from pytest_supercache.core.trace import Layers, Pending, Step
 from pytest_supercache.core.waiting import Waits
 from pytest_supercache.layers.clock import VirtualClock
 from pytest_supercache.runtime.kernel.actor import Actor, Announced, BackgroundActor
+from pytest_supercache.runtime.kernel.functions_under_test import functions_of, sources_of
 
 
 class Record:
@@ -49,7 +50,8 @@ class Record:
             None if choice is None else actor.point,  # faults strike in the race
         )  # fmt: skip
         if self.is_full:
-            step.functions = actor.functions()
+            stack = actor.stack()
+            step.functions, step.sources = functions_of(stack), sources_of(stack)
         self.steps.append(step)
         self._is_open = self.is_full
         self.last = name

@@ -12,12 +12,17 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import PurePath
 from sys import _getframe
+from types import FrameType
 from typing import Any, ClassVar
 
 from pytest_supercache.core.footprint import NOTHING
 from pytest_supercache.core.trace import Pending
 from pytest_supercache.runtime.kernel.actor import Actor, State
-from pytest_supercache.runtime.kernel.functions_under_test import callers, functions_of
+from pytest_supercache.runtime.kernel.functions_under_test import (
+    callers,
+    functions_of,
+    sources_of,
+)
 from pytest_supercache.runtime.kernel.under_test import is_under_test_name
 
 ACTING: ContextVar["TaskActor | None"] = ContextVar("supercache_acting", default=None)
@@ -102,25 +107,26 @@ class TaskActor(Actor):
         found = self.as_pending(enabled=False)
         if self.task is None:
             return found
-        found.functions = self.functions()
+        stack = self.stack()
+        found.functions, found.sources = functions_of(stack), sources_of(stack)
         if self.pending is None:
             place = place_of(self.task.get_coro())
             found.label = f"await {place}" if place else "await"
         return found
 
-    def functions(self) -> tuple[str, ...]:
-        """Return the functions under test on the actor's stack, the outermost first.
+    def stack(self) -> list[FrameType]:
+        """Return the frames of the actor, the outermost first.
 
         A running coroutine does not expose what it awaits; its frames are on the thread's stack.
         """
         if self.task is None:
-            return ()
+            return []
         coroutine = self.task.get_coro()
         if not getattr(coroutine, "cr_running", False):
-            return functions_of(_frames(coroutine))
+            return list(_frames(coroutine))
         outermost = coroutine.cr_frame
         inside = takewhile(lambda frame: frame is not outermost, callers(_getframe()))
-        return functions_of([outermost, *reversed(list(inside))])
+        return [outermost, *reversed(list(inside))]
 
 
 def place_of(coroutine: Any) -> str:

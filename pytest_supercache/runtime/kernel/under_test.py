@@ -117,12 +117,12 @@ def _is_the_project_s(top: str, module: ModuleType | None) -> bool:
         return False
     members = vars(module)
     file = members.get("__file__") or next(iter(members.get("__path__") or ()), None)
-    if type(file) is not str or _is_installed(file):
+    if type(file) is not str or is_installed(file):
         return False
     return top in sys.stdlib_module_names or not _is_developed(top)
 
 
-def _is_installed(file: str) -> bool:
+def is_installed(file: str) -> bool:
     """Say whether a file belongs to the interpreter, or lies where packages are installed."""
     folders = PurePath(realpath(file)).parents
     return not _STANDARD.isdisjoint(folders) or any(

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from pytest_supercache.core.trace import SourceLine
 from pytest_supercache.report.verdict_json import finding_row, verdict_document
 from tests.unit.report.report_stories import holds, stale_set, unknown, violated
 
@@ -42,7 +43,10 @@ def document(rows: list[Any] | None = None, gate: dict[str, Any] | None = None) 
 
 def all_kinds() -> list[Any]:
     words = "PRICE-07: a *price* change\n\nGiven\n\n- the origin holds product:42 = 100\n"
-    new = classified(violated(line=3, severity="critical", words=words), "0badc0ffee00")
+    placed = stale_set()
+    placed.steps[1].sources = (SourceLine("/gone/prices.py", 12, "Prices.get"),)
+    new = violated(placed, line=3, severity="critical", words=words)
+    new = classified(new, "0badc0ffee00")
     known = classified(
         violated(
             item="PRICE-08",
@@ -81,6 +85,7 @@ def hostile(text: str = HOSTILE) -> dict[str, Any]:
 def hostile_finding(text: str) -> Any:
     """Return a finding in which every name, key and value is ``text``."""
     execution = stale_set(old=text, new=text + "2", users=(text, text + "b"), key=text)
+    execution.steps[0].sources = (SourceLine(f"/{text}", 1, text),)
     finding = violated(
         execution, item=text, title=text, story=text, path=text, line=1, owner=text, tags=(text,),
         links={text: text}, system=text, replay_command=f"pytest '{text}'",

@@ -50,17 +50,22 @@ def test_a_write_shows_what_it_changed_and_nothing_if_all_stays_as_it_was() -> N
         step(reads=["existing_cache:*"]),
         step(reads=["existing_cache"]),
         step(reads=["super_cache@a:k"]),
-        read(text="read Shop.near['k'] -> 100", memory={"Shop.near": {"k": 100}}),
     ],
     ids=[
         "a fault struck it", "content that was not recorded", "a call that is only declared",
         "several keys", "all keys", "a whole layer", "a layer that nothing shows",
-        "a value in the label already",
     ],
 )  # fmt: skip
 def test_an_arrow_has_no_value_where_it_is_not_certain(uncertain: dict[str, Any]) -> None:
     (arrow,) = arrows(uncertain)
     assert arrow.value is None
+
+
+def test_a_value_that_the_text_of_the_step_has_already_is_not_told_again() -> None:
+    (told,) = arrows(read(text="read Shop.near['k'] -> 100", memory={"Shop.near": {"k": 100}}))
+    assert (told.value, told.is_told) == ("100", True)
+    (untold,) = arrows(read())
+    assert not untold.is_told
 
 
 def test_messages_that_a_step_sends_lead_to_who_delivers_them_and_a_delivery_to_no_actor() -> None:

@@ -2,10 +2,12 @@
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from pytest_supercache.core.result import StoryPart
+from pytest_supercache.core.trace import SourceLine
 from pytest_supercache.report.conflict_markdown import ROWS_MAX, conflict_markdown
 from pytest_supercache.report.finding import Finding
 from pytest_supercache.report.verdict_json import finding_row
@@ -46,6 +48,20 @@ def test_it_tells_the_story_draws_the_order_and_says_how_to_replay_it() -> None:
     assert diagram(text) == DIAGRAM
     assert text.endswith(f"Replay:\n\n    {finding.replay_command}\n")
     assert "Replay" not in markdown(violated(replay_command=""))
+
+
+def test_a_step_of_the_story_names_the_line_of_the_project_that_takes_it() -> None:
+    execution = stale_set()
+    library = SourceLine("/env/lib/site-packages/near/cache.py", 7, "Cache.get")
+    execution.steps[1].sources = (library, SourceLine("/shop/views_of_*.py", 3, "show"))
+    finding = violated(execution)
+    assert finding.result.counterexample is not None
+    told = (StoryPart("alice reads 100", number=2, position=1), StoryPart("it stays"))
+    found = replace(finding.result.counterexample, story=told)
+    text = markdown(
+        replace(finding, root=Path("/shop"), result=replace(finding.result, counterexample=found))
+    )
+    assert r"- step 2: alice reads 100 (views\_of\_\*.py:3)" "\n- it stays\n" in text
 
 
 @pytest.mark.parametrize("hostile", ["a; end", "x\ny", "```", "end", "<script>", "%%{init}%%", "#"])

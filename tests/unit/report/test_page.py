@@ -98,12 +98,12 @@ def test_rows_tell_where_an_operation_begins_and_ends():
     ]  # fmt: skip
 
 
-def test_arrows_lead_to_what_a_step_may_touch_and_nowhere_else_with_what_it_changed():
+def test_arrows_lead_to_what_a_step_may_touch_and_nowhere_else():
     rows = player_of(violated())["rows"]
     assert rows[2]["arrows"] == []  # this one's footprint is empty
-    assert rows[4]["arrows"] == [["column", 2, True, None]]  # it removed nothing
-    assert rows[5]["arrows"] == [["column", 0, True, "100"], ["column", 2, True, "100"]]
-    assert rows[6]["arrows"] == [["column", 1, True, None]]
+    assert rows[4]["arrows"] == [["column", 2, True]]  # it removed nothing
+    assert rows[5]["arrows"] == [["column", 0, True], ["column", 2, True]]
+    assert rows[6]["arrows"] == [["column", 1, True]]
 
 
 def test_messages_to_a_node_that_never_held_anything_are_aside_and_what_breaks_is_not():
@@ -280,7 +280,7 @@ def test_what_would_make_it_too_big_is_left_out_and_what_is_not_as_stated_stays(
     document = verdict_document(rows, {})
     assert all(variant["conflict"]["player"] for variant in variants_of(document))
     conflict = variants_of(document)[0]["conflict"]
-    size = len(json.dumps([conflict["player"], conflict["passing"]]))
+    size = len(json.dumps([conflict["player"], conflict["passing"], conflict["sources"]]))
     monkeypatch.setattr("pytest_supercache.report.page_data.PLAYERS_MAX", 4 * size + 1)
     kept = [one["id"] for one in variants_of(document) if one["conflict"]["player"]]
     assert kept == ["S-9", "S-0", "S-1", "S-2"]
