@@ -58,7 +58,7 @@ def allows(
     if not wait.guarded:
         return True
     state = state_of(wait.object) if wait.object else None
-    return bool(wait.object) and (state is None or state.allows(actor, wait.verb))
+    return bool(wait.object) and (state is None or state.allows(wait.holder(actor), wait.verb))
 
 
 class Waits:
@@ -102,13 +102,14 @@ class Waits:
         before = after = None
         if wait.object and verb:
             before = self.states[wait.object]
-            after = self.states[wait.object] = before.after(actor, verb)
+            after = self.states[wait.object] = before.after(wait.holder(actor), verb)
         for flag in wait.flags_set(before, after):
             self.states[flag] = SET
         return before, after
 
     def _is_free(self, actor: str, wait: Wait) -> bool:
-        return bool(wait.object) and self.states[wait.object].allows(actor, wait.verb)
+        state = self.states[wait.object] if wait.object else None
+        return state is not None and state.allows(wait.holder(actor), wait.verb)
 
     def fire(self, timers: Iterable[str]) -> None:
         """Let timers fire: the clock has reached their deadlines."""

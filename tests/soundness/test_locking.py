@@ -4,6 +4,7 @@ import threading
 from collections import UserDict, defaultdict
 from weakref import WeakValueDictionary
 
+import attrs
 import pytest
 
 from tests.soundness.truth import broken, right, systems_of
@@ -133,6 +134,33 @@ def one_instance_with_its_lock(world):
     Total.value = 0
     _twice(world, Total().add)
     assert Total.value == 2
+
+
+@attrs.define
+class MadeByAttrs:
+    lock: object = attrs.field(factory=threading.Lock)
+    value: int = 0
+
+    def add_under(self, lock):
+        with lock:
+            found = self.value
+            self.value = found + 1
+
+
+@broken("each caller makes a lock with attrs of its own")
+def locks_that_attrs_makes_for_each(world):
+    one = MadeByAttrs()
+    world.actor("first", one.add_under, MadeByAttrs().lock)
+    world.actor("second", one.add_under, MadeByAttrs().lock)
+    world.run()
+    assert one.value == 2
+
+
+@right("both take the lock that attrs has made")
+def a_lock_that_attrs_makes(world):
+    one = MadeByAttrs()
+    _twice(world, one.add_under, one.lock)
+    assert one.value == 2
 
 
 class Stripes:

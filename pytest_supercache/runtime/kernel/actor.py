@@ -271,6 +271,11 @@ class Actor:
         found.functions, found.sources = functions_of(stack), sources_of(stack)
         return found
 
+    @property
+    def holds_as(self) -> str:
+        """The name under which it holds what belongs to a thread, on which others may run, too."""
+        return getattr(self.thread, "holds_as", "") or self.name
+
     def stack(self) -> list[FrameType]:
         """Return the frames of the actor, the outermost first."""
         if self.thread is None:

@@ -114,6 +114,11 @@ class TaskActor(Actor):
             found.label = f"await {place}" if place else "await"
         return found
 
+    @property
+    def holds_as(self) -> str:
+        """The name of whose thread runs its loop."""
+        return self.name if self.home is None else str(self.home.host.holds_as)
+
     def stack(self) -> list[FrameType]:
         """Return the frames of the actor, the outermost first.
 

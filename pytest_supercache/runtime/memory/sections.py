@@ -142,7 +142,11 @@ class Sections:
         self._sharing.note_loud(lock)
 
     def _perform(self, actor: Actor, lock: str, verb: str) -> None:
-        self._execution.record.waits.perform(actor.name, Wait(lock, verb))
+        waits = self._execution.record.waits
+        state = waits.states[lock]
+        is_reentrant = isinstance(state, LockState) and state.reentrant
+        thread = actor.holds_as if is_reentrant else ""
+        waits.perform(actor.name, Wait(lock, verb, thread=thread))
 
 
 def _is_bookkeeping(caller: Any) -> bool:

@@ -219,11 +219,12 @@ class Comparison:
         known = self._locks.get(actor.name)
         if known is not None and known[0] == now:
             return known[1]
+        holders = {actor.name} if actor.is_task else {actor.name, actor.holds_as}
         held = frozenset(
             name
             for name, state in self._record.waits.states.items()
             if type(state) is LockState
-            and state.holder == actor.name
+            and state.holder in holders
             and name not in self._sharing.open_locks
         )
         self._locks[actor.name] = (now, held)

@@ -8,6 +8,7 @@ once, and as deep as the shortest way to it allows.
 
 import builtins
 import functools
+import sys
 import types
 from collections import defaultdict, deque
 from collections.abc import Callable, Container, Iterable, Iterator
@@ -121,7 +122,11 @@ class _Types:
         kind = type(value)
         if kind is types.FunctionType:
             return bool(
-                value.__closure__ or value.__defaults__ or value.__kwdefaults__ or value.__dict__
+                value.__closure__
+                or value.__defaults__
+                or value.__kwdefaults__
+                or value.__dict__
+                or _has_own_globals(value)
             )
         if issubclass(kind, type):
             return _is_under_test(value)
@@ -226,6 +231,15 @@ def _inside_function(function: types.FunctionType) -> Iterator[_Members]:
         yield _KEYWORD_DEFAULT, list(function.__kwdefaults__.items())
     if function.__dict__:
         yield _FUNCTION_ATTRIBUTE, list(function.__dict__.items())
+    if _has_own_globals(function):
+        yield _GLOBAL_OF_FUNCTION, list(function.__globals__.items())
+
+
+def _has_own_globals(function: types.FunctionType) -> bool:
+    """Say whether the globals of a function are no module's: attrs generates such functions."""
+    own = function.__globals__
+    name = own.get("__name__")
+    return type(name) is not str or members_of(sys.modules.get(name)) is not own
 
 
 def _plain(at: Any) -> str:
@@ -248,6 +262,10 @@ def _put_default(function: types.FunctionType, at: int, value: Any) -> None:
 def _put_keyword_default(function: types.FunctionType, name: str, value: Any) -> None:
     assert function.__kwdefaults__ is not None
     function.__kwdefaults__[name] = value
+
+
+def _put_global(function: types.FunctionType, name: str, value: Any) -> None:
+    function.__globals__[name] = value
 
 
 def _refuse(_holder: Any, _at: Any, _value: Any) -> None:
@@ -277,5 +295,6 @@ _ELEMENT = _Kind("[{}]", list.__setitem__)
 _CELL = _Kind(".closure[{}]", _put_cell)
 _DEFAULT = _Kind(".default[{}]", _put_default)
 _KEYWORD_DEFAULT = _Kind(".default[{}]", _put_keyword_default)
+_GLOBAL_OF_FUNCTION = _Kind(".global[{}]", _put_global)
 _FIXED = _Kind(".{}", _refuse)
 _FIXED_ELEMENT = _Kind("[{}]", _refuse)

@@ -13,7 +13,7 @@ from typing import Any
 from pytest_supercache.core.waits import BarrierState, LockState
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.stepping import Stepping
-from pytest_supercache.runtime.sync.cooperative import Cooperative, in_time, name_of_new, this_actor
+from pytest_supercache.runtime.sync.cooperative import Cooperative, in_time, name_of_new
 from pytest_supercache.runtime.sync.locks import Lock, RLock
 
 
@@ -49,7 +49,7 @@ class Condition:
 
     def _check_held(self, execution: Stepping, what: str) -> None:
         state = self._lock.lock_state(execution)
-        holder = this_actor().name if isinstance(self._lock, RLock) else state.holder
+        holder = self._lock.holder() if isinstance(self._lock, RLock) else state.holder
         if state.holder is None or state.holder != holder:
             raise RuntimeError(f"cannot {what} on un-acquired lock")
 
@@ -77,8 +77,9 @@ class Condition:
         if in_time(execution, step):
             return True
         assert isinstance(step.wait_before, LockState)
+        assert step.wait is not None
         self._lock.do(execution, "acquire" if held == 1 else f"acquire {held}", guarded=True)
-        return step.wait_before.is_woken(step.actor)
+        return step.wait_before.is_woken(step.wait.holder(step.actor))
 
     def wait_for(self, predicate: Callable[[], Any], timeout: float | None = None) -> Any:
         """Wait until the predicate is true, or the timeout is over; return its last result."""

@@ -122,7 +122,7 @@ class Cooperative:
             self._label(verb), footprint, kind="lock",
             wait=Wait(
                 self.name, verb, guarded=guarded, otherwise=otherwise, sets=sets,
-                sets_on_change=sets_on_change,
+                sets_on_change=sets_on_change, thread=self._thread(),
             ),
             deadline=deadline,
         )  # fmt: skip
@@ -135,7 +135,8 @@ class Cooperative:
         """Take the step of a poll, which does not wait; its answer is false for "nothing"."""
         return poll(
             execution, f"{verb} {self.name}", self._touched(execution, reads_only=reads_only),
-            answer, kind="lock", label=self._label(verb), wait=Wait(self.name, verb),
+            answer, kind="lock", label=self._label(verb),
+            wait=Wait(self.name, verb, thread=self._thread()),
         )  # fmt: skip
 
     def attempt(self, execution: Stepping, verb: str) -> bool:
@@ -154,7 +155,12 @@ class Cooperative:
     def undo(self, execution: Stepping, verb: str) -> None:
         """Perform ``verb`` without a step, while an abandoned execution unwinds."""
         self.state(execution)
-        execution.record.waits.perform(this_actor().name, Wait(self.name, verb))
+        wait = Wait(self.name, verb, thread=self._thread())
+        execution.record.waits.perform(this_actor().name, wait)
+
+    def _thread(self) -> str:
+        """Return the thread that holds the object for the calling actor; empty: itself."""
+        return ""
 
 
 def changed(step: Step) -> bool:
@@ -167,4 +173,4 @@ def in_time(execution: Stepping, step: Step) -> bool:
     if step.wait is None or not execution.record.waits.is_set(step.wait.timer):
         return True
     before = step.wait_before
-    return before is not None and before.allows(step.actor, step.wait.verb)
+    return before is not None and before.allows(step.wait.holder(step.actor), step.wait.verb)

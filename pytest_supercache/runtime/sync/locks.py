@@ -93,13 +93,17 @@ class Lock(Cooperative, _Entered):
         if memory is not None and memory.sections.leave(this_actor(), self.name):
             return
         step = self.do(execution, "release")
-        if memory is not None and getattr(step.wait_before, "holder", None) != step.actor:
+        if memory is not None and getattr(step.wait_before, "holder", None) != self.holder():
             memory.sharing.note_open(self.name)
         if not changed(step):
             raise RuntimeError(self._not_held)
 
     def _leave(self) -> None:
         self.release()
+
+    def holder(self) -> str:
+        """Return the name under which the calling actor holds the lock."""
+        return self._thread() or this_actor().name
 
     def lock_state(self, execution: Stepping) -> LockState:
         """Return the state of its wait object."""
@@ -121,10 +125,13 @@ class Lock(Cooperative, _Entered):
 
 
 class RLock(Lock):
-    """Stands in for ``threading.RLock``."""
+    """Stands in for ``threading.RLock``, which a thread holds, whatever task or job runs there."""
 
     _reentrant = True
     _not_held = "cannot release un-acquired lock"
+
+    def _thread(self) -> str:
+        return this_actor().holds_as
 
 
 def _is_timeout(timeout: Any, *, blocking: bool) -> bool:

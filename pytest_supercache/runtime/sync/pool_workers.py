@@ -41,11 +41,13 @@ class Worker(ActorThread):
 
     Args:
         name: the thread's name.
+        holds_as: the name under which its jobs hold what belongs to a thread.
         initialize: called before the worker's first job.
     """
 
-    def __init__(self, name: str, initialize: Callable[[], Any] | None) -> None:
+    def __init__(self, name: str, holds_as: str, initialize: Callable[[], Any] | None) -> None:
         super().__init__(target=self._serve, name=name)
+        self.holds_as = holds_as
         self._initialize = initialize
         self.is_broken = False
         """Whether the initializer has failed."""
@@ -106,12 +108,13 @@ class Workers:
     """The workers of one pool in one execution; the one idle last takes the next job.
 
     Args:
-        prefix: the prefix of their names.
+        prefix: the prefix of their threads' names, which several pools may have.
+        pool: the name of the pool.
         initialize: called by each worker before its first job.
     """
 
-    def __init__(self, prefix: str, initialize: Callable[[], Any] | None) -> None:
-        self._prefix = prefix
+    def __init__(self, prefix: str, pool: str, initialize: Callable[[], Any] | None) -> None:
+        self._prefix, self._pool = prefix, pool
         self._initialize = initialize
         self._idle: list[Worker] = []
         self._count = 0
@@ -145,7 +148,8 @@ class Workers:
             self.is_broken |= worker.is_broken
 
     def _hire(self, execution: Stepping) -> Worker:
-        worker = Worker(f"{self._prefix}_{self._count}", self._initialize)
+        number = self._count
+        worker = Worker(f"{self._prefix}_{number}", f"{self._pool} {number}", self._initialize)
         self._count += 1
         execution.workers.append(worker)
         worker.start()

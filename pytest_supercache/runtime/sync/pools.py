@@ -164,7 +164,7 @@ class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
         if key not in execution.contents:
             initializer, arguments = self._starts
             initialize = None if initializer is None else partial(initializer, *arguments)
-            execution.contents[key] = Workers(self._prefix, initialize)
+            execution.contents[key] = Workers(self._prefix, self.name, initialize)
         workers: Workers = execution.contents[key]
         return workers
 

@@ -52,6 +52,17 @@ def test_places_are_named_by_the_way_to_them():
     ]
 
 
+def test_the_globals_of_a_function_that_belong_to_no_module_are_looked_at():
+    apart = {**globals(), "kept": Held()}
+    exec("def generated(): return kept", apart)
+    function = apart["generated"]
+    assert found(made("shop", function=function)) == ["shop:function.global[kept]"]
+    (place,) = places([made("shop", function=function)], (), (), {identity(Held)})
+    place.put(7)
+    assert function() == 7
+    assert found(made("shop", function=found)) == []
+
+
 def test_a_value_is_put_back_where_it_was():
     items = {"a": [1, Held()]}
     (place,) = places([made("shop", items=items)], (), (), {identity(Held)})
