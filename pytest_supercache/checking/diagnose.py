@@ -9,7 +9,7 @@ from pytest_supercache.checking.reduction_check import ReductionCheck
 from pytest_supercache.core.result import Counterexample
 from pytest_supercache.core.verdict import Label
 from pytest_supercache.declare.registry import REGISTRY
-from pytest_supercache.oracle.cause import Causes, find_causes
+from pytest_supercache.oracle.cause import Causes, find_causes, tried
 from pytest_supercache.oracle.classify import (
     UNCLASSIFIED,
     former_classes,
@@ -49,12 +49,14 @@ def diagnosed(
     told = story(execution, violation, classified)
     lines += [story_sentence(told)] if told else []
     causes: Causes | None = None
+    others = None
     if reduction_check is not None and not found.serial:
-        causes = find_causes(
-            reduction_check.evidence, orders_of(reduction_check.events_of(execution))
-        )
+        evidence = reduction_check.evidence
+        witness = orders_of(reduction_check.events_of(execution))
+        causes = find_causes(evidence, witness)
+        others = tried(evidence, witness, exhausted=exhausted)
         lines += cause_sentences(
-            causes, execution.race, executed=reduction_check.evidence.size, exhausted=exhausted
+            causes, execution.race, executed=evidence.size, exhausted=exhausted
         )
     lines += advice(classified.slug)
     error = found.violation.evidence.get("error")
@@ -73,6 +75,7 @@ def diagnosed(
         former_fingerprints=(*former, *former_fingerprints_of(*known)),
         causes=() if causes is None else causes.sets,
         causes_are_all=causes is not None and causes.is_complete and exhausted,
+        tried=others,
     )
 
 

@@ -25,6 +25,20 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """The interleavings that were executed, by the orders they have of the failing one's steps.
+
+    They are bits of an integer. ``orders`` has, for each order of the failing interleaving, those
+    that have it, too, and those that have it the other way round; ``failing`` are those that fail.
+    """
+
+    interleavings: int
+    failing: int
+    orders: tuple[tuple[Pair, int, int], ...]
+    are_all: bool  # there is no other interleaving
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Passing:
     """An execution that is like the failing one, but breaks no guarantee.
 

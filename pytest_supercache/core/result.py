@@ -6,7 +6,7 @@ from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.memory_use import MemoryUse
 from pytest_supercache.core.odds import Odds
 from pytest_supercache.core.operation import History
-from pytest_supercache.core.orders import Cause, Passing, Share
+from pytest_supercache.core.orders import Cause, Passing, Share, Tried
 from pytest_supercache.core.schedule import Schedule
 from pytest_supercache.core.trace import Step
 from pytest_supercache.core.verdict import Label, Verdict, Violation
@@ -43,6 +43,7 @@ class Counterexample:
     former_fingerprints: tuple[str, ...] = ()  # by which older waivers know it, the newest first
     causes: tuple[Cause, ...] = ()  # which orders of steps force the violation
     causes_are_all: bool = False  # they explain every failing interleaving there is
+    tried: Tried | None = None  # what became of other orders of its steps
     passing: Passing | None = None  # what is most like it and breaks nothing, if any was found
 
     @property

@@ -12,13 +12,15 @@ from dataclasses import dataclass, field
 from functools import reduce
 from operator import or_
 
-from pytest_supercache.core.orders import Cause, Pair
+from pytest_supercache.core.orders import Cause, Pair, Tried
 from pytest_supercache.core.schedule import Schedule
 
 PAIRS_MAX = 70
 INTERLEAVINGS_MAX = 5_000
 SIZE_MAX = 4
 CAUSES_MAX = 4
+TRIED_MAX = 1_000
+"""The most interleavings that a counterexample is shown with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +74,24 @@ def find_causes(evidence: Evidence, witness: Sequence[Pair]) -> Causes:
         left &= ~covered
         pairs = _orders_of(evidence, left)
     return Causes(sets=tuple(found), is_complete=not left, passing=nearest(evidence, witness)[0])
+
+
+def tried(evidence: Evidence, witness: Sequence[Pair], *, exhausted: bool) -> Tried | None:
+    """Return what became of other orders of the failing steps; None: there are too many orders."""
+    if len(witness) > PAIRS_MAX:
+        return None
+    count = min(evidence.size, TRIED_MAX)
+    shown = (1 << count) - 1
+    orders = tuple(
+        (pair, evidence.orders.get(pair, 0) & shown, evidence.orders.get(pair[::-1], 0) & shown)
+        for pair in witness
+    )
+    return Tried(
+        interleavings=count,
+        failing=evidence.failing & shown,
+        orders=orders,
+        are_all=exhausted and evidence.size <= TRIED_MAX,
+    )
 
 
 def _forcing(evidence: Evidence, witness: Sequence[Pair]) -> tuple[Cause, int]:

@@ -13,7 +13,7 @@ from typing import Any
 from pytest_supercache.report.conflict_markdown import conflict_markdown
 from pytest_supercache.report.decision import decision
 from pytest_supercache.report.plain import Plain
-from pytest_supercache.report.player_data import players
+from pytest_supercache.report.player_data import WITHOUT_STEPS, players
 from pytest_supercache.report.values import TEXT_MAX, pasted, short
 from pytest_supercache.report.words import count, expected, headline, in_words, preempted
 
@@ -78,10 +78,9 @@ def _fit(variants: list[dict[str, Any]]) -> None:
         conflict = variant["conflict"]
         if conflict is None:
             continue
-        size = len(json.dumps([conflict[part] for part in ("player", "passing", "sources")]))
+        size = len(json.dumps([conflict[part] for part in WITHOUT_STEPS]))
         if size > left:
-            conflict["player"] = conflict["passing"] = None
-            conflict["sources"], conflict["compared"] = [], []
+            conflict.update(WITHOUT_STEPS)
         else:
             left -= size
 

@@ -4,6 +4,7 @@ Each row is complete, so that the page can jump to any of them. Names and values
 cannot show and what is too long to read.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -22,6 +23,12 @@ STRIP_MAX = 5
 """The most steps in the strip above a player; a longer story is told below it."""
 
 STRIP_MIN = 3
+WITHOUT_STEPS: dict[str, Plain] = {
+    "player": None, "passing": None, "compared": [], "sources": [], "tried": None,
+}  # fmt: skip
+"""What a conflict has instead of its steps, where there are too many for one page."""
+
+_HEXADECIMAL = re.compile("[0-9a-f]+")
 VALUE_MAX = 200
 NAME_MAX = 60
 
@@ -42,6 +49,7 @@ def players(found: Json, short: Short) -> dict[str, Plain]:
         "passing": _player(passes, aside, short) if passes else None,
         "compared": _compared(fails, passes) if passes else [],
         "sources": [_source(source, short) for source in found.get("sources") or ()],
+        "tried": _tried(found, fails),
         "strip": _strip(found, fails, short),
         "turned": _orders(passes, passing["turned"], short) if passes else [],
         "forced": [_orders(fails, cause["orders"], short) for cause in causes],
@@ -109,6 +117,45 @@ def _compared(fails: Timeline, passes: Timeline) -> list[Plain]:
     if max(len(fails.rows), len(passes.rows)) > ROWS_MAX:
         return []
     return [list(line) for line in compared(fails, passes)]
+
+
+def _tried(found: Json, drawn: Timeline) -> Plain:
+    """Return the rows that a reader may reorder, and what became of the orders of each two.
+
+    None: some of them are not shown, a choice has led to several steps, or time or faults have a
+    part in it, which have a place of their own in the schedule.
+    """
+    known, schedule = found.get("tried"), found.get("schedule") or ()
+    if known is None or not all(map(_HEXADECIMAL.fullmatch, _sets_in(known))):
+        return None
+    rows = {row.step: at for at, row in enumerate(drawn.rows) if row.step is not None}
+    is_alone = len({drawn.rows[at].number for at in rows.values()}) == len(rows) > 1
+    is_plain = not any(name.startswith("@") for name in schedule)
+    if len(drawn.rows) > ROWS_MAX or not (is_alone and is_plain):
+        return None
+    orders = [
+        [
+            *(rows.get((step["actor"], step["index"])) for step in one["order"]),
+            one["kept"],
+            one["reversed"],
+        ]
+        for one in known["orders"]
+    ]
+    if any(None in one for one in orders):
+        return None
+    return {
+        "rows": list(rows.values()),
+        "orders": orders,
+        "count": known["interleavings"],
+        "failing": known["failing"],
+        "all": known["are_all"],
+    }
+
+
+def _sets_in(tried: Json) -> Iterator[str]:
+    yield tried["failing"]
+    for one in tried["orders"]:
+        yield from (one["kept"], one["reversed"])
 
 
 def _source(source: Json, short: Short) -> Plain:

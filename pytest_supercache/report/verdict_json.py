@@ -16,7 +16,7 @@ from pytest_supercache.core.inputs import DOCUMENT_BYTES_MAX, size_text
 from pytest_supercache.core.masking import masked_data
 from pytest_supercache.core.odds import Odds
 from pytest_supercache.core.operation import Operation
-from pytest_supercache.core.orders import Pair
+from pytest_supercache.core.orders import Pair, Tried
 from pytest_supercache.core.result import Counterexample
 from pytest_supercache.core.trace import Layers, Pending, Step
 from pytest_supercache.core.verdict import Violation
@@ -199,6 +199,7 @@ def counterexample_to_json(found: Counterexample, root: Path | None = None) -> R
             for cause in found.causes
         ],
         "forced_by_all": found.causes_are_all,
+        **({"tried": _tried(found.tried, numbers)} if found.tried else {}),
         "passing": None
         if passing is None
         else {
@@ -247,12 +248,27 @@ def _holder(execution: Execution, pending: Pending) -> str | None:
     """Return the actor that holds the lock for which another waits."""
     for step in reversed(execution.steps):
         if pending.wait and step.wait and step.wait.object == pending.wait.object:
-            return step.wait_after.holder if isinstance(step.wait_after, LockState) else None
+            state = step.wait_after
+            if not isinstance(state, LockState):
+                return None
+            return step.actor if state.holder == step.wait.holder(step.actor) else state.holder
     return None
 
 
 def _has_memory(execution: Execution) -> bool:
     return any(step.memory for step in execution.steps)
+
+
+def _tried(tried: Tried, numbers: Numbers) -> Row:
+    return {
+        "interleavings": tried.interleavings,
+        "are_all": tried.are_all,
+        "failing": f"{tried.failing:x}",
+        "orders": [
+            {"order": _order(pair, numbers), "kept": f"{kept:x}", "reversed": f"{reversed_:x}"}
+            for pair, kept, reversed_ in tried.orders
+        ],
+    }
 
 
 def _order(pair: Pair, numbers: Numbers) -> Plain:

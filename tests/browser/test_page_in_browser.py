@@ -1,11 +1,14 @@
 """The page in a real browser: every button, what the layers show, and what it must never do."""
 
 from dataclasses import replace
+from itertools import combinations
 
 import pytest
 
+from pytest_supercache import check
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.result import StoryPart
+from pytest_supercache.core.schedule import read_token
 from pytest_supercache.core.trace import SourceLine
 from tests.browser.pages import SIZES, browser, opened
 from tests.unit.report.report_stories import Recorder, compared, holds, stale_set, violated
@@ -224,6 +227,89 @@ def test_both_interleavings_are_compared_line_by_line(context, tmp_path, scheme,
         assert watched.is_quiet()
     with opened(context, tmp_path, violated()) as watched:
         assert watched.page.locator(".comparison").count() == 0
+
+
+def look_aside(world):
+    client, origin = world.existing_cache.client(), world.origin
+    origin.set("k", 1)
+
+    def reads():
+        if client.get("k") is None:
+            client.set("k", origin.get("k"))
+
+    def writes():
+        origin.set("k", 2)
+        client.delete("k")
+
+    world.actor("alice", reads)
+    world.actor("bob", writes)
+    world.run()
+    assert client.get("k") in {None, b"2"}
+
+
+def found_in(body):
+    """Return the finding of a check that has executed everything."""
+    result = check(body)
+    return replace(violated(), result=result, replay_command="pytest 't'")
+
+
+def ordered(page, wanted):
+    """Bring the steps into an order, by pressing buttons."""
+    for at, name in enumerate(wanted):
+        names = [
+            text.partition(": ")[2].split(" =")[0].split(" ->")[0]
+            for text in page.locator(".order li > span").all_inner_texts()
+        ]
+        for place in range(names.index(name, at), at, -1):
+            page.locator(".order li").nth(place).locator("[data-act=earlier]").click()
+
+
+def test_another_order_says_what_its_execution_did(context, tmp_path):
+    """A look-aside leaves an old value when it reads before the write and stores after the DEL."""
+    alice, bob = ("GET k", "origin read k", "SET k"), ("origin write k", "DEL k")
+    with opened(context, tmp_path, found_in(look_aside)) as watched:
+        page = watched.page
+        page.locator(".reorder summary").click()
+        became = page.locator(".became")
+        assert became.inner_text() == "It fails: this is the order that was found."
+        for places in combinations(range(5), 3):
+            mine, yours = iter(alice), iter(bob)
+            order = [next(mine) if at in places else next(yours) for at in range(5)]
+            ordered(page, order)
+            fails = order.index("origin read k") < order.index("origin write k") and (
+                order.index("DEL k") < order.index("SET k")
+            )
+            assert became.inner_text().startswith("It fails" if fails else "It passes"), order
+        page.locator("[data-act=reset]").click()
+        assert became.inner_text() == "It fails: this is the order that was found."
+        first = page.locator(".order li").first
+        assert first.locator("[data-act=earlier]").is_disabled()
+        assert first.locator("[data-act=later]").is_disabled()  # her own steps keep their order
+        assert watched.is_quiet()
+
+
+def test_an_order_that_nobody_executed_comes_with_its_command(context, tmp_path):
+    finding = found_in(look_aside)
+    found = finding.result.counterexample
+    none = replace(found.tried, interleavings=1, failing=1, are_all=False)
+    none = replace(none, orders=tuple((pair, 1, 0) for pair, _, _ in none.orders))
+    command = f"pytest t --supercache-replay='{found.token}'"
+    for are_all, said in ((False, "Not executed."), (True, "It cannot happen")):
+        known = replace(found, tried=replace(none, are_all=are_all))
+        shown = replace(
+            finding, result=replace(finding.result, counterexample=known), replay_command=command
+        )
+        with opened(context, tmp_path, shown) as watched:
+            page = watched.page
+            page.locator(".reorder summary").click()
+            assert page.locator(".reorder code").count() == 0
+            ordered(page, ["origin write k", "DEL k", "GET k", "origin read k", "SET k"])
+            assert page.locator(".became").inner_text().startswith(said)
+            texts = page.locator(".reorder code").all_inner_texts()
+            assert bool(texts) is not are_all
+            for text in texts:
+                _, schedule = read_token(text.split("'")[1])
+                assert schedule.choices == ("bob", "bob", "alice", "alice", "alice")
 
 
 def test_the_present_step_is_kept_in_sight_among_many(context, tmp_path):

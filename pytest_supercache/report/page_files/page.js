@@ -4,6 +4,8 @@
  * The data of the page: page_data.py, player_data.py and decision.py make it.
  * @typedef {[kind: "lane" | "column", number: number, written: boolean]} Arrow
  * @typedef {[column: number, row: number, before: number]} Came  where a value was before; COLUMN, CALL and ANSWER below
+ * @typedef {{rows: number[], orders: [row: number, row: number, kept: string, reversed: string][], count: number, failing: string,
+ *   all: boolean}} Tried  sets of interleavings are hexadecimal numbers
  * @typedef {{place: string, function: string, at: number, code: string[]}} Source
  * @typedef {{text: string, lane: number | null, number: number | null, phase: string, calls: string[], answers: string[],
  *   arrows: Arrow[], values: string[], changed: number[], apart: [number, boolean][], breaks: boolean, turned: boolean,
@@ -15,7 +17,7 @@
  * @typedef {{summary: string, slug: string | null, replays: string, advice: Pair[], told: Pair[], other: string[],
  *   token: Pair | null, command: Pair | null, markdown: string, player: Player | null, passing: Player | null,
  *   strip: [string, number | null, number | null, number | null][], turned: Order[], forced: Order[][],
- *   forced_by_all: boolean, compared: [number | null, number | null][], sources: Source[]}} Conflict
+ *   forced_by_all: boolean, tried: Tried | null, compared: [number | null, number | null][], sources: Source[]}} Conflict
  * @typedef {{id: string, group: string, anchor: string, name: string, verdict: string, as_stated: boolean,
  *   guarantee: string | null, expected: string, percent: number | null, share: string, counts: Pair[], coverage: string,
  *   why: string[], facts: Pair[], links: Pair[], conflict: Conflict | null}} Variant
@@ -546,6 +548,93 @@
           el("td", { class: mine(passes, other) }, told(passes, other)));
       })))));
   }
+  // -- another order of the steps ------------------------------------------------------------
+  /** @param {bigint} bits */
+  function countOf(bits) {
+    let count = 0;
+    for (let left = bits; left; left &= left - 1n) { count += 1; }
+    return count;
+  }
+  /** @param {Tried} tried @param {number[]} order rows, in the order to be tried @returns {string} what became of it */
+  function becameOf(tried, order) {
+    const all = (1n << BigInt(tried.count)) - 1n, failing = BigInt("0x" + tried.failing);
+    if (order.every((row, at) => row === tried.rows[at])) { return "It fails: this is the order that was found."; }
+    let kept = all, moved = false;
+    for (const [first, second, as, reversed] of tried.orders) {
+      const isAs = order.indexOf(first) < order.indexOf(second);
+      kept &= ~BigInt("0x" + (isAs ? reversed : as)) & all;
+      moved = moved || !isAs;
+    }
+    const count = countOf(kept), failed = countOf(kept & failing);
+    const those = count === 1 ? "The one interleaving that keeps this order" : `Each of the ${count} interleavings that keep this order`;
+    if (!moved) { return "It fails: only steps that do not depend on each other have changed places."; }
+    if (!count) { return tried.all ? "It cannot happen: none of all interleavings has this order." : "Not executed."; }
+    if (!failed) { return `It passes. ${those} passes.`; }
+    if (failed === count) { return `It fails. ${those} fails.`; }
+    return `It depends on what comes then: ${failed} of the ${count} interleavings that keep this order fail.`;
+  }
+  /** @param {string} token @param {number[]} rows in the order as it fails @param {number[]} order @param {Player} player */
+  function tokenOf(token, rows, order, player) {  // the same token, with the users in another order
+    const [, begin, runs, rest] = /^([^:]*:[^:]*:)([^;]*)(.*)$/.exec(token) || ["", "", "", ""];
+    const moves = runs.split(",").flatMap((run) => {
+      const [name, times] = run.split("*");
+      return Array(Number(times || 1)).fill(name);
+    });
+    /** @param {number} row */
+    const place = (row) => Number(player.rows[row].number) - 1;
+    const turns = [...moves];
+    rows.forEach((row, at) => { turns[place(row)] = moves[place(order[at])]; });
+    /** @type {[string, number][]} */
+    const again = [];
+    for (const name of turns) {
+      const last = again[again.length - 1];
+      if (last && last[0] === name) { last[1] += 1; } else { again.push([name, 1]); }
+    }
+    return begin + again.map(([name, times]) => (times > 1 ? name + "*" + times : name)).join(",") + rest;
+  }
+  /** @param {Conflict} found @param {Tried} tried @param {Player} player */
+  function reorderingOf({ token, command }, tried, player) {
+    let order = [...tried.rows];
+    const said = el("p", { class: "became", "aria-live": "polite" });
+    const steps = el("ol", { class: "order" });
+    const more = el("div", {});
+    /** @param {number} at @param {number} by */
+    function move(at, by) {
+      const [row] = order.splice(at, 1);
+      order.splice(at + by, 0, row);
+      show();
+      const same = /** @type {HTMLButtonElement | null} */ (steps.children[at + by].querySelector(`[data-act="${by < 0 ? "earlier" : "later"}"]:enabled`));
+      (same || /** @type {HTMLElement} */ (steps.children[at + by].querySelector("button:enabled") || steps)).focus();
+    }
+    function show() {
+      steps.replaceChildren(...order.map((row, at) => {
+        const { lane } = player.rows[row], name = titleOf(player, { ...player.rows[row], number: null });
+        /** @param {number} by @param {string} text @param {string} act */
+        const mover = (by, text, act) => {
+          const node = button(text, { class: "to", "data-act": act, "aria-label": `Move ${act}: ${name}` }, () => move(at, by));
+          const other = order[at + by];
+          node.disabled = other === undefined || player.rows[other].lane === lane;  // a user's own steps keep their order
+          return node;
+        };
+        return el("li", { class: lane === null ? null : colour(lane) }, mover(-1, "\u2191", "earlier"), mover(1, "\u2193", "later"),
+          el("span", {}, name));
+      }));
+      const text = becameOf(tried, order);
+      said.textContent = text;
+      said.className = "became " + (/^It (fails|passes)/.exec(text) || ["", "open"])[1];
+      more.replaceChildren();
+      if (token && command && text === "Not executed.") {
+        const own = command[1].replace(token[1], tokenOf(token[1], tried.rows, order, player));
+        put(more, [copied("command", [own, own])]);
+      }
+    }
+    show();
+    return el("details", { class: "reorder" }, el("summary", {}, "Try another order"),
+      el("p", { class: "dim" }, "Move a step up or down to see whether that order passes or fails. "
+        + (tried.all ? `All ${tried.count.toLocaleString("en")} interleavings were executed.`
+          : `${tried.count.toLocaleString("en")} interleavings were executed, not all.`)),
+      steps, said, more, button("As it fails", { "data-act": "reset" }, () => { order = [...tried.rows]; show(); }));
+  }
   /** @param {Variant} variant @param {Conflict} found @param {boolean} isOpen */
   function conflictOf(variant, found, isOpen) {
     const name = variant.id;
@@ -596,6 +685,7 @@
       found.player ? box : place,
       forcedOf(found, found.player ? go : null),
       comparisonOf(found),
+      found.tried && found.player ? reorderingOf(found, found.tried, found.player) : null,
       folded("More about it", pairs(found.told)),
       copied("command", found.command), copied("token", found.token),
       el("p", { class: "sharing" }, copying("Copy as Markdown", "copy-markdown", () => found.markdown)));

@@ -7,7 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_supercache.core.schedule import Schedule
-from pytest_supercache.oracle.cause import Evidence, find_causes, nearest
+from pytest_supercache.oracle.cause import (
+    PAIRS_MAX,
+    TRIED_MAX,
+    Evidence,
+    find_causes,
+    nearest,
+    tried,
+)
 from pytest_supercache.oracle.explain import cause_sentences
 
 
@@ -33,6 +40,21 @@ def every_order(*pairs, fails):
         orders = [p[::-1] if t else p for p, t in zip(pairs, turned, strict=True)]
         runs.append((orders, fails({p for p in orders if p in pairs})))
     return evidence(*runs)
+
+
+def test_what_became_of_other_orders_is_told_by_sets_of_interleavings():
+    known = evidence(([(A, B), (C, D)], True), ([(B, A), (C, D)], False), ([(A, B)], True))
+    found = tried(known, [(A, B), (C, D)], exhausted=True)
+    assert (found.interleavings, found.failing, found.are_all) == (3, 0b101, True)
+    assert found.orders == (((A, B), 0b101, 0b010), ((C, D), 0b011, 0b000))
+    assert not tried(known, [(A, B)], exhausted=False).are_all
+
+
+def test_many_interleavings_are_cut_and_many_orders_are_not_told():
+    known = evidence(*[([(A, B)], at == TRIED_MAX) for at in range(TRIED_MAX + 1)])
+    found = tried(known, [(A, B)], exhausted=True)
+    assert (found.interleavings, found.failing, found.are_all) == (TRIED_MAX, 0, False)
+    assert tried(known, [(A, B)] * (PAIRS_MAX + 1), exhausted=True) is None
 
 
 def test_one_order_that_decides_is_the_cause():

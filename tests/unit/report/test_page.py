@@ -8,9 +8,10 @@ from html.parser import HTMLParser
 
 import pytest
 
+from pytest_supercache.core.orders import Tried
 from pytest_supercache.report.page import page, write_page
 from pytest_supercache.report.page_data import COMMAND_MAX, PLAYERS_MAX, page_data
-from pytest_supercache.report.player_data import COLUMNS_MAX, ROWS_MAX
+from pytest_supercache.report.player_data import COLUMNS_MAX, ROWS_MAX, WITHOUT_STEPS
 from pytest_supercache.report.verdict_json import finding_row, verdict_document, write_verdict
 from pytest_supercache.report.words import headline
 from tests.unit.report.report_stories import (
@@ -280,7 +281,7 @@ def test_what_would_make_it_too_big_is_left_out_and_what_is_not_as_stated_stays(
     document = verdict_document(rows, {})
     assert all(variant["conflict"]["player"] for variant in variants_of(document))
     conflict = variants_of(document)[0]["conflict"]
-    size = len(json.dumps([conflict["player"], conflict["passing"], conflict["sources"]]))
+    size = len(json.dumps([conflict[part] for part in WITHOUT_STEPS]))
     monkeypatch.setattr("pytest_supercache.report.page_data.PLAYERS_MAX", 4 * size + 1)
     kept = [one["id"] for one in variants_of(document) if one["conflict"]["player"]]
     assert kept == ["S-9", "S-0", "S-1", "S-2"]
@@ -314,3 +315,30 @@ def test_who_waits_for_ever_and_what_nodes_answer_is_said():
         "node b: read product:42 -> nothing",
     ]  # fmt: skip
     assert conflict["summary"] == found.violation.summary
+
+
+def test_other_orders_are_offered_only_where_they_can_be_told(monkeypatch):
+    def tried_of(**changed):
+        row = json.loads(json.dumps(finding_row(reorderable())))
+        found = row["counterexample"]
+        found["tried"].update(changed.pop("tried", {}))
+        found.update(changed)
+        return variants_of(verdict_document([row], {}))[0]["conflict"]["tried"]
+
+    made = tried_of()
+    assert made["orders"] == [[2, 3, "3", "4"]]
+    assert (made["count"], made["failing"], made["all"]) == (3, "1", True)
+    schedule = reorderable().result.counterexample.schedule.choices
+    assert tried_of(schedule=[*schedule, "@clock"]) is None
+    assert tried_of(tried={"failing": "<b>"}) is None
+    monkeypatch.setattr("pytest_supercache.report.player_data.ROWS_MAX", 3)
+    assert tried_of() is None
+
+
+def reorderable():
+    """Return a finding with one order of which three interleavings are known."""
+    finding = violated()
+    pair = (("alice", 1, "origin: read product:42"), ("bob", 0, "origin: write product:42"))
+    tried = Tried(interleavings=3, failing=1, orders=((pair, 3, 4),), are_all=True)
+    found = replace(finding.result.counterexample, tried=tried)
+    return replace(finding, result=replace(finding.result, counterexample=found))
