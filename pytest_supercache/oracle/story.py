@@ -170,7 +170,12 @@ def _all_of(execution: Execution, keys: Iterable[str]) -> list[Act]:
         for act in acts_in_race(execution, key)
         if act.role not in _UNTOLD
     }
-    acts = [found[at] for at in sorted(found)]
+    named = {(act.at, act.place) for act in found.values() if act.name != EVERYTHING}
+    acts = [
+        found[at]
+        for at in sorted(found)
+        if at[1] != EVERYTHING or (found[at].at, found[at].place) not in named
+    ]
     if all(act.role is Role.TICK for act in acts):
         return []
     if len(acts) > ACTS_MAX:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pytest_supercache import ISOLATED_USERS, check
 from tests.mutated import BY_GUARANTEE, Mutation, drawn, explored, is_borne_out, verdict_on
 from tests.selection import either
 from tests.stories import HEAD, mistakes
@@ -75,3 +76,33 @@ def test_a_class_whose_steps_are_in_another_order_is_contradicted(stale_set):
     assert is_borne_out("stale-set", labels)
     assert not is_borne_out("stale-set", labels[::-1])
     assert not is_borne_out("dual-write", labels)
+
+
+def reply_of_another(reads):
+    """Return the story of two users who are both answered what one of them owns."""
+
+    def body(world):
+        world.existing_cache.client().mset({"a": "hers", "b": "his"})
+        for user, key, value in (("alice", "a", "hers"), ("bob", "b", "his")):
+            world.owns(user, key)
+            world.origin.set(key, value)
+            world.actor(user, ask, world, key)
+        world.run()
+
+    def ask(world, key):
+        with world.operation("read", key) as call:
+            world.step(f"GET {key}", reads=reads(key))
+            call.answer = "hers"
+
+    return story_of(check(body, guarantees=[ISOLATED_USERS]).counterexample)
+
+
+def test_a_step_that_names_a_key_and_may_touch_all_of_its_layer_is_told_by_the_key():
+    line = reply_of_another(lambda key: ("existing_cache:*", f"existing_cache:{key}"))
+    told = '1. alice finds a = "hers" in the existing cache; 2. bob finds b = "his" in the existing'
+    assert line == f"{HEAD}{told} cache"
+
+
+def test_a_step_that_names_no_key_is_told_by_its_layer():
+    line = reply_of_another(lambda _key: ("existing_cache:*",))
+    assert line.startswith(f"{HEAD}1. alice finds nothing in the existing cache; 2. bob")
