@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from pytest_supercache.report.arrows import Arrow
 from pytest_supercache.report.aside import Aside, aside_of
 from pytest_supercache.report.comparison import compared
 from pytest_supercache.report.plain import Plain
@@ -192,13 +193,24 @@ def _strip(found: Json, drawn: Timeline, short: Short) -> list[Plain]:
     if len(parts) > STRIP_MAX:
         wanted = _decisive(found, drawn)
         decisive = [one for one in parts if one["position"] in wanted or one is parts[-1]]
-        parts = decisive if len(decisive) >= STRIP_MIN else parts
+        parts = decisive if len(decisive) >= STRIP_MIN else _without_looks(parts, drawn)
     told: list[Plain] = []
     for part in parts[-STRIP_MAX:]:
         at = rows.get(part["position"])
         lane = None if at is None else _shown(drawn)[at].lane
         told.append([short(part["text"], VALUE_MAX), part["number"], at, lane])
     return told
+
+
+def _without_looks(parts: list[Json], drawn: Timeline) -> list[Json]:
+    """Return the parts of a story that is too long, without steps that look and find no value."""
+    looks = {row.position for row in drawn.rows if row.arrows and not any(map(_tells, row.arrows))}
+    told = [one for one in parts if one["position"] not in looks or one is parts[-1]]
+    return told if len(told) >= STRIP_MIN else parts
+
+
+def _tells(arrow: Arrow) -> bool:
+    return arrow.is_written or arrow.value is not None
 
 
 def _decisive(found: Json, drawn: Timeline) -> set[int | None]:

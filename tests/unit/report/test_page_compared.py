@@ -7,6 +7,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.core.result import StoryPart
 from pytest_supercache.report.page_data import page_data
 from pytest_supercache.report.player_data import ROWS_MAX
 from pytest_supercache.report.verdict_json import finding_row, verdict_document
@@ -181,3 +183,38 @@ def test_what_verdict_json_says_of_it_follows_its_schema():
     del found["passing"]["steps"]
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(document, schema)
+
+
+def strip_of(kind, count):
+    """Return the texts of a strip whose story has two changes and ``count`` looks after them."""
+    run = Recorder({"existing_cache": {}, "origin": {}})
+    run.step("alice", "SET k", existing_cache=("k", 1))
+    run.step("bob", "SET k", existing_cache=("k", 2))
+    run.step("bob", "DEL k", existing_cache=("k", None))
+    for _ in range(count):
+        run.step("bob", "look")
+    look = Footprint(reads=frozenset({"existing_cache:k"}))
+    looks = [replace(step, kind=kind, footprint=look) for step in run.steps[3:]]
+    execution = replace(
+        stale_set(), start={"existing_cache": {}, "origin": {}}, steps=[*run.steps[:3], *looks]
+    )
+    story = [
+        StoryPart(f"{step.label} {at}", number=at + 1, position=at, actor=step.actor)
+        for at, step in enumerate(execution.steps)
+    ]
+    finding = violated()
+    found = replace(finding.result.counterexample, execution=execution, story=tuple(story))
+    made = conflict_of(replace(finding, result=replace(finding.result, counterexample=found)))
+    return [text for text, *_ in made["strip"]]
+
+
+def test_a_long_strip_leaves_out_the_calls_that_show_no_value_first():
+    assert strip_of("watched", 4) == ["SET k 0", "SET k 1", "DEL k 2", "look 6"]
+
+
+def test_a_long_strip_keeps_looks_that_show_what_they_find():
+    assert strip_of("command", 4) == ["DEL k 2", "look 3", "look 4", "look 5", "look 6"]
+
+
+def test_a_short_strip_keeps_every_part():
+    assert strip_of("watched", 2) == ["SET k 0", "SET k 1", "DEL k 2", "look 3", "look 4"]
