@@ -1,6 +1,7 @@
 """cashews, unmodified: a client that keeps what it read, and is told when somebody changes it."""
 
 import asyncio
+import pickle
 
 import pytest_supercache as sc
 
@@ -59,7 +60,8 @@ async def client_side(_layers):
     from cashews.backends.redis import Redis
     from cashews.backends.redis.client_side import BcastClientSide
 
-    server = await asyncio.start_server(TrackingServer().serve, "127.0.0.1", 0)
+    tracking = TrackingServer()
+    server = await asyncio.start_server(tracking.serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     where = {"address": f"redis://127.0.0.1:{port}", "suppress": False}
     kept = Memory(check_interval=0)
@@ -76,6 +78,12 @@ async def client_side(_layers):
         async def set(self, key, value):
             """Write as another process does."""
             await writer.set(f"cs:{key}", value)
+
+        def layers(self):
+            """Show what the server holds."""
+            return {
+                "existing_cache": {k.decode(): pickle.loads(v) for k, v in tracking.held.items()}
+            }
 
     yield Shop()
     await reader.close()

@@ -25,7 +25,8 @@ async def secrets(layers):
     server = await asyncio.start_server(serve, "127.0.0.1", 6379)
     client = Redis(single_connection_client=True)
     client.connection = Connection(host="127.0.0.1", port=6379, decode_responses=True)
-    yield SimpleNamespace(client=client)
+    held = {"existing_cache": {name: layers.origin.peek(name) for name in ("alice", "bob")}}
+    yield SimpleNamespace(client=client, layers=lambda: held)
     await client.connection.disconnect()
     client.connection = None
     server.close()
