@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tools.gallery import DRAWINGS, card, drawing_of, published, story_of
+from tools.strip import outcome_of, steps_of, strip_svg
+
 ROOT = Path(__file__).parents[2]
 HERE = "scenarios/libraries"
 FOUND = ROOT / "docs/found.md"
@@ -48,24 +51,88 @@ def test_a_reply_that_never_comes_is_found_and_replays_in_another_process(tmp_pa
     assert "LIB-21[redis.reader_8]: VIOLATED answers" in replayed.stdout
 
 
+def test_the_card_of_every_library_that_is_here_shows_what_a_run_finds(rows):
+    known, page = published(), FOUND.read_text(encoding="utf-8")
+    found = [row for row in rows if row["verdict"] == "violated"]
+    for row in found:
+        assert f"\n{card(row, known[row['system']])}\n" in page, row["id"]
+        drawn = strip_svg(
+            steps_of(row["counterexample"]), outcome_of(row["counterexample"]), row["title"]
+        )
+        assert (DRAWINGS / drawing_of(row)).read_text(encoding="utf-8") == drawn, row["id"]
+    assert found
+
+
+def test_a_card_with_another_order_is_not_on_the_page(rows):
+    row = next(row for row in rows if row["verdict"] == "violated")
+    other = {**row, "replay": row["replay"].replace("writer", "reader")}
+    page = FOUND.read_text(encoding="utf-8")
+    assert card(other, published()[row["system"]]) not in page
+
+
 SCENARIOS = sorted((ROOT / HERE).glob("*/*.supercache.yaml"))
 
 
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.parent.name)
-def test_every_library_states_its_label_and_is_documented_with_it(path):
+def test_every_published_conflict_has_a_card_with_its_story_label_and_class(path):
     text = path.read_text(encoding="utf-8")
     name = re.search("^id: (.*)$", text, re.M)[1]
-    stated = re.search(r"^systems:((?: .*)?(?:\n  .*)*)$", text, re.M)[1]
-    conflict_class = re.search("class: ([a-z-]+), label: |label: ", stated)[1]
-    table, classes = FOUND.read_text(encoding="utf-8").split("## Labels and classes")
-    assert f"`pytest {path.relative_to(ROOT)} --supercache-replay='sc1:{name}[" in table
-    (row,) = [line for line in classes.splitlines() if line.startswith("|") and name in line]
-    assert (f"`{conflict_class}`" if conflict_class else "not classified") in row
+    page = FOUND.read_text(encoding="utf-8")
+    stated = re.findall(r"([\w.]+): \{violated: \{(?:class: ([a-z-]+), )?label: ([a-z ]+)\}", text)
+    assert stated
+    for system, conflict_class, label in stated:
+        known = published()[system]
+        (shown,) = [one for one in page.split('<a id="')[1:] if f"'sc1:{name}[{system}]:" in one]
+        assert f": {known['title']}\n\n{story_of(path)}\n\n![" in shown
+        named = f"`{conflict_class}`" if conflict_class else f"not classified: {known['why']}"
+        assert f"- {name}, {label}, {named}; scenario [" in shown
+        (pins,) = path.parent.glob(f"{system}.in")
+        version = pins.read_text(encoding="utf-8").split()[0].partition("==")[2]
+        assert f" {version}: {known['title']}" in shown
+
+
+def test_nothing_is_published_without_a_scenario_and_no_strip_is_left_over():
+    stated = {
+        system
+        for path in SCENARIOS
+        for system in re.findall(r"([\w.]+): \{violated", path.read_text(encoding="utf-8"))
+    }
+    assert set(published()) == stated
+    page = FOUND.read_text(encoding="utf-8")
+    strips = {
+        path.name for path in DRAWINGS.glob("*.svg") if re.match("lib-|mlc-|price-", path.name)
+    }
+    assert set(re.findall(r"\(drawings/([^)]+)\)", page)) == strips
+
+
+TEXTS = sorted((ROOT / "docs" / "found").glob("*.md"))
+
+
+def test_every_conflict_that_nobody_has_reported_has_a_text_for_its_maintainers():
+    untold = {one["text"] for one in published().values() if not one.get("reports")}
+    assert untold == {path.name for path in TEXTS}
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in TEXTS if "a Redis at port" not in path.read_text()],
+    ids=lambda path: path.stem,
+)  # fmt: skip
+def test_a_reproducer_for_maintainers_prints_what_its_text_says(tmp_path, path):
+    text = path.read_text(encoding="utf-8")
+    code = re.search(r"\*\*Reproducer\*\*.*?```python\n(.*?)```\n\nIt prints `(.*?)`", text, re.S)
+    (tmp_path / "reproducer.py").write_text(code[1], encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "reproducer.py"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.stdout.splitlines() == [code[2]], done.stderr
 
 
 def test_a_documented_conflict_replays_in_another_process(tmp_path):
     known = FOUND.read_text(encoding="utf-8")
-    path, token = re.search(r"`pytest (\S+) --supercache-replay='(sc1:LIB-15[^']*)", known).groups()
+    path, token = re.search(
+        r"^pytest (\S+) --supercache-replay='(sc1:LIB-15[^']*)", known, re.M
+    ).groups()
     replayed = run(tmp_path, path, f"--supercache-replay={token}")
     assert replayed.returncode == 1, replayed.stdout
     assert "LIB-15[larzcache]: VIOLATED expect" in replayed.stdout
