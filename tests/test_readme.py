@@ -4,9 +4,14 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
+from itertools import pairwise
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
+DRAWINGS = ROOT / "docs" / "drawings"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -59,3 +64,79 @@ def test_every_picture_is_small_and_shown_and_every_one_that_is_shown_is_there()
     for picture in kept.values():
         assert picture.read_bytes().startswith(b"\x89PNG"), picture.name
         assert picture.stat().st_size < 300_000, picture.name
+
+
+def test_every_drawing_is_shown_and_every_one_that_is_shown_is_there():
+    shown = {
+        name
+        for page in (ROOT / "docs").glob("*.md")
+        for name in re.findall(r"\]\(drawings/([\w.-]+)\)", page.read_text(encoding="utf-8"))
+    }
+    assert shown == {drawing.name for drawing in DRAWINGS.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory) -> Path:
+    """The drawings as they are made today; in a process of its own, since it declares a watch."""
+    folder = tmp_path_factory.mktemp("drawings")
+    done = subprocess.run(
+        [sys.executable, "-m", "tools.drawings", str(folder)],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.mark.parametrize("name", ["grains.svg", "guarantees.svg", "faults.svg"])
+def test_a_drawing_is_what_the_product_and_the_page_say_today(drawn: Path, name: str) -> None:
+    assert (drawn / name).read_text(encoding="utf-8") == (DRAWINGS / name).read_text("utf-8")
+
+
+def test_every_drawing_changes_its_colours_on_a_dark_page():
+    for drawing in DRAWINGS.iterdir():
+        text = drawing.read_text(encoding="utf-8")
+        dark = text.partition("prefers-color-scheme:dark")[2].partition("</style>")[0]
+        used = set(re.findall(r'(?:fill|stroke)="(#\w+)"', text))
+        assert used
+        assert {colour for colour in used if f'"{colour}"]' not in dark} == set(), drawing.name
+
+
+def _arrows(diagram: str) -> set[tuple[str, str]]:
+    """Return the arrows of a Mermaid flowchart: ``a & b --> c --> d``."""
+    found = set()
+    for line in diagram.splitlines():
+        groups = [re.findall(r"\w+", part) for part in line.split("-->")]
+        found |= {
+            (one, other) for left, right in pairwise(groups) for one in left for other in right
+        }
+    return found
+
+
+def _upward(arrows: set[tuple[str, str]], layers: list[str]) -> set[tuple[str, str]]:
+    """Return the arrows that do not go from a layer of a contract to one further down."""
+    height = {name: at for at, layer in enumerate(layers) for name in layer.split(" | ")}
+    return {(one, other) for one, other in arrows if height[one] >= height[other]}
+
+
+def test_the_packages_are_drawn_in_the_order_of_the_import_contracts():
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    contracts = {
+        one["containers"][0]: one["layers"]
+        for one in tomllib.loads(text)["tool"]["importlinter"]["contracts"]
+        if one["type"] == "layers"
+    }
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    arrows = _arrows(page.partition("```mermaid\n")[2].partition("```")[0])
+    for container in ("pytest_supercache", "pytest_supercache.runtime"):
+        layers = contracts[container]
+        names = {name for layer in layers for name in layer.split(" | ")}
+        inside = {arrow for arrow in arrows if names.issuperset(arrow)}
+        assert {name for arrow in inside for name in arrow} == names
+        assert _upward(inside, layers) == set()
+
+
+def test_an_arrow_against_the_contract_is_noticed():
+    layers = ["gate", "report", "reference | play"]
+    assert _upward(_arrows("gate --> report --> reference & play"), layers) == set()
+    assert _upward(_arrows("report --> gate"), layers) == {("report", "gate")}
+    assert _upward(_arrows("reference --> play"), layers) == {("reference", "play")}
