@@ -16,6 +16,7 @@ from tests.browser.pages import browser
 
 ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / "docs" / "pictures"
+MARGIN = 14  # pixels below the strip
 STORY = "scenarios/story/price-change.supercache.yaml"
 
 
@@ -42,6 +43,9 @@ def _take(tab: Any, page: Path, scheme: str) -> None:
     height = pair["y"] + pair["height"] - conflict["y"]
     seen = {**conflict, "height": height}
     tab.screenshot(path=PICTURES / f"player-{scheme}.png", clip=seen, full_page=True)
+    advice = tab.locator(".conflict .advice").first.bounding_box()
+    told = {**conflict, "height": advice["y"] + advice["height"] + MARGIN - conflict["y"]}
+    tab.screenshot(path=PICTURES / f"strip-{scheme}.png", clip=told, full_page=True)
     if scheme == "light":
         tab.locator(".variants").first.screenshot(path=PICTURES / "variants.png")
         return
