@@ -71,11 +71,7 @@ def postgresql():
         address = f"host={folder} user=shop dbname=postgres"
 
         def is_ready():
-            try:
-                psycopg.connect(address).close()
-            except psycopg.OperationalError:
-                return False
-            return True
+            return psycopg.pq.PGconn.ping(address.encode()) == psycopg.pq.Ping.OK
 
         with running(command, owner, is_ready=is_ready, cwd=folder, ends_by=signal.SIGQUIT):
             yield address

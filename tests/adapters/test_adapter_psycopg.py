@@ -1,65 +1,23 @@
 """psycopg on a real PostgreSQL: statements and commits are steps, row locks are waited for."""
 
-from contextlib import closing
+from functools import partial
 
 import psycopg
 import pytest
 from sqlalchemy import create_engine, text
 
 from pytest_supercache import check
+from tests.adapters.counters import outcomes as everything
+from tests.adapters.counters import racing, unknown
 from tests.adapters.flows import counting, is_conflict, judged
-from tests.adapters.servers import postgresql
 
 pytestmark = pytest.mark.postgresql
-SEARCHES = ("exhaustive", "all-schedules")
-
-
-@pytest.fixture(scope="module")
-def address():
-    """A server for this file, with counters n and m."""
-    with postgresql() as where:
-        with psycopg.connect(where) as connection:
-            connection.execute("CREATE TABLE counters (name TEXT PRIMARY KEY, n INTEGER)")
-            connection.execute("INSERT INTO counters VALUES ('n', 0), ('m', 0)")
-        yield where
 
 
 @pytest.fixture
 def opened(address):
     """Open a connection."""
     return lambda **options: psycopg.connect(address, **options)
-
-
-class Counters:
-    """The counters as seen by libpq alone, of which checks know nothing.
-
-    One connection is kept: the process that PostgreSQL starts for each costs more than a check.
-    """
-
-    def __init__(self, address):
-        self._connection = psycopg.pq.PGconn.connect(address.encode())
-        self.close = self._connection.finish
-
-    def reset(self):
-        """Put both back to 0."""
-        self._executed(b"UPDATE counters SET n = 0")
-
-    def values(self):
-        """Return n and m."""
-        found = self._executed(b"SELECT n FROM counters ORDER BY name DESC")
-        return tuple(int(found.get_value(row, 0)) for row in range(found.ntuples))
-
-    def _executed(self, statement):
-        result = self._connection.exec_(statement)
-        assert not result.error_message, result.error_message
-        return result
-
-
-@pytest.fixture(scope="module")
-def counters(address):
-    """What puts the counters back, and reads them."""
-    with closing(Counters(address)) as made:
-        yield made
 
 
 def value(connection, name="n", lock=""):
@@ -122,28 +80,12 @@ def test_sqlalchemy_takes_the_same_steps(address, counters):
 
 @pytest.fixture
 def outcomes(opened, counters):
-    """Return everything that can come of flows: the same with and without the reduction."""
+    """Return everything that can come of flows, each on a connection of its own."""
 
-    def tried(search, flows, options):
-        seen = set()
+    def tried(*flows, **options):
+        return everything(counters, *(partial(_said, flow, opened, options) for flow in flows))
 
-        def body(world):
-            counters.reset()
-            for name, flow in zip("ab", flows, strict=True):
-                world.actor(name, _said, flow, opened, options)
-            results = world.run()
-            seen.add((results["a"], results["b"], *counters.values()))
-
-        result = judged(body, search=search, ticks=0)
-        assert result.exhausted, result
-        return seen
-
-    def both(*flows, **options):
-        reduced, everything = (tried(search, flows, options) for search in SEARCHES)
-        assert reduced == everything
-        return reduced
-
-    return both
+    return tried
 
 
 def _said(flow, opened, options):
@@ -170,6 +112,129 @@ def test_a_snapshot_that_was_overtaken_cannot_be_written_to(outcomes):
 
     one_fails = {("40001", None, 1, 0), (None, "40001", 1, 0)}
     assert outcomes(bump, bump) == {(None, None, 2, 0)} | one_fails
+
+
+def test_who_waits_for_a_lock_keeps_the_snapshot_of_the_statement_that_waits(outcomes):
+    def bump(connection):
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        connection.execute("UPDATE counters SET n = n + 1 WHERE name = 'n'")
+
+    one_fails = {("40001", None, 1, 0), (None, "40001", 1, 0)}
+    assert outcomes(bump, bump) == {(None, None, 2, 0)} | one_fails
+
+
+def test_a_deferred_constraint_meets_locks_before_the_commit(outcomes, parts):
+    def add(connection):
+        connection.execute("INSERT INTO parts VALUES ('o')")
+        connection.commit()
+
+    def remove(connection):
+        with connection.transaction():
+            connection.execute("DELETE FROM counters WHERE name = 'o'")
+
+    found = {(a, b) for a, b, *_ in outcomes(add, remove)}
+    assert found == {(None, "23503"), ("23503", None)}
+
+
+def test_a_transaction_that_failed_holds_no_lock_even_before_it_is_rolled_back(opened, counters):
+    def flow():
+        with opened() as failed, opened() as other:
+            failed.execute("UPDATE counters SET n = n + 1 WHERE name = 'n'")
+            with pytest.raises(psycopg.errors.UniqueViolation):
+                failed.execute("INSERT INTO counters VALUES ('m', 0)")
+            other.execute("UPDATE counters SET n = n + 1 WHERE name = 'n'")
+
+    assert judged(racing(counters, (flow,))).exhausted
+
+
+def test_a_cursor_of_the_server_shows_its_snapshot_and_rows_that_it_locks_are_unknown(
+    outcomes, opened, counters
+):
+    def fetched(connection):
+        with connection.cursor("mine") as cursor:
+            cursor.execute("SELECT n FROM counters ORDER BY name DESC")
+            first = cursor.fetchone()
+            return first + tuple(n for (n,) in cursor)
+
+    def bump(connection):
+        connection.execute("UPDATE counters SET n = n + 1")
+
+    assert {seen for seen, *_ in outcomes(fetched, bump)} == {(0, 0), (1, 1)}
+
+    def locking(connection):
+        with connection.cursor("mine") as cursor:
+            cursor.execute("SELECT n FROM counters FOR UPDATE")
+            cursor.fetchall()
+
+    flows = (partial(_said, flow, opened, {}) for flow in (bump, locking))
+    assert "a cursor of the server met a lock" in unknown(counters, *flows)
+
+
+def test_a_procedure_that_may_commit_is_unknown_when_it_meets_a_lock(opened, counters):
+    def slowly(connection):
+        connection.execute("UPDATE counters SET n = n + 1")
+        connection.execute("UPDATE counters SET n = n + 1")
+
+    def done(connection):
+        connection.execute("DO $$ BEGIN UPDATE counters SET n = n + 1; END $$")
+
+    flows = partial(_said, slowly, opened, {}), partial(_said, done, opened, {"autocommit": True})
+    assert "a procedure (CALL or DO) outside of a transaction met a lock" in unknown(
+        counters, *flows
+    )
+
+
+def test_derived_classes_of_connections_are_kept(address, counters):
+    class Mine(psycopg.Connection):
+        def bump(self):
+            self.execute("UPDATE counters SET n = n + 1 WHERE name = 'n'")
+
+    def flow():
+        with Mine.connect(address) as connection:
+            connection.bump()
+
+    assert judged(racing(counters, (flow, flow))).exhausted
+
+
+UNCONTROLLED = {
+    "Cursor.copy": lambda connection: connection.cursor().copy("COPY counters TO STDOUT"),
+    "Cursor.stream": lambda connection: connection.cursor().stream("SELECT 1"),
+    "Connection.notifies": lambda connection: connection.notifies(),
+    "Connection.pipeline": lambda connection: connection.pipeline(),
+    "Connection.tpc_recover": lambda connection: connection.tpc_recover(),
+}
+
+
+@pytest.mark.parametrize("name", UNCONTROLLED)
+def test_what_is_not_controlled_is_named(opened, counters, name):
+    def flow():
+        with opened() as connection:
+            UNCONTROLLED[name](connection)
+
+    said = f"the code under test called psycopg's {name}, which this version does not control"
+    assert said in unknown(counters, flow)
+
+
+def test_a_time_out_for_locks_is_named(opened, counters):
+    def setting():
+        with opened() as connection:
+            connection.execute("SET LOCAL lock_timeout = '1s'")
+
+    def connecting():
+        opened(options="-c lock_timeout=9").close()
+
+    for flow in (setting, connecting):
+        assert "sets lock_timeout, which is not under control" in unknown(counters, flow)
+
+
+def test_options_of_the_environment_are_kept(opened, counters, monkeypatch):
+    monkeypatch.setenv("PGOPTIONS", "-c work_mem=5MB")
+
+    def flow():
+        with opened() as connection:
+            assert connection.execute("SHOW work_mem").fetchone() == ("5MB",)
+
+    assert judged(racing(counters, (flow, flow))).exhausted
 
 
 def test_nowait_is_told_at_once_and_another_row_is_nobodys_business(outcomes):

@@ -293,6 +293,17 @@ def _a_transaction_knows_whether_it_is_the_outermost():
     assert psycopg.conninfo.conninfo_to_dict("options=-c") == {"options": "-c"}
 
 
+@CHECKS.of(
+    "psycopg: waiting.wait_async, waiting.wait_conn_async, connection_async.conninfo_attempts_async"
+)
+def _an_awaited_connection_waits_by_functions_that_can_be_replaced():
+    waits = psycopg.AsyncConnection.wait.__code__.co_names
+    connects = psycopg.AsyncConnection.connect.__func__.__code__.co_names
+    assert {"waiting", "wait_async"} <= set(waits)
+    assert {"waiting", "wait_conn_async", "conninfo_attempts_async"} <= set(connects)
+    assert callable(psycopg.connection_async.conninfo_attempts_async)
+
+
 @CHECKS.of("Django: Model._meta")
 def _fields_of_models():
     assert {"concrete_fields", "get_fields"} <= set(dir(Options))

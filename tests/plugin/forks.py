@@ -23,8 +23,10 @@ from typing import IO, Any
 
 _LIBRARIES = ("pytest", "hypothesis", "redis.asyncio", "fakeredis", "freezegun", "ruamel.yaml")
 _PLUGINS = ("anyio", "hypothesis", "_hypothesis_globals", "pytest_supercache")
-_NOT_IMPORTED = ("pytest_supercache.cli.__main__", "pytest_supercache.runtime.sql.postgres")
-"""Importing the first runs a command, the second imports psycopg."""
+_NOT_IMPORTED = (
+    "pytest_supercache.cli.__main__", "pytest_supercache.runtime.sql.psycopg_doors",
+)  # fmt: skip
+"""Importing the first runs a command, the others import drivers of databases."""
 _MESSAGE_MAX = 1 << 20
 _AT_START = ("PYTHON", "LC_", "LANG")
 """Variables that an interpreter reads when it starts begin so."""

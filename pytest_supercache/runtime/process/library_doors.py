@@ -16,7 +16,7 @@ from freezegun import api
 
 DOORS = {
     "sqlite3": "pytest_supercache.runtime.sql.sqlite",
-    "psycopg": "pytest_supercache.runtime.sql.postgres",
+    "psycopg": "pytest_supercache.runtime.sql.psycopg_doors",
     "pymemcache.client.base": "pytest_supercache.runtime.process.memcached",
     "anyio._core._synchronization": "pytest_supercache.runtime.aio.anyio_tools",
     "anyio.to_thread": "pytest_supercache.runtime.sql.worker_threads",
@@ -48,7 +48,8 @@ class LibraryDoors:
         """Open the doors of libraries imported since the last call; True when there were any."""
         known = len(self._doors)
         for library, name in DOORS.items():
-            if library in sys.modules and sys.modules.get(name) not in self._doors:
+            is_imported = sys.modules.get(library) is not None  # None forbids the import
+            if is_imported and sys.modules.get(name) not in self._doors:
                 door = import_module(name)
                 self._doors.append(door)
                 self.pairs += door.open()

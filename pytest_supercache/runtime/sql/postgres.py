@@ -1,318 +1,374 @@
-"""Makes statements, commits and rollbacks of psycopg (PostgreSQL) steps.
+"""Makes the statements, commits and rollbacks of any PostgreSQL driver steps.
 
 No thread ever waits in the server: ``lock_timeout`` is a millisecond, and an actor that meets a
 lock waits at a step of its own, until another actor has written or a transaction has ended. A
 statement that failed on a lock inside of a transaction is rolled back to a savepoint, then
-repeated, with the result that PostgreSQL would have given after waiting. The tables of a statement
-are not known, so it touches all of them.
+repeated: the snapshot of the transaction stays, so the result is what PostgreSQL would have given
+after waiting. A driver's doors say only how to send a statement.
 """
 
-import re
-from collections.abc import Callable
+import os
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial, wraps
 from typing import Any
-
-import psycopg
-from psycopg.pq import TransactionStatus
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.identity import identity
 from pytest_supercache.runtime.kernel.active import controlled, hearing
-from pytest_supercache.runtime.kernel.calling import here
-from pytest_supercache.runtime.kernel.patches import Patches
+from pytest_supercache.runtime.kernel.calling import current_actor, here
 from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.kernel.unreachable import name_unreachable
-from pytest_supercache.runtime.sql.statements import EVERYTHING, Tables, first_word, perform
+from pytest_supercache.runtime.sql import postgres_statements
+from pytest_supercache.runtime.sql.postgres_statements import CURSOR, Statement, understood
+from pytest_supercache.runtime.sql.statements import EVERYTHING, Tables, aperform, perform
 
-_LOCK_NOT_AVAILABLE = "55P03"
-_READS = Tables(reads=frozenset({"*"}))
-_READ_WORDS = frozenset({"SELECT", "WITH", "VALUES", "TABLE"})
-_OWN_AFFAIR = frozenset(
-    {"", "BEGIN", "START", "SET", "SHOW", "RESET", "SAVEPOINT", "RELEASE", "EXPLAIN"}
-)
-_ENDS = frozenset({"COMMIT", "END", "ROLLBACK", "ABORT"})
-_MOVES_SAVEPOINTS = _ENDS | {"SAVEPOINT", "RELEASE", "PREPARE"}
-_QUOTED = re.compile(
-    r"""[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|"[^"]*"|\$([A-Za-z_]\w*|)\$.*?\$\1\$"""
-    r"""|--[^\n]*|/\*.*?\*/""",
-    re.DOTALL,
-)
-_EXPLAINS_BY_DOING = re.compile(r"\bEXPLAIN\b[^;]*\bANALY[SZ]E\b", re.IGNORECASE)
-_WRITES_TOO = re.compile(r"\b(INSERT|UPDATE|DELETE|MERGE|INTO|FOR|CALL)\b", re.IGNORECASE)
-_CALL = re.compile(r"\b(\w+)\s*\(")
-_HARMLESS = frozenset(
-    {
-        "count", "sum", "min", "max", "avg", "coalesce", "lower", "upper", "length", "abs", "round",
-        "cast", "exists", "in", "any", "all", "some", "values", "nullif", "greatest", "least", "as",
-        "and", "or", "not", "where", "on", "select", "from", "over", "version", "current_schema",
-        "varchar", "numeric",
-    }
-)  # fmt: skip
-_AT_CONNECT = re.compile(
-    r"\s*select\s+((pg_catalog\.version\(\)|current_schema\(\)|1)\s*;?\s*$|.*\bfrom pg_type\b)",
-    re.IGNORECASE | re.DOTALL,
-)
-"""Statements of SQLAlchemy at connect: no steps, because it holds a lock of its own then."""
-_NOWAIT = re.compile(r"\bNOWAIT\b", re.IGNORECASE)
-
-_patches = Patches()
-_opened: dict[int, tuple[Any, Tables]] = {}  # connections, and tables of their transactions
+IDLE, IN_TRANSACTION, IN_ERROR, CLOSED = 0, 2, 3, 4
+"""How libpq counts what a connection is: in no transaction, in one, in one that failed, gone."""
 
 OUTSIDE = (
     "the code under test connected to PostgreSQL while a module was imported: what it asks there "
     "is no step. Connect in the system's factory"
 )
+_BEFORE = (
+    "a statement went to PostgreSQL through a connection that was opened before: open it "
+    "in the system's factory"
+)
+_LOCK_TIMEOUT = (
+    "the code under test sets lock_timeout, which is not under control in this version: here who "
+    "meets a lock of PostgreSQL waits for it as long as it is held"
+)
+_LOCK_NOT_AVAILABLE = "55P03"
+_SAVEPOINT = "SAVEPOINT supercache"
+_BACK = ("ROLLBACK TO SAVEPOINT supercache", "RELEASE SAVEPOINT supercache")
 
-_Method = Callable[..., Any]
-
-
-def open() -> list[tuple[Any, Any]]:
-    """Patch psycopg so that its statements are steps."""
-    real = psycopg.connect
-    connect = _connect(psycopg.Connection.connect)
-    _patches.put(psycopg.Connection, "connect", connect)
-    _patches.put(psycopg, "connect", connect)
-    _patches.put(psycopg.AsyncConnection, "connect", _named(psycopg.AsyncConnection.connect))
-    for cursor in (psycopg.Cursor, psycopg.ServerCursor):
-        for name in ("execute", "executemany"):
-            _patches.put(cursor, name, _statement(getattr(cursor, name)))
-    for name in ("copy", "stream"):
-        _patches.put(psycopg.Cursor, name, _named(getattr(psycopg.Cursor, name)))
-    for name, word in (("commit", "COMMIT"), ("rollback", "ROLLBACK"), ("close", "ROLLBACK")):
-        _patches.put(psycopg.Connection, name, _end(getattr(psycopg.Connection, name), word))
-    _patches.put(psycopg.Transaction, "__exit__", _leave(psycopg.Transaction.__exit__))
-    return [(real, connect)]
+Method = Callable[..., Any]
+_Calls = Generator[Callable[[], Any], Any, Any]
+"""Calls in order: each is made, or awaited, and its answer or its error is sent back."""
 
 
-def close() -> None:
-    """Restore psycopg."""
-    _patches.undo()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Driver:
+    """How one kind of connection of one driver is used."""
+
+    error: type[Exception]
+    """The class of all errors of the driver."""
+    failure: type[Exception]
+    """The error of a server that is gone."""
+    plain: Callable[[Any, str], Any]
+    """Executes a statement that is no step, in the transaction that the driver has or begins."""
+    status: Callable[[Any], int]
+    begins: Callable[[Any], bool]
+    """Whether the driver begins a transaction before a statement."""
+    finish: Callable[[Any], Any]
+    """Rolls back, waits for it, and disconnects: else the server holds locks for a while."""
+    awaits: bool = False
+    """Whether the calls are coroutines; so is `plain` then."""
 
 
-def close_opened() -> None:
-    """Close connections that an execution has left open, and roll back their transactions."""
-    while _opened:
-        connection, _ = _opened.popitem()[1]
-        _roll_back(connection)
-        connection.pgconn.finish()
+class DatabaseSessions:
+    """The connections of one driver that an execution has opened."""
+
+    def __init__(self) -> None:
+        self._opened: dict[int, DatabaseSession] = {}
+
+    def add(self, connection: Any, driver: Driver) -> None:
+        """Take a new connection under control."""
+        self._opened[identity(connection)] = DatabaseSession(connection, driver)
+
+    def of(self, connection: Any) -> "DatabaseSession | None":
+        """Return the session of a connection that was opened in this execution."""
+        return self._opened.get(identity(connection))
+
+    def under_control(self, connection: Any) -> "tuple[Stepping | None, DatabaseSession | None]":
+        """Return the execution and the session in which a statement is a step, if it is one."""
+        execution, session = controlled(), self.of(connection)
+        if execution is not None and session is None:
+            name_before(execution)
+        return execution, session
+
+    def close(self) -> None:
+        """Close connections that an execution has left open, and roll back their transactions."""
+        while self._opened:
+            session = self._opened.popitem()[1]
+            session.driver.finish(session.connection)
 
 
-def _roll_back(connection: Any) -> None:
-    """Roll back a transaction and wait for it: after a mere disconnect its locks are held on."""
-    if not connection.closed and connection.info.transaction_status is not TransactionStatus.IDLE:
-        connection.pgconn.exec_(b"ROLLBACK")
+def name_before(execution: Stepping) -> None:
+    """Report the use of a connection from before; the test may use its own outside of the race."""
+    actor = current_actor()
+    if execution.controller.phase == "race" and actor is not None and not actor.direct:
+        execution.controller.hazard(_BEFORE)
 
 
-def _connect(connect: _Method) -> _Method:
-    @wraps(connect)
-    def connected(conninfo: str = "", **kwargs: Any) -> Any:
-        execution = hearing()
-        if execution is None:
-            return connect(conninfo, **kwargs)
+class DatabaseSession:
+    """What the transaction of one connection has touched, and how its statements are steps."""
+
+    def __init__(self, connection: Any, driver: Driver) -> None:
+        self.connection = connection
+        self.driver = driver
+        self._touched = Tables()
+        self._declared: dict[str, Statement] = {}
+
+    # -- what is a step ----------------------------------------------------------------------------
+
+    def execute(self, execution: Stepping, text: str, call: Callable[[], Any]) -> Any:
+        """Execute a statement, as a step if it may interact with other connections."""
+        return self._make(execution, partial(self._understood, execution, text), call)
+
+    def declare(self, name: str, text: str) -> None:
+        """Note the statement of a cursor that the server has under ``name``."""
+        statement = understood(text, in_transaction=True, begins=True)
+        if statement is not None:
+            self._declared[name] = statement
+
+    def fetch(self, execution: Stepping, name: str, call: Callable[[], Any]) -> Any:
+        """Fetch rows of a cursor that the server has; if that locks rows, it is a step."""
+        return self._make(execution, partial(self._fetching, name), call)
+
+    def end(self, execution: Stepping, word: str, call: Callable[[], Any]) -> Any:
+        """End the transaction, as a step if it has touched anything."""
+        return self._make(execution, partial(self._ending, execution, word), call)
+
+    def _understood(self, execution: Stepping, text: str) -> Statement | None:
+        if postgres_statements.sets_lock_timeout(text):
+            execution.controller.hazard(_LOCK_TIMEOUT)
+        status = self.status
+        return understood(
+            text, in_transaction=status == IN_TRANSACTION,
+            begins=status == IDLE and self.driver.begins(self.connection),
+        )  # fmt: skip
+
+    def _fetching(self, name: str) -> Statement | None:
+        """Return the step of fetching rows; None: they are of the snapshot at the declaration."""
+        declared = self._declared.get(name)
+        if declared is None or not declared.tables.writes:
+            return None
+        return Statement(label=f"FETCH {name}", tables=EVERYTHING, final=CURSOR)
+
+    def _ending(self, execution: Stepping, word: str) -> Statement | None:
+        """Return the step of a transaction's end; None: it unlocks and publishes nothing."""
+        touched = self._touched
+        is_idle = not touched.reads | touched.writes
+        if is_idle or self.status == CLOSED or execution.controller.leaving():
+            return None
+        tables = EVERYTHING if touched.writes else Tables(writes=frozenset({"(locks)"}))
+        return Statement(label=word, tables=tables, commits=word == "COMMIT")
+
+    @property
+    def status(self) -> int:
+        """The status of the connection, as libpq counts."""
+        return self.driver.status(self.connection)
+
+    # -- taking a step -----------------------------------------------------------------------------
+
+    def _make(
+        self,
+        execution: Stepping,
+        understand: Callable[[], Statement | None],
+        call: Callable[[], Any],
+    ) -> Any:
+        """Make a call, as the step that it is; of an awaited connection, return what to await."""
+        if self.driver.awaits:
+            return self._await(execution, understand, call)
+        statement = understand()
+        return call() if statement is None else self._take(execution, statement, call)
+
+    async def _await(
+        self,
+        execution: Stepping,
+        understand: Callable[[], Statement | None],
+        call: Callable[[], Any],
+    ) -> Any:
+        statement = understand()
+        return await (call() if statement is None else self._atake(execution, statement, call))
+
+    def _take(self, execution: Stepping, statement: Statement, call: Callable[[], Any]) -> Any:
+        footprint = _footprint(statement)
+        answer = perform(
+            execution, statement.label, footprint,
+            lambda: _made(self._calls(execution, statement, call)),
+            failure=self.driver.failure, must_wait=partial(_waiting, statement, footprint),
+            timeout=None,
+        )  # fmt: skip
+        self._note(statement.tables)
+        return answer
+
+    async def _atake(
+        self, execution: Stepping, statement: Statement, call: Callable[[], Awaitable[Any]]
+    ) -> Any:
+        footprint = _footprint(statement)
+        answer = await aperform(
+            execution, statement.label, footprint,
+            lambda: _awaited(self._calls(execution, statement, call)),
+            failure=self.driver.failure, must_wait=partial(_waiting, statement, footprint),
+        )  # fmt: skip
+        self._note(statement.tables)
+        return answer
+
+    def _note(self, tables: Tables) -> None:
+        self._touched = self._touched | tables if self.status != IDLE else Tables()
+        if self.status == IDLE:
+            self._declared.clear()
+
+    def _calls(self, execution: Stepping, statement: Statement, call: Callable[[], Any]) -> _Calls:
+        """Make the calls of one attempt, after which it can be repeated if it met a lock."""
+        if statement.commits:
+            yield from self._check_constraints()
+            return (yield call)
+        before = self.status
+        has_savepoint = statement.has_savepoint and not statement.final
+        if has_savepoint:
+            yield self._plain(_SAVEPOINT)
+        try:
+            answer = yield call
+        except Exception as error:
+            if statement.waits and is_lock(error):
+                yield from self._taken_back(execution, statement, before)
+            elif has_savepoint and statement.tables.writes and self.status == IN_ERROR:
+                yield from self._fail()
+            raise
+        if has_savepoint and self.status == IN_TRANSACTION:
+            yield self._plain(_BACK[1])
+        return answer
+
+    def _taken_back(self, execution: Stepping, statement: Statement, before: int) -> _Calls:
+        """Undo what a statement has done before it met a lock."""
+        if statement.final:
+            execution.controller.hazard(statement.final)
+        elif statement.has_savepoint:
+            yield from self._back()
+        elif before == IDLE and self.status != IDLE:
+            yield self._plain("ROLLBACK")
+
+    def _fail(self) -> _Calls:
+        """Fail without the savepoint, so that a transaction gives back its locks as it would."""
+        with suppress(self.driver.error):
+            yield from self._back()
+            yield self._plain("FAIL")
+
+    def _check_constraints(self) -> _Calls:
+        """Let deferred constraints meet locks before the COMMIT, which could not be repeated."""
+        if self.status != IN_TRANSACTION or not self._touched.writes:
+            return
+        yield self._plain(_SAVEPOINT)
+        try:
+            yield self._plain("SET CONSTRAINTS ALL IMMEDIATE")
+        except Exception as error:
+            yield from self._back()
+            if is_lock(error):
+                raise
+            return  # the COMMIT raises it
+        yield self._plain(_BACK[1])
+
+    def _back(self) -> _Calls:
+        for statement in _BACK:
+            yield self._plain(statement)
+
+    def _plain(self, statement: str) -> Callable[[], Any]:
+        return partial(self.driver.plain, self.connection, statement)
+
+
+def _made(calls: _Calls) -> Any:
+    """Make calls in order, and return what comes of them."""
+    try:
+        call = next(calls)
+        while True:
+            try:
+                answer = call()
+            except Exception as error:  # noqa: BLE001 - it decides which call is next
+                call = calls.throw(error)
+            else:
+                call = calls.send(answer)
+    except StopIteration as end:
+        return end.value
+
+
+async def _awaited(calls: _Calls) -> Any:
+    """Make and await calls in order, and return what comes of them."""
+    try:
+        call = next(calls)
+        while True:
+            try:
+                answer = await call()
+            except Exception as error:  # noqa: BLE001 - it decides which call is next
+                call = calls.throw(error)
+            else:
+                call = calls.send(answer)
+    except StopIteration as end:
+        return end.value
+
+
+def _footprint(statement: Statement) -> Footprint:
+    writes = bool(statement.tables.writes)
+    return statement.tables.footprint(reads_lock=writes, writes_lock=writes)
+
+
+def _waiting(statement: Statement, footprint: Footprint, error: BaseException) -> Footprint | None:
+    """Return the footprint of waiting after an error; None: it is the answer."""
+    waits = statement.waits and not statement.final
+    return footprint if waits and is_lock(error) else None
+
+
+def is_lock(error: BaseException) -> bool:
+    """Say whether an error means that another transaction has a lock."""
+    state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
+    return state == _LOCK_NOT_AVAILABLE
+
+
+def text_of(query: Any, context: Any) -> str:
+    """Return the text of a statement in the forms that drivers take."""
+    if isinstance(query, bytes):
+        return query.decode(errors="replace")
+    return str(query.as_string(context) if hasattr(query, "as_string") else query)
+
+
+# -- connecting --------------------------------------------------------------------------------
+
+
+def connecting() -> Stepping | None:
+    """Return the execution in which code under test connects, and note that it does."""
+    execution = hearing()
+    if execution is not None:
         if here.is_importing:
             execution.controller.leave_control(OUTSIDE)
         execution.controller.databases.add("PostgreSQL")
-        said = psycopg.conninfo.conninfo_to_dict(conninfo).get("options")
-        options = kwargs.pop("options", said) or ""
-        options = f"{options} -c lock_timeout=1".strip()
-        try:
-            connection = connect(conninfo, options=options, **kwargs)
-        except psycopg.OperationalError as error:
-            name_unreachable("PostgreSQL", error)
-            raise
-        _opened[identity(connection)] = (connection, Tables())
-        return connection
-
-    return connected
-
-
-def _named(method: _Method) -> _Method:
-    """Wrap a call that is not controlled, to report it as a hazard."""
-
-    @wraps(method)
-    def named(*args: Any, **kwargs: Any) -> Any:
-        execution = controlled()
-        if execution is not None:
-            execution.controller.hazard(
-                f"the code under test called psycopg's {method.__qualname__}, which this version "
-                "does not control. Use a Connection and execute()"
-            )
-        return method(*args, **kwargs)
-
-    return named
-
-
-def _under_control(connection: Any) -> Stepping | None:
-    execution = controlled()
-    if execution is not None and identity(connection) not in _opened:
-        execution.controller.hazard(
-            "a statement went to PostgreSQL through a connection that was opened before: open it "
-            "in the system's factory"
-        )
-        return None
     return execution
 
 
-def _statement(method: _Method) -> _Method:
-    @wraps(method)
-    def execute(cursor: Any, query: Any, *args: Any, **kwargs: Any) -> Any:
-        call = partial(method, cursor, query, *args, **kwargs)
-        execution = _under_control(cursor.connection)
-        if execution is None:
-            return call()
-        text = query if isinstance(query, str) else _text(query, cursor)
-        bare = _QUOTED.sub(" ", text)
-        words = [word for part in bare.split(";") if (word := first_word(part))]
-        if _AT_CONNECT.match(text) or _is_own_affair(bare, words):
-            return call()
-        is_alone = len(words) == 1
-        if is_alone and words[0] in _ENDS:
-            return _take(execution, cursor.connection, words[0], EVERYTHING, call)
-        only_reads = is_alone and words[0] in _READ_WORDS and _only_reads(text)
-        waits = not _NOWAIT.search(bare)
-        if waits and (is_alone or _can_be_made_again(cursor.connection, words)):
-            call = partial(_attempt, cursor.connection, call)
-        elif not is_alone:
-            call, waits = partial(_once, execution, call), False
-        return _take(
-            execution, cursor.connection, _label(text, words[0]),
-            _READS if only_reads else EVERYTHING, call, waits=waits,
-        )  # fmt: skip
-
-    return execute
+def without_lock_waits(execution: Stepping, options: str | None) -> str:
+    """Return the options of a connection that never waits for locks, with those of the code."""
+    said = os.environ.get("PGOPTIONS", "") if options is None else options
+    if postgres_statements.sets_lock_timeout(said):
+        execution.controller.hazard(_LOCK_TIMEOUT)
+    return f"{said} -c lock_timeout=1".strip()
 
 
-def _is_own_affair(bare: str, words: list[str]) -> bool:
-    """Say whether statements are independent of all other connections."""
-    return set(words) <= _OWN_AFFAIR and not _EXPLAINS_BY_DOING.search(bare)
+def unreachable(error: BaseException) -> None:
+    """Note that code under test could not connect."""
+    name_unreachable("PostgreSQL", error)
 
 
-def _can_be_made_again(connection: Any, words: list[str]) -> bool:
-    """Say whether several statements can all be undone when one of them meets a lock."""
-    if connection.info.transaction_status is TransactionStatus.INTRANS:
-        return not _MOVES_SAVEPOINTS & set(words)
-    return not (_ENDS | {"PREPARE"}) & set(words[:-1])
+def named(library: str, instead: str) -> Callable[[Method], Method]:
+    """Return a wrapper of calls that are not controlled, which reports them as hazards."""
+
+    def wrap(method: Method) -> Method:
+        @wraps(method)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            name_call(library, method.__qualname__, instead)
+            return method(*args, **kwargs)
+
+        return call
+
+    return wrap
 
 
-def _once(execution: Stepping, call: Callable[[], Any]) -> Any:
-    """Execute several statements that cannot be repeated; a lock among them is a hazard."""
-    try:
-        return call()
-    except psycopg.errors.LockNotAvailable:
+def name_call(library: str, name: str, instead: str) -> None:
+    """Report a call that is not controlled, if it is made in an execution."""
+    execution = controlled()
+    if execution is not None:
         execution.controller.hazard(
-            "several statements in one execute() met a lock, and some of them end a transaction, "
-            "move savepoints or say NOWAIT: what they did before it cannot be undone. Use an "
-            "execute() for each"
+            f"the code under test called {library}'s {name}, which this version does not control. "
+            f"{instead}"
         )
-        raise
-
-
-def _attempt(connection: Any, call: Callable[[], Any]) -> Any:
-    """Execute a statement so that it can be repeated if it meets a lock."""
-    before = connection.info.transaction_status
-    if before is TransactionStatus.INTRANS:
-        connection.pgconn.exec_(b"SAVEPOINT supercache")
-    try:
-        answer = call()
-    except psycopg.errors.LockNotAvailable:
-        if before is TransactionStatus.INTRANS:
-            connection.pgconn.exec_(b"ROLLBACK TO SAVEPOINT supercache")
-        elif connection.info.transaction_status is not TransactionStatus.IDLE:
-            connection.pgconn.exec_(b"ROLLBACK")
-        raise
-    if before is TransactionStatus.INTRANS:
-        connection.pgconn.exec_(b"RELEASE SAVEPOINT supercache")
-    return answer
-
-
-def _take(
-    execution: Stepping,
-    connection: Any,
-    label: str,
-    tables: Tables,
-    call: Callable[[], Any],
-    *,
-    waits: bool = True,
-) -> Any:
-    writes = bool(tables.writes)
-    footprint = tables.footprint(reads_lock=writes, writes_lock=writes)
-
-    def must_wait(error: BaseException) -> Footprint | None:
-        is_locked = getattr(error, "sqlstate", None) == _LOCK_NOT_AVAILABLE
-        return footprint if waits and is_locked else None
-
-    answer = perform(
-        execution, label, footprint, call, failure=psycopg.OperationalError, must_wait=must_wait,
-        timeout=None,
-    )  # fmt: skip
-    if identity(connection) in _opened:
-        is_open = connection.info.transaction_status is not TransactionStatus.IDLE
-        touched = _opened[identity(connection)][1] | tables if is_open else Tables()
-        _opened[identity(connection)] = (connection, touched)
-    return answer
-
-
-def _end(method: _Method, word: str) -> _Method:
-    @wraps(method)
-    def end(connection: Any) -> Any:
-        execution = controlled()
-        if execution is None or identity(connection) not in _opened:
-            return method(connection)
-
-        def call() -> Any:
-            if method.__name__ == "close":
-                _roll_back(connection)
-            return method(connection)
-
-        released = _released(connection)
-        if released is None or connection.closed or execution.controller.leaving():
-            return call()
-        return _take(execution, connection, word, released, call)
-
-    return end
-
-
-def _leave(method: _Method) -> _Method:
-    """Wrap the end of ``with connection.transaction():``, which sends COMMIT or ROLLBACK itself."""
-
-    @wraps(method)
-    def leave(transaction: Any, kind: Any, error: Any, traceback: Any) -> Any:
-        call = partial(method, transaction, kind, error, traceback)
-        execution = controlled()
-        connection = transaction.connection
-        is_inner = not getattr(transaction, "_outer_transaction", True)
-        released = _released(connection)
-        if execution is None or is_inner or released is None or execution.controller.leaving():
-            return call()
-        word = "COMMIT" if kind is None else "ROLLBACK"
-        return _take(execution, connection, word, released, call)
-
-    return leave
-
-
-def _released(connection: Any) -> Tables | None:
-    """Return the tables that a transaction's end unlocks or publishes; None: it touched none."""
-    _, touched = _opened.get(identity(connection), (None, Tables()))
-    if not touched.reads | touched.writes:
-        return None
-    return EVERYTHING if touched.writes else Tables(writes=frozenset({"(locks)"}))
-
-
-def _only_reads(text: str) -> bool:
-    """Say whether a SELECT is read-only: it locks no rows and calls only known functions."""
-    called = {name.lower() for name in _CALL.findall(text)}
-    return not _WRITES_TOO.search(text) and called <= _HARMLESS
-
-
-def _label(text: str, word: str) -> str:
-    shown = " ".join(text.split())
-    return shown if len(shown) <= _SHOWN_MAX else f"{word} ... {shown[-_SHOWN_MAX // 2 :]}"
-
-
-_SHOWN_MAX = 40
-
-
-def _text(query: Any, cursor: Any) -> str:
-    if isinstance(query, bytes):
-        return query.decode(errors="replace")
-    return str(query.as_string(cursor)) if hasattr(query, "as_string") else str(query)

@@ -6,11 +6,12 @@ is over.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from pytest_supercache.core.footprint import ANYTHING, Footprint
+from pytest_supercache.runtime.kernel import async_context as async_stepping
 from pytest_supercache.runtime.kernel.faults import Failure
 from pytest_supercache.runtime.kernel.stepping import CallSteps, Stepping
 
@@ -111,3 +112,34 @@ def perform(
         return attempt()
     with CallSteps(execution, label, footprint, "origin", failure):
         return attempt()
+
+
+async def aperform(
+    execution: Stepping,
+    label: str,
+    footprint: Footprint,
+    call: Callable[[], Awaitable[Any]],
+    *,
+    failure: Failure,
+    must_wait: Callable[[BaseException], Footprint | None],
+) -> Any:
+    """Take the step of a statement in a coroutine, as `perform` does; it may wait for ever."""
+
+    async def attempt() -> Any:
+        while True:
+            since = len(execution.record.steps)
+            try:
+                return await call()
+            except Exception as error:
+                waiting = must_wait(error)
+                if waiting is None:
+                    raise
+                execution.record.note_futile(("origin", "busy"))
+                await async_stepping.step(
+                    execution, f"{label} (was locked)", waiting | Footprint(reads=LOCK),
+                    kind="busy", recheck_from=since,
+                )  # fmt: skip
+
+    return await async_stepping.call(
+        execution, label, footprint, attempt, kind="origin", failure=failure
+    )
