@@ -15,6 +15,7 @@ import freezegun
 import freezegun.api
 import hypothesis
 import psycopg
+import psycopg2.extensions
 import pytest
 import xdist
 import xdist.newhooks
@@ -302,6 +303,13 @@ def _an_awaited_connection_waits_by_functions_that_can_be_replaced():
     assert {"waiting", "wait_async"} <= set(waits)
     assert {"waiting", "wait_conn_async", "conninfo_attempts_async"} <= set(connects)
     assert callable(psycopg.connection_async.conninfo_attempts_async)
+
+
+@CHECKS.of("psycopg2: connection.poll, extensions.set_wait_callback")
+def _a_wait_callback_can_be_set_for_all_connections():
+    assert psycopg2.extensions.get_wait_callback() is None
+    assert callable(psycopg2.extensions.connection.poll)
+    assert psycopg2.extensions.POLL_OK == 0
 
 
 @CHECKS.of("Django: Model._meta")

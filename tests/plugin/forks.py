@@ -25,6 +25,7 @@ _LIBRARIES = ("pytest", "hypothesis", "redis.asyncio", "fakeredis", "freezegun",
 _PLUGINS = ("anyio", "hypothesis", "_hypothesis_globals", "pytest_supercache")
 _NOT_IMPORTED = (
     "pytest_supercache.cli.__main__", "pytest_supercache.runtime.sql.psycopg_doors",
+    "pytest_supercache.runtime.sql.psycopg2_doors",
 )  # fmt: skip
 """Importing the first runs a command, the others import drivers of databases."""
 _MESSAGE_MAX = 1 << 20

@@ -2,6 +2,7 @@
 
 import re
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -310,6 +311,9 @@ def sell(world):
     assert Product.objects.filter(name="left behind").count() == 1
 
 def held_each_time(*names):
+    from django.db.backends.postgresql.psycopg_any import is_psycopg3
+
+    assert is_psycopg3 is (DRIVER == "psycopg")
     seen.clear()
     assert sc.check(sell, guarantees=()).verdict.value == "holds"
     assert len(seen) > 1 and all(one == list(names) for one in seen), seen
@@ -352,18 +356,28 @@ def test_without_a_transaction():
 """
 
 
-@pytest.mark.postgresql
-def test_on_postgresql_each_execution_begins_with_the_same_database(on_django: Project) -> None:
-    on_django.test_file(ON_A_SERVER)
-    settings = on_django.path / "shop_settings.py"
+@pytest.fixture(scope="module")
+def server() -> Iterator[dict[str, str]]:
+    """How Django finds a PostgreSQL."""
     with postgresql() as address:
         words = dict(word.split("=") for word in address.split())
-        server = {"HOST": words["host"], "USER": words["user"], "NAME": "shop"}
-        on_postgresql = {"ENGINE": "django.db.backends.postgresql", **server}
-        settings.write_text(
-            f"{settings.read_text()}\nDATABASES = {{'default': {on_postgresql!r}}}\n"
-        )
-        ran = on_django.run_apart()
+        yield {"HOST": words["host"], "USER": words["user"], "NAME": "shop"}
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
+def test_on_postgresql_each_execution_begins_with_the_same_database(
+    on_django: Project, server: dict[str, str], driver: str
+) -> None:
+    on_django.test_file(f"DRIVER = {driver!r}\n{ON_A_SERVER}")
+    settings = on_django.path / "shop_settings.py"
+    on_postgresql = {"ENGINE": "django.db.backends.postgresql", **server}
+    hidden = "import sys\nsys.modules['psycopg'] = None\n"  # else Django prefers it
+    settings.write_text(
+        f"{hidden if driver == 'psycopg2' else ''}{settings.read_text()}\n"
+        f"DATABASES = {{'default': {on_postgresql!r}}}\n"
+    )
+    ran = on_django.run_apart()
     ran.assert_outcomes(passed=4)
 
 

@@ -32,7 +32,8 @@ _CONTROLLED = frozenset(
         "pytest_supercache", "redis", "valkey", "fakeredis", "lupa", "hiredis", "freezegun",
         "pytest", "_pytest", "pluggy", "iniconfig", "xdist", "execnet", "hypothesis", "coverage",
         "debugpy", "pydevd", "_pydevd_bundle", "IPython", "sqlalchemy", "greenlet", "psycopg",
-        "psycopg_binary", "psycopg_pool", "anyio", "sniffio", "asgiref", "opentelemetry",
+        "psycopg2", "psycopg_binary", "psycopg_pool", "anyio", "sniffio", "asgiref",
+        "opentelemetry",
     }
 ) | (frozenset(LIBRARIES) - {"django"})  # fmt: skip
 """Packages whose objects are steps themselves, are declared by a table, or belong to the run."""

@@ -16,6 +16,7 @@ from freezegun import api
 
 DOORS = {
     "sqlite3": "pytest_supercache.runtime.sql.sqlite",
+    "psycopg2": "pytest_supercache.runtime.sql.psycopg2_doors",
     "psycopg": "pytest_supercache.runtime.sql.psycopg_doors",
     "pymemcache.client.base": "pytest_supercache.runtime.process.memcached",
     "anyio._core._synchronization": "pytest_supercache.runtime.aio.anyio_tools",

@@ -14,6 +14,9 @@ _MAINTENANCE = "postgres"
 _NAME_MAX = 30
 """Of the 63 bytes that a name may have."""
 
+_DRIVERS = frozenset({"psycopg", "psycopg2"})
+"""The drivers whose statements are steps."""
+
 _IDLE = 0
 """The status of a connection that is in no transaction."""
 
@@ -49,8 +52,8 @@ class PostgresCopies:
             self._execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
     def _first_copy(self, wrapper: Any) -> str:
-        if wrapper.Database.__name__ != "psycopg":
-            return f"{wrapper.Database.__name__} is not under control, psycopg 3 is"
+        if wrapper.Database.__name__ not in _DRIVERS:
+            return f"{wrapper.Database.__name__} is not under control, psycopg and psycopg2 are"
         if multiprocessing.parent_process() is not None:
             return "another process of this run is connected to it; search without workers"
         is_open, in_transaction = wrapper.connection is not None, wrapper.in_atomic_block
@@ -77,11 +80,11 @@ class PostgresCopies:
         return ""
 
     def _execute(self, *statements: str) -> None:
-        parameters = {**self._parameters, "dbname": _MAINTENANCE, "autocommit": True}
-        connection = self._connect(**parameters)
+        connection = self._connect(**{**self._parameters, "dbname": _MAINTENANCE})
         try:
+            connection.autocommit = True
             for statement in statements:
-                connection.execute(statement)
+                connection.cursor().execute(statement)
         finally:
             connection.close()
 

@@ -21,8 +21,9 @@ from pytest_supercache.runtime.kernel.calling import current_actor
 from pytest_supercache.runtime.kernel.patches import Patches
 from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.sql import sqlite_before
+from pytest_supercache.runtime.sql.derived_classes import joined
 from pytest_supercache.runtime.sql.foreign_keys import with_foreign_keys
-from pytest_supercache.runtime.sql.sqlite_cursor import Cursor, is_busy, joined
+from pytest_supercache.runtime.sql.sqlite_cursor import Cursor, is_busy
 from pytest_supercache.runtime.sql.statements import EVERYTHING, Tables, first_word, perform
 
 _PARAMETERS = (

@@ -29,7 +29,7 @@ def open() -> None:
     audit.listen({_MADE}, _heard)
     if not _is_searched:
         return
-    found = [one for one in _all_objects() if type(one) is sqlite3.Connection]
+    found = [one for one in all_objects() if type(one) is sqlite3.Connection]
     _is_searched = bool(found)
     for connection in found:
         with suppress(sqlite3.Error):  # closed, or of another thread, which alone may use it
@@ -44,7 +44,7 @@ def close() -> None:
             _told.pop().set_trace_callback(None)
 
 
-def _all_objects() -> list[Any]:
+def all_objects() -> list[Any]:
     """Return all objects that the collector tracks, those that are frozen, too."""
     is_frozen = gc.get_freeze_count() > 0
     if is_frozen:

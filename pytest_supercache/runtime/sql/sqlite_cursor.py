@@ -96,20 +96,6 @@ class Cursor(sqlite3.Cursor):
         return self._rows.pop()
 
 
-_made: dict[Any, Any] = {}
-
-
-def joined(wanted: Any, ours: type) -> Any:
-    """Return a subclass of the code's class ``wanted``, with ``ours`` as its base, too."""
-    if not isinstance(wanted, type) or issubclass(wanted, ours):
-        return wanted  # a function: its result is not changed
-    if wanted is ours.__mro__[1]:
-        return ours
-    if wanted not in _made:
-        _made[wanted] = type(wanted.__name__, (wanted, ours), {})
-    return _made[wanted]
-
-
 def is_busy(error: BaseException) -> bool:
     """Say whether an error means that another connection has a lock for which SQLite would wait."""
     code = getattr(error, "sqlite_errorcode", None)

@@ -1,0 +1,279 @@
+"""Makes statements of psycopg2 steps.
+
+Its classes are written in C and cannot be patched, so ``psycopg2.connect`` returns instances of
+derived classes.
+"""
+
+import select
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import psycopg2
+from psycopg2 import extensions
+
+from pytest_supercache.runtime.kernel.active import controlled
+from pytest_supercache.runtime.kernel.patches import Patches
+from pytest_supercache.runtime.sql.derived_classes import joined
+from pytest_supercache.runtime.sql.postgres import (
+    IDLE,
+    DatabaseSessions,
+    Driver,
+    connecting,
+    name_before,
+    name_call,
+    named,
+    text_of,
+    unreachable,
+    without_lock_waits,
+)
+from pytest_supercache.runtime.sql.sqlite_before import all_objects
+
+_INSTEAD = "Use execute() of a connection that blocks"
+_NO_CLASS = (
+    "psycopg2 was given a {name}= that is no class: what it makes is not under control, and its "
+    "statements are no steps"
+)
+_END = object()
+
+_sessions = DatabaseSessions()
+_patches = Patches()
+_real_connect = psycopg2.connect
+_Plain: Any = extensions.connection
+
+
+def open() -> list[tuple[Any, Any]]:
+    """Replace ``psycopg2.connect``."""
+    _patches.put(psycopg2, "connect", connect)
+    found = (one for one in all_objects() if isinstance(one, _Plain))
+    if any(not one.closed for one in found) and extensions.get_wait_callback() is None:
+        extensions.set_wait_callback(_wait)
+    return [(_real_connect, connect)]
+
+
+def close() -> None:
+    """Restore ``psycopg2.connect``."""
+    if extensions.get_wait_callback() is _wait:
+        extensions.set_wait_callback(None)
+    _patches.undo()
+
+
+def close_opened() -> None:
+    """Close connections that an execution has left open, and roll back their transactions."""
+    _sessions.close()
+
+
+def connect(
+    dsn: Any = None, connection_factory: Any = None, cursor_factory: Any = None, **kwargs: Any
+) -> Any:
+    """Stand in for ``psycopg2.connect``: inside of an execution every statement is a step."""
+    execution = connecting()
+    if execution is None:
+        return _real_connect(dsn, connection_factory, cursor_factory, **kwargs)
+    if kwargs.get("async") or kwargs.get("async_"):
+        name_call("psycopg2", "connect(async_=1)", _INSTEAD)
+        return _real_connect(dsn, connection_factory, cursor_factory, **kwargs)
+    said = kwargs.get("options") or extensions.parse_dsn(dsn or "").get("options")
+    kwargs["options"] = without_lock_waits(execution, said)
+    factory = joined(connection_factory or _Plain, LibpqConnection)
+    try:
+        connection = _real_connect(dsn, factory, cursor_factory, **kwargs)
+    except psycopg2.OperationalError as error:
+        unreachable(error)
+        raise
+    if isinstance(connection, LibpqConnection):
+        _sessions.add(connection, _DRIVER)
+    else:
+        execution.controller.hazard(_NO_CLASS.format(name="connection_factory"))
+    return connection
+
+
+def _wait(connection: Any) -> None:
+    """Wait for an answer, and name a connection from before, which nothing else can notice."""
+    execution = controlled()
+    if execution is not None and not isinstance(connection, LibpqConnection):
+        name_before(execution)
+    while (state := _Plain.poll(connection)) != extensions.POLL_OK:
+        files = [connection.fileno()]
+        is_read = state == extensions.POLL_READ
+        select.select(files if is_read else [], [] if is_read else files, [])
+
+
+class LibpqConnection(_Plain):  # type: ignore[misc] # a class of C, whose types are unknown
+    """A connection of psycopg2 whose statements are steps while an execution runs."""
+
+    _entered = False
+
+    @property
+    def begins(self) -> bool:
+        """Whether psycopg2 begins a transaction before a statement."""
+        return self._entered or not self.autocommit
+
+    def cursor(
+        self, name: Any = None, cursor_factory: Any = None, *args: Any, **kwargs: Any
+    ) -> Any:
+        """Return a cursor whose statements are steps."""
+        wanted = cursor_factory or self.cursor_factory or extensions.cursor
+        cursor = super().cursor(name, joined(wanted, LibpqCursor), *args, **kwargs)
+        execution = controlled()
+        if execution is not None and not isinstance(cursor, LibpqCursor):
+            execution.controller.hazard(_NO_CLASS.format(name="cursor_factory"))
+        return cursor
+
+    def commit(self) -> None:
+        """Commit, which makes the writes visible to other connections."""
+        self._end("COMMIT", super().commit)
+
+    def rollback(self) -> None:
+        """Roll back, which releases the locks."""
+        self._end("ROLLBACK", super().rollback)
+
+    def reset(self) -> None:
+        """Roll back, and reset the settings of the connection."""
+        self._end("ROLLBACK", super().reset)
+
+    def close(self) -> None:
+        """Close the connection, and roll back an open transaction."""
+        self._end("ROLLBACK", lambda: _finish(self))
+
+    def __enter__(self) -> Any:
+        """Begin a ``with`` statement, in which each statement is in a transaction."""
+        entered = super().__enter__()
+        self._entered = True
+        return entered
+
+    def __exit__(self, kind: Any, error: Any, traceback: Any) -> Any:
+        """Commit or roll back, as at the end of a ``with`` statement."""
+        try:
+            return super().__exit__(kind, error, traceback)
+        finally:
+            self._entered = False
+
+    def _end(self, word: str, call: Callable[[], Any]) -> None:
+        execution, session = controlled(), _sessions.of(self)
+        if execution is None or session is None:
+            call()
+        else:
+            session.end(execution, word, call)
+
+
+class LibpqCursor(extensions.cursor):  # type: ignore[misc] # as above
+    """A cursor of psycopg2 whose statements are steps while an execution runs."""
+
+    _counted: int | None = None
+    """The rows of all statements of ``executemany()``, if that was called last."""
+
+    @property
+    def rowcount(self) -> int:
+        """The number of rows that the last call has touched."""
+        return super().rowcount if self._counted is None else self._counted
+
+    def execute(self, query: Any, vars: Any = None) -> Any:
+        """Execute a statement."""
+        return self._step(
+            text_of(query, self), lambda: super(LibpqCursor, self).execute(query, vars)
+        )
+
+    def executemany(self, query: Any, vars_list: Any) -> Any:
+        """Execute a statement for several sets of parameters, each in a step of its own."""
+        many = super().executemany
+        if controlled() is None:
+            return many(query, vars_list)
+        many(query, [])
+        text, counted = text_of(query, self), 0
+        for one in vars_list:
+            self._step(text, lambda one=one: many(query, [one]))  # type: ignore[misc] # bound now
+            counted += super().rowcount
+        self._counted = counted
+        return None
+
+    def callproc(self, procname: Any, *args: Any) -> Any:
+        """Call a function of the database."""
+        call = super().callproc
+        return self._step(f"SELECT * FROM {procname}()", lambda: call(procname, *args))
+
+    def fetchone(self) -> Any:
+        """Return the next row."""
+        return self._fetch(super().fetchone)
+
+    def fetchmany(self, size: int | None = None) -> Any:
+        """Return the next rows."""
+        many, count = super().fetchmany, self.arraysize if size is None else size
+        return self._fetch(lambda: many(count))
+
+    def fetchall(self) -> Any:
+        """Return the remaining rows."""
+        return self._fetch(super().fetchall)
+
+    def scroll(self, *args: Any, **kwargs: Any) -> Any:
+        """Move to another row."""
+        move = super().scroll
+        return self._fetch(lambda: move(*args, **kwargs))
+
+    def __next__(self) -> Any:
+        """Return the next row."""
+        step = super().__next__
+
+        def call() -> Any:
+            try:
+                return step()
+            except StopIteration:
+                return _END
+
+        if (row := self._fetch(call)) is _END:
+            raise StopIteration
+        return row
+
+    def _step(self, text: str, call: Callable[[], Any]) -> Any:
+        self._counted = None
+        execution, session = _sessions.under_control(self.connection)
+        if execution is None or session is None:
+            return call()
+        if self.name is not None:
+            session.declare(self.name, text)
+        return session.execute(execution, text, call)
+
+    def _fetch(self, call: Callable[[], Any]) -> Any:
+        execution, session = controlled(), _sessions.of(self.connection)
+        if self.name is None or execution is None or session is None:
+            return call()
+        return session.fetch(execution, self.name, call)
+
+
+for _owner, _names in (
+    (LibpqCursor, ("copy_from", "copy_to", "copy_expert")),
+    (
+        LibpqConnection,
+        (
+            "cancel", "lobject", "poll", "tpc_begin", "tpc_commit", "tpc_prepare", "tpc_recover",
+            "tpc_rollback",
+        ),
+    ),
+):  # fmt: skip
+    for _name in _names:
+        setattr(_owner, _name, named("psycopg2", _INSTEAD)(getattr(_owner, _name)))
+
+
+# -- how the rules send a statement --------------------------------------------------------------
+
+
+def _plain(connection: Any, text: str) -> None:
+    if text == "ROLLBACK" and connection.begins:
+        _Plain.rollback(connection)  # which notes that the next statement begins a transaction
+    else:
+        extensions.cursor.execute(extensions.cursor(connection), text)
+
+
+def _finish(connection: Any) -> None:
+    if not connection.closed:
+        if connection.info.transaction_status != IDLE:
+            with suppress(psycopg2.Error):  # in a COPY, for instance
+                extensions.cursor.execute(extensions.cursor(connection), "ROLLBACK")
+        _Plain.close(connection)
+
+
+_DRIVER = Driver(
+    error=psycopg2.Error, failure=psycopg2.OperationalError, plain=_plain, finish=_finish,
+    status=lambda connection: int(connection.info.transaction_status),
+    begins=lambda connection: bool(connection.begins),
+)  # fmt: skip
