@@ -37,9 +37,10 @@ def forget_other_notes(path: Path, run_id: str) -> None:
     """Remove the notes on a verdict that a run of this id has replaced, except its own."""
     with suppress(OSError):
         kept = _note(path, run_id)
-        for note in kept.parent.glob(f"{_beginning(path)}*"):
-            if note != kept:
-                note.unlink(missing_ok=True)
+        beginning = _beginning(path)
+        for name in os.listdir(kept.parent):  # noqa: PTH208 - four times as fast as Path's
+            if name.startswith(beginning) and name != kept.name:
+                (kept.parent / name).unlink(missing_ok=True)
 
 
 def _note(path: Path, run_id: str) -> Path:

@@ -3,32 +3,47 @@
 Half of what a cold run costs is importing libraries that are not under test. A fork is a process of
 its own in all that these tests ask for: its exit status, its signals, its memory, its environment
 and, since each value of ``PYTHONHASHSEED`` and the like has a parent of its own, its hash seed.
+
+The workers that xdist starts for such a run are forked, too, and are its children as ever.
+All of them end after the last exit handler: to free what the libraries have made would take longer
+than a short run.
 """
 
+import atexit
 import contextlib
+import ctypes
 import gc
 import importlib.metadata
 import json
 import os
 import pkgutil
 import runpy
+import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import import_module, invalidate_caches
 from pathlib import Path
 from tempfile import TemporaryFile
+from types import ModuleType
 from typing import IO, Any
 
-_LIBRARIES = ("pytest", "hypothesis", "redis.asyncio", "fakeredis", "freezegun", "ruamel.yaml")
-_PLUGINS = ("anyio", "hypothesis", "_hypothesis_globals", "pytest_supercache")
+_LIBRARIES = (
+    "pytest", "xdist.plugin", "xdist.looponfail", "hypothesis", "redis.asyncio", "fakeredis",
+    "freezegun", "ruamel.yaml",
+)  # fmt: skip
+_PLUGINS = (
+    "anyio", "hypothesis", "_hypothesis_globals", "pytest_supercache", "xdist", "xdist.plugin",
+    "xdist.looponfail",
+)  # fmt: skip
 _NOT_IMPORTED = (
     "pytest_supercache.cli.__main__", "pytest_supercache.runtime.sql.psycopg_doors",
     "pytest_supercache.runtime.sql.psycopg2_doors",
 )  # fmt: skip
 """Importing the first runs a command, the others import drivers of databases."""
 _MESSAGE_MAX = 1 << 20
+_PR_SET_CHILD_SUBREAPER = 36
 _AT_START = ("PYTHON", "LC_", "LANG")
 """Variables that an interpreter reads when it starts begin so."""
 
@@ -113,18 +128,15 @@ class _Run:
 def _serve(answers: socket.socket) -> dict[str, Any] | None:
     """Fork a process for each run; return in it what it is to run, and None at the end."""
     while True:
-        message, files, _, _ = socket.recv_fds(answers, _MESSAGE_MAX, 2)
-        if not message:
+        wanted, files = _received(answers)
+        if wanted is None:
             return None
-        while not message.endswith(b"\n"):
-            message += answers.recv(_MESSAGE_MAX)
         child = os.fork()
         if not child:
-            for stream, file in zip((1, 2), files, strict=True):
-                os.dup2(file, stream)
             answers.close()
-            os.closerange(3, max(files) + 1)
-            wanted: dict[str, Any] = json.loads(message)
+            _keep_only(dict(zip((1, 2), files, strict=True)))
+            if any(argument.startswith("-n") for argument in wanted["arguments"]):
+                _let_workers_be_forked()
             return wanted
         for file in files:
             os.close(file)
@@ -132,29 +144,144 @@ def _serve(answers: socket.socket) -> dict[str, Any] | None:
         answers.send(str(os.waitstatus_to_exitcode(status)).encode())
 
 
+def _received(asked: socket.socket) -> tuple[dict[str, Any] | None, list[int]]:
+    """Wait for what somebody wants, and for the files that it gets; None: nobody will."""
+    message, files, _, _ = socket.recv_fds(asked, _MESSAGE_MAX, 3)
+    while message and not message.endswith(b"\n"):
+        message += asked.recv(_MESSAGE_MAX)
+    return json.loads(message) if message else None, files
+
+
+def _keep_only(files: dict[int, int]) -> None:
+    """Move these files to their descriptors, and close all others but standard input."""
+    for stream, file in files.items():
+        os.dup2(file, stream)
+    os.closerange(3, max(files.values()) + 1)
+
+
+def _let_workers_be_forked() -> None:
+    """Fork a process that forks the workers of this run, unless they shall be of another kind."""
+    from execnet import gateway_io
+
+    asks, asked = socket.socketpair()
+    if not os.fork():
+        asks.close()
+        wanted = _fork_workers(asked)
+        if wanted is not None:
+            _become_worker(wanted)
+        sys.exit(0)
+    asked.close()
+    create_io = gateway_io.create_io
+
+    def ask(spec: Any, execmodel: Any) -> Any:
+        is_usual = spec.popen and not spec.python
+        return _worker(asks, execmodel) if is_usual else create_io(spec, execmodel)
+
+    gateway_io.create_io = ask
+
+
+def _fork_workers(asked: socket.socket) -> dict[str, Any] | None:
+    """Fork a worker whenever the run asks for one; return None when the run has ended.
+
+    A worker is to be a child of the run: the process between the two ends, and the run adopts it.
+    """
+    while True:
+        wanted, files = _received(asked)
+        if wanted is None:
+            return None
+        between = os.fork()
+        if not between:
+            child = os.fork()
+            if child:
+                asked.send(str(child).encode())
+                os._exit(0)
+            asked.close()
+            _keep_only(dict(enumerate(files)))
+            return wanted
+        for file in files:
+            os.close(file)
+        os.waitpid(between, 0)
+        asked.send(b"\n")
+
+
+def _worker(asks: socket.socket, execmodel: Any) -> Any:
+    """Start a worker; return what execnet speaks to."""
+    from execnet.gateway_base import Popen2IO
+
+    stdin, to_worker = os.pipe()
+    from_worker, stdout = os.pipe()
+    wanted = {"folder": str(Path.cwd()), "variables": dict(os.environ)}
+    with _orphans_adopted():
+        socket.send_fds(asks, [json.dumps(wanted).encode() + b"\n"], [stdin, stdout, 2])
+        told = b""
+        while not told.endswith(b"\n"):
+            told += asks.recv(100)
+    for file in (stdin, stdout):
+        os.close(file)
+
+    class Worker(Popen2IO):  # type: ignore[misc]
+        def wait(self) -> None:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(int(told), 0)
+
+        def kill(self) -> None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(told), signal.SIGKILL)
+
+    return Worker(os.fdopen(to_worker, "wb"), os.fdopen(from_worker, "rb"), execmodel)
+
+
+@contextlib.contextmanager
+def _orphans_adopted() -> Iterator[None]:
+    """Adopt the processes whose parent has ended, if it is below this one."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    for is_on in (1, 0):
+        assert not libc.prctl(_PR_SET_CHILD_SUBREAPER, is_on, 0, 0, 0), ctypes.get_errno()
+        if is_on:
+            yield
+
+
+def _become_worker(wanted: dict[str, Any]) -> None:
+    """Be the interpreter that execnet starts for a worker, and do what it is told."""
+    _enter(wanted)
+    sys.argv = ["-c"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    exec(eval(sys.stdin.readline()), vars(sys.modules["__main__"]))
+
+
 def _become(wanted: dict[str, Any]) -> None:
     """Be ``python -m pytest`` with these arguments, there, with that environment."""
+    _enter(wanted)
+    sys.argv = ["pytest", *wanted["arguments"]]
+    runpy.run_module("pytest", run_name="__main__", alter_sys=True)
+
+
+def _enter(wanted: dict[str, Any]) -> None:
     os.chdir(wanted["folder"])
     os.environ.clear()
     os.environ.update(wanted["variables"])
     path = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     sys.path[:1] = [wanted["folder"], *(part for part in path if part and part not in sys.path)]
     invalidate_caches()
-    sys.argv = ["pytest", *wanted["arguments"]]
-    runpy.run_module("pytest", run_name="__main__", alter_sys=True)
 
 
 def _ask_once() -> None:
     """Ask now what each run would: which packages are installed, which modules show the time.
 
     A tenth of a short run goes to the files of packages whose `assert`s pytest would rewrite; here
-    they are all imported. freezegun remembers the names of the modules that it has seen.
+    they are all imported. freezegun remembers the names of the modules that it has seen, fakeredis
+    the commands that there are, and the door of sqlite3 that there is no connection yet.
     """
     import pytest
+    from _pytest.config import default_plugins
 
     from pytest_supercache.layers.clock import VirtualClock
+    from pytest_supercache.layers.servers import start_server
     from pytest_supercache.runtime.process.virtual_time import frozen
+    from pytest_supercache.runtime.sql import sqlite_before
 
+    for name in default_plugins:
+        import_module(f"_pytest.{name}")
     installed = list(importlib.metadata.distributions())
     replaced: Any = importlib.metadata
     replaced.distributions = lambda **_: installed
@@ -162,9 +289,26 @@ def _ask_once() -> None:
     replaced._mark_plugins_for_rewrite = lambda *_: None
     with frozen(VirtualClock()):
         pass
+    sqlite_before.open()
+    sqlite_before.close()
+    start_server("fakeredis").close()
+
+
+class _End:
+    """The end of a process, after all of its exit handlers: this one is the first that is set."""
+
+    def __init__(self) -> None:
+        self.status = 0
+        atexit.register(self)
+
+    def __call__(self) -> None:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(self.status)
 
 
 def _main() -> None:
+    end = _End()
     for name in _LIBRARIES:
         import_module(name)
     for name in every_module():
@@ -177,7 +321,13 @@ def _main() -> None:
     with contextlib.suppress(ConnectionResetError), socket.socket(fileno=int(sys.argv[1])) as asked:
         wanted = _serve(asked)
     if wanted is not None:
-        _become(wanted)
+        try:
+            _become(wanted)
+        except SystemExit as ended:
+            if not isinstance(ended.code, int):
+                atexit.unregister(end)
+                raise
+            end.status = ended.code
 
 
 if __name__ == "__main__":
