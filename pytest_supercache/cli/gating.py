@@ -47,6 +47,7 @@ from pytest_supercache.gate.rules_apart import weaker
 from pytest_supercache.gate.run_id import RUN_ID, known_as
 from pytest_supercache.gate.screen import screen
 from pytest_supercache.gate.unmarked import unmarked
+from pytest_supercache.report.run_folders import top_of
 from pytest_supercache.report.values import short
 from pytest_supercache.report.verdict_json import write_whole
 
@@ -173,7 +174,7 @@ def verdict(
     """
 
     def asked(path: Path, root: Path) -> Asked:
-        here = checkout_of(root, path.resolve().parent)
+        here = checkout_of(root, top_of(path.resolve().parent))
         return Asked(
             now=datetime.now(UTC), stamped=_stamped(path), hours_max=max_age, run_id=run_id,
             commit=here.commit, changes=here.changes, why_unknown=here.why_unknown,

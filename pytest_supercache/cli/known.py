@@ -23,6 +23,7 @@ from pytest_supercache.gate.place import place_from
 from pytest_supercache.gate.project import issues_path, read_issues
 from pytest_supercache.gate.project_table import read_table
 from pytest_supercache.gate.workaround_checks import unchecked
+from pytest_supercache.report.run_folders import verdict_of_only_run
 
 _known = click.option("--known-issues", metavar="FILE", help="Default: known-issues.toml.")
 
@@ -134,7 +135,7 @@ def _replay(token: str, scenario: Path) -> dict[str, Any]:
             [*command, *options, *quiet], check=False, capture_output=True, text=True
         )
         try:
-            document = read_json(Path(folder) / "verdict.json")
+            document = read_json(verdict_of_only_run(Path(folder)))
         except FileNotFoundError:
             raise SupercacheError(
                 f"known add: the replay could not be run:\n{done.stdout}{done.stderr}"

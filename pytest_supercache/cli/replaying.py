@@ -15,6 +15,7 @@ import click
 from pytest_supercache.core.errors import TokenError
 from pytest_supercache.core.inputs import read_json
 from pytest_supercache.core.schedule import read_token
+from pytest_supercache.report.run_folders import verdict_of_only_run
 
 USAGE_ERROR = 129
 """The exit status that stops ``git bisect run``."""
@@ -96,7 +97,7 @@ def _run(target: Path | str, options: list[str]) -> dict[str, Any]:
         own = ["-o", "supercache_gate=false", f"--supercache-report={folder}"]
         status = _pytest(["-p", "supercache", str(target), *own, *options])
         try:
-            document = read_json(Path(folder) / "verdict.json")
+            document = read_json(verdict_of_only_run(Path(folder)))
         except FileNotFoundError:
             document = {"scenarios": []}
     if status not in {0, 1} or not document["scenarios"]:

@@ -13,6 +13,7 @@ from pytest_supercache.gate.project import LOCK
 from pytest_supercache.gate.work_tree import NOT_THERE, differing, written_since
 from pytest_supercache.report import allure_folder
 from pytest_supercache.report.folder import MADE, PAGE
+from pytest_supercache.report.run_folders import RUNS, VERDICT
 from pytest_supercache.scenario.names import is_scenario_file
 
 FILES_MAX = 1_000
@@ -21,7 +22,7 @@ FILES_MAX = 1_000
 NO_COMMIT = "none yet"
 """Stands for the commit in a repository that has none: all files are changes."""
 
-_WRITTEN = frozenset({"verdict.json", PAGE, *MADE, *DRAFTS, *allure_folder.MADE})
+_WRITTEN = frozenset({VERDICT, PAGE, *MADE, *DRAFTS, *allure_folder.MADE})
 _RESULTS = "allure-results"
 _REPRODUCER = "repro_"
 
@@ -101,12 +102,21 @@ def written_files(folder: Path, reports: Path, moment: int) -> list[str]:
 
 def _is_own(path: Path, reports: Path, folder: Path) -> bool:
     """Say whether a run writes a path as its report; the folder of reports may be the project's."""
-    if path.parent == reports and path.name in _WRITTEN:
+    place = _place_of_report(path, reports)
+    if path.parent == place and path.name in _WRITTEN:
         return True
     if folder.is_relative_to(reports):
         return False
-    is_reproducer = path.parent == reports and path.name.startswith(_REPRODUCER)
-    return is_reproducer or path.is_relative_to(reports / _RESULTS)
+    is_reproducer = path.parent == place and path.name.startswith(_REPRODUCER)
+    is_of_allure = any(path.is_relative_to(place / n) for n in (_RESULTS, allure_folder.HISTORY))
+    return is_reproducer or is_of_allure
+
+
+def _place_of_report(path: Path, reports: Path) -> Path:
+    """Return the folder of reports, or that of the run in it, in which a path may be a report."""
+    runs = reports / RUNS
+    below = path.relative_to(runs).parts if path.is_relative_to(runs) else ()
+    return runs / below[0] if below else reports
 
 
 def _is_beside_own(path: Path, reports: Path, folder: Path) -> bool:

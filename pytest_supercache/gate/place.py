@@ -19,8 +19,8 @@ from iniconfig import IniConfig, ParseError
 from pytest_supercache.core.inputs import InputError, parse_toml, read_text
 from pytest_supercache.core.masking import quoted
 from pytest_supercache.gate.project_table import read_table
+from pytest_supercache.report.run_folders import VERDICT, top_of
 
-VERDICT = "verdict.json"
 _PYPROJECT = "pyproject.toml"
 
 Settings = Mapping[str, Any]
@@ -67,14 +67,14 @@ def other_root(
 ) -> Path | None:
     """Return the project root that a verdict belongs to, if it is not the current one.
 
-    ``way`` is relative to the folder of the file, with links resolved. It proves nothing if the
-    file was moved: so the other root must have files of a project, or the file must be where the
-    root here would have its own.
+    ``way`` is relative to the folder of reports that the file is in, with links resolved. It proves
+    nothing if the file was moved: so the other root must have files of a project, or the file must
+    be where the root here would have its own.
     """
     if not isinstance(way, str):
         return None
     own, real = Path(os.path.realpath(place.root)), Path(os.path.realpath(file))
-    told = Path(os.path.realpath(real.parent / way))
+    told = Path(os.path.realpath(top_of(real.parent) / way))
     is_in_place = os.path.realpath(place.verdict_file(table)) == str(real)
     is_root = any(os.path.lexists(told / name) for name in _MARKS)
     return told if told != own and (is_in_place or is_root) else None

@@ -36,8 +36,8 @@ Others = list[dict[str, Any]]
 
 def write_beside_others(
     path: Path, rows: Iterable[Row], scope: Mapping[str, Any], before: Others | None = None
-) -> Others:
-    """Write a verdict with the other runs of its id that rule out a GO, and return these.
+) -> tuple[Others, str]:
+    """Write a verdict with the other runs of its id that rule out a GO; return these and the text.
 
     ``before`` are those that the run wrote last; None: this is its first write.
 
@@ -51,11 +51,10 @@ def write_beside_others(
         latest, others = _runs_in(path, run, before)
         if latest and latest["is_gate"] and not run["is_gate"]:
             raise OfGateRunError(
-                f"{path} is about the gate run of this id, {_named(latest)}; to keep the reports "
-                "of both, give this run another folder (--supercache-report=DIR)"
+                f"{path} stays: it is about the gate run of this id, {_named(latest)}"
             )
-        write_verdict(path, rows, {**scope, "run": {**run, "others": others}})
-    return others
+        text = write_verdict(path, rows, {**scope, "run": {**run, "others": others}})
+    return others, text
 
 
 def others_beside(path: Path, run: Mapping[str, Any], before: Others | None) -> Others:

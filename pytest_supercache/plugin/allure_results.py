@@ -40,9 +40,9 @@ def show(node: pytest.Item, finding: "Finding", row: dict[str, Any], folder: Pat
 class AllureResults:
     """Collects the results of all reports, and writes them to one folder."""
 
-    def __init__(self, config: pytest.Config, folder: Path) -> None:
+    def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._reports = folder
+        self._are_completed = False  # those of allure-pytest
         self._results: dict[str, dict[str, Any]] = {}  # by node id
 
     @pytest.hookimpl(wrapper=True)
@@ -66,18 +66,20 @@ class AllureResults:
         elif report.failed and report.nodeid not in self._results:
             self._results[report.nodeid] = {"row": None, "name": name, **times}
 
-    def write(self, document: dict[str, Any]) -> None:
-        """Write results, or complete those of allure-pytest."""
+    def write(self, document: dict[str, Any], reports: Path) -> None:
+        """Write results beside a verdict, or complete those of allure-pytest."""
         from pytest_supercache.report.allure_folder import complete, empty, write_config
 
         given = folder_of_allure(self._config)
-        folder = self._reports / OWN if given is None else given
+        folder = reports / OWN if given is None else given
         if given is None:
             empty(folder)
             for node_id, kept in self._results.items():
                 _write(folder, node_id, kept)
-        complete(folder, document)
-        write_config(self._reports / "allurerc.json", folder, document)
+        if given is None or not self._are_completed:
+            complete(folder, document)
+            self._are_completed = True
+        write_config(reports / "allurerc.json", folder, document)
 
 
 def _write(folder: Path, node_id: str, kept: dict[str, Any]) -> None:

@@ -17,7 +17,6 @@ from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.masking import masked_id
 from pytest_supercache.gate.place import way_to_root
 from pytest_supercache.plugin.asserts import are_plain, refuse_without_asserts
-from pytest_supercache.plugin.exit_status import is_asked
 from pytest_supercache.plugin.in_vain import IN_VAIN
 from pytest_supercache.plugin.item_runs import ItemRuns
 from pytest_supercache.plugin.items import CollectedItems, is_ours
@@ -35,12 +34,14 @@ from pytest_supercache.plugin.rules import judged_without_gate, rules_of
 from pytest_supercache.plugin.surroundings import Surroundings
 from pytest_supercache.plugin.uncollected import Uncollected
 from pytest_supercache.plugin.unread import refuse_unread
+from pytest_supercache.report.run_folders import VERDICT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from pytest_supercache.gate.rules import Rules
+    from pytest_supercache.plugin.run_folder import RunFolder
 
     Findings = list[dict[str, Any]]
 
@@ -57,28 +58,35 @@ _COLOURS = {
 class Gate:
     """Records the events of a run for the gate; hooks that need it are methods here."""
 
-    def __init__(self, config: pytest.Config, project: dict[str, Any], folder: "Path") -> None:
+    def __init__(
+        self, config: pytest.Config, project: dict[str, Any], folder: "RunFolder", *, is_on: bool
+    ) -> None:
         self._config = config
         self._project = project
-        self._path = folder / "verdict.json"
+        self._folder = folder
         self._facts: dict[str, list[str]] = {
             "failed": [], "broken": [], "crashed": [], "skipped": []
         }  # fmt: skip
-        self.is_on = is_asked(config, config.option, project)
+        self.is_on = is_on
         if self.is_on and not hasattr(config, "workerinput"):
-            mark_once(config, folder)  # before anything is refused
+            mark_once(config, folder.top)  # before anything is refused
         self._runs = ItemRuns()
         self._items = CollectedItems(config)
-        self.surroundings = Surroundings(config, project, folder)
+        self.surroundings = Surroundings(config, project, folder.top)
         self._failures = 0
         self._rules: Rules | None = None
         self._screen: list[str] = []
         self._texts: dict[str, str] = {}
         self._status: int | None = None
-        self._close: Callable[[], None] | None = None  # known once its file has the verdict
+        self._scope: Mapping[str, Any] = {}  # of the verdict, once its file has it
+        self._close: Callable[[Mapping[str, Any]], None] | None = None  # likewise
         self.has_begun = False  # without being on, and its file says so
         if not hasattr(config, "workerinput"):
             self._prepare()
+
+    @property
+    def _path(self) -> "Path":
+        return self._folder.shown / VERDICT
 
     @property
     def _today(self) -> str | None:
@@ -285,18 +293,39 @@ class Gate:
         return {"when": circumstances["when"], "run": run, "gate": gate}
 
     def write(self, findings: "Findings", scope: "Mapping[str, Any]") -> None:
-        """Write the verdict; with the gate on it stays unfinished until the run ends.
+        """Write the verdict as that of a run which has not finished: its reports come first.
 
         Raises:
-            OfGateRunError: this run is without the gate, and a gate run has the same id.
             OSError: the file cannot be written.
         """
-        written = scope
-        if self.is_on:
-            written = {**scope, "run": {**scope["run"], "finished": False}}
-        write = partial(write_own, self._config, self._path, tuple(findings))
-        write(written)
-        self._close = lambda: write({**scope, **self.surroundings.closing_part()})
+        rows = tuple(findings)
+        self._write(rows, {**scope, "run": {**scope["run"], "finished": False}})
+        self._scope, self._close = scope, partial(self._write, rows)
+
+    def end(self) -> None:
+        """Record that a run without the gate has finished, now that its reports are written.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        if not self.is_on and self._close is not None:
+            self._close(self._scope)
+
+    def _write(self, rows: "tuple[Any, ...]", scope: "Mapping[str, Any]") -> None:
+        """Write the verdict where it is asked for, and then into the folder of the run.
+
+        Where a gate run of the same id has its verdict, a run without the gate has only its folder.
+        """
+        from pytest_supercache.gate.same_id import OfGateRunError
+        from pytest_supercache.report.verdict_json import write_whole
+
+        try:
+            text = write_own(self._config, self._path, rows, scope)
+        except OfGateRunError as error:
+            self._folder.stay(str(error))
+            text = write_own(self._config, self._path, rows, scope)
+        if not self._folder.stays:
+            self._folder.write_own(lambda folder: write_whole(folder / VERDICT, text))
 
     def close(self) -> None:
         """Record in the file that the run is over and its verdict stands.
@@ -305,15 +334,18 @@ class Gate:
             OSError: the file cannot be written.
             SupercacheError: without the gate, the file is no longer a verdict.
         """
-        if self._close is not None and (self.is_on or wrote_last(self._config, self._path)):
-            self._close()
+        if self._close is None or not (self.is_on or wrote_last(self._config, self._path)):
+            return
+        closed = {**self._scope, **self.surroundings.closing_part()}
+        if self.is_on or closed != self._scope:  # without the gate, it says so already
+            self._close(closed)
 
-    def write_texts(self) -> None:
-        """Write the drafts of the message and the post-mortem beside the verdict."""
+    def write_texts(self, folder: "Path") -> None:
+        """Write the drafts of the message and the post-mortem beside a verdict."""
         from pytest_supercache.report.verdict_json import write_whole
 
         for name, text in self._texts.items():
-            write_whole(self._path.with_name(name), text)
+            write_whole(folder / name, text)
 
     def cannot_write(self, session: pytest.Session, error: Exception) -> None:
         """End without a verdict if its file cannot be written; only note a missing report."""
@@ -356,7 +388,7 @@ class Gate:
         return {
             "finished": True,
             **identity(self._config, is_gate=self.is_on),
-            "root": way_to_root(self._path, self._config.rootpath),
+            "root": way_to_root(self._folder.top / VERDICT, self._config.rootpath),
             "exit_status": status,
             **self._facts,
             "skipped": [*self._facts["skipped"], *self._items.skipped_files()],

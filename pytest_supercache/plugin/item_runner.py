@@ -144,7 +144,7 @@ class ItemRunner:
         """Return the flow for a reproducer; a replay or a reproducer gets none."""
         if _replay(node) is not None or recorded_of(node) is not None:
             return None
-        return make(self._session.options.watched, self._session.report_folder)
+        return make(self._session.options.watched, self._session.run_folder.shown)
 
     def _saved(self, node: pytest.Item, item: "ScenarioItem", result: CheckResult) -> CheckResult:
         """With ``--supercache-save``, save the conflict as a scenario, and note its path."""
@@ -304,7 +304,7 @@ class ItemRunner:
         if says_no_better(row, before):
             node.stash[FINDING] = row
             node.user_properties[:] = (dict(node.user_properties) | dict(properties(row))).items()
-            show(node, finding, row, self._session.report_folder)
+            show(node, finding, row, self._session.run_folder.shown)
         if not finding.as_stated:
             raise failure_like(result)(whole_text(node.config, finding))
 

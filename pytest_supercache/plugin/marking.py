@@ -21,8 +21,8 @@ from pytest_supercache.core.lifeline import interrupt_when_orphaned
 from pytest_supercache.gate import place, project_table
 from pytest_supercache.gate.run_id import RUN_ID, known_as
 from pytest_supercache.plugin.exit_status import MARKED_BY, is_asked, is_listing
-from pytest_supercache.plugin.looking_again import folder_of_run, looks_again
 from pytest_supercache.plugin.project_table import read_table
+from pytest_supercache.plugin.run_folder import looks_again
 from pytest_supercache.plugin.surroundings import look_early, note_start
 
 _IS_WORKER = "PYTEST_XDIST_WORKER"
@@ -117,12 +117,12 @@ def mark(config: pytest.Config, options: Namespace, folder: Path) -> None:
     except OSError as error:
         stays = _without_mark(config, path)
         with suppress(OSError):
-            _forget_what_tells_of_it(config, options, folder)
+            forget_last_run(config, options, folder)
         raise pytest.UsageError(
             f"gate: {path} cannot be marked as begun: {error}{stays}{_hint(error)}"
         ) from error
     try:
-        _forget_what_tells_of_it(config, options, folder)
+        forget_last_run(config, options, folder)
     except OSError as error:
         raise pytest.UsageError(
             f"gate: what an older run left cannot be removed: {error}"
@@ -198,7 +198,8 @@ def _note_elsewhere(config: pytest.Config, path: Path) -> None:
         note_unmarked(path, config.stash[_ID])
 
 
-def _forget_what_tells_of_it(config: pytest.Config, options: Namespace, folder: Path) -> None:
+def forget_last_run(config: pytest.Config, options: Namespace, folder: Path) -> None:
+    """Remove the reports that show the last verdict of a folder."""
     from pytest_supercache.gate.documents import DRAFTS
     from pytest_supercache.plugin.allure_results import OWN, folder_of_allure
     from pytest_supercache.report import allure_folder
@@ -213,20 +214,15 @@ def _forget_what_tells_of_it(config: pytest.Config, options: Namespace, folder: 
 def report_folder(config: pytest.Config, options: Namespace, table: dict[str, Any]) -> Path:
     """Return the folder of reports; a relative name is relative to the project's root.
 
-    A run that looks at a conflict again has a folder of its own in it.
-
     Raises:
         UsageError: no folder can have that name.
     """
     named = getattr(options, "supercache_report", None)
     try:
         asked = named or config.getini("supercache_report")
-        folder = place.report_folder(config.rootpath, table, asked)
+        return place.report_folder(config.rootpath, table, asked)
     except InputError as error:
         raise pytest.UsageError(f"{error}") from error
-    if named or not looks_again(options) or is_asked(config, options, table):
-        return folder
-    return folder_of_run(config, folder)
 
 
 def identity(config: pytest.Config, *, is_gate: bool) -> dict[str, Any]:
@@ -267,8 +263,8 @@ def refuse_empty_id() -> None:
 
 def write_own(
     config: pytest.Config, path: Path, rows: Iterable[Any], scope: Mapping[str, Any]
-) -> None:
-    """Write a verdict; merge it with those of other runs if they may have the same id.
+) -> str:
+    """Write a verdict, merged with those of other runs that may have the same id; return it.
 
     Raises:
         OfGateRunError: this run is without the gate, and a gate run has the same id.
@@ -277,9 +273,10 @@ def write_own(
     from pytest_supercache.gate.same_id import write_beside_others
 
     before = config.stash.get(_OTHERS, None)
-    config.stash[_OTHERS] = write_beside_others(path, rows, scope, before)
+    config.stash[_OTHERS], text = write_beside_others(path, rows, scope, before)
     if scope["run"]["is_gate"] or not is_listing(config.option):
         _tell_elsewhere(config, path, scope["run"])
+    return text
 
 
 def wrote_last(config: pytest.Config, path: Path) -> bool:

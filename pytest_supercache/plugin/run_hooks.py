@@ -11,11 +11,11 @@ from pytest_supercache.core.lifeline import interrupt_when_orphaned
 from pytest_supercache.plugin.exit_status import is_of_another_process
 from pytest_supercache.plugin.findings import FINDING, NotAsExpected
 from pytest_supercache.plugin.items import is_ours
-from pytest_supercache.plugin.looking_again import RUNS, forget_old_runs
 from pytest_supercache.plugin.recorded import FLOW, is_recorded
 from pytest_supercache.plugin.session import Session
 from pytest_supercache.plugin.terminal import PaintedText, columns
 from pytest_supercache.plugin.with_django import ask_for_databases
+from pytest_supercache.report.run_folders import VERDICT, forget_old_runs
 from pytest_supercache.runtime.process.interrupt import repeat_dropped_ctrl_c
 
 _ASKED_TOO_EARLY = (
@@ -32,7 +32,6 @@ class RunHooks:
         self._config = session.config
         self._session = session
         self._findings = session.findings
-        self._written = f"written: {session.report_folder / 'verdict.json'}"
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
@@ -133,27 +132,53 @@ class RunHooks:
         self._write(session)
 
     def _write(self, session: pytest.Session) -> None:
-        from pytest_supercache.core.inputs import InputError, read_json
-        from pytest_supercache.gate.same_id import OfGateRunError
-        from pytest_supercache.report.folder import write_reports
+        from pytest_supercache.core.inputs import InputError
 
-        gate, folder = self._session.gate, self._session.report_folder
+        gate = self._session.gate
         findings, circumstances = self._findings.rows, self._session.circumstances
         decided = gate.finish(session, findings, circumstances, self._session.options.narrowing())
         try:
             gate.write(findings, {**circumstances, **decided})
-            document = read_json(folder / "verdict.json")
-            write_reports(document, folder, self._config.rootpath)
-            self._session.allure.write(document)
-            gate.write_texts()
-            if folder.parent.name == RUNS:
-                forget_old_runs(folder)
-        except OfGateRunError as error:
-            self._written = f"not written: {error}"
+            self._write_reports()
+            gate.end()
         except (OSError, InputError) as error:
             if not gate.is_on:
                 raise
             gate.cannot_write(session, error)
+
+    def _write_reports(self) -> None:
+        """Write the reports into the folder of the run, and the same to the top."""
+        from pytest_supercache.core.inputs import read_json
+        from pytest_supercache.plugin.marking import forget_last_run
+        from pytest_supercache.report.folder import (
+            forget_reproducers,
+            the_same_anywhere,
+            write_reports,
+        )
+
+        run, config = self._session.run_folder, self._config
+        document = read_json(run.verdict)
+        texts = the_same_anywhere(document)
+
+        def write(folder: Path) -> None:
+            write_reports(document, folder, config.rootpath, texts)
+            self._session.allure.write(document, folder)
+            self._session.gate.write_texts(folder)
+
+        if not run.stays:
+            forget_last_run(config, config.option, run.top)
+            forget_reproducers(run.top)
+        run.write_own(write)
+        if not run.stays:
+            write(run.top)
+        if not run.has_none:
+            forget_old_runs(run.own)
+
+    def pytest_enter_pdb(self) -> None:
+        """Keep the reports of a run that stops in a debugger in its folder."""
+        gate = self._session.gate
+        if not (gate.is_on or gate.has_begun):  # then the top says already that the run has begun
+            self._session.run_folder.stays = True
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """List the results of all items, and the paths of the reports."""
@@ -165,9 +190,12 @@ class RunHooks:
         verbosity, width = self._config.get_verbosity(), columns(self._config)
         for text, colour in section(self._findings.rows, verbosity=verbosity, width=width):
             terminalreporter.line(text, **({colour: True} if colour else {}))
-        terminalreporter.line(self._written)
-        page = page_of_conflict(self._findings.rows, self._session.report_folder)
-        if page is not None and self._written.startswith("written: "):
+        run = self._session.run_folder
+        for note in run.notes:
+            terminalreporter.line(f"note: {note}")
+        terminalreporter.line(f"written: {run.shown / VERDICT}")
+        page = page_of_conflict(self._findings.rows, run.shown)
+        if page is not None:
             terminalreporter.line(f"open: {page}")
 
     def pytest_unconfigure(self) -> None:

@@ -16,12 +16,13 @@ from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.masking import quoted
 from pytest_supercache.declare.registry import REGISTRY, Watch, refuse_nonsense
 from pytest_supercache.plugin.allure_results import AllureResults
-from pytest_supercache.plugin.exit_status import MARKED_BY
+from pytest_supercache.plugin.exit_status import MARKED_BY, is_asked
 from pytest_supercache.plugin.findings import ItemFindings
 from pytest_supercache.plugin.gating import Gate
 from pytest_supercache.plugin.in_vain import IN_VAIN
 from pytest_supercache.plugin.marking import report_folder
 from pytest_supercache.plugin.options import Options
+from pytest_supercache.plugin.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -48,9 +49,13 @@ class Session:
         self._ids: dict[str, Scenario] = {}
         self.options = Options(config)
         self.description = _description(config)
-        self.gate = Gate(config, self.options.project, self.report_folder)
+        top = report_folder(config, config.option, self.options.project)
+        is_gate = is_asked(config, config.option, self.options.project)
+        build = self.options.value("build")
+        self.run_folder = RunFolder(config, top, build, is_gate=is_gate)
+        self.gate = Gate(config, self.options.project, self.run_folder, is_on=is_gate)
         self.options.refuse_mistakes()  # a gate run has taken back the last verdict by now
-        self.allure = AllureResults(config, self.report_folder)
+        self.allure = AllureResults(config)
         self._register_watches()
 
     @classmethod
@@ -136,11 +141,6 @@ class Session:
             REGISTRY.watches[watch.target] = watch
 
     # -- reports -------------------------------------------------------------------------------
-
-    @property
-    def report_folder(self) -> Path:
-        """The folder of reports; a relative name is relative to the project's root."""
-        return report_folder(self.config, self.config.option, self.options.project)
 
     @cached_property
     def circumstances(self) -> dict[str, Any]:

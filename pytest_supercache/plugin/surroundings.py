@@ -31,6 +31,11 @@ def note_start(config: pytest.Config) -> None:
     config.stash.setdefault(_STARTED, time.time_ns())
 
 
+def started_at(config: pytest.Config) -> int:
+    """Return when a run began, in ns; a conftest file may have frozen the clock since."""
+    return config.stash.setdefault(_STARTED, time.time_ns())
+
+
 def look_early(config: pytest.Config, reports: Path) -> None:
     """Record the state of the project before conftest files are imported."""
     from pytest_supercache.gate.checkout import checkout_of

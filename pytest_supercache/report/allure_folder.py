@@ -28,6 +28,9 @@ Json = Mapping[str, Any]
 MADE = ("allurerc.json", "allure-report.html")
 """Files beside ``verdict.json`` that show its verdict in Allure."""
 
+HISTORY = "allure-history"
+"""The folder beside ``verdict.json`` with what Allure shows of earlier runs."""
+
 _ENVIRONMENT = "environment.properties"
 _OURS = b"supercache."
 

@@ -24,6 +24,8 @@ Row = Mapping[str, Any]
 
 _WIDTH = 96
 _CODING = "# -*- coding: utf-8 -*-"
+_WRITTEN_AS = "# Written as "
+_STAYS = ", which later runs replace or remove; under another name it stays."
 
 
 def reproducers(rows: Iterable[Row], root: Path, folder: Path) -> dict[str, str]:
@@ -37,8 +39,14 @@ def reproducers(rows: Iterable[Row], root: Path, folder: Path) -> dict[str, str]
     files: dict[str, str] = {}
     for row in rows:
         if can_be_reproduced(row):
-            files[_free(f"repro_{words_of(str(row['id']))}", files)] = reproducer(row, root, folder)
+            name = _free(row, files)
+            files[name] = reproducer(row, root, folder, name)
     return files
+
+
+def is_written_as(name: str, text: str) -> bool:
+    """Say whether a file is a reproducer that still has the name under which it was written."""
+    return text.startswith(_CODING) and f"\n{_WRITTEN_AS}{name}{_STAYS}\n" in text
 
 
 def can_be_reproduced(row: Row) -> bool:
@@ -78,8 +86,14 @@ def words_of(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9-]+", "_", name).strip("_")[:80] or "item"
 
 
-def reproducer(row: Row, root: Path, folder: Path) -> str:
+def reproducer(row: Row, root: Path, folder: Path, written_as: str = "") -> str:
     """Return the text of one reproducer.
+
+    Args:
+        row: its row of a verdict document.
+        root: the root of the project, which paths in the row are relative to.
+        folder: the folder that the file will be in.
+        written_as: its name there; the usual one if none is given.
 
     Raises:
         SupercacheError: the flow names a test with an invalid Python name.
@@ -107,6 +121,7 @@ def reproducer(row: Row, root: Path, folder: Path) -> str:
             "exhausted and everything held, so keep it as the regression test. To look around in "
             "the code at a step: pytest THIS_FILE --pdb --supercache-break=STEP (a number below)."
         ),
+        f"{_WRITTEN_AS}{written_as or _free(row, {})}{_STAYS}",
         "",
         "import pytest_supercache as sc",
         "",
@@ -145,7 +160,8 @@ def _is_name(test: str) -> bool:
     return all(part.isidentifier() and not keyword.iskeyword(part) for part in test.split("."))
 
 
-def _free(name: str, taken: Mapping[str, str]) -> str:
+def _free(row: Row, taken: Mapping[str, str]) -> str:
+    name = f"repro_{words_of(str(row['id']))}"
     numbered = (f"{name}{f'_{number}' if number > 1 else ''}.py" for number in range(1, 1_000_000))
     return next(one for one in numbered if one not in taken)
 

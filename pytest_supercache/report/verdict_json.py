@@ -61,8 +61,8 @@ def verdict_document(rows: Iterable[Row], scope: Mapping[str, object]) -> dict[s
     }
 
 
-def write_verdict(path: Path, rows: Iterable[Row], scope: Mapping[str, object]) -> None:
-    """Write the document atomically: a gate must never read half of it.
+def write_verdict(path: Path, rows: Iterable[Row], scope: Mapping[str, object]) -> str:
+    """Write the document atomically, since a gate must never read half of it; return its text.
 
     Raises:
         OSError: the file cannot be written, or is too large to be read.
@@ -71,7 +71,9 @@ def write_verdict(path: Path, rows: Iterable[Row], scope: Mapping[str, object]) 
     if len(text.encode(errors="backslashreplace")) >= DOCUMENT_BYTES_MAX:
         most = size_text(DOCUMENT_BYTES_MAX)
         raise OSError(errno.EFBIG, f"it would be larger than {most}; run fewer scenarios at once")
-    write_whole(path, f"{text}\n")
+    whole = f"{text}\n"
+    write_whole(path, whole)
+    return whole
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -6,9 +6,10 @@ is installed, on a redis-server that the run has started. Half of the kills come
 second. Some runs would never end; others would end as NO-GO, and are killed up to their last
 moment.
 
-A kill is wrong if pytest or ``supercache verdict`` ends in exit status 0, if pytest goes on, or if
-a process that the run has started is still there eight seconds later (on a machine where a whole
-run takes longer than that: so much later, because a worker that starts up hears of nothing before).
+A kill is wrong if pytest or ``supercache verdict`` ends in exit status 0, reading the top of the
+reports or the folder of a run, if pytest goes on, or if a process that the run has started is
+still there eight seconds later (on a machine where a whole run takes longer than that: so much
+later, because a worker that starts up hears of nothing before).
 """
 
 import argparse
@@ -103,16 +104,19 @@ class Killed:
     status: int | None  # of pytest; None: it went on
     verdict: int  # of `supercache verdict` about this run
     verdict_of_any: int  # the same, when nobody says which run is meant
+    verdicts_of_folders: tuple[int, ...]  # of the files in the folders of runs, about this run
     left: tuple[str, ...]
 
     @property
     def is_wrong(self) -> bool:
         """Say whether something came of it that must not."""
-        return self.status in (0, None) or self.verdict == 0 or bool(self.left)
+        is_go = 0 in {self.status, self.verdict, *self.verdicts_of_folders}
+        return is_go or self.status is None or bool(self.left)
 
     def __str__(self) -> str:
         left = f"; left behind: {', '.join(self.left)}" if self.left else ""
-        return f"{self.kill}: pytest {self.status}, supercache verdict {self.verdict}{left}"
+        verdicts = ", ".join(map(str, (self.verdict, *self.verdicts_of_folders)))
+        return f"{self.kill}: pytest {self.status}, supercache verdict {verdicts}{left}"
 
 
 def drawn(seed: int, number: int, backends: tuple[str, ...]) -> Kill:
@@ -182,6 +186,7 @@ class Folder:
                 status,
                 verdict=_verdict(path, "--run-id", name),
                 verdict_of_any=_verdict(path),
+                verdicts_of_folders=_of_folders(path, name),
                 left=left,
             )
 
@@ -234,6 +239,12 @@ def _send(run: "subprocess.Popen[bytes]", sent: signal.Signals) -> None:
 def _verdict(path: Path, *options: str) -> int:
     with chdir(path):
         return CliRunner().invoke(supercache, ["verdict", *options]).exit_code
+
+
+def _of_folders(path: Path, name: str) -> tuple[int, ...]:
+    files = sorted(path.glob("reports/runs/*/verdict.json"))
+    assert files, "the old run has a folder"
+    return tuple(_verdict(path, str(file), "--run-id", name) for file in files)
 
 
 def _left(name: str, seconds: float) -> tuple[str, ...]:

@@ -50,17 +50,18 @@ def test_a_process_that_is_left_is_noticed_and_ended():
 
 
 @pytest.mark.parametrize(
-    ("status", "verdict", "left", "is_wrong"),
+    ("status", "verdict", "folders", "left", "is_wrong"),
     [
-        (-9, 6, (), False),
-        (1, 1, (), False),
-        (0, 6, (), True),
-        (-9, 0, (), True),
-        (None, 6, (), True),
-        (-9, 6, ("redis-server",), True),
+        (-9, 6, (6, 6), (), False),
+        (1, 1, (6, 1), (), False),
+        (0, 6, (), (), True),
+        (-9, 0, (), (), True),
+        (-9, 6, (6, 0), (), True),
+        (None, 6, (), (), True),
+        (-9, 6, (), ("redis-server",), True),
     ],
 )
-def test_what_is_wrong_about_a_kill(status, verdict, left, is_wrong):
+def test_what_is_wrong_about_a_kill(status, verdict, folders, left, is_wrong):
     kill = Kill(1, "never ends", "workers", "fakeredis", signal.SIGKILL, is_early=True, moment=0.5)
-    one = Killed(kill, status, verdict, verdict_of_any=6, left=left)
+    one = Killed(kill, status, verdict, verdict_of_any=6, verdicts_of_folders=folders, left=left)
     assert one.is_wrong is is_wrong

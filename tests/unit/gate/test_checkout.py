@@ -230,6 +230,24 @@ def test_what_of_the_project_lies_among_the_reports_is_a_change(tree: Path) -> N
     assert list(others(before, changes(tree))) == [f"reports/{name}" for name in told]
 
 
+def test_what_of_the_project_lies_in_the_folder_of_a_run_is_a_change(tree: Path) -> None:
+    """The twin: what the run has written there is none."""
+    run = tree / "reports" / "runs" / "20261130T102652.000000Z-7"
+    for folder in (run / "allure-results", run / "deep", tree / "reports" / "allure-history"):
+        folder.mkdir(parents=True)
+    before = changes(tree)
+    for name in ("verdict.json", "repro_a.py", "index.html", "allurerc.json", "message.md"):
+        append(run / name)
+    append(run / "allure-results" / "1-result.json")
+    append(tree / "reports" / "allure-history" / "history.json")
+    assert list(others(before, changes(tree))) == []
+    told = [run / "conftest.py", run.parent / "repro_a.py", run / "deep" / "repro_a.py"]
+    for path in told:
+        append(path)
+    named = sorted(path.relative_to(tree).as_posix() for path in told)
+    assert list(others(before, changes(tree))) == named
+
+
 @pytest.mark.parametrize("is_submodule", [True, False])
 def test_repositories_inside_are_looked_into(tree: Path, is_submodule: bool) -> None:
     inner = tree / "inner"
