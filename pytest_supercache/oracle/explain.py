@@ -39,7 +39,7 @@ def advice(slug: str) -> list[str]:
 def _workaround(known: ConflictClass) -> str:
     if not known.workaround:
         return "none is known"
-    effect = "it removes the conflict" if known.removes else "it only lowers the odds"
+    effect = "it removes the conflict" if known.removes else "the conflict stays possible"
     return f"{known.workaround} ({effect})"
 
 

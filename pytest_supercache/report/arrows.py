@@ -74,6 +74,12 @@ def _only_key(step: Json, place: str) -> str | None:
     return str(next(iter(keys)))
 
 
+_LOOKS = frozenset(
+    {"EXISTS", "TTL", "PTTL", "EXPIRETIME", "PEXPIRETIME", "TYPE", "STRLEN", "TOUCH"}
+)
+"""Commands that read a key and answer something else than its value."""
+
+
 def _value(
     step: Json, before: Json | None, place: str, key: str | None, *, is_written: bool
 ) -> str | None:
@@ -84,4 +90,9 @@ def _value(
     if is_written:
         was = shown(((before or {}).get(place) or {}).get(key))
         return value if value != was else None
-    return value if step["kind"] in _SHOW_WHAT_THEY_FIND else None
+    return value if step["kind"] in _SHOW_WHAT_THEY_FIND and not _looks(step) else None
+
+
+def _looks(step: Json) -> bool:
+    """Say whether a step asks for something else than the value, such as whether there is one."""
+    return step["kind"] == "command" and str(step["label"]).partition(" ")[0] in _LOOKS

@@ -187,19 +187,42 @@ def _line(text: Text, short: Short) -> str:
 
 
 def _strip(found: Json, drawn: Timeline, short: Short) -> list[Plain]:
-    """Return the steps that tell the story: text, number, row and lane of each."""
+    """Return the steps that tell the story: text, number, row and lane of each, and if it breaks.
+
+    The event that breaks the guarantee is one of them, whether the story tells it or not.
+    """
     rows = {row.position: at for at, row in enumerate(_shown(drawn)) if row.position is not None}
+    breaking = next((at for at, row in enumerate(_shown(drawn)) if row.breaks), None)
     parts = list(found.get("story") or ())
     if len(parts) > STRIP_MAX:
         wanted = _decisive(found, drawn)
         decisive = [one for one in parts if one["position"] in wanted or one is parts[-1]]
         parts = decisive if len(decisive) >= STRIP_MIN else _without_looks(parts, drawn)
-    told: list[Plain] = []
+    told: list[Any] = []
     for part in parts[-STRIP_MAX:]:
         at = rows.get(part["position"])
         lane = None if at is None else _shown(drawn)[at].lane
-        told.append([short(part["text"], VALUE_MAX), part["number"], at, lane])
-    return told
+        breaks = at is not None and at == breaking
+        told.append([short(part["text"], VALUE_MAX), part["number"], at, lane, breaks])
+    return (
+        told
+        if breaking is None or any(one[-1] for one in told)
+        else _with(breaking, told, drawn, short)
+    )
+
+
+def _with(breaking: int, told: list[Any], drawn: Timeline, short: Short) -> list[Any]:
+    """Add the event that breaks the guarantee to the steps of a story that does not tell it."""
+    row = _shown(drawn)[breaking]
+    who = "" if row.lane is None else f"{drawn.lanes[row.lane].title}: "
+    text = _line(
+        (who, *row.text, *(part for answer in row.after for part in (", ", *answer))), short
+    )
+    later = next(
+        (n for n, one in enumerate(told) if one[2] is None or one[2] > breaking), len(told)
+    )
+    event = [text, row.number, breaking, row.lane, True]
+    return ([*told[:later], event, *told[later:]] if told else [])[-STRIP_MAX:]
 
 
 def _without_looks(parts: list[Json], drawn: Timeline) -> list[Json]:

@@ -12,7 +12,7 @@ from textwrap import dedent
 from pytest_supercache.core.trace import SourceLine
 from pytest_supercache.report.plain import Plain, plain
 
-AROUND = 1
+AROUND = 3
 """How many lines are shown before and after."""
 
 CODE_MAX = 160

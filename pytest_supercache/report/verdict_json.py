@@ -172,7 +172,7 @@ def operation_to_json(operation: Operation) -> Row:
 def counterexample_to_json(found: Counterexample, root: Path | None = None) -> Row:
     """Return a counterexample as JSON-safe data; files of the project are named from ``root``."""
     sources = Sources(root)
-    breaks = breaking_event(found.execution, found.violation)
+    breaks = breaking_event(found.execution, found.violation, found.story)
     passing = found.passing
     numbers = ambiguous(found.execution.race)
     return {

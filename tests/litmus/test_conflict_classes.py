@@ -207,7 +207,7 @@ def test_the_explanation_of_a_stale_set_says_who_did_what_and_what_to_change():
         "DEL k comes before alice's SET k",
         "holds, with the fewest changes, when alice's SET k comes before bob's DEL k",
         "users notice: the old value keeps showing until the entry expires",
-        "usual workaround: a short time to live, or purging by hand (it only lowers the odds)",
+        "usual workaround: a short time to live, or purging by hand (the conflict stays possible)",
         "permanent fix: take a lease on a miss, void it on delete, store only while it is in force",
     ]
 

@@ -16,7 +16,7 @@
  * @typedef {[string, string]} Pair
  * @typedef {{summary: string, slug: string | null, replays: string, advice: Pair[], told: Pair[], other: string[],
  *   token: Pair | null, command: Pair | null, markdown: string, player: Player | null, passing: Player | null,
- *   strip: [string, number | null, number | null, number | null][], turned: Order[], forced: Order[][],
+ *   strip: [string, number | null, number | null, number | null, boolean][], turned: Order[], forced: Order[][],
  *   forced_by_all: boolean, tried: Tried | null, compared: [number | null, number | null][], sources: Source[]}} Conflict
  * @typedef {{id: string, group: string, anchor: string, name: string, verdict: string, as_stated: boolean,
  *   guarantee: string | null, expected: string, percent: number | null, share: string, counts: Pair[], coverage: string,
@@ -167,7 +167,7 @@
   /** @param {Row} row @param {number} at */
   function markOf(row, at) {
     const mark = row.apart.find(([cell]) => cell === at);
-    return mark ? (mark[1] ? "stale: not what the origin holds" : "the layers differ") : "";
+    return mark ? (mark[1] ? "stale" : "differs") : "";
   }
   /** @param {Player} player @param {Row} row */
   function sentences(player, row) {
@@ -178,7 +178,7 @@
     for (const at of row.changed) {
       const mark = markOf(row, at), value = row.values[at];
       said.push(cellName(player, at) + (value === NOTHING ? " now holds nothing" : " is now " + value)
-        + (mark ? " (" + mark + ")" : "") + ".");
+        + (mark ? (mark === "stale" ? " (stale: not what the origin holds)" : " (the layers differ)") : "") + ".");
     }
     if (row.breaks && player.breaks) { said.push(player.breaks[0].toUpperCase() + player.breaks.slice(1) + "."); }
     return said.join(" ");
@@ -219,7 +219,7 @@
     const one = player.rows[row];
     const who = one.lane === null ? "" : (one.number === null ? "" : one.number + ". ") + player.lanes[one.lane][0];
     if (column === ANSWER) { return who + " answers it"; }
-    if (column === CALL) { return who + " was given it"; }
+    if (column === CALL) { return who + " is called with it"; }
     if (one.changed.includes(column)) { return (who || one.text) + " writes it to " + cellName(player, column); }
     if (one.lane === null) { return cellName(player, column) + (row ? " holds it" : " holds it at the start"); }
     return who + " reads it from " + cellName(player, column);
@@ -227,7 +227,7 @@
   /** @param {Player} player @param {Stop[]} way */
   function wayInWords(player, way) {
     const value = valueOnWay(player, way);
-    return value === "" || way.length < 2 ? "" : ["Where ", el("b", { class: "mono" }, value === NOTHING ? "nothing" : cut(value, CELL_MAX)),
+    return value === "" || value === NOTHING || way.length < 2 ? "" : ["Where ", el("b", { class: "mono" }, cut(value, CELL_MAX)),
       " comes from: ", way.map((stop, at) => [at ? " \u2190 " : "", stopped(player, stop)])];
   }
 
@@ -264,8 +264,11 @@
     player.lanes.forEach(([name, aside], number) => take("lane", number, name, aside, Math.max(60, wide(name.split(" "), 18))));
     player.columns.forEach(([place, key], number) => {
       const [name, aside] = player.places[place];
-      const texts = [...(name + " " + key).split(" "), ...player.rows.map((row) => (row.values[number] === NOTHING ? "nothing" : row.values[number]))];
-      take("column", number, cellName(player, number), aside, Math.max(60, wide(texts, CELL_MAX)));
+      const texts = [...(name + " " + key).split(" "), ...player.rows.map((row) => {
+        const value = cut(row.values[number] === NOTHING ? "nothing" : row.values[number], CELL_MAX), mark = markOf(row, number);
+        return mark ? value + " " + mark : value;
+      })];
+      take("column", number, cellName(player, number), aside, Math.max(60, wide(texts, CELL_MAX + 8)));
     });
     /** @param {boolean} all */
     function placed(all) {
@@ -304,12 +307,14 @@
       }
       picture.append(draw("circle", { class: "drawn " + mine, cx: from.x, cy: ARROW, r: 5 }));
     }
+    const breaking = player.rows.findIndex((one) => one.breaks), isWrong = breaking >= 0 && player.rows.indexOf(row) >= breaking;
     const cells = lanes.lanes.filter((lane) => lane.kind === "column" && lane.shown).map((lane) => {
       const stale = markOf(row, lane.number), changed = row.changed.includes(lane.number);
       const same = before && !changed && stale === markOf(before, lane.number);
       const cell = el("span", { class: ["cell", changed ? "changed" : "", stale ? "stale" : "", same ? "same" : ""].join(" ").trim(),
         "data-place": player.places[player.columns[lane.number][0]][0] },
-      stale ? "\u2260 " : "", valueOf(row.values[lane.number], "value", CELL_MAX));
+      valueOf(row.values[lane.number], "value", CELL_MAX), stale ? el("span", { class: "mark" }, " " + stale) : null);
+      if (stale && isWrong) { cell.classList.add("wrong"); }
       cell.dataset.column = String(lane.number);
       cell.style.left = lane.left + 8 + "px";
       cell.style.width = lane.width - 10 + "px";
@@ -472,7 +477,7 @@
       keys[event.key]();
     });
     build();
-    return { node, go, last, stop, breaking, refresh: () => show(now),
+    return { node, go, last, stop, breaking, width: lanes.width(), refresh: () => show(now),
       /** @param {number} at */
       stepAt: (at) => player.rows[at].step,
       /** @param {string} wanted */
@@ -513,9 +518,8 @@
   /** @param {Conflict} found @param {Follow | null} go */
   function stripOf(found, go) {
     if (!found.strip.length) { return null; }
-    return el("ol", { class: "strip", "aria-label": "What happened" }, found.strip.map(([text, number, row, lane], at) => {
-      const ends = at === found.strip.length - 1;
-      const name = ["card-of-step", ends ? "ends" : "", lane === null ? "" : colour(lane)].join(" ").trim();
+    return el("ol", { class: "strip", "aria-label": "What happened" }, found.strip.map(([text, number, row, lane, breaks]) => {
+      const name = ["card-of-step", breaks ? "breaks" : "", lane === null ? "" : colour(lane)].join(" ").trim();
       const [source] = row === null || !found.player ? [] : found.player.rows[row].source.slice(-1).map((one) => found.sources[one]);
       const inside = [number === null ? null : el("span", { class: "number" }, String(number)), " ", el("span", {}, text),
         source ? el("span", { class: "place mono dim", title: source.place }, source.place.split("/").slice(-1)) : null];
@@ -664,9 +668,12 @@
         passes.followed((number) => { if (both.checked) { toFails(number); } });
         place.append(el("label", { class: "both" }, both, "Step through both together"));
       }
-      place.append(el("div", { class: "pair" }, players.map((one) => one.node)), el("p", { class: "legend" },
+      const pair = el("div", { class: "pair" }, players.map((one) => one.node));
+      pair.style.setProperty("--least", Math.max(...players.map((one) => one.width)) + 50 + "px");
+      place.append(pair, el("p", { class: "legend" },
         "A dot is a step. An arrow to a layer: the step writes there; from a layer: it reads. A box on the line of a layer: what it holds "
-        + "from this step on. \u2260 and red: not what the origin holds at that moment. "
+        + "from this step on. Stale: not what the origin holds at that moment; red from the step on that breaks the guarantee. A purple frame: "
+        + "a stop of the value on its way. "
         + "\u21c5: it comes earlier or later in the other interleaving."));
       players[0].go(Math.max(0, players[0].breaking));
       return players;
