@@ -1,7 +1,7 @@
 """Runs functions given to `run_in_executor` and `to_thread` as actors of their own.
 
 A job given to a pool of the code under test waits until a worker is free. The loop's default pool
-is assumed to have a free worker for every job.
+is assumed to have a free worker for every job, the one that was in use last if there are several.
 """
 
 import asyncio
@@ -23,6 +23,7 @@ from pytest_supercache.runtime.kernel.actor import (
     name_of_child,
 )
 from pytest_supercache.runtime.kernel.calling import current_actor
+from pytest_supercache.runtime.sync.pool_workers import workers_named
 from pytest_supercache.runtime.sync.pools import ThreadPoolExecutor
 from pytest_supercache.runtime.sync.threads import adopt, child_of, ended, live_to_the_end
 
@@ -42,14 +43,15 @@ def run_on_thread(
     if isinstance(executor, ThreadPoolExecutor):
         executor.refuse_if_closed()
     future: asyncio.Future[Any] = loop.create_future()
+    execution = controlled()
+    call = func if execution is None else _on_worker(execution, executor, loop, func)
     if parent is None or not loop.racing or parent.dismissed:
-        _answer(loop, loop.host if parent is None else parent, future, func, args)
+        _answer(loop, loop.host if parent is None else parent, future, call, args)
         return future
     controller.note_undeclared(f"{parent.name} runs code on a thread of an executor")
     if controller.memory is not None:
         controller.memory.note_passing(parent)
-    work = partial(_work, loop, future, func, args)
-    execution = controlled()
+    work = partial(_work, loop, future, call, args)
     if execution is not None and isinstance(executor, ThreadPoolExecutor):
         _queue(execution, executor, parent, work, future)
         return future
@@ -58,6 +60,24 @@ def run_on_thread(
     child.operation = parent.operation
     controller.actors[name] = child
     return future
+
+
+def _on_worker(
+    execution: "Stepping", executor: Any, loop: LoopInterface, func: Callable[..., Any]
+) -> Callable[..., Any]:
+    """Return a function that runs ``func`` on a worker of the pool, which keeps what it leaves."""
+    is_ours = isinstance(executor, ThreadPoolExecutor)
+    name = f"asyncio of {loop.host.name}"
+
+    def run(*args: Any) -> Any:
+        job = current_actor()
+        assert job is not None, "the thread of a job is an actor's"
+        workers = (
+            executor.workers(execution) if is_ours else workers_named(execution, name, "asyncio")
+        )
+        return workers.run_job(job, execution, partial(func, *args))
+
+    return run
 
 
 def _queue(

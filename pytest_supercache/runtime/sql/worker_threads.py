@@ -1,9 +1,10 @@
 """Makes functions that a framework runs on worker threads of an event loop actors.
 
 Starlette and FastAPI hand synchronous endpoints and dependencies to ``anyio.to_thread.run_sync``,
-whose threads are shared by all requests. Here each call gets a thread of its own, with the same
-effect on the awaiting task: its start and its end are steps, and awaiting it is a step that waits
-for the end. So a search knows their happens-before order.
+whose threads are shared by all requests. Here each call is an actor of its own, which runs on the
+worker that was in use last, with the same effect on the awaiting task: its start and its end are
+steps, and awaiting it is a step that waits for the end. So a search knows their happens-before
+order.
 """
 
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from pytest_supercache.runtime.kernel.patches import Patches
 from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.kernel.task_actor import TaskActor
 from pytest_supercache.runtime.sync import threads
+from pytest_supercache.runtime.sync.pool_workers import workers_named
 
 _real_run_sync = anyio.to_thread.run_sync
 _patches = Patches()
@@ -78,7 +80,8 @@ async def _run_as_actor(execution: Stepping, parent: TaskActor, function: Callab
 
     def run() -> None:
         try:
-            answers.append(function())
+            workers = workers_named(execution, "anyio", "AnyIO worker thread")
+            answers.append(workers.run_job(child, execution, function))
         except Abandoned:
             raise
         except BaseException as error:  # noqa: BLE001 - the future raises it again

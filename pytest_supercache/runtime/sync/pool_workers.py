@@ -104,6 +104,12 @@ class Worker(ActorThread):
                 raise BrokenThreadPool(BROKEN) from error
 
 
+def workers_named(execution: Stepping, name: str, prefix: str) -> "Workers":
+    """Return the workers of a pool that a library keeps for itself."""
+    workers: Workers = execution.contents.setdefault(f"{name} workers", Workers(prefix, name, None))
+    return workers
+
+
 class Workers:
     """The workers of one pool in one execution; the one idle last takes the next job.
 
@@ -120,6 +126,19 @@ class Workers:
         self._count = 0
         self.is_broken = False
         """Whether an initializer has failed, so that the pool takes no more jobs."""
+
+    def run_job(self, actor: Actor, execution: Stepping, call: Callable[[], Any]) -> Any:
+        """Run the whole code of a job on an idle worker, or a new one.
+
+        Raises:
+            BrokenThreadPool: an initializer has failed, now or before.
+            BaseException: what the job raises.
+        """
+        worker = self.take(execution)
+        try:
+            return self.run(worker, actor, execution, call)
+        finally:
+            self.give_back(worker)
 
     def give_back(self, worker: Worker) -> None:
         """Return a worker to the idle ones after its job."""

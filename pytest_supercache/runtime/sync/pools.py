@@ -47,7 +47,7 @@ class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
         execution = controlled()
         if execution is None:
             return super().submit(fn, *args, **kwargs)
-        workers = self._workers(execution)
+        workers = self.workers(execution)
         if workers.is_broken:
             raise BrokenThreadPool(BROKEN)
         if self._max_workers > 1:
@@ -110,7 +110,7 @@ class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
             return
         real.Future.set_running_or_notify_cancel(future)
         result, error = None, None
-        workers = self._workers(execution)
+        workers = self.workers(execution)
         worker = workers.take(execution)
         try:
             result = workers.run(worker, job, execution, call)
@@ -159,7 +159,8 @@ class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
             future.keep_cancelled()
         return real.Future.cancelled(future)
 
-    def _workers(self, execution: Stepping) -> Workers:
+    def workers(self, execution: Stepping) -> Workers:
+        """Return the threads of the pool in an execution."""
         key = f"{self.name} workers"
         if key not in execution.contents:
             initializer, arguments = self._starts
