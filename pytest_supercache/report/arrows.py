@@ -95,4 +95,4 @@ def _value(
 
 def _looks(step: Json) -> bool:
     """Say whether a step asks for something else than the value, such as whether there is one."""
-    return step["kind"] == "command" and str(step["label"]).partition(" ")[0] in _LOOKS
+    return step["kind"] == "command" and str(step.get("label")).partition(" ")[0] in _LOOKS

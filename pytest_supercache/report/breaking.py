@@ -47,8 +47,9 @@ def breaking_event(
 ) -> BreakingEvent | None:
     """Return the event that breaks the guarantee; None if no single event does."""
     name = violation.guarantee
+    apart = first_disagreement(execution)
     if _is_of_the_end(execution, violation):
-        found = _stored(execution, violation) or _left(execution, story)
+        found = _stored(execution, violation) or _left(execution, story, apart or 0)
         if found is not None:
             return found
     if violation.at is not None:
@@ -59,7 +60,6 @@ def breaking_event(
         return BreakingEvent(kind=STEP, at=violation.at - 1, says=f"this step violates {name}")
     if execution.blocked and "blocked" in violation.evidence:
         return BreakingEvent(kind=BLOCKED, at=0, says="nobody ends this wait")
-    apart = first_disagreement(execution)
     if apart is not None and name == "coherent_when_settled":
         return BreakingEvent(kind=STEP, at=apart, says=STAY_INCONSISTENT)
     return _probe(execution, violation)
@@ -112,10 +112,10 @@ def _held(content: Layers | None, act: Act) -> str:
     return canonical((content or {}).get(act.place or "", {}).get(act.name))
 
 
-def _left(execution: Execution, story: Sequence[StoryPart]) -> BreakingEvent | None:
-    """Return the last step of the story."""
+def _left(execution: Execution, story: Sequence[StoryPart], apart: int) -> BreakingEvent | None:
+    """Return the last step of the story; None: the layers differ only later, from ``apart`` on."""
     told = [part.position for part in story if part.position is not None]
-    if not told or execution.steps[told[-1]].phase == "before":
+    if not told or told[-1] < apart or execution.steps[told[-1]].phase == "before":
         return None
     return BreakingEvent(kind=STEP, at=told[-1], says=NOT_REPLACED)
 

@@ -193,7 +193,7 @@ def test_a_step_shows_its_code_and_the_way_of_its_value(context, tmp_path, schem
         written = page.locator(".fails .rows li").nth(3).locator(".cell[data-place=origin]")
         written.hover()
         assert way.inner_text() == (
-            "Where 120 comes from: 3. bob @b writes it to origin \u2190 3. bob @b was given it"
+            "Where 120 comes from: 3. bob @b writes it to origin \u2190 3. bob @b is called with it"
         )
         assert page.locator(".fails .cell.lit:visible").all_inner_texts() == ["120"]
         page.mouse.move(0, 0)

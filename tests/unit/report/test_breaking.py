@@ -8,9 +8,16 @@ import pytest
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.footprint import NOTHING
 from pytest_supercache.core.operation import Operation
+from pytest_supercache.core.result import StoryPart
 from pytest_supercache.core.trace import Pending
 from pytest_supercache.core.verdict import Violation
-from pytest_supercache.report.breaking import BreakingEvent, breaking_event
+from pytest_supercache.report.breaking import (
+    NOT_REPLACED,
+    STAY_INCONSISTENT,
+    STAYS,
+    BreakingEvent,
+    breaking_event,
+)
 from pytest_supercache.report.timeline import Timeline, timeline, timelines
 from pytest_supercache.report.verdict_json import counterexample_to_json
 from tests.unit.report.report_stories import compared, counterexample_of, held, stale_set
@@ -88,6 +95,53 @@ def test_a_final_read_is_marked_where_no_step_left_the_layers_apart() -> None:
     text, says = marked(execution, violation)
     assert text == "node a: read product:42 -> 100"
     assert says == "this answer violates coherent_when_settled"
+
+
+def coherent(**more: Any) -> Violation:
+    return broken("coherent_when_settled", node="a", key="product:42", **more)
+
+
+def test_what_is_wrong_at_the_end_is_marked_where_it_was_stored_last() -> None:
+    violation = coherent(evidence={"value": 100, "origin": 120})
+    assert marked(stale_set(), violation) == ("SET product:42", STAYS)
+
+
+def test_a_step_that_failed_to_delete_it_has_not_stored_it() -> None:
+    execution = stale_set()
+    execution.steps.pop(4)  # nobody stores; the cache has held the old value all the time
+    for step in execution.steps:
+        step.layers = {**(step.layers or {}), "existing_cache": {"product:42": 100}}
+    execution.start["existing_cache"] = {"product:42": 100}
+    execution.steps[3].label += ", no effect, ConnectionError"
+    violation = coherent(evidence={"value": 100, "origin": 120})
+    told = (StoryPart("bob writes 120", position=2), StoryPart("its delete fails", position=3))
+    found = breaking_event(execution, violation, told)
+    assert found == BreakingEvent(kind="step", at=3, says=NOT_REPLACED)
+    before = breaking_event(execution, violation, told[:0])
+    assert before is not None
+    assert (before.at, before.says) == (2, STAY_INCONSISTENT)
+
+
+def test_a_story_that_ends_before_the_layers_differ_marks_nothing() -> None:
+    told = (StoryPart("alice reads 100", position=1),)
+    found = breaking_event(stale_set(), coherent(), told)
+    assert found == BreakingEvent(kind="step", at=4, says=STAY_INCONSISTENT)
+
+
+def test_a_final_answer_that_is_not_expected_is_marked_where_its_value_was_stored() -> None:
+    execution = stale_set()
+    asked = Operation(
+        user="alone", node="a", kind="read", key="product:42", answer=100, called_at=6,
+        returned_at=7, phase="finally",
+    )  # fmt: skip
+    history = execution.history
+    execution.history = replace(history, operations=(*history.operations, asked))
+    violation = broken(
+        "expect", at=7, user="alone", node="a", key="product:42", evidence={"answer": 100}
+    )
+    assert marked(execution, violation) == ("SET product:42", STAYS)
+    race = replace(violation, user="alice", at=5)
+    assert marked(execution, race)[1] == "this answer is not what the scenario expects"
 
 
 def test_a_wait_that_nobody_ends_is_marked() -> None:

@@ -140,20 +140,22 @@ def test_no_path_of_the_machine_is_shown(file: str, root: str | None, shown: str
 def test_each_line_is_listed_once_with_the_code_around_it(tmp_path: Path) -> None:
     file = tmp_path / "shop.py"
     file.write_text(
-        "def get():\n    if found:\n        keep(found)\n        return found\nx = '"
-        + "y" * 500
-        + "'\n"
+        "import a\n\n\ndef get():\n    with lock:\n        if found:\n            found = load()\n"
+        "            keep(found)\n        return found\n\n\nx = '" + "y" * 500 + "'\n"
     )
     sources = Sources(tmp_path)
-    lines = [SourceLine(str(file), line, "get") for line in (3, 1, 5)]
+    lines = [SourceLine(str(file), line, "get") for line in (8, 1, 12)]
     assert sources.numbers(lines[:1]) == [0]
     assert sources.numbers(lines) == [0, 1, 2]
     rows: Any = sources.rows
     assert rows[0] == {
-        "path": "shop.py", "line": 3, "function": "get", "first": 2,
-        "code": ["if found:", "    keep(found)", "    return found"],
+        "path": "shop.py", "line": 8, "function": "get", "first": 5,
+        "code": [
+            "with lock:", "    if found:", "        found = load()", "        keep(found)",
+            "    return found", "", "",
+        ],
     }  # fmt: skip
-    assert (rows[1]["first"], rows[1]["code"]) == (1, ["def get():", "    if found:"])
+    assert (rows[1]["first"], rows[1]["code"]) == (1, ["import a", "", "", "def get():"])
     assert len(rows[2]["code"][-1]) == CODE_MAX
 
 
