@@ -88,7 +88,7 @@ def _of_picture(rows: list[Json], lanes: list[str]) -> Iterator[Step]:
 
 def _deed(row: Json) -> list[str]:
     """Return what the step did, unless the call says it, or it is only how Python gets there."""
-    if row["breaks"] and row["number"] is None:
+    if row["number"] is None and row["text"].startswith("waits for: "):
         return [row["text"].replace("waits for: wait for", "waits for")]
     if any(row["text"].startswith(f"{call} ") for call in row["calls"]):
         return []
