@@ -8,7 +8,7 @@ from pytest_supercache.core.trace import Step
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.observed import shown
 from pytest_supercache.oracle.roles import Act, Role, acts_in_race, is_database, is_entry
-from pytest_supercache.oracle.stale import Classified, told
+from pytest_supercache.oracle.stale import Classified, same_operation, told
 from pytest_supercache.oracle.versions import same
 
 
@@ -144,7 +144,11 @@ def split_look_up(execution: Execution, violation: Violation) -> Classified | No
     """
     answering = _answering(execution, violation)
     if violation.user is None:  # a check of the body does not say which answer is wrong
-        answering = [n for n, op in enumerate(execution.history) if op.phase == RACE]
+        answering = [
+            at
+            for at, operation in enumerate(execution.history)
+            if operation.phase == RACE and operation.kind not in {"write", "delete"}
+        ]
     for at in answering:
         if execution.history.operations[at].answer is None:
             for name in _looked_up(execution, at):
@@ -167,6 +171,7 @@ def _of_two_looks(acts: list[Act], at: int, name: str) -> Classified | None:
         if first.at < act.at < second.at
         and act.role in {Role.STORE, Role.DROP}
         and is_entry(act, first.place or "", first.name)
+        and not same_operation(act, first)
     ]
     return told("split-look-up", first.place, first, between[-1], second) if between else None
 

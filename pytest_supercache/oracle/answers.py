@@ -1,5 +1,8 @@
 """``answers``: every operation is answered, and no answer is an unexpected exception."""
 
+from traceback import walk_tb
+from types import CodeType
+
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.fault import is_injected
 from pytest_supercache.core.verdict import Violation, described
@@ -57,6 +60,33 @@ def _find_missing_answer(execution: Execution) -> Violation | None:
 def _last_step_of(execution: Execution, actor: str) -> int | None:
     taken = [at for at, step in enumerate(execution.steps, start=1) if step.actor == actor]
     return taken[-1] if taken else None
+
+
+def is_check_of_the_flow(violation: Violation) -> bool:
+    """Say whether an actor has ended with a failed ``assert`` of its own.
+
+    It stands in the function of the flow that the actor runs, or in one beside it: no method, and
+    no module of others. There, it says what must hold, as one in the test body does.
+    """
+    error = violation.evidence.get("error")
+    if not isinstance(error, AssertionError) or "step" in violation.evidence:
+        return False
+    frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+    own = [f for f in frames if not f.f_globals.get("__name__", "").startswith(_OURS)]
+    if not own:
+        return False
+    first, last = own[0].f_code, own[-1].f_code
+    is_function = _written_in(first) == "" or _written_in(first).endswith("<locals>")
+    is_beside = (first.co_filename, _written_in(first)) == (last.co_filename, _written_in(last))
+    return is_function and is_beside
+
+
+_OURS = "pytest_supercache."
+
+
+def _written_in(code: CodeType) -> str:
+    """Return the class or function in which a function is defined; "" for its module."""
+    return code.co_qualname.rpartition(".")[0]
 
 
 def _named(kind: str, key: str | None) -> str:

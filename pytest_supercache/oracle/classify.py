@@ -7,18 +7,30 @@ The rows are those of docs/conflicts.md, in that order. A violation that fits no
 from collections.abc import Iterable, Sequence
 
 from pytest_supercache.core.execution import Execution
-from pytest_supercache.core.footprint import EVERYTHING
 from pytest_supercache.core.operation import RACE
 from pytest_supercache.core.trace import Pending
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.core.waits import LockState, PoolState, Wait, WaitState
 from pytest_supercache.oracle.answered import joined_old_flight, split_look_up
-from pytest_supercache.oracle.answers import ANSWERS
+from pytest_supercache.oracle.answers import ANSWERS, is_check_of_the_flow
 from pytest_supercache.oracle.leases import late_unlock, lease_expired, moves_time
-from pytest_supercache.oracle.lost_writes import lost_write
-from pytest_supercache.oracle.roles import Act, Role, acts_on, is_entry, layer_of, sources_of
+from pytest_supercache.oracle.lost_writes import lost_write, written_back
+from pytest_supercache.oracle.roles import (
+    Act,
+    Role,
+    acts_on,
+    asks_presence,
+    changes_in_place,
+    entries_written,
+    held,
+    is_entry,
+    layer_of,
+    sources_of,
+)
+from pytest_supercache.oracle.sources import is_made_of_another
 from pytest_supercache.oracle.stale import Classified, StaleRead, same_operation, stale, told
 from pytest_supercache.oracle.struck import Struck
+from pytest_supercache.oracle.versions import canonical, same
 
 __all__ = [
     "UNCLASSIFIED",
@@ -72,8 +84,9 @@ def most_telling(
     """
     first, *others = violations
     classified = classify(execution, first)
-    is_weak = first.guarantee in _CHECKS or _rank(classified) > 1
-    if first.guarantee == ANSWERS.name or not is_weak:
+    is_check = first.guarantee in _CHECKS or is_check_of_the_flow(first)
+    is_weak = is_check or _rank(classified) > 1
+    if (first.guarantee == ANSWERS.name and not is_check) or not is_weak:
         return first, classified
     found = [(first, classified), *((other, classify(execution, other)) for other in others)]
     return min(found, key=lambda one: _rank(one[1]))
@@ -93,9 +106,12 @@ def former_classes(
 ) -> list[Classified]:
     """Return the classes that older versions have given, so that waivers can move.
 
-    They judged the first violation alone, by its guarantee or by the rows that there were.
+    They judged the first violation alone, by its guarantee or by the rows that there were. A failed
+    ``assert`` of an actor was a crash.
     """
     found = [classify(execution, violations[0])]
+    if is_check_of_the_flow(violations[0]):
+        found.append(Classified(slug="crash"))
     if classified.slug in _YOUNG:
         slug = _BY_GUARANTEE.get(violations[0].guarantee, UNCLASSIFIED)
         place = None if slug == UNCLASSIFIED else _shown_by(execution, violations[0])
@@ -111,7 +127,7 @@ def _rank(classified: Classified) -> int:
 
 def classify(execution: Execution, violation: Violation) -> Classified:
     """Return the class of the conflict behind a violation."""
-    if violation.guarantee == ANSWERS.name:
+    if violation.guarantee == ANSWERS.name and not is_check_of_the_flow(violation):
         return Classified(slug=_without_answer(execution))
     if violation.guarantee == "max_loads":
         has_expired = _both_expired(execution, violation.key)
@@ -134,7 +150,12 @@ def _by_steps(execution: Execution, violation: Violation) -> Classified | None:
         return found
     for key in keys_of(execution, violation):
         scene = StaleRead.of(execution, violation, key)
-        found = lease_expired(scene) or _two_writers(scene.acts) or stale(scene, violation)
+        found = (
+            lease_expired(scene)
+            or _two_writers(execution, scene.acts)
+            or written_back(scene.acts)
+            or stale(scene, violation)
+        )
         if found is not None:
             return found
     return split_look_up(execution, violation)
@@ -178,8 +199,7 @@ def keys_of(execution: Execution, violation: Violation) -> list[str]:
     """Return the key that a violation is about, or else all that steps of the race write."""
     if violation.key is not None:
         return [violation.key]
-    written = {r for step in execution.race for r in step.footprint.writes if ":" in r}
-    return sorted({resource.partition(":")[2] for resource in written} - {EVERYTHING})
+    return sorted({name for step in execution.race for name in entries_written(step)})
 
 
 # -- no answer ------------------------------------------------------------------------------------
@@ -232,7 +252,7 @@ def _both_expired(execution: Execution, key: str | None) -> bool:
 # -- two writers ----------------------------------------------------------------------------------
 
 
-def _two_writers(acts: list[Act]) -> Classified | None:
+def _two_writers(execution: Execution, acts: list[Act]) -> Classified | None:
     """Return the class of two writers without an origin: by what each has read before it stores."""
     if any(act.role in {Role.LOAD, Role.CHANGE, Role.COMMIT} for act in acts):
         return None
@@ -244,7 +264,7 @@ def _two_writers(acts: list[Act]) -> Classified | None:
         if first.at < last.at and not same_operation(first, last)
         if is_entry(first, last.place or "", last.name)
     ]
-    updates = (_lost_update(acts, first, last) for first, last in pairs)
+    updates = (_lost_update(execution, acts, first, last) for first, last in pairs)
     crossed = (_crossed(stores, first, last) for first, last in pairs)
     return next((found for found in (*updates, *crossed) if found is not None), None)
 
@@ -260,21 +280,43 @@ def _is_claim(acts: list[Act], store: Act) -> bool:
     )
 
 
-def _lost_update(acts: list[Act], first: Act, last: Act) -> Classified | None:
-    """Return ``cached-rmw`` if both have looked up, before the first store, what they store."""
+def _lost_update(execution: Execution, acts: list[Act], first: Act, last: Act) -> Classified | None:
+    """Return ``cached-rmw`` if both have read, before the first store, the entry that they store.
+
+    What a step makes of the value that it finds itself, such as a count, is made of no earlier one.
+    """
+    if changes_in_place(first.step) or changes_in_place(last.step):
+        return None
     looks = [_looked_up(acts, store, before=first) for store in (first, last)]
     if any(look is None for look in looks) or first.step.actor == last.step.actor:
         return None
-    return told("cached-rmw", last.place, *(look for look in looks if look), first, last)
+    known = [look for look in looks if look is not None]
+    is_other = any(
+        is_made_of_another(execution, look, store)
+        for look, store in zip(known, (first, last), strict=True)
+    )
+    if is_other or _are_one_fill(known, first, last):
+        return None
+    return told("cached-rmw", last.place, *known, first, last)
+
+
+def _are_one_fill(looks: list[Act], first: Act, last: Act) -> bool:
+    """Say whether two have missed an entry, and each has stored the same in it: no count."""
+    missed = all(held(look) is None for look in looks)
+    if not missed or held(first) is None or not same(held(first), held(last)):
+        return False
+    is_count = isinstance(canonical(held(last)), int | float)
+    return first.step.kind != "command" or not is_count
 
 
 def _looked_up(acts: list[Act], store: Act, *, before: Act) -> Act | None:
-    """Return the last act by which an operation looked up the entry that it stores later."""
+    """Return the last act by which an operation read the entry that it stores later."""
     return next(
         (
             act
             for act in reversed(acts)
             if act.role is Role.LOOK_UP
+            and not asks_presence(act.step)
             and act.at < before.at
             and same_operation(act, store)
             and is_entry(act, store.place or "", store.name)

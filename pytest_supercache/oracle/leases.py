@@ -146,7 +146,17 @@ def _holds(race: list[Step], lock: str) -> list[_Hold]:
             holds.append(_Hold(actor=step.actor, taken=taken.pop(mine), given_back=at))
         elif role is Role.LOOK_UP and mine not in taken:
             return []
-    return holds
+    kept = [(who, at) for (who, _), at in taken.items() if _has_taken(race, at, lock)]
+    return [*holds, *(_Hold(actor=who, taken=at, given_back=len(race)) for who, at in kept)]
+
+
+def _has_taken(race: list[Step], at: int, lock: str) -> bool:
+    """Say whether the content shows that an attempt to take a lock has succeeded."""
+    place, _, name = lock.partition(":")
+    before, after = (
+        name in (race[n].content or {}).get(place, {}) if n >= 0 else False for n in (at - 1, at)
+    )
+    return after and not before
 
 
 def _told(race: list[Step], lock: str, first: _Hold, second: _Hold, third: _Hold) -> Classified:

@@ -1,11 +1,16 @@
 """Classifies a field that is lost: by what the operation had read that wrote the object over it."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.lost_fields import NO_LOST_FIELD
-from pytest_supercache.oracle.roles import Act, Role, acts_in_race, is_entry
+from pytest_supercache.oracle.roles import Act, Role, acts_in_race, held, is_entry
 from pytest_supercache.oracle.stale import Classified, same_operation, told
-from pytest_supercache.oracle.versions import written
+from pytest_supercache.oracle.versions import fields_of, same, written
+
+Fields = Mapping[str, Any]
 
 _CHANGES = frozenset({Role.STORE, Role.DROP, Role.DELIVER})
 
@@ -52,6 +57,34 @@ def _written_over(acts: list[Act], mine: Act, other: Act) -> Classified | None:
     if base.at < mine.at or _is_outdated(acts, base, mine):
         return told("write-back-resurrection", other.place, base, mine, other)
     return None
+
+
+def written_back(acts: list[Act]) -> Classified | None:
+    """Return ``write-back-resurrection`` if an object is stored with a field as it was before.
+
+    An operation has read it, another one has changed this field since, and the first one stores the
+    object with the field that it had read, and with a change of its own.
+    """
+    stores = [act for act in acts if act.role is Role.STORE]
+    for other in stores[-1:]:
+        base = _base(acts, other)
+        between = [] if base is None else [one for one in stores if base.at < one.at < other.at]
+        for mine in between:
+            is_entry_of_all = all(
+                is_entry(one, other.place or "", other.name) for one in (base, mine) if one
+            )
+            if base is None or not is_entry_of_all or same_operation(mine, other):
+                continue
+            if _is_restored(*(fields_of(held(one)) or {} for one in (base, mine, other))):
+                return told("write-back-resurrection", other.place, base, mine, other)
+    return None
+
+
+def _is_restored(read: Fields, changed: Fields, stored: Fields) -> bool:
+    """Say whether a field is stored as it was read, although it was changed, and another is not."""
+    kept = {name for name in read if name in stored and same(stored[name], read[name])}
+    undone = {name for name in kept if not same(changed.get(name), read[name])}
+    return bool(undone) and bool(stored.keys() - kept)
 
 
 def _base(acts: list[Act], write: Act) -> Act | None:

@@ -8,9 +8,10 @@ is the source of that key, also under another name: the table of a database.
 import ast
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from itertools import takewhile
+from typing import Any
 
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.footprint import EVERYTHING
@@ -78,6 +79,11 @@ _ASKING_REDIS = frozenset({"get", "mget", "hget", "hgetall", "hmget", "exists", 
 _SCRIPTS = frozenset({"eval", "evalsha", "fcall"})
 """Commands that may do anything: where they name no key, they may remove as well as store."""
 
+_IN_PLACE = (
+    "incr", "decr", "hincr", "zincr", "append", "setrange", "setbit", "sadd", "lpush", "rpush",
+)  # fmt: skip
+"""Commands and methods that make the new value of the one that is there then."""
+
 _DROPPING_ONE = ("del", "unlink", "getdel", "hdel", "delete", "pop", "remove", "discard")
 _DROPPING = (
     *_DROPPING_ONE, "invalidate", "evict", "clear", "purge", "flush", "flushdb", "flushall", "drop",
@@ -87,7 +93,44 @@ _DROPPING = (
 
 def acts_in_race(execution: Execution, key: str) -> list[Act]:
     """Return the steps of the race that touch ``key`` or its source, with their roles."""
-    return acts_on(execution.race, key, sources_of(execution.steps, key))
+    found = acts_on(execution.race, key, sources_of(execution.steps, key))
+    return sorted([*found, *_told_by_content(execution, key)], key=lambda act: act.at)
+
+
+def _told_by_content(execution: Execution, key: str) -> list[Act]:
+    """Return what steps change in found memory that names no entry, and the content shows.
+
+    Those are changes by a coroutine after an await, which are no steps, as nobody can come in
+    between; and a container that is emptied, or loses an entry that the step does not name.
+    """
+    found = []
+    before = execution.memory_at_start
+    for at, step in enumerate(execution.race):
+        after = before if step.memory is None else step.memory
+        for place, content in after.items():
+            held = before.get(place, {})
+            is_whole = f"memory:{place}:{EVERYTHING}" in step.footprint.writes
+            if not step.footprint.reads | step.footprint.writes:
+                names = _changed(held, content)
+            elif is_whole and step.label.startswith("delete ") and not content:
+                names = [EVERYTHING]
+            else:
+                names = _changed(held, content) if is_whole else []
+            for name in names:
+                if name == EVERYTHING or is_name_of(name, key):
+                    role = Role.STORE if name in content else Role.DROP
+                    found.append(Act(at, step, role, place, name))
+        before = after
+    return found
+
+
+def _changed(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """Return the entries that are there no more, are new, or have another value."""
+    return [
+        name
+        for name in sorted({*before, *after})
+        if (name in before, before.get(name)) != (name in after, after.get(name))
+    ]
 
 
 def acts_on(steps: Sequence[Step], key: str, sources: frozenset[str] = frozenset()) -> list[Act]:
@@ -107,37 +150,15 @@ def acts_on(steps: Sequence[Step], key: str, sources: frozenset[str] = frozenset
     return found
 
 
-def with_source(acts: list[Act]) -> list[Act]:
-    """Return the same steps, with loads and commits of the layer that stands for a missing origin.
-
-    That is the layer that operations look into before they store the key in another one, if no
-    operation fills it in turn. Who changes it changes the source.
-    """
-    if any(act.place == ORIGIN for act in acts):
-        return acts
-    fills = {
-        (before.place, store.place)
-        for at, store in enumerate(acts)
-        if store.role is Role.STORE
-        for before in acts[:at]
-        if before.role is Role.LOOK_UP
-        and before.place != store.place
-        and (before.step.actor, before.step.operation) == (store.step.actor, store.step.operation)
-    }
-    farthest = {source for source, _ in fills} - {sink for _, sink in fills}
-    if len(farthest) != 1:
-        return acts
-    return [
-        replace(a, role=_OF_SOURCE.get(a.role, a.role)) if a.place in farthest else a for a in acts
-    ]
-
-
-_OF_SOURCE = {Role.LOOK_UP: Role.LOAD, Role.STORE: Role.COMMIT, Role.DROP: Role.COMMIT}
-
-
 def removes(step: Step, place: str) -> bool:
     """Say whether a step takes a value out of a cache."""
     return place != ORIGIN and role_of(step, place) is Role.DROP
+
+
+def entries_written(step: Step) -> set[str]:
+    """Return the names of the entries that a step writes, also those of memory that was found."""
+    named = (_place_and_name(one)[1] for one in step.footprint.writes if ":" in one)
+    return {*named} - {EVERYTHING}
 
 
 def is_of_cache(resource: str) -> bool:
@@ -159,6 +180,11 @@ def is_script(step: Step) -> bool:
 def asks_presence(step: Step) -> bool:
     """Say whether a step asks whether there is an entry, rather than for what it holds."""
     return _verb(step) in {"exists", "has", "has_key", "contains"}
+
+
+def changes_in_place(step: Step) -> bool:
+    """Say whether a step makes the new value of the one that it finds, in one piece."""
+    return _verb(step).startswith(_IN_PLACE)
 
 
 def reads_clock(step: Step) -> bool:
@@ -258,6 +284,8 @@ def _used_in_origin(step: Step) -> set[str]:
 def is_purge(act: Act) -> bool:
     """Say whether a step removes all entries, not one that may have any name."""
     writes_all = any(resource.endswith(f":{EVERYTHING}") for resource in act.step.footprint.writes)
+    if act.step.kind == "memory":
+        return writes_all and act.name == EVERYTHING
     return writes_all and not _verb(act.step).startswith(_DROPPING_ONE)
 
 
@@ -318,6 +346,18 @@ def _own(step: Step) -> tuple[frozenset[str], frozenset[str]]:
 def is_entry(act: Act, place: str, name: str) -> bool:
     """Say whether a step touches the entry that a layer knows by ``name``; ``*`` is any."""
     return act.place == place and (act.name == name or EVERYTHING in {act.name, name})
+
+
+def held(act: Act) -> Any:
+    """Return what an entry holds after a step; None: it is not there, or not known.
+
+    Steps name a key without its database of Redis, and contents with it, as in ``db2:KEY``.
+    """
+    content = (act.step.content or {}).get(act.place or "", {})
+    if act.name in content:
+        return content[act.name]
+    others = [name for name in content if re.fullmatch(rf"db\d+:{re.escape(act.name)}", name)]
+    return content[others[0]] if len(others) == 1 else None
 
 
 def is_name_of(name: str, key: str) -> bool:

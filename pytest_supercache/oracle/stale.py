@@ -8,13 +8,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pytest_supercache.core.execution import Execution
-from pytest_supercache.core.trace import Layers, Step
+from pytest_supercache.core.trace import Step
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.roles import (
     ORIGIN,
     Act,
     Role,
     acts_in_race,
+    held,
     is_database,
     is_entry,
     is_name_of,
@@ -24,8 +25,8 @@ from pytest_supercache.oracle.roles import (
     reads_clock,
     removes,
     role_of,
-    with_source,
 )
+from pytest_supercache.oracle.sources import with_source
 from pytest_supercache.oracle.struck import NO_EFFECT, Struck, why_missing, why_older
 from pytest_supercache.oracle.versions import canonical, same
 
@@ -84,10 +85,10 @@ _SETTLED = frozenset(
 
 def stale(scene: StaleRead, violation: Violation) -> Classified | None:
     """Return the class of a value that is older than it should be."""
-    flushed = _flushed_over(scene)
-    if flushed is not None:
-        return flushed
-    scene = replace(scene, acts=with_source(scene.acts))
+    found = _flushed_over(scene) or _never_committed(scene)
+    if found is not None:
+        return found
+    scene = replace(scene, acts=with_source(scene.execution, scene.key))
     for place, name in scene.wrong:
         store = _left_behind(scene.acts, place, name)
         found = None if store is None else _stale_store(scene, store)
@@ -113,8 +114,8 @@ def _wrong_entries(
         (place, name)
         for place, content in {**memory, **execution.settled.layers}.items()
         if place != "origin"
-        for name, held in content.items()
-        if is_name_of(name, key) and same(held, value)
+        for name, kept in content.items()
+        if is_name_of(name, key) and same(kept, value)
     ]
     mine = f"@{violation.node}"
     found.sort(key=lambda entry: (not entry[0].endswith(mine), "@" not in entry[0]))
@@ -127,6 +128,24 @@ def _wrong_entries(
 
 SHARED = frozenset({"existing_cache", "origin"})
 """Layers that all nodes share."""
+
+
+def _never_committed(scene: StaleRead) -> Classified | None:
+    """Return ``dirty-fill`` if an entry stays whose value a transaction has rolled back."""
+    history = scene.execution.history
+    for place, name in scene.wrong:
+        store = _left_behind(scene.acts, place, name)
+        value = None if store is None else held(store)
+        if store is None or value is None:
+            continue
+        drafts = [one for one in history.uncommitted if is_name_of(name, one.key)]
+        is_draft = any(
+            same(one.value, value) for one in drafts if one.ended_at and not one.committed
+        )
+        values = [*history.given.values(), *(one.value for one in history.commits)]
+        if is_draft and not any(same(one, value) for one in values):
+            return told("dirty-fill", place, store)
+    return None
 
 
 def _left_behind(acts: list[Act], place: str, name: str) -> Act | None:
@@ -273,7 +292,8 @@ def _dropped_too_early(
     drops = [
         act
         for act in scene.of_role(Role.DROP, Role.PUBLISH)
-        if same_operation(act, commit) and act.place in {store.place, "messages@"}
+        if same_operation(act, commit)
+        if act.role is Role.PUBLISH or is_entry(act, store.place or "", store.name)
     ]
     early = [act for act in drops if act.at < source.at]
     again = [act for act in drops if act.at > commit.at]
@@ -374,7 +394,7 @@ def _on_entry(scene: StaleRead, store: Act, *roles: Role, after: int) -> list[Ac
 
 def _late_fill_slug(scene: StaleRead, source: Act, commit: Act, by: Act, store: Act) -> str:
     loaded = source.role is Role.LOAD
-    if by.role is Role.DELIVER and not loaded:
+    if source.place != ORIGIN and _is_told(scene, commit, by):
         return "in-flight-fill"
     if _deletes(scene, commit):
         return "resurrection"
@@ -383,6 +403,21 @@ def _late_fill_slug(scene: StaleRead, source: Act, commit: Act, by: Act, store: 
     if is_purge(by):
         return "purge-misses-fill"
     return "stale-set"
+
+
+def _is_told(scene: StaleRead, commit: Act, by: Act) -> bool:
+    """Say whether a message has brought a removal, to a layer of ours or to code that listens."""
+    return by.role is Role.DELIVER or (
+        by.step.actor != commit.step.actor
+        and any(
+            step.actor == by.step.actor and step.label.startswith(_RECEIVES)
+            for _, step in _steps_between(scene, commit, by)
+        )
+    )
+
+
+_RECEIVES = "receive a message"
+"""The label of a step that takes a message off a channel of Redis."""
 
 
 def _deletes(scene: StaleRead, commit: Act) -> bool:
@@ -409,20 +444,14 @@ def _found_nothing(scene: StaleRead, source: Act, commit: Act, store: Act) -> bo
     The values of a database are not known: what was stored tells it, or what the writer did.
     """
     if source.place != ORIGIN:
-        content = source.step.content
-        return content is not None and _held(content, source) is None
+        return source.step.content is not None and held(source) is None
     if not is_database(source):
         key = commit.step.label.rpartition(" ")[2]
         return _origin_at(scene.execution, key, source) is None
-    stored = _held(store.step.content or {}, store)
+    stored = held(store)
     if stored is not None:
         return canonical(stored) is None
     return any(one.step.label.startswith("INSERT") for one in _changes(scene, commit))
-
-
-def _held(content: Layers, act: Act) -> Any:
-    """Return what an entry holds that a step touches."""
-    return content.get(act.place or "", {}).get(act.name)
 
 
 def _origin_at(execution: Execution, key: str, act: Act) -> Any:

@@ -135,8 +135,8 @@ def without_fault(label: str) -> str:
 def place_in_words(place: str | None) -> str:
     """Write a layer and its node."""
     layer, at, node = (place or "a layer").partition("@")
-    if "." in layer or "<" in layer:  # memory of the code under test, by its name there
-        return f"{layer} of node {node}" if at and node else layer
+    if "." in layer or "<" in layer or (not at and layer not in _OURS):
+        return f"{layer} of node {node}" if at and node else layer  # memory, by its name in code
     words = layer.replace("_", " ")
     return f"the {words} of node {node}" if at and node else f"the {words}"
 

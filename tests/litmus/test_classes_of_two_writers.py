@@ -56,8 +56,22 @@ def checks_the_lock(far, near, value):
     far.get(LOCK)
 
 
+def looks_before_it_stores_again(far, near, value):
+    """It looks into the near cache, and stores there what it has stored before."""
+    far.set(KEY, value)
+    near.get(KEY)
+    near[KEY] = value
+
+
 @pytest.mark.parametrize(
-    "write", [stores_twice, takes_a_lock_between, looks_at_the_lock, checks_the_lock]
+    "write",
+    [
+        stores_twice,
+        takes_a_lock_between,
+        looks_at_the_lock,
+        checks_the_lock,
+        looks_before_it_stores_again,
+    ],
 )
 def test_who_has_read_nothing_has_not_modified_what_was_read(write):
     assert class_of(two(write)) == "dual-write"

@@ -10,8 +10,8 @@ from pytest_supercache.oracle.roles import (
     role_of,
     sources_of,
     tables_of,
-    with_source,
 )
+from pytest_supercache.oracle.sources import with_layer
 
 PLACE = "super_cache@a"
 KEY = frozenset({f"{PLACE}:k"})
@@ -152,7 +152,7 @@ def change(place, label, actor="alice", operation=0):
 
 
 def roles_with_source(*steps):
-    return [act.role for act in with_source(acts_on(steps, "k"))]
+    return [act.role for act in with_layer(acts_on(steps, "k"))]
 
 
 def test_without_an_origin_the_layer_that_fills_the_others_stands_for_it():
@@ -176,9 +176,7 @@ def test_without_an_origin_the_layer_that_fills_the_others_stands_for_it():
     ],
 )
 def test_otherwise_no_layer_stands_for_it(steps):
-    assert [act.role for act in with_source(acts_on(steps, "k"))] == [
-        act.role for act in acts_on(steps, "k")
-    ]
+    assert with_layer(acts_on(steps, "k")) is None
 
 
 def found(part, verb="write"):
