@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.mutated import drawn, explored, verdict_on
+from tests.borne_out import verdict_on
+from tests.mutated import drawn, explored
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "confusion.md"

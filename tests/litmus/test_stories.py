@@ -1,9 +1,12 @@
 """What is told of a conflict happened: on systems that nobody has chosen, and told wrongly."""
 
+from dataclasses import replace
+
 import pytest
 
 from pytest_supercache import ISOLATED_USERS, check
-from tests.mutated import BY_GUARANTEE, Mutation, drawn, explored, is_borne_out, verdict_on
+from tests.borne_out import DEFINITIONS, borne_out, verdict_on
+from tests.mutated import Mutation, drawn, explored
 from tests.selection import either
 from tests.stories import HEAD, mistakes
 
@@ -28,7 +31,7 @@ def test_no_sentence_names_what_the_execution_does_not_have_and_no_class_its_ste
         if line is not None:
             told += 1
             assert mistakes(found.execution, line) == [], (mutation, line)
-        classes += found.conflict_class not in BY_GUARANTEE
+        classes += found.conflict_class in DEFINITIONS
         assert verdict_on(found)[1] != "contradict it", (mutation, line)
     assert told > COUNT // PARTS // 4
     assert classes > COUNT // PARTS // 5
@@ -72,10 +75,16 @@ def test_a_sentence_on_another_step_is_a_mistake(stale_set):
 
 
 def test_a_class_whose_steps_are_in_another_order_is_contradicted(stale_set):
-    labels = [(step.actor, step.label) for step in stale_set.execution.race]
-    assert is_borne_out("stale-set", labels)
-    assert not is_borne_out("stale-set", labels[::-1])
-    assert not is_borne_out("dual-write", labels)
+    execution = stale_set.execution
+    assert borne_out(execution) == ["stale-set"]
+    assert borne_out(replace(execution, steps=execution.steps[::-1])) == []
+
+
+@pytest.mark.parametrize("slug", [slug for slug in DEFINITIONS if slug != "stale-set"])
+def test_a_class_that_is_not_that_of_the_steps_is_contradicted(stale_set, slug):
+    found = replace(stale_set, conflict_class=slug)
+    assert verdict_on(stale_set) == ("stale-set", "bear it out")
+    assert verdict_on(found) == (slug, "contradict it")
 
 
 def reply_of_another(reads):
