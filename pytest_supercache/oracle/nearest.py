@@ -167,7 +167,9 @@ def _met(acts: list[Act], atoms: tuple[_Atom, ...]) -> tuple[int, str]:
 
 def _why_none(violation: Violation, acts: Sequence[Sequence[Act]]) -> str:
     if any(act.step.kind != "hand" for one in acts for act in one):
-        return "no operation reads or removes an entry, or changes its source"
+        return (
+            "no operation reads or removes an entry, or changes its source; watch() declares calls"
+        )
     of = "an entry or its source" if violation.key is None else violation.key
     return f"no step reads or changes {of}; watch() declares calls"
 

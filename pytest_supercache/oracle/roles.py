@@ -385,8 +385,10 @@ def _place_and_name(resource: str) -> tuple[str, str]:
     if place == "memory":
         entry = _ENTRY.fullmatch(name)
         if entry is not None:
-            return entry["holder"], str(ast.literal_eval(entry["key"]))
+            key = ast.literal_eval(entry["key"])
+            text = key.decode(errors="backslashreplace") if isinstance(key, bytes) else key
+            return entry["holder"], text
     return place, name
 
 
-_ENTRY = re.compile(r"""(?P<holder>.+?):\[(?P<key>'.*'|".*")\]""", re.DOTALL)
+_ENTRY = re.compile(r"""(?P<holder>.+?):\[(?P<key>b?(?:'.*'|".*"))\]""", re.DOTALL)

@@ -258,8 +258,8 @@ def _older_over_newer(scene: StaleRead, own: list[Act], store: Act) -> Classifie
 def _flushed_over(scene: StaleRead) -> Classified | None:
     """Return ``write-behind-overwrite`` if a flush committed over a newer change in the origin."""
     commits = scene.of_role(Role.COMMIT)
-    origin = scene.execution.settled.layers.get("origin")
-    if len(commits) < 2 or origin is None or not same(scene.seen, origin.get(scene.key)):
+    origin = scene.execution.settled.layers.get("origin", {})
+    if len(commits) < 2 or not same(scene.seen, origin.get(scene.key, _NOTHING)):
         return None
     newer, flush = commits[-2:]
     kept_in = [
@@ -272,11 +272,21 @@ def _flushed_over(scene: StaleRead) -> Classified | None:
     kept = [
         act
         for act in scene.of_role(Role.STORE, before=newer.at)
-        if act.place == kept_in[-1].place and act.step.operation == flush.step.operation
+        if act.place == kept_in[-1].place and _is_begun_by(flush, act)
     ]
     if not kept:
         return None
     return told("write-behind-overwrite", "origin", kept[-1], newer, flush)
+
+
+_NOTHING = object()
+"""The value of a key that the origin does not have: no other value is the same."""
+
+
+def _is_begun_by(act: Act, other: Act) -> bool:
+    """Say whether a step belongs to an operation of the same user, or to what it has begun."""
+    user, begun_by = (one.step.actor.partition("/")[0] for one in (act, other))
+    return (user, act.step.operation) == (begun_by, other.step.operation)
 
 
 # -- fills that come too late ---------------------------------------------------------------------

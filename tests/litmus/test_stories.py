@@ -37,6 +37,42 @@ def test_no_sentence_names_what_the_execution_does_not_have_and_no_class_its_ste
     assert classes > COUNT // PARTS // 5
 
 
+@pytest.mark.parametrize(
+    ("mutation", "slug"),
+    [
+        (
+            Mutation(("far",), ("set far", "commit", "look far", "del far"), "page", "page",
+                     transaction="all", change="add", writers=2),
+            "invalidate-before-write",
+        ),
+        (
+            Mutation(("near",), ("commit", "set near", "clear near"), "page", "page"),
+            "purge-misses-fill",
+        ),
+        (
+            Mutation(("near",), ("commit", "look near", "set near", "look near"), source="far",
+                     writers=2),
+            "dual-write",
+        ),
+        (
+            Mutation(("near",), ("look near", "commit", "set near", "set near"), source="far",
+                     stamp="before", lock="reader"),
+            "refresh-overwrite",
+        ),
+        (
+            Mutation(("near", "far"), ("raise generation", "del near", "del far", "commit"),
+                     written_name="v2:k", lock="reader", stamp="before", transaction="all",
+                     readers=2),
+            "unclassified",
+        ),
+    ],
+)  # fmt: skip
+def test_a_mutation_that_was_called_otherwise_has_the_class_that_its_steps_have(mutation, slug):
+    found = explored(mutation)
+    assert verdict_on(found.counterexample)[0] == slug
+    assert verdict_on(found.counterexample)[1] != "contradict it"
+
+
 @pytest.fixture(scope="module")
 def stale_set():
     """A conflict with a story of four sentences."""

@@ -194,6 +194,11 @@ def test_an_entry_of_a_found_container_is_one_of_a_cache(verb, role):
     assert (act.place, act.name, act.role) == ("Shop.near", "product:42", role)
 
 
+def test_bytes_and_text_are_one_key():
+    [act] = acts_on([found("[b'product:42']")], "product:42")
+    assert (act.place, act.name) == ("Shop.near", "product:42")
+
+
 @pytest.mark.parametrize("part", [".product:42", "*", "['product:43']", "[42]"])
 def test_other_memory_is_no_entry_of_the_key(part):
     assert acts_on([found(part)], "product:42") == []
