@@ -21,16 +21,19 @@ from pytest_supercache.core.result import StoryPart
 from pytest_supercache.core.trace import Step
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.roles import (
+    ORIGIN,
     Act,
     Role,
     acts_in_race,
     asks_presence,
+    held,
     is_database,
     is_name_of,
     is_purge,
     is_script,
     layer_of,
     reads_clock,
+    removes,
     tables_of,
 )
 from pytest_supercache.oracle.stale import Classified
@@ -216,6 +219,11 @@ class _Teller:
             for place, entries in content.items()
             for name in entries
         }
+        self._stored = {
+            (act.place, act.name)
+            for act in acts
+            if act.role in {Role.STORE, Role.COMMIT} and not removes(act.step, act.place or "")
+        }
         self._known: set[str] = set()
 
     def is_struck(self, act: Act) -> bool:
@@ -281,8 +289,14 @@ class _Teller:
         return _DEEDS.get(act.role, _ANY) if is_known or act.role in _PLACELESS else _ANY
 
     def _is_hidden(self, act: Act) -> bool:
-        """Say whether nothing shows what a declared call finds: no content has ever had the key."""
-        return act.step.kind == "watched" and (act.place or "", act.name) not in self._entries
+        """Say whether nothing shows what a step finds: no content has ever had the key.
+
+        A declared call may keep it elsewhere; a command finds it where another one has stored it,
+        as in a server that is no layer of ours.
+        """
+        if held(act) is not None or (act.place or "", act.name) in self._entries:
+            return False
+        return act.step.kind == "watched" or (act.place, act.name) in self._stored
 
     def _is_named(self, name: str) -> bool:
         return self._names_keys or name not in self._keys
@@ -309,7 +323,7 @@ def _beside_layers(act: Act) -> str | None:
         return "{who} reads the clock"
     if act.role is Role.LOOK_UP and asks_presence(act.step) and _is_shown(act):
         return (
-            "{who} finds it in {place}" if _held(act) is not None else "{who} misses it in {place}"
+            "{who} finds it in {place}" if held(act) is not None else "{who} misses it in {place}"
         )
     is_unknown = act.role is Role.OTHER and is_script(act.step)
     return "{who} runs a script on {place}" if is_unknown else None
@@ -335,16 +349,15 @@ def _is_shown(act: Act) -> bool:
     return act.step.content is not None and (act.place or "") in act.step.content
 
 
-def _held(act: Act) -> Any:
-    return (act.step.content or {}).get(act.place or "", {}).get(act.name)
-
-
 def _value_after(act: Act) -> str:
     if not _is_shown(act):
         unknown = act.role in {Role.STORE, Role.COMMIT} or act.step.content is None
         return "a value" if unknown else _NOTHING
-    held = _held(act)
-    return "a value" if held is None and act.role is Role.STORE else shown(held)
+    value = held(act)
+    is_stored = act.role is Role.STORE or (
+        act.role is Role.COMMIT and act.place != ORIGIN and not removes(act.step, act.place or "")
+    )
+    return "a value" if value is None and is_stored else shown(value)
 
 
 # -- how it ends ----------------------------------------------------------------------------------
@@ -369,10 +382,10 @@ def _left(
     if value is None:
         return None
     found = [
-        _WrongEntry(place, name, held)
+        _WrongEntry(place, name, kept)
         for place, content in execution.settled.layers.items()
-        for name, held in content.items()
-        if same(held, value) and any(is_name_of(name, key) for key in keys)
+        for name, kept in content.items()
+        if same(kept, value) and any(is_name_of(name, key) for key in keys)
     ]
     mine = f"@{violation.node}"
     found.sort(
