@@ -75,8 +75,9 @@ def page(documents: list[Path]) -> str:
             "## Published libraries",
             _table("| conflict | class |", published),
             f"## {MUTATIONS} systems drawn from the reference systems (`tests/mutated.py`)",
-            "The first conflict of each that has one. The labels of the steps say whether they "
-            "have the order that the class consists of.",
+            "The first conflict of each that has one. `tests/borne_out.py` has each class's "
+            "definition a second time, by who read and stored which value where: of a conflict "
+            "without a class it says which definitions the steps meet.",
             _table("| class | steps | systems |", drawn),
         ]
     )

@@ -182,8 +182,9 @@ def _touched(step: Step, *, writes: bool = False) -> Iterator[tuple[str, str]]:
         step.footprint.writes if writes else step.footprint.reads | step.footprint.writes
     ):
         place, _, name = resource.partition(":")
-        entry = re.fullmatch(r"(.+?):\[(['\"])(.*)\2\]", name) if place == "memory" else None
-        yield (entry[1], entry[3]) if entry else (place, name)
+        entry = re.fullmatch(r"(.+?):\[b?(['\"])(.*)\2\]", name) if place == "memory" else None
+        whole = name.removesuffix(":*") if place == "memory" and name.endswith(":*") else None
+        yield (entry[1], entry[3]) if entry else (whole, "*") if whole else (place, name)
 
 
 def _are_tables(step: Step, text: str) -> bool:

@@ -69,14 +69,15 @@ def _with_entry(execution: Execution, acts: list[Act]) -> list[Act] | None:
 def is_made_of_another(execution: Execution, look: Act, store: Act) -> bool:
     """Say whether an operation had a value that it stores from elsewhere than from its look-up.
 
-    It has read it in another entry, or has stored it in one before it looked, and left it there, as
-    it does not with a lock.
+    It has read it in another entry, or has stored it in one before it looked, or after it has found
+    nothing, and left it there, as it does not with a lock.
     """
+    known_by = store.at if held(look) is None else look.at
     others = _on_all_entries(execution)
     own = [a for a in others if _is_of_one(a, store) and _entry(a) != _entry(store)]
     given_back = {_entry(act) for act in own if act.role is Role.DROP}
     return bool(_made_of([store], others)) or any(
-        act.role is Role.STORE and act.at < look.at and _is_made_of(store, act)
+        act.role is Role.STORE and act.at < known_by and _is_made_of(store, act)
         for act in own
         if _entry(act) not in given_back
     )

@@ -63,6 +63,13 @@ def looks_before_it_stores_again(far, near, value):
     near[KEY] = value
 
 
+def misses_before_it_stores_twice(far, near, value):
+    """Of an entry that is not there it makes nothing."""
+    near.get(KEY)
+    far.set(KEY, value)
+    near[KEY] = value
+
+
 @pytest.mark.parametrize(
     "write",
     [
@@ -71,6 +78,7 @@ def looks_before_it_stores_again(far, near, value):
         looks_at_the_lock,
         checks_the_lock,
         looks_before_it_stores_again,
+        misses_before_it_stores_twice,
     ],
 )
 def test_who_has_read_nothing_has_not_modified_what_was_read(write):
