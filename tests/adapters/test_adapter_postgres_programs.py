@@ -2,6 +2,7 @@
 
 from contextlib import closing
 
+import asyncpg
 import psycopg
 import psycopg2
 import pytest
@@ -188,9 +189,43 @@ async def on_psycopg_async(address, program, redis):
             await connection.rollback()
 
 
+async def on_asyncpg(address, program, redis):
+    words = dict(word.split("=") for word in address.split())
+    connection = await asyncpg.connect(
+        host=words["host"], user=words["user"], database=words["dbname"]
+    )
+    try:
+        await awaited(program, _Asyncpg(connection), redis)
+    except asyncpg.SerializationError:
+        await connection.execute("ROLLBACK")
+    finally:
+        await connection.close()
+
+
+class _Asyncpg:
+    """A connection of asyncpg that begins transactions as psycopg does."""
+
+    def __init__(self, connection):
+        self._connection = connection
+        self._rows = []
+        self.description = True
+
+    async def execute(self, query):
+        if not self._connection.is_in_transaction():
+            await self._connection.execute("BEGIN")
+        self._rows = await self._connection.fetch(query)
+        return self
+
+    async def fetchall(self):
+        return [tuple(row) for row in self._rows]
+
+    async def commit(self):
+        await self._connection.execute("COMMIT;")
+
+
 def searched(use, address, counters, programs, holds):
     """Check users that run programs."""
-    is_async = use is on_psycopg_async
+    is_async = use in {on_psycopg_async, on_asyncpg}
 
     def begin(world):
         counters.reset()
@@ -217,7 +252,7 @@ def searched(use, address, counters, programs, holds):
 
 
 @pytest.mark.parametrize("pair", PAIRS)
-@pytest.mark.parametrize("use", [on_psycopg2, on_psycopg, on_psycopg_async])
+@pytest.mark.parametrize("use", [on_psycopg2, on_psycopg, on_psycopg_async, on_asyncpg])
 def test_of_each_pair_one_is_a_conflict_and_the_other_holds(address, counters, use, pair):
     broken, twin, holds = PAIRS[pair]
     assert is_conflict(searched(use, address, counters, broken, holds))

@@ -10,6 +10,7 @@ from contextvars import ContextVar
 
 import anyio
 import async_lru
+import asyncpg
 import bytecode
 import freezegun
 import freezegun.api
@@ -303,6 +304,28 @@ def _an_awaited_connection_waits_by_functions_that_can_be_replaced():
     assert {"waiting", "wait_async"} <= set(waits)
     assert {"waiting", "wait_conn_async", "conninfo_attempts_async"} <= set(connects)
     assert callable(psycopg.connection_async.conninfo_attempts_async)
+
+
+@CHECKS.of(
+    "asyncpg: Connection._protocol, Connection._transport, Connection._check_open, "
+    "protocol.BaseProtocol"
+)
+def _all_that_a_connection_sends_goes_through_its_protocol():
+    from pytest_supercache.runtime.sql.asyncpg_doors import SteppedProtocol
+
+    assert {"_protocol", "_transport"} <= set(asyncpg.Connection.__slots__)
+    assert callable(asyncpg.Connection._check_open)
+    protocol = asyncpg.protocol.protocol.BaseProtocol
+    sends = {name for name, one in vars(protocol).items() if inspect.iscoroutinefunction(one)}
+    own = {name for name in sends if not name.startswith("_")}
+    assert own, "its coroutines can be told"
+    assert own <= set(vars(SteppedProtocol)), "the stand-in has all of them"
+
+
+@CHECKS.of("asyncpg: introspection.INTRO_LOOKUP_TYPES, INTRO_LOOKUP_TYPES_13, TYPE_BY_NAME")
+def _what_is_asked_about_types_has_names():
+    asks = asyncpg.introspection
+    assert "pg_type" in asks.INTRO_LOOKUP_TYPES + asks.INTRO_LOOKUP_TYPES_13 + asks.TYPE_BY_NAME
 
 
 @CHECKS.of("psycopg2: connection.poll, extensions.set_wait_callback")

@@ -34,8 +34,9 @@ _TOOLS = frozenset(
 
 _FRAMEWORKS = frozenset(
     {
-        "sqlalchemy", "greenlet", "psycopg", "psycopg2", "psycopg_binary", "psycopg_pool", "anyio",
-        "sniffio", "fastapi", "starlette", "uvicorn", "opentelemetry", "pydantic", "pydantic_core",
+        "sqlalchemy", "greenlet", "asyncpg", "psycopg", "psycopg2", "psycopg_binary",
+        "psycopg_pool", "anyio", "sniffio", "fastapi", "starlette", "uvicorn", "opentelemetry",
+        "pydantic", "pydantic_core",
         "annotated_types", "typing_inspection", "httpx", "httpcore", "h11", "idna", "certifi",
         "flask", "werkzeug",
     }

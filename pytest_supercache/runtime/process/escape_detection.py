@@ -41,7 +41,10 @@ A failed connection is reported where it is made.
 _CLIENTS = ("redis.", "valkey.", "fakeredis.", "pymemcache.", LAYERS)
 """Modules of controlled clients."""
 
-_NAMED_WHERE_THEY_CONNECT = ("pymemcache.", "psycopg.")
+_DRIVERS = ("asyncpg.",)
+"""Modules of drivers that connect in Python, and whose statements are steps."""
+
+_NAMED_WHERE_THEY_CONNECT = ("pymemcache.", "psycopg.", *_DRIVERS)
 """Modules of controlled clients that report an unreachable server themselves."""
 
 _Method = Callable[..., Any]
@@ -162,6 +165,8 @@ def _is_heard() -> bool:
 def _hear_connection(to: Any, frame: Any) -> None:
     address = to[:2] if isinstance(to, tuple) else to
     if address not in _own_addresses[-1]:
+        if _is_by(_DRIVERS, frame):
+            return
         _name_connection(address, str(frame.f_globals.get("__name__")))
     elif not _is_by(_CLIENTS, frame) and not _calls_are_declared():
         _name_own_connection()

@@ -73,9 +73,11 @@ class DatabaseSessions:
     def __init__(self) -> None:
         self._opened: dict[int, DatabaseSession] = {}
 
-    def add(self, connection: Any, driver: Driver) -> None:
+    def add(self, connection: Any, driver: Driver) -> "DatabaseSession":
         """Take a new connection under control."""
-        self._opened[identity(connection)] = DatabaseSession(connection, driver)
+        session = DatabaseSession(connection, driver)
+        self._opened[identity(connection)] = session
+        return session
 
     def of(self, connection: Any) -> "DatabaseSession | None":
         """Return the session of a connection that was opened in this execution."""
@@ -145,7 +147,7 @@ class DatabaseSession:
         declared = self._declared.get(name)
         if declared is None or not declared.tables.writes:
             return None
-        return Statement(label=f"FETCH {name}", tables=EVERYTHING, final=CURSOR)
+        return Statement(label="FETCH", tables=EVERYTHING, final=CURSOR)
 
     def _ending(self, execution: Stepping, word: str) -> Statement | None:
         """Return the step of a transaction's end; None: it unlocks and publishes nothing."""

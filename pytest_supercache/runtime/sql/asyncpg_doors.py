@@ -1,0 +1,356 @@
+"""Makes statements of asyncpg steps.
+
+All that a connection exchanges with the server goes through its protocol, which is written in C: a
+stand-in takes the steps. The answer of a step is awaited on the real socket, where the loop neither
+lets another actor go on nor lets time pass before it.
+"""
+
+import os
+import re
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from inspect import iscoroutinefunction
+from typing import Any
+
+import asyncpg
+from asyncpg import connection as places
+from asyncpg import introspection
+
+from pytest_supercache.runtime.kernel.active import controlled
+from pytest_supercache.runtime.kernel.calling import current_actor
+from pytest_supercache.runtime.kernel.patches import Patches
+from pytest_supercache.runtime.kernel.stepping import Stepping
+from pytest_supercache.runtime.sql.postgres import (
+    CLOSED,
+    IDLE,
+    IN_ERROR,
+    IN_TRANSACTION,
+    DatabaseSession,
+    DatabaseSessions,
+    Driver,
+    Method,
+    connecting,
+    is_lock,
+    name_before,
+    name_call,
+    named,
+    unreachable,
+    without_lock_waits,
+)
+
+_INSTEAD = "Use execute(), fetch() or executemany()"
+_ENDS = {"COMMIT;": "COMMIT", "ROLLBACK;": "ROLLBACK", "ROLLBACK": "ROLLBACK"}
+_OF_TYPES = frozenset(
+    {introspection.INTRO_LOOKUP_TYPES, introspection.INTRO_LOOKUP_TYPES_13,
+     introspection.TYPE_BY_NAME}
+)  # fmt: skip
+_OF_THE_LIBRARY = re.compile(r"\bset_config\(\s*'jit'")
+_RESETS = re.compile(r"\s*SELECT pg_advisory_unlock_all\(\);\s*(CLOSE ALL|UNLISTEN|RESET ALL)")
+_MOVES = re.compile(r"MOVE FORWARD \d+ (__asyncpg_\w+)$")
+_ADVISORY = re.compile(r"advisory", re.IGNORECASE)
+_TERMINATE = b"X\0\0\0\4"
+_GOODBYE_SECONDS = 5.0
+_PREPARED_UNDER_A_LOCK = (
+    "the code under test prepared a statement of asyncpg while another transaction changes its "
+    "table: what PostgreSQL would have given after waiting is not known"
+)
+
+_SHARED = (
+    "two tasks use one connection of asyncpg, which refuses a call while another task waits for "
+    "its answer: whether that happens is not known. Let each take a connection of its own"
+)
+
+_sessions = DatabaseSessions()
+_patches = Patches()
+_real_connect = asyncpg.connect
+
+
+def open() -> list[tuple[Any, Any]]:
+    """Patch asyncpg so that its statements are steps."""
+    for module in (asyncpg, places):
+        _patches.put(module, "connect", connect)
+    _patches.wrap(places.Connection, "_check_open", _checking)
+    _patches.wrap(asyncpg.Pool, "__init__", _without_timers)
+    _patches.wrap(places.Connection, "add_listener", named("asyncpg", _INSTEAD))
+    return [(_real_connect, connect)]
+
+
+def close() -> None:
+    """Restore asyncpg."""
+    _patches.undo()
+
+
+def close_opened() -> None:
+    """Close connections that an execution has left open, and roll back their transactions."""
+    _sessions.close()
+
+
+async def connect(dsn: Any = None, **kwargs: Any) -> Any:
+    """Stand in for ``asyncpg.connect``: inside of an execution every statement is a step."""
+    execution = connecting()
+    if execution is None:
+        return await _real_connect(dsn, **kwargs)
+    settings = dict(kwargs.get("server_settings") or {})
+    without_lock_waits(execution, " ".join([str(dsn), *settings]))
+    kwargs |= {
+        "server_settings": {**settings, "lock_timeout": "1"},
+        "timeout": None, "command_timeout": None, "max_cached_statement_lifetime": 0,  # no timers
+    }  # fmt: skip
+    try:
+        with _answering(execution), _looking_up(execution):
+            connection = await _real_connect(dsn, **kwargs)
+    except (OSError, asyncpg.PostgresError) as error:
+        unreachable(error)
+        raise
+    protocol = SteppedProtocol(connection)
+    protocol.session = _sessions.add(connection, _driver(protocol))
+    connection._protocol = protocol  # noqa: SLF001 - the one seam
+    for loop in execution.controller.loops:
+        loop.keep(protocol)
+    return connection
+
+
+def _checking(check: Method) -> Method:
+    def checked(connection: Any) -> None:
+        execution = controlled()
+        if execution is not None and _sessions.of(connection) is None:
+            name_before(execution)
+        check(connection)
+
+    return checked
+
+
+def _without_timers(make: Method) -> Method:
+    def made(pool: Any, *args: Any, **kwargs: Any) -> None:
+        if controlled() is not None:
+            kwargs["max_inactive_connection_lifetime"] = 0
+        make(pool, *args, **kwargs)
+
+    return made
+
+
+@contextmanager
+def _answering(execution: Stepping) -> Iterator[None]:
+    """Let the loop wait for the server until an answer has arrived."""
+    actor = current_actor()
+    assert actor is not None, "a statement is sent by an actor"
+    actor.in_command += 1
+    for loop in execution.controller.loops:
+        loop.answers_awaited += 1
+    try:
+        yield
+    finally:
+        actor.in_command -= 1
+        for loop in execution.controller.loops:
+            loop.answers_awaited -= 1
+
+
+@contextmanager
+def _looking_up(execution: Stepping) -> Iterator[None]:
+    """Let the thread itself look up the name of a server, while the loop waits for it."""
+
+    async def getaddrinfo(*args: Any, **kwargs: Any) -> Any:
+        return socket.getaddrinfo(*args, **kwargs)
+
+    with Patches() as patches:
+        for loop in execution.controller.loops:
+            patches.put(loop, "getaddrinfo", getaddrinfo)
+        yield
+
+
+class SteppedProtocol:
+    """What a connection of asyncpg talks to the server through: its exchanges are steps."""
+
+    session: DatabaseSession
+
+    def __init__(self, connection: Any) -> None:
+        self._real = connection._protocol  # noqa: SLF001 - the one seam
+        self._writer = connection._transport  # noqa: SLF001 - the loop asks for its socket
+        self._is_busy = False
+        self._user: object = None  # in the race, until a transaction or a pool's use ends
+        self._has_failed = False
+        self._has_advisory_locks = False
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._real, name)
+        if iscoroutinefunction(found) and not name.startswith("_"):  # of a later version of asyncpg
+            name_call("asyncpg", name, _INSTEAD)
+        return found
+
+    @property
+    def status(self) -> int:
+        """The status of the connection, as libpq counts."""
+        if not self._real.is_connected():
+            return CLOSED
+        if not self._real.is_in_transaction():
+            return IDLE
+        return IN_ERROR if self._has_failed else IN_TRANSACTION
+
+    async def query(self, query: str, timeout: Any) -> Any:
+        """Execute statements without parameters."""
+        call = partial(self._real.query, query, None)
+        if query in _ENDS:
+            step = partial(self.session.end, word=_ENDS[query])
+            return await self._step(call, step, gives_back=True)
+        if moves := _MOVES.match(query):
+            return await self._step(call, partial(self.session.fetch, name=moves[1]))
+        return await self._execute(query, call)
+
+    async def prepare(self, stmt_name: str, query: str, timeout: Any, **options: Any) -> Any:
+        """Prepare a statement, which is no step."""
+        call = partial(self._real.prepare, stmt_name, query, None, **options)
+        try:
+            return await self._step(call)
+        except asyncpg.PostgresError as error:
+            execution = controlled()
+            if execution is not None and is_lock(error):
+                execution.controller.hazard(_PREPARED_UNDER_A_LOCK)
+            raise
+
+    async def bind_execute(
+        self, state: Any, args: Any, portal_name: str, limit: int, return_extra: bool, timeout: Any
+    ) -> Any:
+        """Execute a prepared statement, as a cursor of the server if that has a name."""
+        if portal_name:
+            self.session.declare(portal_name, state.query)
+        call = partial(self._real.bind_execute, state, args, portal_name, limit, return_extra, None)
+        return await self._execute(state.query, call)
+
+    async def bind_execute_many(
+        self, state: Any, args: Any, portal_name: str, timeout: Any, return_rows: bool
+    ) -> Any:
+        """Execute a prepared statement for several sets of parameters."""
+        sets = list(args)
+        call = partial(self._real.bind_execute_many, state, sets, portal_name, None, return_rows)
+        return await self._execute(state.query, call)
+
+    async def bind(self, state: Any, args: Any, portal_name: str, timeout: Any) -> Any:
+        """Open a cursor of the server."""
+        self.session.declare(portal_name, state.query)
+        call = partial(self._real.bind, state, args, portal_name, None)
+        return await self._execute(state.query, call)
+
+    async def execute(
+        self, state: Any, portal_name: str, limit: int, return_extra: bool, timeout: Any
+    ) -> Any:
+        """Fetch rows of a cursor of the server."""
+        call = partial(self._real.execute, state, portal_name, limit, return_extra, None)
+        return await self._step(call, partial(self.session.fetch, name=portal_name))
+
+    async def close_portal(self, portal_name: str, timeout: Any) -> Any:
+        """Close a cursor of the server."""
+        return await self._step(partial(self._real.close_portal, portal_name, None))
+
+    async def close_statement(self, state: Any, timeout: Any) -> Any:
+        """Forget a prepared statement."""
+        return await self._step(partial(self._real.close_statement, state, None))
+
+    async def copy_in(self, *args: Any) -> Any:
+        """Report that rows are copied, which is no step."""
+        name_call("asyncpg", "COPY", _INSTEAD)
+        return await self._step(partial(self._real.copy_in, *args))
+
+    async def copy_out(self, *args: Any) -> Any:
+        """Report that rows are copied, which is no step."""
+        name_call("asyncpg", "COPY", _INSTEAD)
+        return await self._step(partial(self._real.copy_out, *args))
+
+    async def close(self, timeout: Any) -> Any:
+        """Roll back an open transaction, and close the connection."""
+        if self._real.is_in_transaction():
+            await self.query("ROLLBACK;", timeout)
+        return await self._step(partial(self._real.close, timeout))
+
+    def abort(self) -> None:
+        """Close the connection without a word; what a transaction holds is given back at once."""
+        if self._real.is_connected() and self._real.is_in_transaction():
+            name_call("asyncpg", "terminate() in a transaction", "Use close()")
+            self.drop()
+        self._real.abort()
+
+    # -- how the rules send a statement --------------------------------------------------------
+
+    async def plain(self, text: str) -> None:
+        """Execute a statement that is no step."""
+        await self._exchange(partial(self._real.query, text, None))
+
+    def drop(self) -> None:
+        """Disconnect, and wait until the server has rolled back: it closes its end after that."""
+        found = self._writer.get_extra_info("socket")
+        if found is None or found.fileno() < 0 or self._writer.get_extra_info("ssl_object"):
+            return
+        with socket.socket(fileno=os.dup(found.fileno())) as ours:
+            ours.settimeout(_GOODBYE_SECONDS)
+            try:
+                ours.sendall(_TERMINATE)
+                while ours.recv(65536):
+                    pass
+            except OSError:  # it is gone already
+                return
+
+    async def disconnect(self, *, nowait: bool) -> None:  # noqa: ARG002 - as of Redis
+        """Disconnect at the end of the loop."""
+        self.drop()
+
+    # -- steps -----------------------------------------------------------------------------------
+
+    async def _execute(self, text: str, call: Callable[[], Awaitable[Any]]) -> Any:
+        self._has_advisory_locks |= _ADVISORY.search(text) is not None and not _RESETS.match(text)
+        is_reset = _RESETS.match(text) is not None and not self._has_advisory_locks
+        if text in _OF_TYPES or _OF_THE_LIBRARY.search(text) or is_reset:
+            return await self._step(call, gives_back=is_reset)
+        return await self._step(call, partial(self.session.execute, text=text))
+
+    async def _step(
+        self,
+        call: Callable[[], Awaitable[Any]],
+        step: Callable[..., Any] | None = None,
+        *,
+        gives_back: bool = False,
+    ) -> Any:
+        execution = controlled()
+        if execution is None:
+            return await call()
+        self._note_user(execution, gives_back=gives_back)
+        if self._is_busy:
+            raise asyncpg.InterfaceError(
+                "cannot perform operation: another operation is in progress"
+            )
+        self._is_busy = True
+        try:
+            exchange = partial(self._exchange, call)
+            return await (exchange() if step is None else step(execution, call=exchange))
+        finally:
+            self._is_busy = False
+
+    def _note_user(self, execution: Stepping, *, gives_back: bool) -> None:
+        """Report that a task calls which may do so while another one waits for its answer."""
+        actor = current_actor()
+        if execution.controller.phase == "race" and not (self._is_busy or gives_back):
+            if self._user is not None and self._user is not actor:
+                execution.controller.hazard(_SHARED)
+            self._user = actor
+        if gives_back:
+            self._user = None
+
+    async def _exchange(self, call: Callable[[], Awaitable[Any]]) -> Any:
+        execution = controlled()
+        assert execution is not None, "a step is one of an execution"
+        try:
+            with _answering(execution):
+                answer = await call()
+        except asyncpg.PostgresError:
+            self._has_failed = True
+            raise
+        self._has_failed = False
+        return answer
+
+
+def _driver(protocol: SteppedProtocol) -> Driver:
+    return Driver(
+        error=asyncpg.PostgresError, failure=asyncpg.PostgresConnectionError, awaits=True,
+        plain=lambda _, text: protocol.plain(text), status=lambda _: protocol.status,
+        begins=lambda _: False, finish=lambda _: protocol.drop(),
+    )  # fmt: skip
