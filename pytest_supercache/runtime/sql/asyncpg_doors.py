@@ -135,14 +135,15 @@ def _without_timers(make: Method) -> Method:
 def _answering(execution: Stepping) -> Iterator[None]:
     """Let the loop wait for the server until an answer has arrived."""
     actor = current_actor()
-    assert actor is not None, "a statement is sent by an actor"
-    actor.in_command += 1
+    if actor is not None:  # else a module is imported
+        actor.in_command += 1
     for loop in execution.controller.loops:
         loop.answers_awaited += 1
     try:
         yield
     finally:
-        actor.in_command -= 1
+        if actor is not None:
+            actor.in_command -= 1
         for loop in execution.controller.loops:
             loop.answers_awaited -= 1
 
