@@ -38,6 +38,7 @@ def scope_of(
     is_given: bool = False,
     guarantees: tuple[Guarantee, ...] = (),
     own_checks: str = "",
+    isolation: tuple[str, ...] = (),
 ) -> Scope:
     """Return the bounds within which a verdict holds.
 
@@ -67,6 +68,8 @@ def scope_of(
         scope["shared memory"] = _listed(raced)
     if atomic:
         scope["declared atomic"] = ", ".join(atomic)
+    if isolation:
+        scope["isolation"] = ", ".join(isolation)
     if simplified:
         scope["simplified"] = ", ".join(simplified)
     if settings.assume is not None:
@@ -142,6 +145,7 @@ def bounds(scope: Scope) -> str:
         parts.append(f"judged only for {scope['judged only']}, by no guarantee")
     parts += [
         f"context switches only at {switches}",
+        *([f"transactions of PostgreSQL at {scope['isolation']}"] if "isolation" in scope else []),
         *([str(scope["simplified"])] if "simplified" in scope else []),
     ]
     return f"({', '.join([*parts, str(scope['backend'])])})"

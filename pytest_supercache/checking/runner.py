@@ -101,6 +101,7 @@ class Runner:
     expired: bool = False  # a time to live ran out before the users had ended
     keeps_keys: bool = False  # a key with a time to live was read, and could not expire early
     simplified: dict[str, None] = field(default_factory=dict)
+    isolation: set[str] = field(default_factory=set)
     found: Failure | None = None
     violations: tuple[Violation, ...] = ()  # of the last execution
     owed: int = 0  # runs that the search still has to do at least
@@ -265,6 +266,7 @@ class Runner:
         self.first = self.first or execution
         self.early_ticks = max(self.early_ticks, execution.early_ticks)
         self.simplified.update(dict.fromkeys(execution.simplified))
+        self.isolation.update(execution.isolation)
         self.expired |= execution.expired
         self.keeps_keys |= self.settings.keeps_keys and expiring_reads.outlives_a_key(execution)
         self.not_judged.update(dict.fromkeys(execution.unproven))
@@ -341,7 +343,7 @@ class Runner:
             raced=sharing.names(), faults=len(self.vector),
             atomic=tuple(sorted(sharing.taken_as_atomic)), reach=self.reach,
             is_given=self.environment.is_given, guarantees=self.guarantees,
-            own_checks=self.own_checks,
+            own_checks=self.own_checks, isolation=tuple(sorted(self.isolation)),
         )  # fmt: skip
 
 

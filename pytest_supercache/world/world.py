@@ -368,7 +368,7 @@ class World(Recorder):
             unproven=tuple(controller.unproven),
             preemptions=controller.preemptions,
             early_ticks=time.early_ticks, waited=tuple(time.waited), saw_deadline=time.saw_deadline,
-            simplified=tuple(controller.simplified),
+            simplified=tuple(controller.simplified), isolation=tuple(sorted(controller.isolation)),
             undeclared=tuple(controller.undeclared),
             left_over=tuple(controller.left_over),
             seconds=self.stack.clock.now(),

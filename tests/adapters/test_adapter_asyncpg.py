@@ -319,6 +319,15 @@ def test_a_cursor_of_the_server_shows_its_snapshot_and_rows_that_it_locks_are_un
     assert "a cursor of the server met a lock" in unknown(counters, *flows)
 
 
+def test_the_scope_names_the_isolation_level_of_transactions(opened, counters):
+    def level(**options):
+        flow = partial(_said, value, opened, options)
+        return judged(racing(counters, (flow,))).scope["isolation"]
+
+    assert level() == "READ COMMITTED"
+    assert level(isolation="repeatable_read") == "REPEATABLE READ"
+
+
 def test_copies_are_named(opened, counters, tmp_path):
     async def flow():
         async with opened() as connection:

@@ -196,6 +196,30 @@ def test_derived_classes_of_connections_are_kept(address, counters):
     assert judged(racing(counters, (flow, flow))).exhausted
 
 
+def test_the_scope_names_the_isolation_levels_of_transactions(opened, counters):
+    def levels(*statements, **options):
+        def flow():
+            with opened(**options) as connection:
+                connection.isolation_level = level
+                for statement in (*statements, "SELECT n FROM counters"):
+                    connection.execute(statement)
+
+        result = judged(racing(counters, (flow,)))
+        assert f"transactions of PostgreSQL at {result.scope['isolation']}" in result.coverage
+        return result.scope["isolation"]
+
+    level = None
+    assert levels() == "READ COMMITTED"
+    assert levels("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE") == "SERIALIZABLE"
+    by_default = "-c default_transaction_isolation=repeatable\\ read"
+    assert levels(options=by_default) == "REPEATABLE READ"
+    set_by_default = "SET default_transaction_isolation TO 'serializable'"
+    assert levels(set_by_default, "COMMIT", "SELECT 2") == "SERIALIZABLE"
+    level = psycopg.IsolationLevel.REPEATABLE_READ
+    assert levels() == "REPEATABLE READ"
+    assert levels(autocommit=True) == "READ COMMITTED"
+
+
 UNCONTROLLED = {
     "Cursor.copy": lambda connection: connection.cursor().copy("COPY counters TO STDOUT"),
     "Cursor.stream": lambda connection: connection.cursor().stream("SELECT 1"),

@@ -357,6 +357,15 @@ def test_users_of_a_pool_lose_a_count_unless_the_database_counts(address, counte
     assert counting(made, using(counts()), total).exhausted
 
 
+def test_the_scope_names_the_isolation_level_of_transactions(opened, counters):
+    def level(**options):
+        flow = partial(_said, value, opened, options)
+        return judged(racing(counters, (flow,))).scope["isolation"]
+
+    assert level() == "READ COMMITTED"
+    assert level(isolation_level="SERIALIZABLE") == "SERIALIZABLE"
+
+
 UNCONTROLLED = {
     "copy_to": lambda connection: connection.cursor().copy_to(io.StringIO(), "counters"),
     "copy_from": lambda connection: connection.cursor().copy_from(io.StringIO(), "counters"),

@@ -106,6 +106,9 @@ async def connect(dsn: Any = None, **kwargs: Any) -> Any:
         raise
     protocol = SteppedProtocol(connection)
     protocol.session = _sessions.add(connection, _driver(protocol))
+    with _answering(execution):
+        level = await connection.fetchval("SHOW default_transaction_isolation")
+    protocol.session.default_level = level.upper()
     connection._protocol = protocol  # noqa: SLF001 - the one seam
     for loop in execution.controller.loops:
         loop.keep(protocol)
@@ -353,5 +356,5 @@ def _driver(protocol: SteppedProtocol) -> Driver:
     return Driver(
         error=asyncpg.PostgresError, failure=asyncpg.PostgresConnectionError, awaits=True,
         plain=lambda _, text: protocol.plain(text), status=lambda _: protocol.status,
-        begins=lambda _: False, finish=lambda _: protocol.drop(),
+        begins=lambda _: False, level=lambda _: None, finish=lambda _: protocol.drop(),
     )  # fmt: skip

@@ -61,6 +61,8 @@ class Driver:
     status: Callable[[Any], int]
     begins: Callable[[Any], bool]
     """Whether the driver begins a transaction before a statement."""
+    level: Callable[[Any], str | None]
+    """The isolation level that the driver begins transactions at; None: the server's default."""
     finish: Callable[[Any], Any]
     """Rolls back, waits for it, and disconnects: else the server holds locks for a while."""
     awaits: bool = False
@@ -73,9 +75,9 @@ class DatabaseSessions:
     def __init__(self) -> None:
         self._opened: dict[int, DatabaseSession] = {}
 
-    def add(self, connection: Any, driver: Driver) -> "DatabaseSession":
-        """Take a new connection under control."""
-        session = DatabaseSession(connection, driver)
+    def add(self, connection: Any, driver: Driver, level: str = "") -> "DatabaseSession":
+        """Take a new connection under control, whose server has a default isolation level."""
+        session = DatabaseSession(connection, driver, level)
         self._opened[identity(connection)] = session
         return session
 
@@ -107,9 +109,11 @@ def name_before(execution: Stepping) -> None:
 class DatabaseSession:
     """What the transaction of one connection has touched, and how its statements are steps."""
 
-    def __init__(self, connection: Any, driver: Driver) -> None:
+    def __init__(self, connection: Any, driver: Driver, level: str) -> None:
         self.connection = connection
         self.driver = driver
+        self.default_level = level.upper()  # of isolation
+        self._level: str | None = None  # of this transaction, as the code has set it
         self._touched = Tables()
         self._declared: dict[str, Statement] = {}
 
@@ -136,11 +140,20 @@ class DatabaseSession:
     def _understood(self, execution: Stepping, text: str) -> Statement | None:
         if postgres_statements.sets_lock_timeout(text):
             execution.controller.hazard(_LOCK_TIMEOUT)
+        self._note_level(text)
         status = self.status
         return understood(
             text, in_transaction=status == IN_TRANSACTION,
             begins=status == IDLE and self.driver.begins(self.connection),
         )  # fmt: skip
+
+    def _note_level(self, text: str) -> None:
+        """Note the isolation level that a text sets."""
+        level, is_for_all = postgres_statements.isolation_of(text) or (None, False)
+        if is_for_all and level is not None:
+            self.default_level = level
+        else:
+            self._level = level or self._level
 
     def _fetching(self, name: str) -> Statement | None:
         """Return the step of fetching rows; None: they are of the snapshot at the declaration."""
@@ -213,6 +226,7 @@ class DatabaseSession:
         self._touched = self._touched | tables if self.status != IDLE else Tables()
         if self.status == IDLE:
             self._declared.clear()
+            self._level = None
 
     def _calls(self, execution: Stepping, statement: Statement, call: Callable[[], Any]) -> _Calls:
         """Make the calls of one attempt, after which it can be repeated if it met a lock."""
@@ -223,6 +237,8 @@ class DatabaseSession:
         has_savepoint = statement.has_savepoint and not statement.final
         if has_savepoint:
             yield self._plain(_SAVEPOINT)
+        level = self._level or self.driver.level(self.connection) or self.default_level
+        execution.controller.isolation.add(level)
         try:
             answer = yield call
         except Exception as error:

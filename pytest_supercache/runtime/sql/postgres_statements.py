@@ -40,6 +40,14 @@ _AT_CONNECT = re.compile(
 )
 """Statements of SQLAlchemy at connect: no steps, because it holds a lock of its own then."""
 _NOWAIT = re.compile(r"\bNOWAIT\b", re.IGNORECASE)
+_LEVEL = re.compile(
+    r"\b(?:ISOLATION\s+LEVEL|(?:default_)?transaction_isolation\s*(?:=|TO\b))\s*'?"
+    r"(SERIALIZABLE|REPEATABLE\s+READ|READ\s+COMMITTED|READ\s+UNCOMMITTED)",
+    re.IGNORECASE,
+)
+_FOR_ALL = re.compile(
+    r"\b(SESSION\s+CHARACTERISTICS|default_transaction_isolation)\b", re.IGNORECASE
+)
 _LOCK_TIMEOUT = re.compile(r"\block_timeout\b", re.IGNORECASE)
 
 SEVERAL = (
@@ -127,6 +135,14 @@ def only_read(text: str) -> bool:
 def sets_lock_timeout(text: str) -> bool:
     """Say whether a text may change how long its connection waits for locks."""
     return _LOCK_TIMEOUT.search(text) is not None
+
+
+def isolation_of(text: str) -> tuple[str, bool] | None:
+    """Return the isolation level that a text sets, and whether for all transactions to come."""
+    found = _LEVEL.search(text)
+    if found is None:
+        return None
+    return " ".join(found[1].upper().split()), _FOR_ALL.search(text) is not None
 
 
 def _label(text: str, word: str) -> str:

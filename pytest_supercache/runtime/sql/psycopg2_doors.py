@@ -82,7 +82,7 @@ def connect(
         unreachable(error)
         raise
     if isinstance(connection, LibpqConnection):
-        _sessions.add(connection, _DRIVER)
+        _sessions.add(connection, _DRIVER, _default_level(connection))
     else:
         execution.controller.hazard(_NO_CLASS.format(name="connection_factory"))
     return connection
@@ -264,6 +264,22 @@ def _plain(connection: Any, text: str) -> None:
         extensions.cursor.execute(extensions.cursor(connection), text)
 
 
+def _default_level(connection: Any) -> str:
+    cursor = extensions.cursor(connection)
+    extensions.cursor.execute(cursor, "SHOW default_transaction_isolation")
+    (level,) = cursor.fetchone()
+    _Plain.rollback(connection)
+    return str(level)
+
+
+_LEVELS = {
+    extensions.ISOLATION_LEVEL_READ_COMMITTED: "READ COMMITTED",
+    extensions.ISOLATION_LEVEL_READ_UNCOMMITTED: "READ UNCOMMITTED",
+    extensions.ISOLATION_LEVEL_REPEATABLE_READ: "REPEATABLE READ",
+    extensions.ISOLATION_LEVEL_SERIALIZABLE: "SERIALIZABLE",
+}
+
+
 def _finish(connection: Any) -> None:
     if not connection.closed:
         if connection.info.transaction_status != IDLE:
@@ -276,4 +292,5 @@ _DRIVER = Driver(
     error=psycopg2.Error, failure=psycopg2.OperationalError, plain=_plain, finish=_finish,
     status=lambda connection: int(connection.info.transaction_status),
     begins=lambda connection: bool(connection.begins),
+    level=lambda connection: _LEVELS.get(connection.isolation_level),
 )  # fmt: skip

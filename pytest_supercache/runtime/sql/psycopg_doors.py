@@ -104,10 +104,21 @@ def _roll_back(connection: Any) -> None:
         connection.pgconn.exec_(b"ROLLBACK")
 
 
+def _default_level(connection: Any) -> str:
+    asked = connection.pgconn.exec_(b"SHOW default_transaction_isolation")
+    return str(asked.get_value(0, 0).decode())
+
+
+def _level(connection: Any) -> str | None:
+    level = connection.isolation_level
+    is_alone = connection.autocommit and connection.info.transaction_status == IDLE
+    return None if level is None or is_alone else str(level.name.replace("_", " "))
+
+
 def _driver(plain: Callable[[Any, str], Any], *, awaits: bool) -> Driver:
     return Driver(
         error=psycopg.Error, failure=psycopg.OperationalError, plain=plain,
-        finish=_finish, awaits=awaits,
+        finish=_finish, awaits=awaits, level=_level,
         status=lambda connection: int(connection.info.transaction_status),
         begins=lambda connection: not connection.autocommit,
     )  # fmt: skip
@@ -139,7 +150,7 @@ def _connecting(connect: Any) -> Method:
         except psycopg.OperationalError as error:
             unreachable(error)
             raise
-        _sessions.add(connection, _BLOCKING)
+        _sessions.add(connection, _BLOCKING, _default_level(connection))
         return connection
 
     return connected
@@ -157,7 +168,7 @@ def _aconnecting(connect: Any) -> Method:
         except psycopg.OperationalError as error:
             unreachable(error)
             raise
-        _sessions.add(connection, _AWAITED)
+        _sessions.add(connection, _AWAITED, _default_level(connection))
         return connection
 
     return connected
