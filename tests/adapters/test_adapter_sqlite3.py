@@ -292,6 +292,20 @@ def test_rows_factories_cursors_and_threads_are_those_of_the_library():
     assert seen[:3] == [("m", [0], None), ([("x",), ("y",)], [("z",)], []), 0]
 
 
+def test_who_closes_a_connection_rolls_its_transaction_back():
+    def leave(connection):
+        connection.execute("UPDATE counters SET n = 9")
+        connection.close()
+
+    def commit_first(connection):
+        connection.execute("UPDATE counters SET n = 9")
+        connection.commit()
+        connection.close()
+
+    assert outcomes(leave, value) == {(None, 0, 0)}
+    assert outcomes(commit_first, value) == {(None, 0, 9), (None, 9, 9)}
+
+
 def test_a_script_that_meets_a_lock_is_unknown():
     def body(world):
         opened(world)

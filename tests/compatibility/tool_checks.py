@@ -1,13 +1,16 @@
-"""What is relied on of Hypothesis, pytest, freezegun, bytecode, anyio, psycopg and libraries.
+"""What is relied on of Hypothesis, pytest, freezegun, bytecode, anyio, aiosqlite and others.
 
 What is not promised is imported by the check that is about it, so that no other check fails for it.
 """
 
+import asyncio
 import datetime
 import inspect
+import threading
 import time
 from contextvars import ContextVar
 
+import aiosqlite
 import anyio
 import async_lru
 import asyncpg
@@ -275,6 +278,37 @@ def _tools_of_anyio_are_in_these_modules():
     inside = anyio.run(made)
     outside = {type(tool) for tool in (anyio.Lock(), anyio.Event(), anyio.Semaphore(1))}
     assert inside | outside <= set(anyio_tools._TOOLS), "each tool is one whose use is noted"
+
+
+@CHECKS.of("aiosqlite.Connection._execute, _connect, _conn, _connection, _tx, _thread, _running")
+def _a_connection_of_aiosqlite_hands_jobs_to_a_thread_by_a_queue():
+    async def used():
+        connection = aiosqlite.connect(":memory:")
+        jobs, queue = [], connection._tx
+        put = queue.put_nowait
+
+        class Noted:
+            get = queue.get
+
+            def put_nowait(self, job):
+                jobs.append(job)
+                put(job)
+
+        connection._tx = Noted()
+        assert inspect.iscoroutinefunction(connection._connect)
+        assert inspect.iscoroutinefunction(connection._execute)
+        assert connection._running
+        assert isinstance(connection._thread, threading.Thread)
+        assert not connection._thread.is_alive()
+        await connection
+        assert connection._conn is connection._connection
+        await connection.execute("SELECT 1")
+        await connection.close()
+        return jobs
+
+    jobs = asyncio.run(used())
+    assert len(jobs) == 4, "connect, the statement, close, and the end of the thread"
+    assert all(callable(function) for _, function in jobs)
 
 
 @CHECKS.of("MemoryObjectReceiveStream._state")

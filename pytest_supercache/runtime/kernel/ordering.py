@@ -9,7 +9,7 @@ from pytest_supercache.core.trace import Step
 RESUMES = "await"
 """The kind of the steps in which tasks and callbacks go on."""
 
-WITH_EFFECTS = frozenset({"command", "origin", "super_cache"})
+WITH_EFFECTS = frozenset({"command", "origin", "super_cache", "busy"})
 """Kinds of steps of a task that take effect outside of its loop; then their answer comes."""
 
 

@@ -85,6 +85,7 @@ class Accesses:
         self._places: set[Place] = set()
         self._files: dict[str, File] = {}
         self._answered: dict[str, str] = {}
+        self._touching: set[str] = set()  # actors that have, since their last step
         self._parted: set[tuple[str, str]] = set()
         self._work: BackgroundActor | None = None
         self._is_busy = False
@@ -183,6 +184,7 @@ class Accesses:
     def widened(self, actor: str, label: str, footprint: Footprint) -> Footprint:
         """Return a step's footprint, widened by the accesses between it and the next step."""
         self._answered.pop(actor, None)
+        self._touching.discard(actor)
         self._keeper.let_go()
         return self.sharing.widened(actor, label, footprint)
 
@@ -358,6 +360,10 @@ class Accesses:
         else:
             self.sharing.note_meeting()
 
+    def has_touched(self, actor: Actor) -> bool:
+        """Say whether an actor has touched what is shared since it announced its last step."""
+        return actor.name in self._touching
+
     def note_passing(self, actor: Actor) -> None:
         """Note that a coroutine has let a thread continue, or start, without an await."""
         self.shared.note_passing(actor)
@@ -506,6 +512,8 @@ class Accesses:
         If a step is to come in between from now on, the access will belong to that one.
         """
         last = last_chosen(self._record.steps)
+        if work is None:
+            self._touching.add(actor.name)
         if work is None and self._is_parted_now(actor, last):
             return
         if last is not None:

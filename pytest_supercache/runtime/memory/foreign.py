@@ -32,7 +32,7 @@ _CONTROLLED = frozenset(
         "pytest_supercache", "redis", "valkey", "fakeredis", "lupa", "hiredis", "freezegun",
         "pytest", "_pytest", "pluggy", "iniconfig", "xdist", "execnet", "hypothesis", "coverage",
         "debugpy", "pydevd", "_pydevd_bundle", "IPython", "sqlalchemy", "greenlet", "psycopg",
-        "psycopg2", "psycopg_binary", "psycopg_pool", "anyio", "sniffio", "asgiref",
+        "psycopg2", "psycopg_binary", "psycopg_pool", "aiosqlite", "anyio", "sniffio", "asgiref",
         "asyncpg", "opentelemetry",
     }
 ) | (frozenset(LIBRARIES) - {"django"})  # fmt: skip

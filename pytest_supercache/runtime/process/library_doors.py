@@ -16,6 +16,7 @@ from freezegun import api
 
 DOORS = {
     "sqlite3": "pytest_supercache.runtime.sql.sqlite",
+    "aiosqlite.core": "pytest_supercache.runtime.sql.sqlite_jobs",
     "psycopg2": "pytest_supercache.runtime.sql.psycopg2_doors",
     "psycopg": "pytest_supercache.runtime.sql.psycopg_doors",
     "asyncpg": "pytest_supercache.runtime.sql.asyncpg_doors",

@@ -104,6 +104,7 @@ class Connection(sqlite3.Connection):
         """Keep the connection options of the code, and prepare the connection."""
         self.lock_timeout = timeout
         self._thread = threading.current_thread() if checks_thread else None
+        self.job: Any = None  # of aiosqlite, which takes its steps
         self._touched = Tables()  # written in the present transaction
         self._holds = False  # a lock, because of something done in it
         self._path: str | None = None
@@ -113,6 +114,10 @@ class Connection(sqlite3.Connection):
         sqlite3.Connection.set_authorizer(self, self._hear)
         with suppress(sqlite3.Error):  # locked, or no database: the first statement will raise it
             self._plain("PRAGMA synchronous = OFF")  # no power failures here
+
+    def serve_any_thread(self) -> None:
+        """Serve whatever thread asks: aiosqlite asks from one of its own, which is not started."""
+        self._thread = None
 
     @property
     def never_waits(self) -> bool:
@@ -257,11 +262,12 @@ class Connection(sqlite3.Connection):
             return footprint
 
         label = f"{word} {tables.shown}".strip() if not ends else word
-        answer = perform(
+        take = perform if self.job is None else self.job.perform
+        answer = take(
             execution, label, footprint, call, failure=sqlite3.OperationalError,
             must_wait=must_wait, timeout=self.lock_timeout, is_step=not _declares_its_calls(),
         )  # fmt: skip
-        self._holds = self.in_transaction and not ends
+        self._holds = not ends and self.in_transaction  # it may be closed
         self._touched = self._touched | Tables(writes=tables.writes) if self._holds else Tables()
         return answer
 
