@@ -2,6 +2,8 @@
 
 import asyncio
 import sqlite3
+import subprocess
+import sys
 from contextlib import asynccontextmanager
 
 import aiosqlite
@@ -399,6 +401,39 @@ def test_a_connection_from_before_is_named():
     result = check(body, guarantees=())
     assert result.verdict.value == "unknown"
     assert any("opened before" in reason for reason in result.reasons)
+
+
+IMPORTS_LATE = """
+import threading
+
+from pytest_supercache import check
+
+
+async def flow(path):
+    import aiosqlite
+
+    async with aiosqlite.connect(path) as connection:
+        await connection.execute("CREATE TABLE counters (n INTEGER)")
+
+
+async def body(world):
+    world.actor("a", flow, world.tmp_path / "counters.db")
+    await world.run()
+    named = [thread.name for thread in threading.enumerate()]
+    assert not [name for name in named if "connection_worker" in name], named
+
+
+result = check(body, guarantees=())
+print(result.verdict.value, *result.reasons)
+"""
+
+
+def test_a_driver_that_the_first_execution_imports_starts_no_thread():
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", IMPORTS_LATE], text=True, check=True,
+        capture_output=True, timeout=120,
+    )  # fmt: skip
+    assert (done.stdout.strip(), done.stderr) == ("holds", "")
 
 
 def test_errors_and_rows_are_those_of_the_library():

@@ -7,12 +7,15 @@ connections that an execution has left open.
 
 import datetime
 import sys
+from contextlib import ExitStack
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 from unittest.mock import patch
 
 from freezegun import api
+
+from pytest_supercache.runtime.memory.importing import imports_noticed
 
 DOORS = {
     "sqlite3": "pytest_supercache.runtime.sql.sqlite",
@@ -33,11 +36,17 @@ One derives classes from those of `datetime`, the other stores ``asyncio.sleep``
 """
 
 
+_AT_ONCE = frozenset({"aiosqlite.core"})
+"""Modules whose import opens doors at once: a thread that they start outlives its execution."""
+
+
 class LibraryDoors:
     """The open doors of one check."""
 
     def __init__(self) -> None:
         self._doors: list[Any] = []  # modules
+        self._imports = ExitStack()
+        self._known = 0  # doors, by the last call of `notice`
         self.pairs: list[tuple[Any, Any]] = []  # (real, stand-in)
 
     def open(self) -> None:
@@ -45,21 +54,28 @@ class LibraryDoors:
         for library, name in BEFOREHAND.items():
             if library in sys.modules and name not in sys.modules and find_spec(name) is not None:
                 _import_with_real_dates(name)
+        noticed = imports_noticed(lambda _: self._open_imported(), _AT_ONCE.__contains__)
+        self._imports.enter_context(noticed)
         self.notice()
 
     def notice(self) -> bool:
         """Open the doors of libraries imported since the last call; True when there were any."""
-        known = len(self._doors)
+        self._open_imported()
+        known, self._known = self._known, len(self._doors)
+        return self._known > known
+
+    def _open_imported(self) -> None:
+        """Open the doors of imported libraries that are not open yet."""
         for library, name in DOORS.items():
             is_imported = sys.modules.get(library) is not None  # None forbids the import
             if is_imported and sys.modules.get(name) not in self._doors:
                 door = import_module(name)
                 self._doors.append(door)
                 self.pairs += door.open()
-        return len(self._doors) > known
 
     def close(self) -> None:
         """Close the doors."""
+        self._imports.close()
         for door in self._doors:
             door.close()
 

@@ -7,13 +7,13 @@ its tasks share.
 """
 
 import asyncio
+import sqlite3
 import sys
 from collections import deque
 from collections.abc import Callable
 from functools import partial, wraps
 from typing import Any
 
-import aiosqlite
 from aiosqlite.core import Connection
 
 from pytest_supercache.core.footprint import NOTHING, Footprint
@@ -157,13 +157,13 @@ def _refuse_foreign(connection: Any, execution: Stepping) -> None:
     is_ours = real is None or isinstance(real, sqlite.Connection)
     if connection._tx not in _opened or not is_ours:  # noqa: SLF001 - the queue of its thread
         execution.controller.hazard(_BEFORE)
-        raise aiosqlite.ProgrammingError(_BEFORE)
+        raise sqlite3.ProgrammingError(_BEFORE)
 
 
 class _NoThread:
     """Stands in for the thread of a connection, which does not start."""
 
-    kind: Any = aiosqlite.Connection if hasattr(aiosqlite.Connection, "daemon") else ()
+    kind: Any = Connection if hasattr(Connection, "daemon") else ()
     name, daemon = "aiosqlite", True
 
     @staticmethod
