@@ -16,13 +16,15 @@ PROGRAMS = {
     "valkey_server": "valkey-server",
     "chromium": "chromium",
     "postgresql": "postgres",
+    "mariadb": "mariadbd",
     "memcached": "memcached",
     "npm": "npm",
     "java": "java",
 }
-_DEBIAN = [str(path) for path in sorted(Path("/usr/lib").glob("postgresql/*/bin"))]
+_DEBIAN = ["/usr/sbin", *(str(path) for path in sorted(Path("/usr/lib").glob("postgresql/*/bin")))]
 PACKAGES = {
     "postgres": "postgresql",
+    "mariadbd": "mariadb-server-core",
     "java": "default-jre-headless",
 }  # where Debian calls it otherwise
 
@@ -75,6 +77,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def find_program(name: str) -> str | None:
-    """Return the path of a program; Debian keeps those of PostgreSQL off the usual one."""
+    """Return the path of a program; Debian keeps some servers off the usual one."""
     places = [os.environ.get("PATH", os.defpath), *_DEBIAN]
     return shutil.which(name, path=os.pathsep.join(places))

@@ -1,4 +1,4 @@
-"""PostgreSQL and memcached for adapter tests: on a unix socket, ended by their process handle."""
+"""PostgreSQL, MariaDB and memcached for tests: on a unix socket, ended by their process handle."""
 
 import os
 import pwd
@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 READY_SECONDS = 60
+PLACES = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin"])
 
 
 @contextmanager
@@ -75,6 +76,42 @@ def postgresql():
 
         with running(command, owner, is_ready=is_ready, cwd=folder, ends_by=signal.SIGQUIT):
             yield address
+
+
+@contextmanager
+def mariadb():
+    """Run a MariaDB of its own with a database `shop`; the value is how to connect to it."""
+    import pymysql
+
+    owner = unprivileged()
+    with folder_of(owner) as folder:
+        socket = folder / "socket"
+        address = {"unix_socket": str(socket), "user": "root"}
+        data = folder / "data"
+        data.mkdir()
+        if owner is not None:
+            os.chown(data, owner.pw_uid, owner.pw_gid)
+        settings = {
+            "datadir": data, "socket": socket, "pid-file": folder / "pid",
+            "innodb-flush-log-at-trx-commit": 0, "innodb-flush-method": "nosync",
+            "innodb-buffer-pool-size": "16M", "innodb-log-file-size": "8M",
+        }  # fmt: skip
+        options = [f"--{name}={value}" for name, value in settings.items()]
+        command = [
+            shutil.which("mariadbd", path=PLACES), "--no-defaults", "--skip-networking",
+            "--skip-grant-tables", "--skip-log-bin", *options,
+        ]  # fmt: skip
+        who = {} if owner is None else {"user": owner.pw_uid, "group": owner.pw_gid}
+        tables = Path("/usr/share/mariadb/mariadb_system_tables.sql").read_text("utf-8")
+        subprocess.run(
+            [*command, "--bootstrap"], input=f"CREATE DATABASE mysql;\nUSE mysql;\n{tables}",
+            text=True, cwd=folder, check=True, capture_output=True, timeout=READY_SECONDS, **who,
+        )  # fmt: skip
+
+        with running(command, owner, is_ready=socket.exists, cwd=folder):
+            with pymysql.connect(**address) as connection:
+                connection.query("CREATE DATABASE shop")
+            yield {**address, "database": "shop"}
 
 
 @contextmanager

@@ -20,6 +20,7 @@ import freezegun.api
 import hypothesis
 import psycopg
 import psycopg2.extensions
+import pymysql
 import pytest
 import xdist
 import xdist.newhooks
@@ -31,6 +32,7 @@ from django.db import connections
 from django.db.models.options import Options
 from django.utils.functional import SimpleLazyObject
 from hypothesis import strategies as st
+from pymysql.connections import MySQLResult
 from werkzeug.local import LocalProxy
 
 from pytest_supercache.declare.adapters import aiocache, diskcache, django
@@ -309,6 +311,13 @@ def _a_connection_of_aiosqlite_hands_jobs_to_a_thread_by_a_queue():
     jobs = asyncio.run(used())
     assert len(jobs) == 4, "connect, the statement, close, and the end of the thread"
     assert all(callable(function) for _, function in jobs)
+
+
+@CHECKS.of("pymysql.connections.Connection._result")
+def _a_connection_of_pymysql_keeps_its_last_result():
+    connection = pymysql.connect(defer_connect=True)
+    assert connection._result is None
+    assert "rows" in vars(MySQLResult(connection))
 
 
 @CHECKS.of("MemoryObjectReceiveStream._state")

@@ -35,8 +35,8 @@ _TOOLS = frozenset(
 _FRAMEWORKS = frozenset(
     {
         "sqlalchemy", "greenlet", "asyncpg", "psycopg", "psycopg2", "psycopg_binary",
-        "psycopg_pool", "aiosqlite", "anyio", "sniffio", "fastapi", "starlette", "uvicorn",
-        "opentelemetry", "pydantic", "pydantic_core",
+        "psycopg_pool", "aiosqlite", "pymysql", "anyio", "sniffio", "fastapi", "starlette",
+        "uvicorn", "opentelemetry", "pydantic", "pydantic_core",
         "annotated_types", "typing_inspection", "httpx", "httpcore", "h11", "idna", "certifi",
         "flask", "werkzeug",
     }

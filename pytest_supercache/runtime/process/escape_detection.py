@@ -44,8 +44,11 @@ _CLIENTS = ("redis.", "valkey.", "fakeredis.", "pymemcache.", LAYERS)
 _DRIVERS = ("asyncpg.",)
 """Modules of drivers that connect in Python, and whose statements are steps."""
 
-_NAMED_WHERE_THEY_CONNECT = ("pymemcache.", "psycopg.", *_DRIVERS)
+_NAMED_WHERE_THEY_CONNECT = ("pymemcache.", "psycopg.", "pymysql.", *_DRIVERS)
 """Modules of controlled clients that report an unreachable server themselves."""
+
+_BY_THEIR_DOORS = ("pymysql.",)
+"""Modules of clients whose doors say whether a connection is controlled."""
 
 _Method = Callable[..., Any]
 
@@ -164,6 +167,8 @@ def _is_heard() -> bool:
 
 def _hear_connection(to: Any, frame: Any) -> None:
     address = to[:2] if isinstance(to, tuple) else to
+    if _is_by(_BY_THEIR_DOORS, frame):
+        return
     if address not in _own_addresses[-1]:
         if _is_by(_DRIVERS, frame):
             return

@@ -23,6 +23,7 @@ DOORS = {
     "psycopg2": "pytest_supercache.runtime.sql.psycopg2_doors",
     "psycopg": "pytest_supercache.runtime.sql.psycopg_doors",
     "asyncpg": "pytest_supercache.runtime.sql.asyncpg_doors",
+    "pymysql.connections": "pytest_supercache.runtime.sql.mariadb",
     "pymemcache.client.base": "pytest_supercache.runtime.process.memcached",
     "anyio._core._synchronization": "pytest_supercache.runtime.aio.anyio_tools",
     "anyio.to_thread": "pytest_supercache.runtime.sql.worker_threads",

@@ -1,5 +1,5 @@
 """Turns SQL statements into steps that name their tables and wait for database locks.
 
-SQLite and PostgreSQL have a door each, opened when their library is imported. Calls that frameworks
-run on their own threads are actors. Nothing here inspects rows.
+SQLite, aiosqlite, PostgreSQL and MariaDB have a door each, opened when their library is imported.
+Calls that frameworks run on their own threads are actors. Nothing here inspects rows.
 """

@@ -1,0 +1,348 @@
+"""Makes statements, commits and rollbacks of PyMySQL (MariaDB) steps.
+
+No thread ever waits in the server: its lock waits last 0 seconds, and a statement that meets a lock
+has changed nothing then, but it keeps the row locks that it has taken. So the actor waits at a step
+until another one has written, or a transaction has ended, and makes the statement again. Of two
+transactions that wait for each other the server would roll one back; here either may be the one.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pymysql
+from pymysql.connections import Connection
+from pymysql.constants import ER, SERVER_STATUS
+
+from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.core.identity import identity
+from pytest_supercache.runtime.kernel.active import controlled, hearing
+from pytest_supercache.runtime.kernel.calling import current_actor, here
+from pytest_supercache.runtime.kernel.patches import Patches
+from pytest_supercache.runtime.kernel.stepping import Stepping
+from pytest_supercache.runtime.kernel.unreachable import name_unreachable
+from pytest_supercache.runtime.sql.mariadb_words import Words, understand
+from pytest_supercache.runtime.sql.statements import EVERYTHING, Tables, perform
+
+if TYPE_CHECKING:
+    from pytest_supercache.runtime.kernel.actor import Actor
+
+OUTSIDE = (
+    "the code under test connected to MariaDB while a module was imported: what it asks there is "
+    "no step. Connect in the system's factory"
+)
+_BEFORE = (
+    "a statement went to MariaDB through a connection that was opened before: open it in the "
+    "system's factory"
+)
+_NOT_MARIADB = (
+    "the code under test connected to a server that is not MariaDB ({}): it cannot be told to wait "
+    "for no lock, so its statements are not controlled"
+)
+_UNCONTROLLED = "the code under test used {}, which this version does not control with MariaDB"
+_MET_A_LOCK = (
+    "{!r} executes several statements and met a lock: what those before it did cannot be undone. "
+    "Execute them one by one"
+)
+_THREE_WAIT = (
+    "several transactions of MariaDB wait for locks while others are open: when the server would "
+    "find a deadlock among them is not known"
+)
+_NO_WAIT = "SET SESSION innodb_lock_wait_timeout = 0, lock_wait_timeout = 0"
+_ALL = EVERYTHING.footprint(reads_lock=True, writes_lock=True)
+
+_Method = Callable[..., Any]
+
+_patches = Patches()
+_opened: dict[int, "MariaDBSession"] = {}  # by the id of the connection, which it keeps alive
+_connecting: list[Any] = []  # connections
+_real_query = Connection.query
+
+
+def open() -> list[tuple[Any, Any]]:
+    """Patch PyMySQL so that its statements are steps."""
+    _patches.wrap(Connection, "connect", _connect)
+    _patches.wrap(Connection, "query", _query)
+    for name, word in (("begin", "BEGIN"), ("commit", "COMMIT"), ("rollback", "ROLLBACK")):
+        _patches.wrap(Connection, name, partial(_said, word))
+    _patches.wrap(Connection, "autocommit", _autocommit)
+    _patches.wrap(Connection, "close", _close)
+    for name in ("kill", "select_db"):
+        _patches.wrap(Connection, name, _named)
+    return []
+
+
+def close() -> None:
+    """Restore PyMySQL."""
+    _patches.undo()
+
+
+def close_opened() -> None:
+    """Close connections that an execution has left open, and roll back their transactions."""
+    while _opened:
+        _, session = _opened.popitem()
+        if session.connection.open:
+            session.roll_back()
+            session.connection.close()
+
+
+class MariaDBSession:
+    """What is known of a connection that was opened in an execution.
+
+    Args:
+        connection: PyMySQL's.
+    """
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+        self.touched = Tables()  # in the present transaction
+        self.waits: Actor | None = None  # that waits for a lock
+        self.partner: MariaDBSession | None = None  # in a deadlock
+        (self.timeout, isolation, self.rolls_all_back), *_ = self.ask(
+            "SELECT @@innodb_lock_wait_timeout, @@tx_isolation, @@innodb_rollback_on_timeout"
+        )
+        self.is_serializable = "SERIALIZABLE" in isolation
+        self.tell(_NO_WAIT)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a transaction is open."""
+        return bool(self.connection.server_status & SERVER_STATUS.SERVER_STATUS_IN_TRANS)
+
+    @property
+    def _may_hold(self) -> bool:
+        """Whether a statement that has failed may have left locks: they are its transaction's."""
+        return self.is_open or not self.connection.get_autocommit()
+
+    @property
+    def holds_locks(self) -> bool:
+        """Whether its transaction may hold locks."""
+        return bool(self.touched.writes)
+
+    def tell(self, statement: str) -> None:
+        """Execute a statement without a step."""
+        _real_query(self.connection, statement)
+
+    def ask(self, statement: str) -> list[Any]:
+        """Return the rows of a query, without a step."""
+        self.tell(statement)
+        return list(self.connection._result.rows)  # noqa: SLF001 - a cursor would take steps
+
+    def roll_back(self) -> None:
+        """Roll back, and wait for it: after a mere disconnect its locks are held on."""
+        self.tell("ROLLBACK")
+        self.touched = Tables()
+
+    # -- steps -------------------------------------------------------------------------------------
+
+    def execute(self, execution: Stepping, words: Words, call: Callable[[], Any]) -> Any:
+        """Execute a statement of the code under test."""
+        if words.leaves_control:
+            execution.controller.hazard(_UNCONTROLLED.format(words.leaves_control))
+        self.is_serializable |= words.makes_serializable
+        tables = words.tables
+        if words.begins and self.touched.reads | self.touched.writes:
+            tables = EVERYTHING  # it commits
+        if words.ends:
+            tables = self.released()
+        if tables is None:
+            answer = call()
+        else:
+            tables = EVERYTHING if self.is_serializable else tables
+            answer = self._take(execution, words, tables, call)
+        if words.new_timeout is not None:
+            self.timeout = words.new_timeout
+            self.tell(_NO_WAIT)
+        return answer
+
+    def released(self) -> Tables | None:
+        """Return the tables that the end of the transaction unlocks or publishes; None: none."""
+        if not self.touched.reads | self.touched.writes:
+            return None
+        return EVERYTHING if self.touched.writes else Tables(writes=frozenset({"(locks)"}))
+
+    def _take(
+        self, execution: Stepping, words: Words, tables: Tables, call: Callable[[], Any]
+    ) -> Any:
+        writes = bool(tables.writes)
+        footprint = tables.footprint(reads_lock=writes, writes_lock=writes)
+
+        def must_wait(error: BaseException) -> Footprint | None:
+            if _code(error) != ER.LOCK_WAIT_TIMEOUT:
+                return None
+            if words.is_several:
+                execution.controller.hazard(_MET_A_LOCK.format(words.label))
+                return None
+            return self._waiting(execution, tables, footprint)
+
+        timeout = self.timeout if words.seconds is None else words.seconds
+        try:
+            answer = perform(
+                execution, words.label, footprint, call, failure=pymysql.OperationalError,
+                must_wait=must_wait, timeout=None if words.changes_schema else timeout,
+            )  # fmt: skip
+        except pymysql.Error as error:
+            is_over = _code(error) == ER.LOCK_DEADLOCK or not self._may_hold
+            self.touched = Tables() if is_over else self.touched | tables
+            raise
+        finally:
+            self.waits = self.partner = None
+        self.touched = self.touched | tables if self.is_open else Tables()
+        return answer
+
+    def _waiting(self, execution: Stepping, tables: Tables, footprint: Footprint) -> Footprint:
+        """Return the footprint of waiting for a lock.
+
+        Raises:
+            OperationalError: the transaction was rolled back to end a deadlock.
+        """
+        actor, controller = current_actor(), execution.controller
+        assert actor is not None, "a statement is executed by an actor"
+        if not self._may_hold:
+            controller.simplify("statements without a transaction hold no row lock while they wait")
+            return footprint
+        self.touched |= tables  # the row locks that it has taken stay
+        self.waits = actor
+        if self.partner is not None and self.partner.partner is self:
+            self._give_up()
+        execution.record.note_futile(("origin", "busy"))  # so that it lets nobody try again
+        others = [one for one in _opened.values() if one is not self and one.holds_locks]
+        waiting = [
+            one for one in others if one.waits is not None and not controller.is_ready(one.waits)
+        ]
+        if len(others) > 1 and any(one.waits is not None for one in others):
+            controller.leave_unproven(_THREE_WAIT)
+        elif len(others) == len(waiting) == 1:
+            self._meet(execution, waiting[0])
+        return footprint
+
+    def _meet(self, execution: Stepping, other: "MariaDBSession") -> None:
+        """Let either of two transactions that wait for each other be rolled back."""
+        self.partner, other.partner = other, self
+        execution.step("meet a deadlock", _ALL, kind="busy")  # which lets the other one try again
+        execution.step("be rolled back, or wait", _ALL, kind="busy")
+        if other.partner is self:  # else that one was rolled back, or goes on
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """Roll back as the server does, whose error tells of it."""
+        if self.partner is not None:
+            self.partner.partner = None
+        self.partner = None
+        self.roll_back()
+        raise pymysql.OperationalError(
+            ER.LOCK_DEADLOCK, "Deadlock found when trying to get lock; try restarting transaction"
+        )
+
+
+def _connect(method: _Method) -> _Method:
+    def connect(connection: Any, *args: Any, **kwargs: Any) -> Any:
+        execution = hearing()
+        if execution is None:
+            return method(connection, *args, **kwargs)
+        if here.is_importing:
+            execution.controller.leave_control(OUTSIDE)
+        execution.controller.databases.add("MariaDB")
+        first = connection.init_command or ""
+        if not understand(first).is_own_affair:
+            execution.controller.hazard(_UNCONTROLLED.format(f"the init_command {first!r}"))
+        _connecting.append(connection)
+        try:
+            answer = method(connection, *args, **kwargs)
+        except pymysql.OperationalError as error:
+            name_unreachable("MariaDB", error)
+            raise
+        finally:
+            _connecting.remove(connection)
+        version = connection.get_server_info()
+        if "MariaDB" not in version:
+            execution.controller.hazard(_NOT_MARIADB.format(version))
+            return answer
+        session = _opened[identity(connection)] = MariaDBSession(connection)
+        if session.rolls_all_back:
+            execution.controller.hazard(_UNCONTROLLED.format("innodb_rollback_on_timeout"))
+        return answer
+
+    return connect
+
+
+def _session(connection: Any) -> tuple[MariaDBSession | None, Stepping | None]:
+    """Return what is known of a connection, and the execution; None: it takes no step."""
+    if connection in _connecting or (execution := controlled()) is None:
+        return None, None
+    found = _opened.get(identity(connection))
+    if found is None and connection.open and "MariaDB" in connection.get_server_info():
+        execution.controller.hazard(_BEFORE)
+    return found, execution
+
+
+def _query(method: _Method) -> _Method:
+    def query(connection: Any, sql: Any, unbuffered: bool = False) -> Any:
+        call = partial(method, connection, sql, unbuffered=unbuffered)
+        session, execution = _session(connection)
+        if execution is None or session is None:
+            return call()
+        if unbuffered:
+            execution.controller.hazard(_UNCONTROLLED.format("a server-side cursor (SSCursor)"))
+        text = sql if isinstance(sql, str) else bytes(sql).decode(errors="replace")
+        return session.execute(execution, understand(text), call)
+
+    return query
+
+
+def _said(word: str, method: _Method) -> _Method:
+    """Wrap a method that sends a statement of its own."""
+
+    def said(connection: Any) -> Any:
+        session, execution = _session(connection)
+        if execution is None or session is None or execution.controller.leaving():
+            return method(connection)
+        return session.execute(execution, understand(word), partial(method, connection))
+
+    return said
+
+
+def _autocommit(method: _Method) -> _Method:
+    def autocommit(connection: Any, value: Any) -> Any:
+        session, execution = _session(connection)
+        if execution is None or session is None:
+            return method(connection, value)
+        words = understand(f"SET AUTOCOMMIT = {int(bool(value))}")
+        return session.execute(execution, words, partial(method, connection, value))
+
+    return autocommit
+
+
+def _close(method: _Method) -> _Method:
+    def close_connection(connection: Any) -> Any:
+        execution = controlled()
+        session = _opened.pop(identity(connection), None) if execution is not None else None
+        if execution is None or session is None or not connection.open:
+            return method(connection)
+
+        def end() -> Any:
+            session.roll_back()
+            return method(connection)
+
+        if session.released() is None or execution.controller.leaving():
+            return end()
+        return session.execute(execution, understand("ROLLBACK"), end)
+
+    return close_connection
+
+
+def _named(method: _Method) -> _Method:
+    """Wrap a call that is not controlled, to report it as a hazard."""
+
+    def named(connection: Any, *args: Any) -> Any:
+        execution = controlled()
+        if execution is not None:
+            called = f"Connection.{method.__name__} of PyMySQL"
+            execution.controller.hazard(_UNCONTROLLED.format(called))
+        return method(connection, *args)
+
+    return named
+
+
+def _code(error: BaseException) -> Any:
+    return error.args[0] if isinstance(error, pymysql.MySQLError) and error.args else None

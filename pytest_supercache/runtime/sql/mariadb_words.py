@@ -1,0 +1,133 @@
+"""Says what a statement of MariaDB may do, by its words: its tables are not looked up.
+
+What is not known to be harmless counts as a write of every table.
+"""
+
+import re
+from dataclasses import dataclass
+
+from pytest_supercache.runtime.sql.statements import EVERYTHING, Tables, first_word
+
+READS = Tables(reads=frozenset({"*"}))
+
+_QUOTED = re.compile(
+    r"""'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*"|`[^`]*`|--\s[^\n]*|\#[^\n]*|/\*(?![!M]).*?\*/""",
+    re.DOTALL,
+)
+_HIDDEN = re.compile(r"/\*M?!\d*|\*/")
+"""What is around code in a comment that the server executes."""
+
+_OWN_AFFAIR = frozenset({"", "SHOW", "USE", "SAVEPOINT", "RELEASE", "DESCRIBE", "DESC", "HELP"})
+_READ_WORDS = frozenset({"SELECT", "WITH", "VALUES", "TABLE"})
+_BEGINS = frozenset({"BEGIN", "START"})
+_ENDS = frozenset({"COMMIT", "ROLLBACK"})
+_DOES_SEVERAL = frozenset({"CALL", "EXECUTE"})
+_CHANGES_SCHEMA = frozenset({"CREATE", "ALTER", "DROP", "TRUNCATE", "RENAME", "OPTIMIZE"})
+_OF_THE_SERVER = frozenset({"LOCK", "UNLOCK", "XA", "FLUSH", "HANDLER", "KILL", "BACKUP"})
+_WAITS_THERE = re.compile(r"\b(GET_LOCK|SLEEP|BENCHMARK|MASTER_\w*WAIT\w*)\s*\(", re.IGNORECASE)
+_LOCK_TIMEOUT = re.compile(r"\b(innodb_)?lock_wait_timeout\b", re.IGNORECASE)
+_NEW_TIMEOUT = re.compile(
+    r"^\s*SET\s+(?:SESSION\s+|@@(?:SESSION\.)?)?"
+    r"innodb_lock_wait_timeout\s*:?=\s*(\d+)\s*;?\s*$",
+    re.IGNORECASE,
+)
+_SETS_MORE = re.compile(r"\b(GLOBAL|STATEMENT|SELECT|PASSWORD|ROLE)\b", re.IGNORECASE)
+_AUTOCOMMIT = re.compile(r"\bAUTOCOMMIT\b", re.IGNORECASE)
+_SERIALIZABLE = re.compile(r"\bSERIALIZABLE\b", re.IGNORECASE)
+_PARTLY = re.compile(r"\bTO\b", re.IGNORECASE)
+_EXPLAINS_BY_DOING = re.compile(r"\bANALYZE\b", re.IGNORECASE)
+_FROM = re.compile(r"\bFROM\b", re.IGNORECASE)
+_LOCKS = re.compile(
+    r"\b(INSERT|UPDATE|DELETE|REPLACE|INTO|FOR\s+SHARE|LOCK\s+IN|NEXTVAL|NEXT|SETVAL)\b",
+    re.IGNORECASE,
+)
+_AT_ONCE = re.compile(r"\b(NOWAIT|SKIP\s+LOCKED)\b", re.IGNORECASE)
+_WAITS_SECONDS = re.compile(r"\bWAIT\s+(\d+)\b", re.IGNORECASE)
+_CALL = re.compile(r"\b(\w+)\s*\(")
+_HARMLESS = frozenset(
+    {
+        "count", "sum", "min", "max", "avg", "coalesce", "ifnull", "nullif", "if", "lower", "upper",
+        "length", "char_length", "concat", "abs", "round", "cast", "convert", "exists", "in", "any",
+        "all", "some", "values", "greatest", "least", "as", "and", "or", "not", "where", "on",
+        "select", "from", "over", "version", "database", "schema", "user", "current_user", "char",
+        "varchar", "decimal", "connection_id", "last_insert_id", "row", "using", "by", "union",
+        "case", "when", "then", "else", "distinct", "join",
+    }
+)  # fmt: skip
+_SHOWN_MAX = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """What a statement may do."""
+
+    label: str
+    tables: Tables | None  # None: it has nothing to do with other connections
+    begins: bool = False  # a transaction, which ends the present one
+    ends: bool = False  # the present transaction
+    is_several: bool = False  # statements: some of them may be done when one meets a lock
+    leaves_control: str = ""  # what about it is not controlled
+    seconds: float | None = None  # how long it waits for locks, if it says so
+    new_timeout: float | None = None  # the seconds for which later ones wait
+    makes_serializable: bool = False
+    changes_schema: bool = False
+
+    @property
+    def is_own_affair(self) -> bool:
+        """Whether it has nothing to do with other connections."""
+        return self.tables is None and not self.begins
+
+
+def understand(text: str) -> Words:
+    """Say what a statement, or several, may do."""
+    bare = _HIDDEN.sub(" ", _QUOTED.sub(" ", text))
+    words = [word for part in bare.split(";") if (word := first_word(part))]
+    word = words[0] if words else ""
+    label = _label(text, word)
+    if len(words) > 1:
+        why = "several statements in one query()"
+        return Words(label=label, tables=EVERYTHING, is_several=True, leaves_control=why)
+    if word in _OF_THE_SERVER or _WAITS_THERE.search(bare):
+        return Words(label=label, tables=EVERYTHING, leaves_control=f"the statement {label!r}")
+    if word == "SET":
+        return _setting(label, bare)
+    if word in _BEGINS:
+        tables = READS if re.search(r"\bSNAPSHOT\b", bare, re.IGNORECASE) else None
+        return Words(label=label, tables=tables, begins=True)
+    if word in _OWN_AFFAIR or (word == "EXPLAIN" and not _EXPLAINS_BY_DOING.search(bare)):
+        return Words(label=label, tables=None)
+    if word in _ENDS:
+        return Words(label=word, tables=EVERYTHING, ends=not _PARTLY.search(bare))
+    if word in _READ_WORDS and _only_reads(bare):
+        return Words(label=label, tables=READS if _FROM.search(bare) else None)
+    seconds = _WAITS_SECONDS.search(bare)
+    return Words(
+        label=label, tables=EVERYTHING, is_several=word in _DOES_SEVERAL,
+        seconds=0.0 if _AT_ONCE.search(bare) else float(seconds[1]) if seconds else None,
+        changes_schema=word in _CHANGES_SCHEMA,
+    )  # fmt: skip
+
+
+def _setting(label: str, bare: str) -> Words:
+    timeout = _NEW_TIMEOUT.match(bare)
+    is_unclear = bool(_LOCK_TIMEOUT.search(bare)) and timeout is None
+    touches = _SETS_MORE.search(bare) or _AUTOCOMMIT.search(bare)
+    return Words(
+        label=label, tables=EVERYTHING if touches else None,
+        ends=bool(_AUTOCOMMIT.search(bare)),
+        leaves_control=f"the statement {label!r}" if is_unclear else "",
+        new_timeout=float(timeout[1]) if timeout else None,
+        makes_serializable=bool(_SERIALIZABLE.search(bare)),
+    )  # fmt: skip
+
+
+def _only_reads(bare: str) -> bool:
+    """Say whether a SELECT is read-only: it locks no rows and calls only known functions."""
+    called = {name.lower() for name in _CALL.findall(bare)}
+    locks = _LOCKS.search(bare) or re.search(r"\bFOR\b", bare, re.IGNORECASE)
+    return not locks and called <= _HARMLESS
+
+
+def _label(text: str, word: str) -> str:
+    shown = " ".join(text.split())
+    return shown if len(shown) <= _SHOWN_MAX else f"{word} ... {shown[-_SHOWN_MAX // 2 :]}"

@@ -1,0 +1,432 @@
+"""PyMySQL on a real MariaDB: statements and commits are steps, row locks are waited for."""
+
+import time
+from contextlib import closing, suppress
+
+import pymysql
+import pytest
+from pymysql.connections import Connection
+from pymysql.constants import CLIENT
+from sqlalchemy import create_engine, text
+
+from pytest_supercache import check
+from tests.adapters.flows import counting, is_conflict, judged
+from tests.adapters.servers import mariadb
+
+pytestmark = pytest.mark.mariadb
+SEARCHES = ("exhaustive", "all-schedules")
+NO_SNAPSHOT, DEADLOCK, LOCKED, CHANGED = "READ COMMITTED", 1213, 1205, 1020
+
+
+@pytest.fixture(scope="module")
+def address():
+    """A server for this file, with counters n and m."""
+    with mariadb() as where:
+        with pymysql.connect(**where) as connection:
+            connection.query("CREATE TABLE counters (name VARCHAR(9) PRIMARY KEY, n INTEGER)")
+            connection.query("INSERT INTO counters VALUES ('n', 0), ('m', 0)")
+            connection.commit()
+        yield where
+
+
+class Counters:
+    """The counters as seen by a connection of which checks know nothing."""
+
+    def __init__(self, address):
+        self._query = Connection.query
+        self._connection = pymysql.connect(**address, autocommit=True)
+        self.close = self._connection.close
+
+    def reset(self):
+        """Put both back to 0."""
+        self._query(self._connection, "UPDATE counters SET n = 0")
+
+    def values(self):
+        """Return n and m."""
+        self._query(self._connection, "SELECT n FROM counters ORDER BY name DESC")
+        return tuple(n for (n,) in self._connection._result.rows)
+
+
+@pytest.fixture(scope="module")
+def counters(address):
+    """What puts the counters back, and reads them."""
+    with closing(Counters(address)) as made:
+        yield made
+
+
+@pytest.fixture
+def opened(address):
+    """Open a connection."""
+
+    def connect(isolation=None, **options):
+        first = f"SET SESSION TRANSACTION ISOLATION LEVEL {isolation}" if isolation else None
+        return pymysql.connect(**address, init_command=first, **options)
+
+    return connect
+
+
+def asked(connection, statement, *arguments):
+    with connection.cursor() as cursor:
+        cursor.execute(statement, arguments)
+        return cursor.fetchall()
+
+
+def value(connection, name="n", lock=""):
+    return asked(connection, f"SELECT n FROM counters WHERE name = %s {lock}", name)[0][0]
+
+
+def put(connection, n, name="n"):
+    asked(connection, "UPDATE counters SET n = %s WHERE name = %s", n, name)
+
+
+def add(connection, *names):
+    for name in names:
+        asked(connection, "UPDATE counters SET n = n + 1 WHERE name = %s", name)
+    connection.commit()
+
+
+def read_then_write(connect):
+    with connect(NO_SNAPSHOT) as connection:
+        put(connection, value(connection) + 1)
+        connection.commit()
+
+
+def let_the_database_count(connect):
+    with connect(NO_SNAPSHOT) as connection:
+        add(connection, "n")
+
+
+def read_under_a_lock(connect):
+    with connect() as connection:
+        put(connection, value(connection, lock="FOR UPDATE") + 1)
+        connection.commit()
+
+
+@pytest.mark.parametrize(
+    ("bump", "conflict"),
+    [(read_then_write, True), (let_the_database_count, False), (read_under_a_lock, False)],
+)
+def test_two_users_lose_a_count_unless_they_read_under_a_lock(opened, counters, bump, conflict):
+    def made(_world):
+        counters.reset()
+        return opened
+
+    result = counting(made, bump, lambda connect: value(connect()))
+    assert is_conflict(result) is conflict
+    assert conflict or result.exhausted
+
+
+@pytest.mark.parametrize("counts", [False, True])
+def test_sqlalchemy_takes_the_same_steps(address, counters, counts):
+    def made(_world):
+        counters.reset()
+        url = f"mysql+pymysql://root@/shop?unix_socket={address['unix_socket']}"
+        return create_engine(url, isolation_level=NO_SNAPSHOT)
+
+    def bump(engine):
+        with engine.begin() as connection:
+            n = (
+                "n"
+                if counts
+                else connection.scalar(text("SELECT n FROM counters WHERE name = 'n'"))
+            )
+            connection.execute(text(f"UPDATE counters SET n = {n} + 1 WHERE name = 'n'"))
+
+    def total(engine):
+        with engine.begin() as connection:
+            return connection.scalar(text("SELECT n FROM counters WHERE name = 'n'"))
+
+    result = counting(made, bump, total)
+    assert is_conflict(result) is not counts
+    assert not counts or result.exhausted
+
+
+@pytest.fixture
+def outcomes(opened, counters):
+    """Return everything that can come of flows: the same with and without the reduction."""
+
+    def tried(search, flows, options):
+        seen = set()
+
+        def body(world):
+            counters.reset()
+            for name, flow in zip("ab", flows, strict=True):
+                world.actor(name, _said, flow, opened, options)
+            results = world.run()
+            seen.add((results["a"], results["b"], *counters.values()))
+
+        result = judged(body, search=search, ticks=0)
+        assert result.exhausted, result
+        return seen
+
+    def both(*flows, **options):
+        reduced, everything = (tried(search, flows, options) for search in SEARCHES)
+        assert reduced == everything
+        return reduced
+
+    return both
+
+
+def _said(flow, opened, options):
+    with opened(**options) as connection:
+        try:
+            answer = flow(connection)
+            connection.commit()
+        except pymysql.Error as error:
+            connection.rollback()
+            return error.args[0]
+        return answer
+
+
+def bump(connection):
+    put(connection, value(connection) + 1)
+
+
+def test_who_meets_a_row_lock_waits_and_finds_what_was_committed(outcomes):
+    def twice(connection):
+        asked(connection, "UPDATE counters SET n = n + 1 WHERE name = 'n'")
+        asked(connection, "UPDATE counters SET n = n * 2 WHERE name = 'n'")
+
+    def once(connection):
+        asked(connection, "UPDATE counters SET n = n * 10 WHERE name = 'n'")
+
+    assert outcomes(twice, twice) == {(None, None, 6, 0)}
+    assert outcomes(twice, once, autocommit=True) == {
+        (None, None, n, 0) for n in (2, 20, 11 * 2 - 2)
+    }
+
+
+def test_a_snapshot_that_was_overtaken_cannot_be_written_to(outcomes):
+    one_fails = {(CHANGED, None, 1, 0), (None, CHANGED, 1, 0)}
+    one_is_lost = {(None, None, 1, 0)}
+    both = {(None, None, 2, 0)}
+    assert outcomes(bump, bump) == both | one_fails
+    assert outcomes(bump, bump, isolation=NO_SNAPSHOT) == both | one_is_lost
+
+
+def test_a_transaction_sees_one_snapshot_unless_it_reads_what_is_committed(outcomes):
+    def look_twice(connection):
+        return value(connection), value(connection)
+
+    def count(connection):
+        add(connection, "n")
+
+    same = {((0, 0), None, 1, 0), ((1, 1), None, 1, 0)}
+    assert outcomes(look_twice, count) == same
+    assert outcomes(look_twice, count, isolation=NO_SNAPSHOT) == same | {((0, 1), None, 1, 0)}
+
+
+def test_write_skew_is_prevented_where_reads_take_locks(outcomes):
+    def put_if_none(name):
+        def flow(connection):
+            if asked(connection, "SELECT SUM(n) FROM counters")[0][0] == 0:
+                put(connection, 1, name)
+
+        return flow
+
+    flows = put_if_none("n"), put_if_none("m")
+    assert (None, None, 1, 1) in outcomes(*flows)
+    assert not any(found[2:] == (1, 1) for found in outcomes(*flows, isolation="SERIALIZABLE"))
+
+
+def test_nowait_is_told_at_once_and_another_row_is_nobodys_business(outcomes):
+    def slowly(connection):
+        asked(connection, "UPDATE counters SET n = n + 1 WHERE name = 'n'")
+        asked(connection, "UPDATE counters SET n = n + 1 WHERE name = 'n'")
+
+    def at_once(connection):
+        return value(connection, lock="FOR UPDATE NOWAIT")
+
+    def other_row(connection):
+        add(connection, "m")
+
+    found = outcomes(slowly, at_once)
+    assert found == {(None, LOCKED, 2, 0), (None, 0, 2, 0), (None, 2, 2, 0)}
+    assert outcomes(slowly, other_row) == {(None, None, 2, 1)}
+
+
+@pytest.mark.parametrize("seconds", [50, 3])
+def test_a_lock_that_nobody_gives_back_is_an_error_when_the_timeout_is_over(outcomes, seconds):
+    def keep(connection):
+        put(connection, 5)
+        time.sleep(10)  # noqa: TID251 - virtual
+        connection.rollback()
+
+    def count(connection):
+        if seconds != 50:
+            asked(connection, f"SET innodb_lock_wait_timeout = {seconds}")
+        add(connection, "n")
+
+    found = outcomes(keep, count)
+    assert found == ({(None, None, 1, 0)} | ({(None, LOCKED, 0, 0)} if seconds == 3 else set()))
+
+
+def test_of_two_who_lock_the_same_rows_in_another_order_either_is_rolled_back(outcomes):
+    def lock(*names):
+        return lambda connection: add(connection, *names)
+
+    assert outcomes(lock("n", "m"), lock("n", "m")) == {(None, None, 2, 2)}
+    one_fails = {(DEADLOCK, None, 1, 1), (None, DEADLOCK, 1, 1)}
+    assert outcomes(lock("n", "m"), lock("m", "n")) == {(None, None, 2, 2)} | one_fails
+
+
+def test_a_deadlock_is_a_conflict_unless_all_lock_in_one_order(opened, counters):
+    def flow(*names):
+        with opened() as connection:
+            add(connection, *names)
+
+    def body_of(second):
+        def body(world):
+            counters.reset()
+            world.actor("a", flow, "n", "m")
+            world.actor("b", flow, *second)
+            world.run()
+            assert counters.values() == (2, 2)
+
+        return body
+
+    found = judged(body_of(("m", "n")))
+    assert found.counterexample.violation.guarantee == "answers"
+    assert is_conflict(found)
+    held = judged(body_of(("n", "m")))
+    assert not is_conflict(held)
+    assert held.exhausted
+
+
+def test_two_who_wait_while_a_third_transaction_is_open_prove_nothing(opened, counters):
+    def reasons_with(*names):
+        def body(world):
+            counters.reset()
+            with opened() as third:
+                for name in names:
+                    put(third, 1, name)
+                world.actor("a", _said, lambda one: add(one, "n", "m"), opened, {})
+                world.actor("b", _said, lambda one: add(one, "m", "n"), opened, {})
+                world.run()
+
+        return check(body, guarantees=(), ticks=0).reasons
+
+    assert any("several transactions" in reason for reason in reasons_with("k"))
+    assert reasons_with() == ()
+
+
+def test_a_statement_that_fails_keeps_its_locks_until_its_transaction_ends(outcomes):
+    def insert_again(connection):
+        with suppress(pymysql.IntegrityError):
+            asked(connection, "INSERT INTO counters VALUES ('n', 7)")
+        asked(connection, "SELECT 1")
+
+    def count(connection):
+        add(connection, "n")
+
+    assert outcomes(insert_again, count) == {(None, None, 1, 0)}
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        "START TRANSACTION",
+        "SET autocommit = 1",
+        "ALTER TABLE counters COMMENT = 'c'",
+    ],
+)
+def test_what_commits_by_itself_is_a_step(outcomes, write):
+    def slowly(connection):
+        asked(connection, "UPDATE counters SET n = 1 WHERE name = 'n'")
+        asked(connection, write)
+        asked(connection, "UPDATE counters SET n = 2 WHERE name = 'n'")
+
+    def look(connection):
+        return value(connection)
+
+    found = outcomes(slowly, look)
+    assert found == {(None, n, 2, 0) for n in (0, 1, 2)}
+
+
+def test_what_is_only_asked_or_set_is_no_step(opened, counters):
+    def steps(*statements):
+        def body(world):
+            counters.reset()
+            world.actor("a", several)
+            world.actor("b", lambda: _said(value, opened, {}))
+            world.run()
+
+        def several():
+            with opened(autocommit=True) as connection:
+                for statement in statements:
+                    asked(connection, statement)
+
+        return judged(body, search="all-schedules").executions
+
+    harmless = (
+        "SET NAMES utf8mb4", "EXPLAIN UPDATE counters SET n = 5", "SELECT VERSION(), @@sql_mode",
+        "/* a; b */ SHOW TABLES -- ; UPDATE", "SELECT 'x; UPDATE counters'",
+    )  # fmt: skip
+    assert steps(*harmless) == steps() < steps(*["ANALYZE UPDATE counters SET n = 5"] * 2)
+
+
+def reasons(opened, counters, flow, **options):
+    """Return why nothing is proved of a flow beside one that counts slowly."""
+
+    def slowly(connection):
+        add(connection, "n", "n")
+
+    def body(world):
+        counters.reset()
+        world.actor("a", _said, slowly, opened, {})
+        world.actor("b", _said, flow, opened, options)
+        world.run()
+
+    result = check(body, guarantees=(), executions=50)
+    assert (result.verdict.value == "unknown") is bool(result.reasons)
+    return result.reasons
+
+
+@pytest.mark.parametrize(
+    ("statement", "why", "options"),
+    [
+        ("SELECT GET_LOCK('x', 1)", "SELECT GET_LOCK", {}),
+        ("LOCK TABLES counters WRITE", "LOCK TABLES", {}),
+        ("SELECT 1; SELECT 2", "several statements", {"client_flag": CLIENT.MULTI_STATEMENTS}),
+        ("SELECT n FROM counters", "SSCursor", {"cursorclass": pymysql.cursors.SSCursor}),
+        ("SET lock_wait_timeout = 1 + 1", "lock_wait_timeout", {}),
+    ],
+)
+def test_what_is_not_controlled_names_itself(opened, counters, statement, why, options):
+    def flow(connection):
+        asked(connection, statement)
+
+    def harmless(connection):
+        asked(connection, "SELECT n FROM counters")
+
+    assert any(why in reason for reason in reasons(opened, counters, flow, **options))
+    assert not reasons(opened, counters, harmless)
+
+
+def test_a_connection_from_before_is_named(opened):
+    connection = opened()
+
+    def body(world):
+        world.actor("a", value, connection)
+        world.run()
+
+    result = check(body, guarantees=())
+    connection.close()
+    assert result.verdict.value == "unknown"
+    assert "opened before" in result.reasons[0]
+
+
+def test_a_server_that_is_down_is_named():
+    def body(world):
+        world.actor("a", lambda: pymysql.connect(host="127.0.0.1", port=1, user="root"))
+        world.run()
+
+    result = check(body, guarantees=())
+    assert result.verdict.value == "unknown"
+    assert any("MariaDB" in reason for reason in result.reasons)
+
+
+def test_nothing_of_it_is_left_behind(opened, counters):
+    real = Connection.query
+    counting(lambda _: counters.reset() or opened, let_the_database_count, lambda c: value(c()))
+    assert Connection.query is real
