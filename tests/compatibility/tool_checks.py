@@ -6,9 +6,12 @@ What is not promised is imported by the check that is about it, so that no other
 import asyncio
 import datetime
 import inspect
+import json
+import sys
 import threading
 import time
 from contextvars import ContextVar
+from types import SimpleNamespace
 
 import aiosqlite
 import anyio
@@ -214,7 +217,7 @@ def _what_is_frozen_is_in_four_stacks():
     assert list(map(len, stacks)) == before
 
 
-@CHECKS.of("freezegun.api._get_module_attributes_hash")
+@CHECKS.of("freezegun.api._get_module_attributes_hash, sys")
 def _modules_that_were_scanned_are_known_by_a_hash():
     asked = []
     usual = freezegun.api._get_module_attributes_hash
@@ -225,6 +228,16 @@ def _modules_that_were_scanned_are_known_by_a_hash():
     finally:
         freezegun.api._get_module_attributes_hash = usual
     assert asked, "freezegun asks it for each module"
+    asked.clear()
+    freezegun.api.sys = SimpleNamespace(modules={"json": json})
+    freezegun.api._get_module_attributes_hash = lambda module: asked.append(module) or usual(module)
+    try:
+        with freezegun.freeze_time("2030-01-01"):
+            pass
+    finally:
+        freezegun.api.sys = sys
+        freezegun.api._get_module_attributes_hash = usual
+    assert set(asked) == {json}, "freezegun looks at the modules that its sys has"
 
 
 @CHECKS.of("Bytecode._copy_attr_from, from_code, to_code")

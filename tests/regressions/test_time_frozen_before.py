@@ -14,8 +14,9 @@ import freezegun
 import pytest
 
 from pytest_supercache import SupercacheError, Verdict, check
+from pytest_supercache.core.identity import identity
 from pytest_supercache.layers.clock import EPOCH, VirtualClock
-from pytest_supercache.runtime.process.virtual_time import frozen
+from pytest_supercache.runtime.process.virtual_time import frozen, modules_to_scan
 
 NOON = dt.datetime(2020, 2, 29, 12, tzinfo=dt.UTC)
 
@@ -357,3 +358,25 @@ def test_the_function_of_freezegun_is_its_own_again_when_time_is_frozen():
     own = freezegun.api._get_module_attributes_hash
     with frozen(VirtualClock()):
         assert freezegun.api._get_module_attributes_hash is own
+
+
+def test_a_module_without_clocks_is_scanned_once_and_all_others_every_time(monkeypatch):
+    bare, clock, answering = (types.ModuleType(name) for name in ("bare", "clock", "answering"))
+    bare.other, clock.now, answering.__getattr__ = min, time.gmtime, lambda name: time.gmtime
+    made = {one.__name__: one for one in (bare, clock, answering)}
+    for name, module in made.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    assert set(modules_to_scan(set())) >= {"clock", "answering"}
+    again = modules_to_scan(set())
+    assert {name for name in made if name in again} == {"clock", "answering"}
+    assert "bare" in modules_to_scan({identity(bare)}), "code under test is always scanned"
+    bare.now = time.gmtime
+    assert "bare" in modules_to_scan(set())
+
+
+def test_what_is_imported_while_time_is_frozen_has_real_time_afterwards(monkeypatch):
+    module = types.ModuleType("shop_of_later")
+    with frozen(VirtualClock()):
+        monkeypatch.setitem(sys.modules, "shop_of_later", module)
+        module.now = time.gmtime
+    assert module.now is freezegun.api.real_gmtime

@@ -20,6 +20,9 @@ _WALKED_MODULES_MAX = 4
 _WALKED_OBJECTS_MAX = 5_000
 """A module that leads to more objects than this is not walked to the end."""
 
+_OF_THE_IMPORT = frozenset({"__builtins__", "__loader__", "__spec__"})
+"""Globals of every module that lead away from it, the loader of a test file into all of pytest."""
+
 
 def functions_of(modules: list[ModuleType]) -> Iterator[FunctionType]:
     """Yield the functions whose globals are those of these modules, and perhaps some twice."""
@@ -53,7 +56,9 @@ def _walked(space: dict[str, Any], most: int) -> list[FunctionType]:
     """
     found: list[FunctionType] = []
     seen = {identity(space)}
-    waiting: deque[Any] = deque(space.values())
+    waiting: deque[Any] = deque(
+        value for name, value in space.items() if name not in _OF_THE_IMPORT
+    )
     while waiting and len(seen) < _WALKED_OBJECTS_MAX and len(found) < most:
         value = waiting.popleft()
         if identity(value) in seen or not gc.is_tracked(value):

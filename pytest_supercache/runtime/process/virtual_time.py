@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from functools import wraps
+from functools import cache, partial, wraps
 from types import ModuleType
 from typing import Any
 
@@ -166,8 +166,9 @@ class _Frozen:
         freezer = self._freezer
         # Needed by `stop`, if it is called before `start` has finished.
         freezer.reals, freezer.fake_names, freezer.modules_at_start = {}, (), set(sys.modules)
-        with _modules_compared_by_size(self._api):
+        with _few_modules_scanned(self._api):
             self._factory = freezer.start()
+        freezer.modules_at_start = set(sys.modules)
         self._factory.__class__ = type("Passing", (type(self._factory),), {"__call__": _shown})
         freezer.ignore = ()  # modules imported meanwhile are restored, whatever their name
         # Ignored modules were left unpatched just now. From here on no callers are inspected: code
@@ -223,28 +224,76 @@ class _Frozen:
 
 
 @contextmanager
-def _modules_compared_by_size(api: Any) -> Iterator[None]:
-    """Let freezegun recognise a module that it has scanned before by its number of names.
+def _few_modules_scanned(api: Any) -> Iterator[None]:
+    """Hide modules without clocks from freezegun, and let it recognise others by their size.
 
-    By default it compares all names of all modules, which took more than half of the set-up of a
-    check in a process with a thousand modules. Modules under test are still compared by names. A
-    freezegun version without this function is unchanged.
+    It would look at each module of the process, and compare the names of those that it has scanned
+    before: that took more than half of the set-up of a check in a process with a thousand modules.
+    Modules under test are still compared by names. A freezegun version that is written in another
+    way is unchanged.
     """
-    by_names = getattr(api, "_get_module_attributes_hash", None)
-    if by_names is None:
-        yield
-        return
-
     under_test = set(map(identity, modules_under_test()))
-
-    def by_size(module: ModuleType) -> str:
-        if identity(module) in under_test:
-            return str(by_names(module))
-        return f"{id(module)}-{len(members_of(module))}"
-
     with Patches() as replaced:
-        replaced.put(api, "_get_module_attributes_hash", by_size)
+        if getattr(api, "sys", None) is sys:
+            replaced.put(api, "sys", _FewModules(modules_to_scan(under_test)))
+        by_names = getattr(api, "_get_module_attributes_hash", None)
+        if by_names is not None:
+            by_size = partial(_size_of_module, under_test, by_names)
+            replaced.put(api, "_get_module_attributes_hash", by_size)
         yield
+
+
+def _size_of_module(under_test: set[int], by_names: Any, module: ModuleType) -> str:
+    if identity(module) in under_test:
+        return str(by_names(module))
+    return f"{id(module)}-{len(members_of(module))}"
+
+
+class _FewModules:
+    """The module ``sys``, in which only these are imported."""
+
+    def __init__(self, modules: dict[str, Any]) -> None:
+        self.modules = modules
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys, name)
+
+
+def modules_to_scan(under_test: set[int]) -> dict[str, Any]:
+    """Return the imported modules that may have a clock among their globals.
+
+    The others are known by their size from then on, unless code answers for their globals.
+    """
+    found = {}
+    for name, module in sys.modules.copy().items():
+        if type(module) is ModuleType and identity(module) not in under_test:
+            size = (identity(module), len(vars(module)))
+            if _without_clocks.get(name) == size:
+                continue
+            if _with_clocks.get(name) != size:
+                if not _may_have_clocks(vars(module)):
+                    _without_clocks[name] = size
+                    continue
+                _with_clocks[name] = size
+        found[name] = module
+    return found
+
+
+def _may_have_clocks(members: dict[str, Any]) -> bool:
+    values = map(identity, members.values())
+    return not (_ANSWERS.isdisjoint(members) and _clocks().isdisjoint(values))
+
+
+@cache
+def _clocks() -> frozenset[int]:
+    return frozenset(identity(clock) for pair in frozen_pairs() for clock in pair)
+
+
+_ANSWERS = frozenset({"__getattr__", "__dir__"})
+
+_with_clocks: dict[str, tuple[int, int]] = {}
+_without_clocks: dict[str, tuple[int, int]] = {}
+"""The names of such modules, with the identity and the size of each."""
 
 
 def _nothing(_moment: Any) -> str:

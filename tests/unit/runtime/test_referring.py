@@ -56,6 +56,31 @@ def test_what_a_module_leads_to_is_found_without_a_look_at_everything(holder, mo
     assert found == by_looking_at_everything(module)
 
 
+class Loader:
+    """One that leads to more than is walked, as that of pytest does for test files."""
+
+    def __init__(self):
+        self.session = [[one] for one in range(9_000)]
+
+
+DEEP = "table = {'key': [[[[[[lambda: 1]]]]]]}"
+
+
+def test_what_has_imported_a_module_is_not_walked(monkeypatch):
+    module = made(DEEP)
+    module.__loader__ = module.__spec__ = Loader()
+    monkeypatch.setattr(referring, "_referrers", lambda spaces: [] if not spaces else 1 / 0)
+    assert [function() for function in functions_of([module])] == [1]
+
+
+def test_a_function_that_only_the_loader_knows_is_found_too():
+    module = made(DEEP)
+    module.__loader__ = loader = Loader()
+    loader.session.append(module.table)
+    del module.table
+    assert 1 in {function() for function in functions_of([module])}
+
+
 def test_the_same_holds_while_the_state_of_the_module_is_remembered(monkeypatch):
     """As it is of a module that is imported during a check."""
     module = made(HOLDERS["a method"])
