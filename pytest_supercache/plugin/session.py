@@ -3,7 +3,7 @@
 import os
 from dataclasses import fields
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from platform import python_version
@@ -178,10 +178,13 @@ def project_root(config: pytest.Config) -> Path:
 
 
 def _versions() -> dict[str, str]:
-    found = {}
-    for name in _LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
+    found = {name: _version_of(name) for name in _LIBRARIES}
+    return {name: number for name, number in found.items() if number is not None}
+
+
+@cache
+def _version_of(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

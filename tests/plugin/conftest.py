@@ -2,7 +2,6 @@
 
 import contextlib
 import importlib
-import importlib.metadata
 import json
 import re
 import shlex
@@ -22,7 +21,7 @@ from hypothesis.configuration import set_hypothesis_home_dir
 
 from pytest_supercache.cli import project as cli_project
 from pytest_supercache.runtime.process.library_doors import BEFOREHAND, DOORS
-from tests.plugin.forks import Parents, every_module
+from tests.plugin.forks import Parents, every_module, known_beforehand
 from tests.plugin.projects import SHOP
 
 if TYPE_CHECKING:
@@ -31,8 +30,7 @@ if TYPE_CHECKING:
 for _module in every_module():
     importlib.import_module(_module)
 
-_INSTALLED = list(importlib.metadata.distributions())
-"""Looked for once: every run asks each of them for its plugins."""
+_KNOWN_BEFOREHAND = known_beforehand()
 
 SIGNS_OF_CI = (
     "CI", "TF_BUILD", "bamboo.buildKey", "BUILDKITE", "CIRCLECI", "CIRRUS_CI", "CODEBUILD_BUILD_ID",
@@ -186,8 +184,8 @@ def project(
     monkeypatch.setenv("HYPOTHESIS_STORAGE_DIRECTORY", str(pytester.path / ".hypothesis"))
     # A run inside this process would read the metadata of all that is installed, a tenth of its
     # time, to learn whose `assert`s to rewrite; all of these modules are imported already.
-    monkeypatch.setattr(pytest.Config, "_mark_plugins_for_rewrite", lambda *_: None)
-    monkeypatch.setattr(importlib.metadata, "distributions", lambda: _INSTALLED)
+    for owner, name, answer in _KNOWN_BEFOREHAND:
+        monkeypatch.setattr(owner, name, answer)
     # Commands ask pytest in a process of its own what a project holds.
     monkeypatch.setattr(cli_project, "subprocess", parents)
     return Project(pytester, parents)

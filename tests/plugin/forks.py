@@ -23,6 +23,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from importlib import import_module, invalidate_caches
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -66,26 +67,42 @@ class Parents:
     ) -> "_Run":
         """Begin ``python -mpytest ...`` in this folder and environment; what Popen is asked for."""
         assert command[:2] == (sys.executable, "-mpytest"), command
-        return self._parent().start(command[2:], stdout, stderr)
+        return self._begin(command[2:], stdout, stderr, Path.cwd(), dict(os.environ))
 
-    def run(self, command: Sequence[str], **_: Any) -> "subprocess.CompletedProcess[str]":
+    def run(
+        self,
+        command: Sequence[str],
+        *,
+        cwd: Path | None = None,
+        env: dict[str, str] | None = None,
+        **_: Any,
+    ) -> "subprocess.CompletedProcess[str]":
         """Run ``python -m pytest ...`` to its end, as `subprocess.run` does for the commands."""
         assert command[:3] == [sys.executable, "-m", "pytest"], command
+        folder, variables = cwd or Path.cwd(), dict(os.environ if env is None else env)
         with TemporaryFile("w+") as out, TemporaryFile("w+") as err:
-            status = self._parent().start(command[3:], out, err).wait()
+            status = self._begin(command[3:], out, err, folder, variables).wait()
             said = []
             for file in (out, err):
                 file.seek(0)
                 said.append(file.read())
         return subprocess.CompletedProcess(command, status, *said)
 
-    def _parent(self) -> "_Parent":
-        read = {name: value for name, value in os.environ.items() if name.startswith(_AT_START)}
+    def _begin(
+        self,
+        arguments: Sequence[str],
+        out: IO[str],
+        err: IO[str],
+        folder: Path,
+        variables: dict[str, str],
+    ) -> "_Run":
+        read = {name: value for name, value in variables.items() if name.startswith(_AT_START)}
         read.pop("PYTHONPATH", None)
         key = json.dumps(read, sort_keys=True)
         if key not in self._started:
-            self._started[key] = _Parent()
-        return self._started[key]
+            self._started[key] = _Parent(variables)
+        wanted = {"arguments": arguments, "folder": str(folder), "variables": variables}
+        return self._started[key].start(wanted, out, err)
 
     def close(self) -> None:
         """End all of them."""
@@ -95,16 +112,16 @@ class Parents:
 
 
 class _Parent:
-    def __init__(self) -> None:
+    def __init__(self, variables: dict[str, str]) -> None:
         self._asks, answers = socket.socketpair()
         with answers:
             self._process = subprocess.Popen(
                 [sys.executable, __file__, str(answers.fileno())],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, pass_fds=[answers.fileno()],
+                env=variables,
             )  # fmt: skip
 
-    def start(self, arguments: Sequence[str], out: IO[str], err: IO[str]) -> "_Run":
-        wanted = {"arguments": arguments, "folder": str(Path.cwd()), "variables": dict(os.environ)}
+    def start(self, wanted: dict[str, Any], out: IO[str], err: IO[str]) -> "_Run":
         files = [out.fileno(), err.fileno()]
         socket.send_fds(self._asks, [json.dumps(wanted).encode() + b"\n"], files)
         return _Run(self._asks)
@@ -266,28 +283,55 @@ def _enter(wanted: dict[str, Any]) -> None:
     invalidate_caches()
 
 
-def _ask_once() -> None:
-    """Ask now what each run would: which packages are installed, which modules show the time.
+class _Installed(importlib.metadata.PathDistribution):
+    """An installed package whose entry points are read once."""
 
-    A tenth of a short run goes to the files of packages whose `assert`s pytest would rewrite; here
-    they are all imported. freezegun remembers the names of the modules that it has seen, fakeredis
-    the commands that there are, and the door of sqlite3 that there is no connection yet.
+    entry_points = cached_property(importlib.metadata.PathDistribution.entry_points.fget)  # type: ignore[assignment, attr-defined]
+
+
+def known_beforehand() -> list[tuple[Any, str, Any]]:
+    """Return what answers for runs that ask it each time: an object, a name and the replacement.
+
+    That is which packages are installed and which plugins they have, which of their files pytest
+    rewrites (they are all imported), and which modules of plugins define no fixture.
     """
     import pytest
     from _pytest.config import default_plugins
+    from _pytest.fixtures import FixtureFunctionDefinition, FixtureManager
 
+    installed = [_Installed(one._path) for one in importlib.metadata.distributions()]  # type: ignore[attr-defined]
+    plugins = [import_module(f"_pytest.{name}") for name in default_plugins]
+    plugins += [import_module(name) for name in ("xdist.plugin", "xdist.looponfail")]
+    without_fixtures = {
+        plugin for plugin in plugins
+        if not any(type(one) is FixtureFunctionDefinition for one in vars(plugin).values())
+    }  # fmt: skip
+    usual = FixtureManager.pytest_plugin_registered
+
+    def pytest_plugin_registered(self: Any, plugin: Any, plugin_name: str) -> None:
+        if not (isinstance(plugin, ModuleType) and plugin in without_fixtures):
+            usual(self, plugin, plugin_name)
+
+    return [
+        (importlib.metadata, "distributions", lambda **_: installed),
+        (pytest.Config, "_mark_plugins_for_rewrite", lambda *_: None),
+        (FixtureManager, "pytest_plugin_registered", pytest_plugin_registered),
+    ]
+
+
+def _ask_once() -> None:
+    """Ask now what each run would.
+
+    freezegun remembers the modules that it has seen, fakeredis the commands that there are, and
+    the door of sqlite3 that there is no connection yet.
+    """
     from pytest_supercache.layers.clock import VirtualClock
     from pytest_supercache.layers.servers import start_server
     from pytest_supercache.runtime.process.virtual_time import frozen
     from pytest_supercache.runtime.sql import sqlite_before
 
-    for name in default_plugins:
-        import_module(f"_pytest.{name}")
-    installed = list(importlib.metadata.distributions())
-    replaced: Any = importlib.metadata
-    replaced.distributions = lambda **_: installed
-    replaced = pytest.Config
-    replaced._mark_plugins_for_rewrite = lambda *_: None
+    for owner, name, answer in known_beforehand():
+        setattr(owner, name, answer)
     with frozen(VirtualClock()):
         pass
     sqlite_before.open()

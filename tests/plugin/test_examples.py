@@ -4,28 +4,38 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
 
 from tests.adapters.servers import postgresql
+from tests.plugin.forks import Parents
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SHOP, DJANGO_SHOP = EXAMPLES / "fastapi_shop", EXAMPLES / "django_shop"
 
 
-def run(
-    tmp_path: Path, *arguments: str, database: str = "", of: Path = SHOP, **variables: str
-) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "supercache", "-p", "no:cacheprovider",
-         f"--supercache-report={tmp_path}", *arguments, "."],
-        cwd=of, capture_output=True, text=True, timeout=300, check=False,
-        env={**os.environ, "SHOP_DATABASE": database, **variables},
-    )  # fmt: skip
+Run = Callable[..., CompletedProcess[str]]
+
+
+@pytest.fixture
+def run(tmp_path: Path, parents: Parents) -> Run:
+    """Run an example in a process of its own, as its README says."""
+
+    def run_it(
+        *arguments: str, database: str = "", of: Path = SHOP, **variables: str
+    ) -> CompletedProcess[str]:
+        return parents.run(
+            [sys.executable, "-m", "pytest", "-p", "supercache", "-p", "no:cacheprovider",
+             f"--supercache-report={tmp_path}", *arguments, "."],
+            cwd=of, env={**os.environ, "SHOP_DATABASE": database, **variables},
+        )  # fmt: skip
+
+    return run_it
 
 
 def verdicts(report: Path) -> dict[str, tuple[str, str | None]]:
@@ -45,8 +55,10 @@ EXPECTED = {
 }
 
 
-def test_the_shop_on_fastapi_shows_two_conflicts_and_their_fixes_hold(tmp_path: Path) -> None:
-    done = run(tmp_path, "-v", "--supercache-odds=0")
+def test_the_shop_on_fastapi_shows_two_conflicts_and_their_fixes_hold(
+    tmp_path: Path, run: Run
+) -> None:
+    done = run("-v", "--supercache-odds=0")
     assert done.returncode == 0, done.stdout
     assert verdicts(tmp_path) == EXPECTED
     readme = (SHOP / "README.md").read_text(encoding="utf-8")
@@ -59,19 +71,19 @@ def test_the_shop_on_fastapi_shows_two_conflicts_and_their_fixes_hold(tmp_path: 
 
 @pytest.mark.postgresql
 @pytest.mark.long
-def test_it_says_the_same_on_postgresql(tmp_path: Path) -> None:
+def test_it_says_the_same_on_postgresql(tmp_path: Path, run: Run) -> None:
     with postgresql() as address:
         words = dict(word.split("=") for word in address.split())
         url = f"postgresql+psycopg://{words['user']}@/{words['dbname']}?host={words['host']}"
-        done = run(tmp_path, "--supercache-odds=0", database=url)
+        done = run("--supercache-odds=0", database=url)
     assert done.returncode == 0, done.stdout
     assert verdicts(tmp_path) == EXPECTED
 
 
-def test_the_token_in_its_readme_replays(tmp_path: Path) -> None:
+def test_the_token_in_its_readme_replays(run: Run) -> None:
     token = re.search(r"sc1:SHOP-01[^']*", (SHOP / "README.md").read_text(encoding="utf-8"))
     assert token is not None
-    replayed = run(tmp_path, f"--supercache-replay={token[0]}")
+    replayed = run(f"--supercache-replay={token[0]}")
     assert replayed.returncode == 1, replayed.stdout
     assert "SHOP-01[shop.first]: VIOLATED expect" in replayed.stdout
     assert "expected 120, saw 100" in replayed.stdout
@@ -81,8 +93,10 @@ def readme_of_django_shop() -> str:
     return (DJANGO_SHOP / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_shop_on_django_forgets_and_tells_too_early_and_its_fixes_hold(tmp_path: Path) -> None:
-    done = run(tmp_path, "-v", "--supercache-odds=0", "--supercache-gate", of=DJANGO_SHOP)
+def test_the_shop_on_django_forgets_and_tells_too_early_and_its_fixes_hold(
+    tmp_path: Path, run: Run
+) -> None:
+    done = run("-v", "--supercache-odds=0", "--supercache-gate", of=DJANGO_SHOP)
     assert done.returncode == 0, done.stdout
     go = re.search(r"^GO\n  because .*$", readme_of_django_shop(), re.MULTILINE)
     assert go is not None
@@ -103,14 +117,12 @@ def test_the_shop_on_django_forgets_and_tells_too_early_and_its_fixes_hold(tmp_p
 
 
 @pytest.mark.parametrize("seed", ["1", "2"])
-def test_the_token_in_the_readme_on_django_replays_to_its_picture(
-    tmp_path: Path, seed: str
-) -> None:
+def test_the_token_in_the_readme_on_django_replays_to_its_picture(run: Run, seed: str) -> None:
     readme = readme_of_django_shop()
     token = re.search(r"sc1:DJANGO-01[^']*", readme)
     assert token is not None
     wide = {"COLUMNS": "120", "PYTHONHASHSEED": seed}
-    replayed = run(tmp_path, f"--supercache-replay={token[0]}", of=DJANGO_SHOP, **wide)
+    replayed = run(f"--supercache-replay={token[0]}", of=DJANGO_SHOP, **wide)
     assert replayed.returncode == 1, replayed.stdout
     assert "DJANGO-01[shop.first]: VIOLATED expect" in replayed.stdout
     picture = re.search(r"^   #  clerk.*?\n```", readme, re.MULTILINE | re.DOTALL)
@@ -119,15 +131,15 @@ def test_the_token_in_the_readme_on_django_replays_to_its_picture(
     assert [line for line in picture[0].splitlines()[:-1] if line.rstrip() not in told] == []
 
 
-def test_the_first_version_of_the_shop_on_django_may_not_ship(tmp_path: Path) -> None:
+def test_the_first_version_of_the_shop_on_django_may_not_ship(
+    tmp_path: Path, parents: Parents
+) -> None:
     shipped = tmp_path / "shop"
     shutil.copytree(DJANGO_SHOP, shipped, ignore=shutil.ignore_patterns("gate.lock", "__pycache__"))
     settings = shipped / "pyproject.toml"
     settings.write_text(settings.read_text().replace("shop.guarded", "shop.first"))
     alone = ("announcements.supercache.yaml", "--supercache-gate", "--supercache-odds=0")
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "supercache", "-p", "no:cacheprovider", *alone],
-        cwd=shipped, capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
+    command = [sys.executable, "-m", "pytest", "-p", "supercache", "-p", "no:cacheprovider"]
+    done = parents.run([*command, *alone], cwd=shipped)
     assert done.returncode == 1, done.stdout
     assert "\nNO-GO\n" in done.stdout

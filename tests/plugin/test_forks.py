@@ -11,7 +11,7 @@ from tests.plugin.projects import race
 
 
 def _told(result: pytest.RunResult) -> tuple[int, list[str], list[str]]:
-    lines = [re.sub(r"\d+\.\d+s", "", line) for line in result.outlines]
+    lines = [re.sub(r"=* (.*) in [\d.]+s.*", r"\1", line) for line in result.outlines]
     return int(result.ret), lines, result.errlines
 
 

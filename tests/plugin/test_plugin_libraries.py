@@ -2,12 +2,13 @@
 
 import json
 import re
-import subprocess
 import sys
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
+from tests.plugin.forks import Parents
 from tools.gallery import DRAWINGS, card, drawing_of, published, story_of
 from tools.strip import outcome_of, steps_of, strip_svg
 
@@ -16,19 +17,19 @@ HERE = "scenarios/libraries"
 FOUND = ROOT / "docs/found.md"
 
 
-def run(tmp_path: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
+def run(parents: Parents, tmp_path: Path, *arguments: str) -> CompletedProcess[str]:
+    return parents.run(
         [sys.executable, "-m", "pytest", "-q", "-W", "ignore", "-p", "no:cacheprovider",
          "--supercache-odds=0", f"--supercache-report={tmp_path}", *arguments],
-        cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
+        cwd=ROOT,
     )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def rows(tmp_path_factory):
+def rows(tmp_path_factory, parents):
     """What a run says of each library that is here."""
     report = tmp_path_factory.mktemp("libraries")
-    found = run(report, HERE)
+    found = run(parents, report, HERE)
     assert found.returncode == 0, found.stdout
     return json.loads((report / "verdict.json").read_text())["scenarios"]
 
@@ -43,10 +44,12 @@ def test_every_library_that_is_here_shows_its_conflict(rows):
 
 
 @pytest.mark.redis_server
-def test_a_reply_that_never_comes_is_found_and_replays_in_another_process(tmp_path, rows):
+def test_a_reply_that_never_comes_is_found_and_replays_in_another_process(tmp_path, rows, parents):
     (hangs,) = [row for row in rows if row["id"] == "LIB-21[redis.reader_8]"]
     assert (hangs["stated_label"], hangs["stated_class"]) == ("conflict", "lost-wakeup")
-    replayed = run(tmp_path, HERE, f"--supercache-replay={hangs['counterexample']['token']}")
+    replayed = run(
+        parents, tmp_path, HERE, f"--supercache-replay={hangs['counterexample']['token']}"
+    )
     assert replayed.returncode == 1, replayed.stdout
     assert "LIB-21[redis.reader_8]: VIOLATED answers" in replayed.stdout
 
@@ -128,11 +131,11 @@ def test_a_reproducer_for_maintainers_prints_what_its_text_says(tmp_path, path):
     assert done.stdout.splitlines() == [code[2]], done.stderr
 
 
-def test_a_documented_conflict_replays_in_another_process(tmp_path):
+def test_a_documented_conflict_replays_in_another_process(tmp_path, parents):
     known = FOUND.read_text(encoding="utf-8")
     path, token = re.search(
         r"^pytest (\S+) --supercache-replay='(sc1:LIB-15[^']*)", known, re.M
     ).groups()
-    replayed = run(tmp_path, path, f"--supercache-replay={token}")
+    replayed = run(parents, tmp_path, path, f"--supercache-replay={token}")
     assert replayed.returncode == 1, replayed.stdout
     assert "LIB-15[larzcache]: VIOLATED expect" in replayed.stdout
