@@ -15,6 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from pytest_supercache.cli.allure_history import RUNS_MAX, AllureHistory
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.inputs import DOCUMENT_BYTES_MAX, read_json, read_text
 from pytest_supercache.report.verdict_json import write_whole
@@ -64,7 +65,7 @@ def install(root: Path) -> Path:
 
 
 def render(root: Path, reports: Path, output: Path) -> None:
-    """Render the results of the last run as one file.
+    """Render the results of the last run as one file, with the history of those rendered before.
 
     Args:
         root: the root of the project.
@@ -83,16 +84,20 @@ def render(root: Path, reports: Path, output: Path) -> None:
         raise SupercacheError(MISSING.format(results=results))
     with TemporaryDirectory(prefix="supercache-") as name:
         folder = Path(name)
-        made = folder / "made"
+        history = AllureHistory(reports, results, folder / "history")
+        made, given = folder / "made", str(results.resolve())
         if _version(command) < 3:
-            call = [command, "generate", str(results.resolve()), "--single-file", "-o", str(made)]
+            read = [given, str(history.results)]
+            call = [command, "generate", *read, "--single-file", "-o", str(made)]
         else:
             path = folder / "allurerc.json"
-            path.write_text(json.dumps({**config, "resultsDir": str(results.resolve())}))
+            kept = {"historyPath": str(history.lines), "historyLimit": RUNS_MAX}
+            path.write_text(json.dumps({**config, "resultsDir": given, **kept}))
             call = [command, "generate", "--config", str(path), "-o", str(made)]
         _run(call, folder)
         page = read_text(made / "index.html", DOCUMENT_BYTES_MAX)
-    write_whole(output, without_analytics(page))
+        write_whole(output, without_analytics(page))
+        history.keep(page)
 
 
 def find(root: Path) -> str | None:

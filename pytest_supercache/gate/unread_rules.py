@@ -26,7 +26,7 @@ _FILES = (LOCK, KNOWN_ISSUES, SETTINGS)
 _REPOSITORIES = (".git", ".hg", ".svn", ".jj")
 _NEVER_LESS = {
     "release", "minimum_severity", "known_issues", "gate", "uncollected", "absent", "report",
-    "build", "seed", "odds", "traffic", "step_timeout", "time", "executions",
+    "build", "seed", "odds", "traffic", "link_patterns", "step_timeout", "time", "executions",
 }  # fmt: skip
 """Settings that are compared elsewhere, or that are not laxer with any value."""
 _BOUNDS = {"ticks", "memory", "polls", "preemptions", "search", "faults"}

@@ -12,6 +12,7 @@ import pytest
 
 if TYPE_CHECKING:
     from pytest_supercache.report.finding import Finding
+    from pytest_supercache.report.links import Patterns
 
 OWN = "allure-results"
 """The folder of our own results, beside ``verdict.json``."""
@@ -20,7 +21,13 @@ EVIDENCE: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
 """The Allure evidence of an item: the words of its scenario, and its attachments."""
 
 
-def show(node: pytest.Item, finding: "Finding", row: dict[str, Any], folder: Path) -> None:
+def show(
+    node: pytest.Item,
+    finding: "Finding",
+    row: dict[str, Any],
+    folder: Path,
+    patterns: "Patterns",
+) -> None:
     """Pass an item's evidence to allure-pytest, or store it for the report of the item."""
     from pytest_supercache.report.evidence import evidence
 
@@ -29,7 +36,8 @@ def show(node: pytest.Item, finding: "Finding", row: dict[str, Any], folder: Pat
         from pytest_supercache.report.allure import attach
 
         marked = {str(mark.kwargs.get("label_type")) for mark in node.iter_markers("allure_label")}
-        attach(finding, row, attachments, {one.rpartition(".")[2].lower() for one in marked})
+        kinds = {one.rpartition(".")[2].lower() for one in marked}
+        attach(finding, row, attachments, kinds, patterns)
         return
     node.stash[EVIDENCE] = {
         "words": finding.words,
@@ -40,8 +48,9 @@ def show(node: pytest.Item, finding: "Finding", row: dict[str, Any], folder: Pat
 class AllureResults:
     """Collects the results of all reports, and writes them to one folder."""
 
-    def __init__(self, config: pytest.Config) -> None:
+    def __init__(self, config: pytest.Config, patterns: "Patterns") -> None:
         self._config = config
+        self._patterns = patterns
         self._are_completed = False  # those of allure-pytest
         self._results: dict[str, dict[str, Any]] = {}  # by node id
 
@@ -75,14 +84,14 @@ class AllureResults:
         if given is None:
             empty(folder)
             for node_id, kept in self._results.items():
-                _write(folder, node_id, kept)
+                _write(folder, node_id, kept, self._patterns)
         if given is None or not self._are_completed:
-            complete(folder, document)
+            complete(folder, document, self._patterns)
             self._are_completed = True
         write_config(reports / "allurerc.json", folder, document)
 
 
-def _write(folder: Path, node_id: str, kept: dict[str, Any]) -> None:
+def _write(folder: Path, node_id: str, kept: dict[str, Any], patterns: "Patterns") -> None:
     from pytest_supercache.report.allure_folder import write_attachments, write_result
     from pytest_supercache.report.allure_result import broken, result
     from pytest_supercache.report.evidence import Attachment
@@ -91,7 +100,7 @@ def _write(folder: Path, node_id: str, kept: dict[str, Any]) -> None:
     if kept["row"] is None:
         write_result(folder, broken(node_id, kept["name"], text=kept["text"], **times))
         return
-    data = result(kept["row"], words=kept["words"], trace=kept["text"], **times)
+    data = result(kept["row"], words=kept["words"], trace=kept["text"], patterns=patterns, **times)
     attachments = [
         Attachment(name=name, type=kind, suffix=suffix, text=text)
         for name, kind, suffix, text in kept["attachments"]

@@ -304,7 +304,8 @@ class ItemRunner:
         if says_no_better(row, before):
             node.stash[FINDING] = row
             node.user_properties[:] = (dict(node.user_properties) | dict(properties(row))).items()
-            show(node, finding, row, self._session.run_folder.shown)
+            session = self._session
+            show(node, finding, row, session.run_folder.shown, session.options.link_patterns)
         if not finding.as_stated:
             raise failure_like(result)(whole_text(node.config, finding))
 

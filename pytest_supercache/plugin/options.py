@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import fields, replace
 from math import inf
 from typing import Any
@@ -16,6 +17,7 @@ from pytest_supercache.plugin.in_vain import ABSENT, absent_servers
 from pytest_supercache.plugin.latencies import simulation
 from pytest_supercache.plugin.project_table import read_table
 from pytest_supercache.plugin.uncollected import SETTING
+from pytest_supercache.report.links import patterns_of
 
 PREFIX = "supercache_"
 
@@ -114,6 +116,7 @@ class Options:
             for name in _KINDS:
                 self.value(name)
             self.exploration({})
+            patterns_of(self.project.get("link_patterns", {}))
         except SupercacheError as error:
             raise pytest.UsageError(str(error)) from error
 
@@ -160,6 +163,19 @@ class Options:
     def watched(self) -> list[Any]:
         """The calls that the settings watch."""
         found: list[Any] = self.project.get("watch", [])
+        return found
+
+    @property
+    def link_patterns(self) -> dict[str, str]:
+        """The patterns of links: the project's, and those that allure-pytest is given.
+
+        Raises:
+            SupercacheError: one of the project's makes no address.
+        """
+        found = patterns_of(self.project.get("link_patterns", {}))
+        for kind, pattern in self._config.getoption("allure_link_pattern", None) or ():
+            with suppress(SupercacheError):  # allure-pytest takes any text
+                found |= patterns_of({kind: pattern})
         return found
 
     def narrowing(self) -> list[str]:
@@ -225,7 +241,7 @@ def _number(name: str, given: Any, kind: type) -> Any:
 
 def _refuse_unknown(config: pytest.Config, table: dict[str, Any]) -> None:
     """Refuse unknown names in ``[tool.supercache]``."""
-    known = {*_KINDS, "watch", "traffic", *_GATE_NAMES}
+    known = {*_KINDS, "watch", "traffic", "link_patterns", *_GATE_NAMES}
     unknown = sorted(set(table) - known)
     if unknown:
         raise pytest.UsageError(

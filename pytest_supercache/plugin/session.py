@@ -55,7 +55,7 @@ class Session:
         self.run_folder = RunFolder(config, top, build, is_gate=is_gate)
         self.gate = Gate(config, self.options.project, self.run_folder, is_on=is_gate)
         self.options.refuse_mistakes()  # a gate run has taken back the last verdict by now
-        self.allure = AllureResults(config)
+        self.allure = AllureResults(config, self.options.link_patterns)
         self._register_watches()
 
     @classmethod

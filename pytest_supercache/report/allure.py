@@ -2,14 +2,13 @@
 
 Only this module imports Allure. Allure's history is kept per name and parameters, so values that
 vary are excluded from it. Scripts do not run in Allure's attachments: the picture is a static SVG.
+Links are added at the end of the run, because allure-pytest applies its patterns to addresses, too.
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from types import ModuleType
 from typing import Any
 
 from pytest_supercache.report.allure_result import (
-    address_of,
     description_of,
     labels_of,
     steps_shown,
@@ -17,7 +16,7 @@ from pytest_supercache.report.allure_result import (
 )
 from pytest_supercache.report.evidence import Attachment
 from pytest_supercache.report.finding import Finding
-from pytest_supercache.report.values import short
+from pytest_supercache.report.links import Patterns
 
 _ONCE = frozenset({"epic", "feature", "story", "severity"})
 
@@ -27,6 +26,7 @@ def attach(
     row: Mapping[str, Any],
     attachments: Iterable[Attachment],
     marked: Collection[str] = (),
+    patterns: Patterns | None = None,
 ) -> None:
     """Describe the running test and attach its evidence; call it only with allure-pytest active.
 
@@ -35,16 +35,16 @@ def attach(
         row: its row of ``verdict.json``.
         attachments: its evidence.
         marked: kinds of labels that marks of the test set: these take precedence.
+        patterns: those of links.
     """
     import allure  # optional, and loading the plugin must not import it
 
     dynamic: Any = allure.dynamic
     dynamic.title(title_of(row))
-    dynamic.description(description_of(row, finding.words))
-    for kind, value in labels_of(row):
+    dynamic.description(description_of(row, finding.words, patterns or {}))
+    for kind, value in labels_of(row, patterns or {}):
         if not (kind in _ONCE and kind in marked):
             dynamic.label(kind, value)
-    _link(allure, finding.links)
     if finding.result.counterexample is not None:
         dynamic.parameter("token", finding.result.counterexample.token, excluded=True)
     dynamic.parameter("executions", finding.result.executions, excluded=True)
@@ -55,14 +55,3 @@ def attach(
         for step in steps:
             with allure.step(step.title):
                 pass
-
-
-def _link(allure: ModuleType, links: Mapping[str, str]) -> None:
-    for kind, target in links.items():
-        address = address_of(target)
-        if kind == "issue":
-            allure.dynamic.issue(address, short(target))
-        elif kind == "tms":
-            allure.dynamic.testcase(address, short(target))
-        else:
-            allure.dynamic.link(address, name=kind)

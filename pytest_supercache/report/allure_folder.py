@@ -20,6 +20,7 @@ from pytest_supercache.report.allure_result import (
     environment,
 )
 from pytest_supercache.report.evidence import Attachment
+from pytest_supercache.report.links import Patterns
 from pytest_supercache.report.values import short
 from pytest_supercache.report.verdict_json import write_whole
 
@@ -69,7 +70,7 @@ def write_result(folder: Path, data: Json) -> None:
     write_whole(folder / f"{data['uuid']}-result.json", text)
 
 
-def complete(folder: Path, document: Json) -> None:
+def complete(folder: Path, document: Json, patterns: Patterns) -> None:
     """Add the facts that are known at the end of a run to a folder of results."""
     waivers = {one["match"]: one for one in (document.get("gate") or {}).get("waivers") or ()}
     rows = {short(row["node_id"], NAME_MAX): row for row in document["scenarios"]}
@@ -78,7 +79,7 @@ def complete(folder: Path, document: Json) -> None:
             data = read_json(path)
         except (FileNotFoundError, InputError):
             continue  # somebody else's, and broken
-        if isinstance(data, dict) and completed(data, rows, waivers):
+        if isinstance(data, dict) and completed(data, rows, waivers, patterns):
             write_whole(path, json.dumps(data, ensure_ascii=False))
     properties = folder / _ENVIRONMENT
     before = read_text(properties) if properties.exists() else ""

@@ -8,9 +8,11 @@ import hashlib
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from pytest_supercache.report.complaints import sentence, short_lines
+from pytest_supercache.report.links import Patterns, address_of
 from pytest_supercache.report.markdown import escaped
 from pytest_supercache.report.step_lines import steps_of
 from pytest_supercache.report.values import TEXT_MAX, pasted, short
@@ -24,12 +26,17 @@ ITEM = "_supercache_item"
 NAME_MAX = 300
 STEPS_MAX = 60
 LINES_MAX = 300
+_ITEM = re.compile(r"- |(?P<number>\d+)\. ")
+_BREAK = "  \n"
 _BROKEN = "The test set-up or the scenario is broken"
 _DOCUMENTED = "Documented conflict"
 
 
-def labels_of(row: Json) -> list[tuple[str, str]]:
-    """Return the labels: the scenario is the feature, its systems and cases are the stories."""
+def labels_of(row: Json, patterns: Patterns) -> list[tuple[str, str]]:
+    """Return the labels: the scenario is the feature, its systems and cases are the stories.
+
+    A ticket without an address is a label of its kind.
+    """
     found = row["counterexample"] or {}
     name = str(row["id"])
     base, _, variant = name.partition("[")
@@ -43,9 +50,16 @@ def labels_of(row: Json) -> list[tuple[str, str]]:
         *(("tag", tag) for tag in row["tags"]),
         ("tag", row["verdict"]),
         ("conflict_class", found.get("conflict_class")),
+        *_tickets(row, patterns),
         (ITEM, row["node_id"]),
     ]
-    return [(kind, short(value, NAME_MAX)) for kind, value in said if value]
+    return list(dict.fromkeys((kind, short(value, NAME_MAX)) for kind, value in said if value))
+
+
+def _tickets(row: Json, patterns: Patterns) -> list[tuple[str, str]]:
+    """Return what the scenario links to and has no address, by kind."""
+    links = [(str(kind), str(target)) for kind, target in (row["links"] or {}).items()]
+    return [(short(kind), text) for kind, text in links if address_of(kind, text, patterns) is None]
 
 
 def title_of(row: Json) -> str:
@@ -83,24 +97,36 @@ def steps_shown(row: Json) -> tuple[str, list[AllureStep]]:
     return f"the failing interleaving: {count} steps", steps
 
 
-def description_of(row: Json, words: str) -> str:
-    """Return the scenario in words as Markdown, whose only markup are its lists.
+def description_of(row: Json, words: str, patterns: Patterns) -> str:
+    """Return the scenario in words as Markdown whose only markup are line breaks and bold heads.
+
+    Allure 2 shows lists without their marks: so the marks are text, and each item is a line.
 
     Args:
         row: the item's row of ``verdict.json``.
         words: the scenario in words; ``""`` without any.
+        patterns: those of links; a ticket without an address is a line at the end.
     """
     lines = str(words or row["story"] or row["coverage"] or "").split("\n")
-    said = [_item(line) for line in lines[:LINES_MAX]]
+    blocks = [[*block] for is_text, block in groupby(lines[:LINES_MAX], key=bool) if is_text]
+    said = []
+    for block, after in zip(blocks, [*blocks[1:], [""]], strict=True):
+        is_head = _ITEM.match(block[0]) is None and _ITEM.match(after[0]) is not None
+        text = _BREAK.join(map(_line, block))
+        said.append(f"**{text}**{_BREAK}" if is_head else f"{text}\n\n")
     if len(lines) > LINES_MAX:
         said.append(f"and {len(lines) - LINES_MAX:,} more lines, in the scenario file")
-    return "\n".join(said)
+    said += [f"{escaped(kind)}: {escaped(text)}\n\n" for kind, text in _tickets(row, patterns)]
+    return "".join(said).rstrip()
 
 
-def _item(line: str) -> str:
-    mark = re.match(r"(- |\d+\. )?", line)
-    assert mark is not None, "an optional group always matches"
-    return f"{mark[0]}{escaped(line[mark.end() :], TEXT_MAX)}"
+def _line(line: str) -> str:
+    mark = _ITEM.match(line)
+    if mark is None:
+        return escaped(line, TEXT_MAX)
+    number = mark["number"]
+    shown = f"{number}\\." if number else "\N{BULLET}"
+    return f"&nbsp; {shown} {escaped(line[mark.end() :], TEXT_MAX)}"
 
 
 def message_of(row: Json) -> str:
@@ -119,6 +145,7 @@ def result(
     start: float,
     stop: float,
     trace: str,
+    patterns: Patterns,
 ) -> dict[str, Any]:
     """Return the result of one item, without its attachments.
 
@@ -128,6 +155,7 @@ def result(
         start: Unix time in seconds.
         stop: likewise.
         trace: the full text of the failure.
+        patterns: those of links.
     """
     times = {"start": int(start * 1000), "stop": int(stop * 1000)}
     title, steps = steps_shown(row)
@@ -139,16 +167,16 @@ def result(
     return {
         **_identity(str(row["node_id"])),
         "name": title_of(row),
-        "description": description_of(row, words),
+        "description": description_of(row, words, patterns),
         "status": "failed" if failed else "passed",
         "statusDetails": {"message": message, "trace": trace * failed} if message else {},
         "stage": "finished",
         **times,
         "labels": [
-            *({"name": name, "value": value} for name, value in labels_of(row)),
+            *({"name": name, "value": value} for name, value in labels_of(row, patterns)),
             *_suite(str(row["path"])),
         ],
-        "links": [_link(kind, str(target)) for kind, target in (row["links"] or {}).items()],
+        "links": _links(row, patterns),
         "parameters": list(_parameters(row)),
         "steps": [{"name": title, **whole, "steps": inner}],
     }
@@ -245,26 +273,39 @@ def config(document: Json, results: str) -> dict[str, Any]:
     }
 
 
-def completed(data: dict[str, Any], rows: Mapping[str, Json], waivers: Mapping[str, Json]) -> bool:
-    """Complete a result: its failing step, and the message that says what was found.
+def completed(
+    data: dict[str, Any], rows: Mapping[str, Json], waivers: Mapping[str, Json], patterns: Patterns
+) -> bool:
+    """Complete a result: its links, its failing step, and the message that says what was found.
 
-    The message comes first in a failed result, which is marked as known if a waiver accepts it. A
-    result that has passed because its conflict is documented says that.
+    Tags that allure-pytest has made of marks are there only once. The message comes first in a
+    failed result, which is marked as known if a waiver accepts it. A result that has passed because
+    its conflict is documented says that.
 
     Returns:
-        Whether the result is one of ours, and has a conflict or has failed.
+        Whether anything has changed: the result is one of ours.
     """
-    names = [label["value"] for label in data.get("labels") or () if label["name"] == ITEM]
+    labels = data.get("labels") or ()
+    names = [label["value"] for label in labels if label["name"] == ITEM]
     row = rows.get(names[0]) if names else None
-    if row is None or not (row["counterexample"] or data.get("status") == "failed"):
+    if row is None:
         return False
+    data["labels"] = [label for at, label in enumerate(labels) if label not in labels[:at]]
+    ours = _links(row, patterns)
+    data["links"] = [*(link for link in data.get("links") or () if link not in ours), *ours]
+    if row["counterexample"] or data.get("status") == "failed":
+        _complete_failed(data, row, waivers)
+    return True
+
+
+def _complete_failed(data: dict[str, Any], row: Json, waivers: Mapping[str, Json]) -> None:
     _mark_failing(
         data.get("steps") or (), {step.title for step in steps_shown(row)[1] if step.failed}
     )
     details = data.setdefault("statusDetails", {})
     if data.get("status") == "passed":
         details["message"] = documented(row)
-        return True
+        return
     details["message"] = message_of(row)
     found = row["counterexample"] or {}
     waiver = waivers.get(str(found.get("fingerprint")))
@@ -272,7 +313,6 @@ def completed(data: dict[str, Any], rows: Mapping[str, Json], waivers: Mapping[s
         details["known"] = True
         said = f"accepted until {waiver['expires']} by {waiver['id']}: {waiver['workaround']}"
         details["message"] += f"\n{short(said)}"
-    return True
 
 
 def _mark_failing(steps: Iterable[dict[str, Any]], failing: Collection[str]) -> bool:
@@ -297,18 +337,19 @@ def _suite(path: str) -> list[dict[str, str]]:
     return [{"name": name, "value": value} for name, value in said]
 
 
-def _link(kind: str, target: str) -> dict[str, str]:
-    return {
-        "type": kind if kind in {"issue", "tms"} else "link",
-        "name": short(kind if target.startswith("http") else target),
-        "url": address_of(target),
-    }
+def _links(row: Json, patterns: Patterns) -> list[dict[str, str]]:
+    return [
+        {"type": kind if kind in {"issue", "tms"} else "link", "name": name, "url": address}
+        for kind, name, address in links_of(row["links"] or {}, patterns)
+    ]
 
 
-def address_of(target: str) -> str:
-    """Return a safe target of a link: a web address, or text that a pattern can expand."""
-    text = short(target)
-    return text if text.startswith(("http://", "https://")) else text.replace(":", "%3A")
+def links_of(links: Json, patterns: Patterns) -> Iterable[tuple[str, str, str]]:
+    """Yield the links with an address: kind, name, address; a ticket is its own name."""
+    for kind, target in links.items():
+        address = address_of(kind, str(target), patterns)
+        if address is not None:
+            yield short(kind), short(kind if address == short(target) else target), address
 
 
 def _parameters(row: Json) -> Iterable[dict[str, Any]]:

@@ -10,14 +10,19 @@ from typing import Any
 
 from pytest_supercache.report.finding import Finding
 from pytest_supercache.report.markdown import escaped
+from pytest_supercache.report.page import page
 from pytest_supercache.report.reproducer import can_be_reproduced, reproducer
 from pytest_supercache.report.step_lines import Steps, steps_of
 from pytest_supercache.report.text import failure_text, line_of_text
 from pytest_supercache.report.timeline import timeline
 from pytest_supercache.report.timeline_svg import timeline_svg
 from pytest_supercache.report.values import pasted
+from pytest_supercache.report.verdict_json import verdict_document
 
 Row = Mapping[str, Any]
+
+PLAYER = "page with a player (download and open it)"
+"""The name of the page of one conflict; Allure 3 runs no script in what it shows of it."""
 
 BYTES_MAX = 1_000_000
 """The most bytes of one attachment: reports of hundreds of megabytes cannot be opened."""
@@ -61,6 +66,10 @@ def _of_conflict(finding: Finding, row: Row, root: Path, folder: Path) -> Iterat
     yield Attachment(
         name="explanation", type="text/markdown", suffix="md", text=_explanation(row, found)
     )
+    if not row["as_stated"]:
+        text = page(verdict_document([dict(row)], {}))
+        if len(text) <= BYTES_MAX:
+            yield Attachment(name=PLAYER, type="text/html", suffix="html", text=text)
     if found["history"]:
         yield _json("history", found["history"])
     if can_be_reproduced(row):

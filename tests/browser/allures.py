@@ -1,5 +1,7 @@
 """Allure 3 and Allure 2 for real: installed from a lock, given one run, read by their own marks."""
 
+import json
+import re
 import shutil
 import subprocess
 import sys
@@ -25,6 +27,7 @@ users:
   alice: [{{read: "{HOSTILE_KEY}"}}]
   bob: [{{write: {{key: "{HOSTILE_KEY}", value: "<script>pwned=7</script>{"x" * 100_000}"}}}}]
 """
+DAY = 24 * 60 * 60 * 1000
 STATUSES = {
     "CONFLICT-1[shop]": "failed",
     "CONFLICT-1[uncached]": "passed",
@@ -53,11 +56,19 @@ def run(folder: Path) -> None:
 
 
 def render(project: Path, home: Path, lock: Path) -> Path:
-    """Install the Allure of a lock into ``home`` and render the run of a project with it."""
+    """Install the Allure of a lock into ``home`` and render two runs of a project with it.
+
+    They differ in their times only.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rendering, "FILES", lock)
         rendering.install(home)
     shutil.copytree(project / "reports", home / "reports")
+    rendering.render(home, home / "reports", home / "report.html")
+    for path in (home / "reports" / "allure-results").glob("*-result.json"):
+        result = json.loads(path.read_text("utf-8"))
+        result |= {name: result[name] + DAY for name in ("start", "stop")}
+        path.write_text(json.dumps(result), "utf-8")
     rendering.render(home, home / "reports", home / "report.html")
     return home / "report.html"
 
@@ -76,6 +87,7 @@ class Allure:
     attachments: str
     picture: str
     description: str
+    history: str  # what opens the history of a result
 
     def open(self, tab: Any, file: Path, name: str) -> None:
         """Open a result and wait until it is there."""
@@ -104,6 +116,12 @@ class Allure:
             found = tab.frame_locator(self.description).locator("body")
         return str(found.inner_text())
 
+    def earlier_runs(self, tab: Any) -> list[str]:
+        """Open the history of a result; return the lines that begin with the time of a run."""
+        tab.locator(self.history).first.click()
+        tab.locator("text=/^\\d+\\/\\d+\\/\\d+ at /").first.wait_for()
+        return re.findall(r"^\d+/\d+/\d+ at .*", tab.inner_text("body"), re.MULTILINE)
+
     def drawn(self, tab: Any) -> tuple[int, str]:
         """Open the first attachment; return the width and the source of the picture it shows."""
         tab.locator(self.attachments).first.click()
@@ -129,6 +147,7 @@ ALLURES = {
         attachments="[data-testid=test-result-attachment-header]",
         picture="[data-testid=image-attachment-content] img",
         description="[data-testid=test-result-description-frame]",
+        history="text=/^History/",
     ),
     "allure-2": Allure(
         lock=Path(__file__).parent / "allure_2",
@@ -141,5 +160,6 @@ ALLURES = {
         attachments=".attachment-row",
         picture=".attachment-preview_svg img",
         description=".description__text",
+        history="text=/^History$/",
     ),
 }

@@ -2,14 +2,15 @@
 
 import pytest
 
+from pytest_supercache.report.evidence import PLAYER
 from tests.browser.allures import ALLURES, HOSTILE_KEY, HOSTILE_TITLE, STATUSES, render, run
 from tests.browser.pages import browser, watched
 
 pytestmark = [pytest.mark.chromium, pytest.mark.npm, pytest.mark.java]
 
 ATTACHMENTS = [
-    "timeline", "layers after each step", "explanation", "history", "reproducer", "verdict",
-    "verdict.json",
+    "timeline", "layers after each step", "explanation", PLAYER, "history", "reproducer",
+    "verdict", "verdict.json",
 ]  # fmt: skip
 STEPS = [
     "the failing interleaving: 5 steps",
@@ -70,6 +71,14 @@ def test_a_conflict_has_its_steps_its_evidence_and_its_picture(context, report):
         width, source = allure.drawn(tab.page)
         assert width > 300
         assert "from this step on the layers stay inconsistent" in source
+        assert tab.is_quiet()
+
+
+def test_the_history_of_a_result_shows_the_run_before(context, report):
+    allure, file = report
+    with watched(context, file) as tab:
+        allure.open(tab.page, file, "CONFLICT-1[shop]")
+        assert len(allure.earlier_runs(tab.page)) == 1
         assert tab.is_quiet()
 
 

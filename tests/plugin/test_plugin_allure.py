@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from pytest_supercache.report.evidence import PLAYER
 from tests.plugin.conftest import Project
 from tests.plugin.projects import one_reader, race
-from tests.plugin.test_plugin_gate import TODAY, waive
+from tests.plugin.test_plugin_gate import TODAY, configure, waive
 
 OWN = "reports/allure-results"
 RICH = "owner: karim\nseverity: critical\ntags: [gate]\nlinks: {issue: CACHE-7}\n"
@@ -29,15 +30,15 @@ def told(project: Project, folder: str) -> dict[str, Any]:
 
 
 def seen(result: dict[str, Any], folder: Path) -> dict[str, Any]:
-    ours = ("epic", "feature", "story", "severity", "owner", "tag", "conflict_class")
-    labels = {(one["name"], one["value"]) for one in result["labels"]}
+    ours = ("epic", "feature", "story", "severity", "owner", "tag", "conflict_class", "issue")
+    labels = [(one["name"], one["value"]) for one in result["labels"]]
     steps = [(step["name"], step.get("steps", [])) for step in result["steps"]]
     return {
         "status": result["status"],
         "message": result.get("statusDetails", {}).get("message"),
         "description": result["description"],
         "labels": sorted(label for label in labels if label[0] in ours),
-        "links": [(link["type"], link["url"]) for link in result["links"]],
+        "links": [(link["type"], link["url"]) for link in result.get("links", ())],
         "steps": [(name, [one["name"] for one in inner]) for name, inner in steps],
         "parameters": [
             (one["name"], one["value"].strip("'"), one["excluded"]) for one in result["parameters"]
@@ -51,7 +52,7 @@ def seen(result: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 def text_of(path: Path, name: str) -> str:
     """Return an attachment, without what differs between two runs."""
-    return "..." if name == "verdict.json" else path.read_text("utf-8")
+    return "..." if name in {"verdict.json", PLAYER} else path.read_text("utf-8")
 
 
 def test_our_own_results_say_what_those_of_allure_pytest_say(project: Project) -> None:
@@ -67,7 +68,9 @@ def test_our_own_results_say_what_those_of_allure_pytest_say(project: Project) -
         "A-1[shop]: expected to hold, but VIOLATED coherent_when_settled (class stale-set)\nafter "
     )
     assert ("story", "shop") in shop["labels"]
-    assert ("tag", "gate") in shop["labels"]
+    assert shop["labels"].count(("tag", "gate")) == 1
+    assert ("issue", "CACHE-7") in shop["labels"]
+    assert shop["links"] == []
     assert (
         shop["steps"][0][1][2]
         == "3. bob @a: origin write product:42 = 120 (write product:42 = 120)"
@@ -87,6 +90,42 @@ def test_our_own_results_say_what_those_of_allure_pytest_say(project: Project) -
         assert "Conflict: stale-set" in [rule["name"] for rule in known]
         said = (project.path / folder / "environment.properties").read_text()
         assert "version.fakeredis=" in said
+
+
+@pytest.mark.parametrize("theirs", [False, True])
+def test_a_ticket_leads_where_the_pattern_of_the_project_says(
+    project: Project, theirs: bool
+) -> None:
+    """That of allure-pytest comes first, where it is given one."""
+    configure(project, 'link_patterns = {issue = "https://tracker.example/{}"}')
+    project.scenario(race("A-1", more=RICH))
+    project.scenario(race("A-2", "uncached", "links: {docs: CACHE-7}\n"), "other")
+    given = ["--alluredir=theirs"] if theirs else ["-p", "allure_pytest.plugin"]
+    more = ["--allure-link-pattern=issue:https://other.example/{}"] if theirs else []
+    project.run_apart(*given, *more).assert_outcomes(failed=1, passed=1)
+    found = results(project, "theirs" if theirs else OWN)
+    (link,) = found["A-1"]["links"]
+    host = "other" if theirs else "tracker"
+    assert (link["type"], link["name"]) == ("issue", "CACHE-7")
+    assert link["url"] == f"https://{host}.example/CACHE-7"
+    assert not found["A-2"].get("links")
+
+
+def test_a_failing_test_has_the_page_of_its_conflict(project: Project) -> None:
+    """The twin: a documented conflict has passed, and its page is that of the whole run."""
+    project.scenario(race("A-1"))
+    project.scenario(race("A-2").replace("system: shop", "systems: {shop: violated}"), "documented")
+    project.run().assert_outcomes(failed=1, passed=1)
+    found = results(project)
+    pages = {
+        name: [one for one in result["attachments"] if one["name"] == PLAYER]
+        for name, result in found.items()
+    }
+    assert pages["A-2[shop]"] == []
+    (attached,) = pages["A-1"]
+    text = (project.path / OWN / attached["source"]).read_text()
+    assert "A-1" in text
+    assert "A-2" not in text
 
 
 def test_under_xdist_the_controller_writes_one_folder(project: Project) -> None:

@@ -4,6 +4,7 @@ import json
 import re
 import sys
 from pathlib import Path
+import subprocess
 from subprocess import CompletedProcess
 
 import pytest

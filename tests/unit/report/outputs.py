@@ -79,13 +79,13 @@ def allure(run: Run) -> str:
     rows = run.document["scenarios"]
     words = {finding.node_id: finding.words for finding in run.findings}
     found = [
-        result(row, words=words[row["node_id"]], start=0.0, stop=1.5, trace="the text")
+        result(row, words=words[row["node_id"]], start=0.0, stop=1.5, trace="the text", patterns={})
         for row in rows
     ]
     by_name = {row["node_id"][:300]: row for row in rows}
     waivers = {one["match"]: one for one in run.document["gate"]["waivers"]}
     for one in found:
-        completed(one, by_name, waivers)
+        completed(one, by_name, waivers, {})
     return as_json([*found, broken("p::x", "X-1", start=0.0, stop=0.0, text="no server\nmore")])
 
 
