@@ -4,6 +4,7 @@ import re
 
 _BREAKS = re.compile(r" {0,5}!\d* | {6}! ")
 _HEAD = re.compile(r" {3}#  ")
+_AS_EXPECTED = ", as expected"
 _VIOLATED = re.compile(r"\S.*: .*\bVIOLATED\b")
 
 
@@ -14,5 +15,5 @@ def paint_of(line: str) -> tuple[str, ...]:
     if _HEAD.match(line):
         return ("bold",)
     if _VIOLATED.match(line):
-        return ("red",)
+        return ("yellow",) if line.endswith(_AS_EXPECTED) else ("red",)
     return ()

@@ -23,6 +23,7 @@ CELL_MAX = 22
 LEGEND_MAX = 2_000
 TEXT_MAX = 1_000
 PASTED_MAX = 4_000
+_SIGNS = frozenset({"->", "="})
 _PASTED = frozenset({"token", "replay"})
 
 
@@ -87,9 +88,12 @@ def pad(text: str, width: int) -> str:
 
 
 def wrap(text: str, width: int) -> list[str]:
-    """Wrap at spaces, and inside of words longer than ``width``; no character is lost."""
+    """Wrap at spaces, and inside of words longer than ``width``; no character is lost.
+
+    An arrow or an equals sign stays on the line of the value that it leads to.
+    """
     lines = [""]
-    for word in text.split(" "):
+    for word in _words(text, width):
         joined = f"{lines[-1]} {word}" if lines[-1] else word
         if width_of(joined) <= width:
             lines[-1] = joined
@@ -99,6 +103,17 @@ def wrap(text: str, width: int) -> list[str]:
         else:  # it fits no line at all, so it begins on this one
             lines[-1:] = _pieces(joined, width)
     return lines
+
+
+def _words(text: str, width: int) -> list[str]:
+    """Return what stays on one line: a word, with the sign before it if both fit."""
+    words: list[str] = []
+    for word in text.split(" "):
+        if words and words[-1] in _SIGNS and width_of(f"{words[-1]} {word}") <= width:
+            words[-1] += f" {word}"
+        else:
+            words.append(word)
+    return words
 
 
 class Legend:

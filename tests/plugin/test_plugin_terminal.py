@@ -1,13 +1,7 @@
 """What a person sees, at a terminal and in a file: one line an item, colours, progress, widths."""
 
-import fcntl
-import os
-import pty
 import re
-import struct
-import subprocess
 import sys
-import termios
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,6 +10,7 @@ import pytest
 from pytest_supercache.plugin import progress
 from tests.plugin.conftest import Project
 from tests.plugin.projects import race
+from tests.terminals import sent, without_progress
 
 AT_ONCE = """
 import sys
@@ -27,62 +22,36 @@ sys.exit(pytest.main(["-p", "no:cacheprovider", "-W", "ignore", *sys.argv[1:]]))
 """A run that tells its progress after every execution."""
 
 STATED = race("T-1").replace("system: shop", "systems: {shop: violated, uncached: holds}")
-DECIDES = {"COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "PY_COLORS"}
-"""What could decide instead of the terminal."""
-
 ESCAPE = re.compile(r"\x1b\[[0-9;]*[mK]")
 
 
 def at_a_terminal(project: Project, *arguments: str, columns: int = 90) -> str:
     """Run under a pseudo-terminal and return every byte that it was sent."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    kept = {name: value for name, value in os.environ.items() if name not in DECIDES}
-    with subprocess.Popen(
-        [sys.executable, "-c", AT_ONCE, *arguments],
-        cwd=project.path,
-        env={**kept, "TERM": "xterm"},
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-    ) as process:
-        os.close(theirs)
-        sent = b""
-        while True:
-            try:
-                piece = os.read(ours, 65_536)
-            except OSError:  # the other end is closed
-                break
-            if not piece:
-                break
-            sent += piece
-        process.wait()
-    os.close(ours)
-    return sent.decode().replace("\r\n", "\n")
+    return sent([sys.executable, "-c", AT_ONCE, *arguments], project.path, columns)
 
 
-def shown(sent: str) -> list[str]:
+def shown(text: str) -> list[str]:
     """Return the lines that stay: what was drawn below and taken away again is not one."""
-    below = re.compile(r"(\x1bD\x1bM)?\x1b7\x1bD\r[^\n]*?\x1b\[K\x1b8")
-    return [ESCAPE.sub("", line).rpartition("\r")[2] for line in below.sub("", sent).split("\n")]
+    lines = without_progress(text).split("\n")
+    return [ESCAPE.sub("", line).rpartition("\r")[2] for line in lines]
 
 
 def test_a_terminal_sees_progress_and_nothing_of_it_stays(project: Project) -> None:
     project.scenario(STATED)
-    sent = at_a_terminal(project)
-    told = re.findall(r"\x1b7\x1bD\r(.*?)\x1b\[K\x1b8", sent)
+    whole = at_a_terminal(project)
+    told = re.findall(r"\x1b7\x1bD\r(.*?)\x1b\[K\x1b8", whole)
     first = r"T-1\[shop\]: 1 run, (\d+/s, )?nothing found, at most 10 schedules.*"
     assert re.fullmatch(first, told[0])
     assert any(line.startswith("T-1[uncached]: 2 runs") for line in told)
     assert max(map(len, told)) < 90
     assert told[-1] == "", "the line is taken away"
-    lines = shown(sent)
+    lines = shown(whole)
     assert next(line for line in lines if line.startswith("story")).split() == [
         "story.supercache.yaml", "..", "[100%]",
     ]  # fmt: skip
     assert "T-1[shop]: VIOLATED coherent_when_settled, as expected" in lines
-    assert "\x1b[33mT-1[shop]: VIOLATED coherent_when_settled, as expected\x1b[0m" in sent
-    assert "\x1b[32mT-1[uncached]: HOLDS, as expected\x1b[0m" in sent
+    assert "\x1b[33mT-1[shop]: VIOLATED coherent_when_settled, as expected\x1b[0m" in whole
+    assert "\x1b[32mT-1[uncached]: HOLDS, as expected\x1b[0m" in whole
 
 
 def test_pictures_and_sentences_fit_a_narrow_terminal(project: Project) -> None:

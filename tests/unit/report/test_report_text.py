@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 
 from pytest_supercache.core.verdict import Label, Violation
+from pytest_supercache.report.painting import paint_of
 from pytest_supercache.report.text import failure_text, line_of_text
+from pytest_supercache.report.values import wrap
 from tests.unit.report.report_stories import counterexample_of, holds, stale_set, unknown, violated
 
 
@@ -112,3 +114,24 @@ def test_sentences_keep_to_a_width_when_asked_and_what_is_pasted_does_not():
     assert first == usual.splitlines()[0]
     assert replay == usual.splitlines()[-1]
     assert " ".join(narrow.split()) == " ".join(usual.split()), "no word is lost"
+
+
+def test_a_sign_stays_on_the_line_of_its_value_where_both_fit():
+    assert wrap("GET product:42 -> nothing", 20) == ["GET product:42", "-> nothing"]
+    assert wrap("write product:42 = 120 now", 20) == ["write product:42", "= 120 now"]
+    assert wrap("a ->", 20) == ["a ->"]
+    assert wrap("GET k -> 12345678", 8) == ["GET k ->", "12345678"], "they do not fit together"
+
+
+@pytest.mark.parametrize(
+    ("line", "colours"),
+    [
+        ("S-1: VIOLATED coherent_when_settled", ("red",)),
+        ("S-1: expected to hold, but VIOLATED coherent_when_settled", ("red",)),
+        ("S-1: VIOLATED coherent_when_settled, as expected", ("yellow",)),
+        ("S-1: VIOLATED coherent_when_settled, but not as expected", ("red",)),
+        ("  S-1: VIOLATED is quoted", ()),
+    ],
+)
+def test_a_headline_is_red_unless_the_conflict_is_documented(line, colours):
+    assert paint_of(line) == colours
