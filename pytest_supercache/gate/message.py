@@ -21,6 +21,7 @@ from pytest_supercache.gate.telling import (
     whom,
     without_force,
 )
+from pytest_supercache.report.page import place_in_page
 from pytest_supercache.report.values import clean, harmless, pasted
 
 WORDS_MAX = 120
@@ -113,6 +114,9 @@ def _again(row: Raw) -> Iterator[Part]:
     command = pasted(row.get("replay"))
     if command:
         yield f"For developers: `{command}`", False
+    page = pasted(place_in_page(str(row.get("id"))))
+    if page:
+        yield f"Step by step, in the reports of the run: {page}", False
 
 
 def _workarounds(found: Raw, decision: Decision) -> Iterator[Part]:

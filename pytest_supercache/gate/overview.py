@@ -34,10 +34,13 @@ def extent(document: Mapping[str, Any]) -> list[str]:
 
 
 def affected_users(row: Mapping[str, Any]) -> list[str]:
-    """Return the users that a violation names, or else those that used its key."""
+    """Return the user that a violation names, or else those that used its key.
+
+    Steps of ``finally`` have no user.
+    """
     violation = (row.get("counterexample") or {}).get("violation") or {}
-    if violation.get("user"):
-        return [str(violation["user"])]
+    if str(violation.get("user")) in (everybody := users_of(row)) or not everybody:
+        return [str(violation["user"])] if violation.get("user") else []
     return users_of(row, violation.get("key"))
 
 

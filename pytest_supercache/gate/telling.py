@@ -54,8 +54,21 @@ def promise(row: Raw) -> str:
 
 def seen(row: Raw) -> str | None:
     """Return what the test has seen, in the words of the guarantee."""
-    summary = ((row.get("counterexample") or {}).get("violation") or {}).get("summary")
-    return str(summary).rstrip(".") if summary else None
+    violation = (row.get("counterexample") or {}).get("violation") or {}
+    text = str(violation.get("summary") or "").rstrip(".")
+    return _unexpected(text, violation) if violation.get("guarantee") == "expect" else text or None
+
+
+def _unexpected(text: str, violation: Raw) -> str:
+    """Return which answer was not expected, without the place of the step in its file."""
+    key = violation.get("key")
+    of_key = f" {re.escape(str(key))}" if key else ""
+    told = re.fullmatch(rf"(.+): (\S+{of_key}) \((\S+), line \d+\)", text, re.DOTALL)
+    if told is None:
+        return text
+    problem, asked, step = told.groups()
+    when = "at the end, " if step.startswith("finally") else ""
+    return f"{when}{asked} has another answer ({problem})"
 
 
 def whom(group: Sequence[Raw]) -> str:

@@ -12,8 +12,9 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from pytest_supercache.report.page_data import page_data
+from pytest_supercache.report.page_data import anchor_of, page_data
 from pytest_supercache.report.verdict_json import write_whole
 
 PAGE = "index.html"
@@ -39,6 +40,11 @@ def page(document: Mapping[str, Any]) -> str:
         name, _, after = piece.partition("}}")
         pieces += [parts[name], after]
     return "".join(pieces)
+
+
+def place_in_page(item: str) -> str:
+    """Return the address of an item in the page, from the folder of the page."""
+    return f"{PAGE}#{quote(anchor_of(item), safe='/')}"
 
 
 def json_block(data: object) -> str:

@@ -6,10 +6,8 @@
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
-from pytest_supercache.report.page import PAGE
-from pytest_supercache.report.page_data import anchor_of
+from pytest_supercache.report.page import place_in_page
 from pytest_supercache.report.painting import paint_of
 from pytest_supercache.report.values import width_of, wrap
 
@@ -50,7 +48,7 @@ def page_of_conflict(rows: Iterable[Row], folder: Path) -> str | None:
     if not found:
         return None
     first = min(found, key=lambda row: bool(row["as_stated"]))
-    return f"{folder / PAGE}#{quote(anchor_of(str(first['id'])), safe='/')}"
+    return str(folder / place_in_page(str(first["id"])))
 
 
 def _paint(line: str) -> str:

@@ -11,12 +11,18 @@ import pytest
 from ruamel.yaml import YAML
 
 from pytest_supercache.gate.message import WORDS_MAX, message
-from pytest_supercache.gate.overview import compare, extent, variants, what_was_tested
+from pytest_supercache.gate.overview import (
+    affected_users,
+    compare,
+    extent,
+    variants,
+    what_was_tested,
+)
 from pytest_supercache.gate.policy import decide
 from pytest_supercache.gate.postmortem import postmortem
 from pytest_supercache.gate.rules import Rules
 from pytest_supercache.gate.screen import screen
-from pytest_supercache.gate.telling import as_text
+from pytest_supercache.gate.telling import as_text, seen
 from tests.unit.gate.runs import ODDS, OTHER, TODAY, document, row, waiver
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
@@ -436,3 +442,31 @@ def test_screen_and_drafts_say_whether_all_was_committed(is_dirty: object, said:
     assert f"Seen in a test of {said}: the cache" in message(found, decision, RULES)
     assert f"On {said}:" in postmortem(found, decision, RULES)
     assert what_was_tested({"build": "7", "dirty": True}) == "build 7, commit unknown"
+
+
+@pytest.mark.parametrize(
+    ("summary", "told"),
+    [
+        ("price: expected 120, saw 100: read product:42 (finally[1], line 19)",
+         "at the end, read product:42 has another answer (price: expected 120, saw 100)"),
+        ("expected a: b, saw c: write product:42 (publish, line 7)",
+         "write product:42 has another answer (expected a: b, saw c)"),
+        ("somebody else's words", "somebody else's words"),
+    ],
+)  # fmt: skip
+def test_an_unexpected_answer_is_told_without_its_place_in_the_file(
+    summary: str, told: str
+) -> None:
+    violation = {"guarantee": "expect", "summary": summary, "key": "product:42", "user": "alone"}
+    assert seen({"counterexample": {"violation": violation}}) == told
+    of_another = {**violation, "guarantee": "answers"}
+    assert seen({"counterexample": {"violation": of_another}}) == summary
+
+
+def test_the_steps_of_finally_are_no_user() -> None:
+    """The twin: a user who happens to be called so is one."""
+    steps = [{"user": "alice", "key": "k", "phase": "race"}, {"user": "alone", "phase": "after"}]
+    found = {"history": steps, "violation": {"user": "alone", "key": "k"}}
+    assert affected_users({"counterexample": found}) == ["alice"]
+    found["history"][1]["phase"] = "race"
+    assert affected_users({"counterexample": found}) == ["alone"]
