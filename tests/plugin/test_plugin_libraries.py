@@ -2,9 +2,9 @@
 
 import json
 import re
+import subprocess
 import sys
 from pathlib import Path
-import subprocess
 from subprocess import CompletedProcess
 
 import pytest
