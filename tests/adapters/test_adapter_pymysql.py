@@ -196,6 +196,21 @@ def test_who_meets_a_row_lock_waits_and_finds_what_was_committed(outcomes):
     }
 
 
+def test_who_only_reads_under_a_lock_holds_it_until_the_transaction_ends(outcomes):
+    def hold(connection):
+        value(connection, lock="FOR UPDATE")
+
+    def look(connection):
+        value(connection)
+
+    def at_once(connection):
+        return value(connection, lock="FOR UPDATE NOWAIT")
+
+    assert outcomes(hold, at_once) == {(None, 0, 0, 0), (None, LOCKED, 0, 0)}
+    assert outcomes(hold, at_once, autocommit=True) == {(None, 0, 0, 0)}
+    assert outcomes(look, at_once) == {(None, 0, 0, 0)}
+
+
 def test_a_snapshot_that_was_overtaken_cannot_be_written_to(outcomes):
     one_fails = {(CHANGED, None, 1, 0), (None, CHANGED, 1, 0)}
     one_is_lost = {(None, None, 1, 0)}

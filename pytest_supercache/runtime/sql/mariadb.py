@@ -106,13 +106,11 @@ class MariaDBSession:
 
     @property
     def is_open(self) -> bool:
-        """Whether a transaction is open."""
-        return bool(self.connection.server_status & SERVER_STATUS.SERVER_STATUS_IN_TRANS)
-
-    @property
-    def _may_hold(self) -> bool:
-        """Whether a statement that has failed may have left locks: they are its transaction's."""
-        return self.is_open or not self.connection.get_autocommit()
+        """Whether a transaction may be open: the answer of a SELECT does not say that it is."""
+        status = self.connection.server_status
+        return bool(status & SERVER_STATUS.SERVER_STATUS_IN_TRANS) or not (
+            self.connection.get_autocommit()
+        )
 
     @property
     def holds_locks(self) -> bool:
@@ -182,12 +180,13 @@ class MariaDBSession:
                 must_wait=must_wait, timeout=None if words.changes_schema else timeout,
             )  # fmt: skip
         except pymysql.Error as error:
-            is_over = _code(error) == ER.LOCK_DEADLOCK or not self._may_hold
+            is_over = _code(error) == ER.LOCK_DEADLOCK or not self.is_open
             self.touched = Tables() if is_over else self.touched | tables
             raise
         finally:
             self.waits = self.partner = None
-        self.touched = self.touched | tables if self.is_open else Tables()
+        is_over = words.ends_always or not self.is_open
+        self.touched = Tables() if is_over else self.touched | tables
         return answer
 
     def _waiting(self, execution: Stepping, tables: Tables, footprint: Footprint) -> Footprint:
@@ -198,7 +197,7 @@ class MariaDBSession:
         """
         actor, controller = current_actor(), execution.controller
         assert actor is not None, "a statement is executed by an actor"
-        if not self._may_hold:
+        if not self.is_open:
             controller.simplify("statements without a transaction hold no row lock while they wait")
             return footprint
         self.touched |= tables  # the row locks that it has taken stay

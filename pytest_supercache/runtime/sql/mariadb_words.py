@@ -64,7 +64,8 @@ class Words:
     label: str
     tables: Tables | None  # None: it has nothing to do with other connections
     begins: bool = False  # a transaction, which ends the present one
-    ends: bool = False  # the present transaction
+    ends: bool = False  # the present transaction, perhaps
+    ends_always: bool = False
     is_several: bool = False  # statements: some of them may be done when one meets a lock
     leaves_control: str = ""  # what about it is not controlled
     seconds: float | None = None  # how long it waits for locks, if it says so
@@ -97,7 +98,8 @@ def understand(text: str) -> Words:
     if word in _OWN_AFFAIR or (word == "EXPLAIN" and not _EXPLAINS_BY_DOING.search(bare)):
         return Words(label=label, tables=None)
     if word in _ENDS:
-        return Words(label=word, tables=EVERYTHING, ends=not _PARTLY.search(bare))
+        ends = not _PARTLY.search(bare)
+        return Words(label=word, tables=EVERYTHING, ends=ends, ends_always=ends)
     if word in _READ_WORDS and _only_reads(bare):
         return Words(label=label, tables=READS if _FROM.search(bare) else None)
     seconds = _WAITS_SECONDS.search(bare)
