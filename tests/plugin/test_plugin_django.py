@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.adapters.servers import postgresql
+from tests.adapters.servers import mariadb, postgresql
 from tests.plugin import django_projects
 from tests.plugin.conftest import Project
 
@@ -311,9 +311,10 @@ def sell(world):
     assert Product.objects.filter(name="left behind").count() == 1
 
 def held_each_time(*names):
-    from django.db.backends.postgresql.psycopg_any import is_psycopg3
+    if DRIVER:
+        from django.db.backends.postgresql.psycopg_any import is_psycopg3
 
-    assert is_psycopg3 is (DRIVER == "psycopg")
+        assert is_psycopg3 is (DRIVER == "psycopg")
     seen.clear()
     assert sc.check(sell, guarantees=()).verdict.value == "holds"
     assert len(seen) > 1 and all(one == list(names) for one in seen), seen
@@ -350,10 +351,18 @@ def test_without_a_transaction():
     held_each_time("of the migration", "of the test")
     assert Product.objects.count() == 2
     with connection.cursor() as cursor:
-        cursor.execute("SELECT datname FROM pg_database")
+        cursor.execute(LIST_DATABASES)
         names = [name for (name,) in cursor.fetchall()]
     assert not [name for name in names if "supercache" in name], names
 """
+
+
+def begins_alike(on_django: Project, server: dict[str, str], words: str, hidden: str = "") -> None:
+    """Run the tests on a server, where each execution begins with the same database."""
+    on_django.test_file(f"{words}\n{ON_A_SERVER}")
+    settings = on_django.path / "shop_settings.py"
+    settings.write_text(f"{hidden}{settings.read_text()}\nDATABASES = {{'default': {server!r}}}\n")
+    on_django.run_apart().assert_outcomes(passed=4)
 
 
 @pytest.fixture(scope="module")
@@ -369,16 +378,19 @@ def server() -> Iterator[dict[str, str]]:
 def test_on_postgresql_each_execution_begins_with_the_same_database(
     on_django: Project, server: dict[str, str], driver: str
 ) -> None:
-    on_django.test_file(f"DRIVER = {driver!r}\n{ON_A_SERVER}")
-    settings = on_django.path / "shop_settings.py"
     on_postgresql = {"ENGINE": "django.db.backends.postgresql", **server}
     hidden = "import sys\nsys.modules['psycopg'] = None\n"  # else Django prefers it
-    settings.write_text(
-        f"{hidden if driver == 'psycopg2' else ''}{settings.read_text()}\n"
-        f"DATABASES = {{'default': {on_postgresql!r}}}\n"
-    )
-    ran = on_django.run_apart()
-    ran.assert_outcomes(passed=4)
+    words = f"DRIVER = {driver!r}\nLIST_DATABASES = 'SELECT datname FROM pg_database'"
+    begins_alike(on_django, on_postgresql, words, hidden if driver == "psycopg2" else "")
+
+
+@pytest.mark.mariadb
+def test_on_mariadb_each_execution_begins_with_the_same_database(on_django: Project) -> None:
+    driver = "import pymysql\n\npymysql.install_as_MySQLdb()\n"
+    with mariadb() as address:
+        server = {"HOST": address["unix_socket"], "USER": address["user"], "NAME": "store"}
+        server["ENGINE"] = "django.db.backends.mysql"
+        begins_alike(on_django, server, "DRIVER = ''\nLIST_DATABASES = 'SHOW DATABASES'", driver)
 
 
 def test_the_recipe_in_the_docs_runs(on_django: Project) -> None:

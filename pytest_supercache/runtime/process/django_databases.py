@@ -18,12 +18,18 @@ from pytest_supercache.runtime.kernel.active import hearing
 from pytest_supercache.runtime.kernel.calling import looking
 from pytest_supercache.runtime.kernel.patches import Patches
 from pytest_supercache.runtime.memory.importing import imports_noticed
+from pytest_supercache.runtime.process.mariadb_copies import MariaDBCopies
 from pytest_supercache.runtime.process.postgres_copies import PostgresCopies
 
 _DJANGO = "django.db"
 
 _MEMORY = (":memory:", "mode=memory")
 """What the name of a database in memory contains."""
+
+_ON_SERVERS: dict[str, type[PostgresCopies] | type[MariaDBCopies]] = {
+    "postgresql": PostgresCopies, "mysql": MariaDBCopies,
+}  # fmt: skip
+"""What copies databases of a server, by the vendor that Django names."""
 
 _Settings = dict[str, Any]
 
@@ -46,7 +52,7 @@ class DjangoDatabases:
         """The settings of each alias as they are outside of executions."""
         self._contents: dict[str, bytes | None] = {}
         """The content of each database, by what tells it from others; None: there is none yet."""
-        self._servers: dict[str, PostgresCopies] = {}
+        self._servers: dict[str, PostgresCopies | MariaDBCopies] = {}
         self._renewed: set[str] = set()
         """The databases of servers whose copies this execution has."""
 
@@ -94,8 +100,8 @@ class DjangoDatabases:
             key = _key(wrapper.alias, str(wrapper.settings_dict["NAME"]))
             if wrapper.connection is not None and wrapper.vendor == "sqlite":
                 self._contents[key] = wrapper.connection.serialize()
-            elif wrapper.connection is not None and wrapper.vendor == "postgresql":
-                self._servers[key] = PostgresCopies(wrapper)
+            elif wrapper.connection is not None and wrapper.vendor in _ON_SERVERS:
+                self._servers[key] = _ON_SERVERS[wrapper.vendor](wrapper)
 
     def _creating(self, create: Callable[[Any, str], Any]) -> Callable[[Any, str], Any]:
         def created(handler: Any, alias: str) -> Any:
@@ -111,10 +117,10 @@ class DjangoDatabases:
             with looking():
                 if made.vendor == "sqlite":
                     made.settings_dict["NAME"] = self._file_of(_key(alias, str(name)), str(name))
-                elif made.vendor == "postgresql":
+                elif made.vendor in _ON_SERVERS:
                     why = self._lead_to_server(_key(alias, str(name)), made)
                 elif made.vendor != "unknown":
-                    why = "this version copies SQLite and PostgreSQL"
+                    why = "this version copies SQLite, PostgreSQL and MariaDB"
             if why:
                 said = _NOT_COPIED.format(alias=alias, kind=made.display_name, why=why)
                 execution.controller.hazard(said)
@@ -136,7 +142,7 @@ class DjangoDatabases:
     def _lead_to_server(self, key: str, made: Any) -> str:
         """Lead a connection to this execution's copy; return why there is none, else nothing."""
         if key not in self._servers:
-            self._servers[key] = PostgresCopies(made)
+            self._servers[key] = _ON_SERVERS[made.vendor](made)
         copies = self._servers[key]
         if not copies.missing:
             if key not in self._renewed:
