@@ -39,6 +39,8 @@ _ANALYTICS = (
     re.compile(r"<script[^>]*\bsrc=\"https://www\.googletagmanager\.com/[^>]*>\s*</script>"),
     re.compile(r"<script>(?:(?!</script>).)*\bgtag\((?:(?!</script>).)*</script>", re.DOTALL),
 )
+_DATA = "window.allureReportData = window.allureReportData || {};"
+_NAME_OF_DATA = f"<script>{_DATA}</script>"
 _FOREIGN = re.compile(
     r"<(?:script|link|img|iframe)\b[^>]*\b(?:src|href)=[\"']?(?:https?:)?//[^>]*>"
 )
@@ -96,7 +98,7 @@ def render(root: Path, reports: Path, output: Path) -> None:
             call = [command, "generate", "--config", str(path), "-o", str(made)]
         _run(call, folder)
         page = read_text(made / "index.html", DOCUMENT_BYTES_MAX)
-        write_whole(output, without_analytics(page))
+        write_whole(output, with_data_named_first(without_analytics(page)))
         history.keep(page)
 
 
@@ -121,6 +123,15 @@ def without_analytics(page: str) -> str:
             "pinned version: supercache report --install"
         )
     return page
+
+
+def with_data_named_first(page: str) -> str:
+    """Return the page of Allure 3 with the name of its data defined before its program runs.
+
+    The program loads files beside the page, and then shows nothing, if it runs before the script
+    that defines that name, which stands below it: on a busy machine it does.
+    """
+    return page.replace("<head>", f"<head>{_NAME_OF_DATA}", 1) if _DATA in page else page
 
 
 def _config(path: Path) -> Mapping[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pytest_supercache.cli import main
-from pytest_supercache.cli.rendering import FILES, without_analytics
+from pytest_supercache.cli.rendering import FILES, with_data_named_first, without_analytics
 from pytest_supercache.core.errors import SupercacheError
 
 TAGS = """<script async src="https://www.googletagmanager.com/gtag/js?id=G-X"></script>
@@ -71,6 +71,14 @@ def test_allure_3_gets_our_configuration_and_loses_its_analytics(project: Path) 
     log = json.loads((project / "log.json").read_text())
     assert log["config"]["resultsDir"] == str(project / "reports" / "allure-results")
     assert log["config"]["plugins"] == {"awesome": {}}
+
+
+def test_the_data_of_allure_3_has_a_name_before_the_program_runs() -> None:
+    """The twin: a page without such data stays as it is."""
+    data = "<script>window.allureReportData = window.allureReportData || {};</script>"
+    page = f"<html><head><title>x</title></head><script>run()</script>{data}</html>"
+    assert with_data_named_first(page) == page.replace("<head>", f"<head>{data}")
+    assert with_data_named_first(PAGE) == PAGE
 
 
 def test_allure_2_is_told_to_make_one_file_without_analytics(project: Path) -> None:
