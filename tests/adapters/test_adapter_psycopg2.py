@@ -433,6 +433,25 @@ def test_what_a_function_of_the_code_makes_is_named(opened, counters):
     assert "psycopg2 was given a cursor_factory=" in unknown(counters, asking)
 
 
+class Lazy:
+    """Asks for its settings whoever asks for its class, as Django's do."""
+
+    @property
+    def __class__(self):
+        raise RuntimeError("settings are not configured")
+
+
+def test_objects_that_are_no_connections_are_not_asked_for_their_class():
+    kept = Lazy()
+
+    def body(world):
+        world.actor("a", lambda: None)
+        world.run()
+
+    judged(body)
+    assert type(kept) is Lazy
+
+
 @pytest.mark.parametrize("cursor", [{}, {"cursor_factory": psycopg2.extras.RealDictCursor}])
 def test_a_connection_from_before_is_named_and_the_test_itself_may_use_it(opened, counters, cursor):
     connection = opened()

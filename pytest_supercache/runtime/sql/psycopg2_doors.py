@@ -45,7 +45,7 @@ _Plain: Any = extensions.connection
 def open() -> list[tuple[Any, Any]]:
     """Replace ``psycopg2.connect``."""
     _patches.put(psycopg2, "connect", connect)
-    found = (one for one in all_objects() if isinstance(one, _Plain))
+    found = (one for one in all_objects() if issubclass(type(one), _Plain))
     if any(not one.closed for one in found) and extensions.get_wait_callback() is None:
         extensions.set_wait_callback(_wait)
     return [(_real_connect, connect)]
