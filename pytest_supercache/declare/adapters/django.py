@@ -1,10 +1,10 @@
 """Django: its caches in the process and in files, and its database, with each statement a step.
 
-The statements of `sqlite3`, psycopg, psycopg2 and PyMySQL are steps already, with the tables they touch.
-Its Redis cache sends commands, which are steps already. Both caches evict when they have too many
-entries, so a store may touch any key; a look-up removes an expired entry. Functions that Django
-builds on these (``incr`` of the file cache, ``get_or_set``, the ``_many`` methods) are not atomic
-there either, so their parts are the steps.
+The statements of `sqlite3`, psycopg, psycopg2 and PyMySQL are steps already, with the tables they
+touch. Its Redis cache sends commands, which are steps already. Both caches evict when they have too
+many entries, so a store may touch any key; a look-up removes an expired entry. Functions that
+Django builds on these (``incr`` of the file cache, ``get_or_set``, the ``_many`` methods) are not
+atomic there either, so their parts are the steps.
 """
 
 import importlib

@@ -5,6 +5,9 @@ import concurrent
 import concurrent.futures
 import functools
 import queue
+import select
+import selectors
+import signal
 import threading
 import time
 import types
@@ -12,7 +15,15 @@ from collections.abc import Callable
 from typing import Any
 
 from pytest_supercache.core.identity import identity
-from pytest_supercache.runtime.sync import conditions, futures, locks, pools, queues, threads
+from pytest_supercache.runtime.sync import (
+    conditions,
+    futures,
+    locks,
+    pools,
+    queues,
+    system_waits,
+    threads,
+)
 
 _REAL_LOCK = type(threading.Lock())
 _REAL_RLOCK = type(threading.RLock())
@@ -60,6 +71,9 @@ _FUTURES = {
     "wait": futures.wait, "as_completed": futures.as_completed,
 }  # fmt: skip
 
+_SELECT = {"select": system_waits.wait_for_files, "poll": system_waits.PollObject}
+_SIGNAL = {"sigtimedwait": system_waits.wait_for_signal}
+
 _FUTURES_VIEW = _ModuleView(concurrent.futures, _FUTURES)
 VIEWS: dict[str, types.ModuleType] = {
     "threading": _ModuleView(threading, _THREADING),
@@ -67,6 +81,9 @@ VIEWS: dict[str, types.ModuleType] = {
     "queue": _ModuleView(queue, _QUEUE),
     "concurrent.futures": _FUTURES_VIEW,
     "concurrent": _ModuleView(concurrent, {"futures": _FUTURES_VIEW}),
+    "select": _ModuleView(select, _SELECT),
+    "selectors": _ModuleView(selectors, system_waits.SELECTORS),
+    "signal": _ModuleView(signal, _SIGNAL),
 }
 """Modules of the standard library by name, as code under test sees them."""
 
@@ -77,10 +94,14 @@ PAIRS: tuple[tuple[Any, Any], ...] = (
     (queue, VIEWS["queue"]),
     (concurrent, VIEWS["concurrent"]),
     (concurrent.futures, VIEWS["concurrent.futures"]),
+    (select, VIEWS["select"]),
+    (selectors, VIEWS["selectors"]),
+    (signal, VIEWS["signal"]),
     *(
         (getattr(module, name), stand_in)
         for module, others in (
             (threading, _THREADING), (queue, _QUEUE), (concurrent.futures, _FUTURES),
+            (select, _SELECT), (selectors, system_waits.SELECTORS), (signal, _SIGNAL),
         )
         for name, stand_in in others.items()
     ),
