@@ -1,6 +1,7 @@
 """psycopg2 on a real PostgreSQL: statements and commits are steps, row locks are waited for."""
 
 import io
+import socket
 from contextlib import closing, suppress
 from functools import partial
 
@@ -11,6 +12,7 @@ import pytest
 from psycopg2 import extensions, sql
 from sqlalchemy import create_engine, text
 
+from pytest_supercache.runtime.sql import psycopg2_doors
 from tests.adapters.counters import outcomes as everything
 from tests.adapters.counters import racing, unknown
 from tests.adapters.flows import counting, is_conflict, judged
@@ -450,6 +452,35 @@ def test_objects_that_are_no_connections_are_not_asked_for_their_class():
 
     judged(body)
     assert type(kept) is Lazy
+
+
+def test_all_objects_are_examined_only_when_there_is_a_new_socket(opened, monkeypatch):
+    looks = []
+    real = psycopg2_doors.all_objects
+    monkeypatch.setattr(psycopg2_doors, "all_objects", lambda: looks.append(1) or real())
+
+    def is_noticed():
+        psycopg2_doors.open()
+        try:
+            return extensions.get_wait_callback() is not None
+        finally:
+            psycopg2_doors.close()
+
+    assert not is_noticed()
+    first = len(looks)
+    assert not is_noticed()
+    assert len(looks) == first
+    connection = opened()
+    assert is_noticed()
+    assert is_noticed()
+    connection.close()
+    other, _end = socket.socketpair()
+    with other, _end:
+        assert not is_noticed()
+    monkeypatch.setattr(psycopg2_doors, "_DESCRIPTORS", "/nowhere")
+    seen = len(looks)
+    assert not is_noticed()
+    assert len(looks) == seen + 1
 
 
 @pytest.mark.parametrize("cursor", [{}, {"cursor_factory": psycopg2.extras.RealDictCursor}])

@@ -4,6 +4,7 @@ Its classes are written in C and cannot be patched, so ``psycopg2.connect`` retu
 derived classes.
 """
 
+import os
 import select
 from collections.abc import Callable
 from contextlib import suppress
@@ -40,15 +41,42 @@ _sessions = DatabaseSessions()
 _patches = Patches()
 _real_connect = psycopg2.connect
 _Plain: Any = extensions.connection
+_DESCRIPTORS = "/proc/self/fd"
+_sockets_of_others: frozenset[str] = frozenset()
+"""Sockets that were there when no connection was."""
 
 
 def open() -> list[tuple[Any, Any]]:
     """Replace ``psycopg2.connect``."""
     _patches.put(psycopg2, "connect", connect)
-    found = (one for one in all_objects() if issubclass(type(one), _Plain))
-    if any(not one.closed for one in found) and extensions.get_wait_callback() is None:
+    if extensions.get_wait_callback() is None and _is_connected():
         extensions.set_wait_callback(_wait)
     return [(_real_connect, connect)]
+
+
+def _is_connected() -> bool:
+    """Say whether there is an open connection; all objects are examined for new sockets only."""
+    global _sockets_of_others
+    sockets = _sockets()
+    if sockets is not None and sockets <= _sockets_of_others:
+        return False
+    found = (one for one in all_objects() if issubclass(type(one), _Plain))
+    is_found = any(not one.closed for one in found)
+    if sockets is not None and not is_found:
+        _sockets_of_others = sockets
+    return is_found
+
+
+def _sockets() -> frozenset[str] | None:
+    """Return the sockets of this process; None: the operating system does not tell."""
+    found = set[str]()
+    try:
+        for descriptor in os.listdir(_DESCRIPTORS):  # noqa: PTH208 - for each check
+            with suppress(FileNotFoundError):  # that of the list itself
+                found.add(os.readlink(f"{_DESCRIPTORS}/{descriptor}"))  # noqa: PTH115
+    except OSError:
+        return None
+    return frozenset(one for one in found if one.startswith("socket:"))
 
 
 def close() -> None:
