@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePath
 from textwrap import dedent
 
+from pytest_supercache.core.masking import masked
 from pytest_supercache.core.trace import SourceLine
 from pytest_supercache.report.plain import Plain, plain
 
@@ -46,7 +47,7 @@ class Sources:
         code = linecache.getlines(source.file)[first - 1 : source.line + AROUND]
         return plain(
             {
-                "path": path_shown(source.file, self._root),
+                "path": path_shown(masked(source.file), self._root),
                 "line": source.line,
                 "function": source.function,
                 "first": first,

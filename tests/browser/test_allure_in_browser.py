@@ -18,7 +18,7 @@ STEPS = [
     "2. alice @a: origin read product:42 -> 100",
     "3. bob @a: origin write product:42 = 120 (write product:42 = 120)",
     "4. bob @a: DEL product:42 done",
-    "5. alice @a: SET product:42 = 100 -> 100 (from this step on the layers stay inconsistent)",
+    "5. alice @a: SET product:42 = 100 -> 100 (here the wrong value is stored, and it stays)",
 ]
 
 
@@ -70,7 +70,7 @@ def test_a_conflict_has_its_steps_its_evidence_and_its_picture(context, report):
             assert said in shown
         width, source = allure.drawn(tab.page)
         assert width > 300
-        assert "from this step on the layers stay inconsistent" in source
+        assert "here the wrong value is stored, and it stays" in source
         assert tab.is_quiet()
 
 

@@ -373,6 +373,9 @@ def _main() -> None:
                 atexit.unregister(end)
                 raise
             end.status = ended.code
+        except BaseException:  # the interpreter tells of it, and has a status for it
+            atexit.unregister(end)
+            raise
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from contextlib import nullcontext
 
+import anyio.to_thread
 import pytest
 
 from tests.soundness.truth import broken, right, systems_of
@@ -144,6 +145,25 @@ async def _dropped(world, *, is_looked_up, in_a_thread):
 )
 async def a_look_and_a_del_beside_a_worker_thread(world):
     await _dropped(world, is_looked_up=True, in_a_thread=False)
+
+
+@broken(
+    "the thread takes the entry between the coroutine's look and its del: a KeyError",
+    unknown="call_soon_threadsafe",
+)
+async def a_look_and_a_del_beside_a_thread_of_anyio(world):
+    near, far = {"k": 1}, world.existing_cache.aclient(decode_responses=True)
+
+    async def by_loop():
+        await far.get("x")
+        near.pop("k", None)
+
+    async def by_thread():
+        await anyio.to_thread.run_sync(near.pop, "k", None)
+
+    world.actor("a", by_loop)
+    world.actor("b", by_thread)
+    await world.run()
 
 
 @right("pop with a default is one operation")

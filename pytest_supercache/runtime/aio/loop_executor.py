@@ -23,6 +23,7 @@ from pytest_supercache.runtime.kernel.actor import (
     name_of_child,
 )
 from pytest_supercache.runtime.kernel.calling import current_actor
+from pytest_supercache.runtime.memory.calls import touching
 from pytest_supercache.runtime.sync.pool_workers import workers_named
 from pytest_supercache.runtime.sync.pools import ThreadPoolExecutor
 from pytest_supercache.runtime.sync.threads import adopt, child_of, ended, live_to_the_end
@@ -75,7 +76,7 @@ def _on_worker(
         workers = (
             executor.workers(execution) if is_ours else workers_named(execution, name, "asyncio")
         )
-        return workers.run_job(job, execution, partial(func, *args))
+        return workers.run_job(job, execution, partial(touching, func, *args))
 
     return run
 

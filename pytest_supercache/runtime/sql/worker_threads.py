@@ -9,6 +9,7 @@ order.
 
 from collections.abc import Callable
 from contextvars import copy_context
+from functools import partial
 from typing import Any
 
 import anyio
@@ -23,6 +24,7 @@ from pytest_supercache.runtime.kernel.calling import current_actor
 from pytest_supercache.runtime.kernel.patches import Patches
 from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.kernel.task_actor import TaskActor
+from pytest_supercache.runtime.memory.calls import touching
 from pytest_supercache.runtime.sync import threads
 from pytest_supercache.runtime.sync.pool_workers import workers_named
 
@@ -64,7 +66,8 @@ async def run_sync(
         )  # fmt: skip
     async with limiter or anyio.to_thread.current_default_thread_limiter():
         with anyio.CancelScope(shield=not (abandon_on_cancel or cancellable)):
-            return await _run_as_actor(execution, parent, lambda: context.run(func, *args))
+            call = partial(context.run, touching, func, *args)
+            return await _run_as_actor(execution, parent, call)
 
 
 def _is_alone(actor: Actor) -> bool:
