@@ -6,6 +6,7 @@ from the folder where packages are installed, anything else by its name alone.
 
 import linecache
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path, PurePath
 from textwrap import dedent
 
@@ -43,8 +44,9 @@ class Sources:
         return [self._row(line) for line in self._numbers]
 
     def _row(self, source: SourceLine) -> Plain:
-        first = max(1, source.line - AROUND)
-        code = linecache.getlines(source.file)[first - 1 : source.line + AROUND]
+        first, code = max(1, source.line - AROUND), list[str]()
+        with suppress(ValueError):  # a name that no file of this system can have
+            code = linecache.getlines(source.file)[first - 1 : source.line + AROUND]
         return plain(
             {
                 "path": path_shown(masked(source.file), self._root),

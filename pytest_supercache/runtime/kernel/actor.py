@@ -269,6 +269,7 @@ class Actor:
         """Return the step in which the actor is blocked for ever."""
         found, stack = self.as_pending(enabled=False), self.stack()
         found.functions, found.sources = functions_of(stack), sources_of(stack)
+        del stack  # it may hold the frame of this call
         return found
 
     @property

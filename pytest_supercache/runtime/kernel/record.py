@@ -52,6 +52,7 @@ class Record:
         if self.is_full:
             stack = actor.stack()
             step.functions, step.sources = functions_of(stack), sources_of(stack)
+            del stack  # it holds the frame of this call
         self.steps.append(step)
         self._is_open = self.is_full
         self.last = name

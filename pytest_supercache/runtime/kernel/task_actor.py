@@ -109,6 +109,7 @@ class TaskActor(Actor):
             return found
         stack = self.stack()
         found.functions, found.sources = functions_of(stack), sources_of(stack)
+        del stack  # it may hold the frame of this call
         if self.pending is None:
             place = place_of(self.task.get_coro())
             found.label = f"await {place}" if place else "await"
