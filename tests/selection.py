@@ -21,6 +21,7 @@ ANY_PYTHON = (
     "adapters/test_adapter_asyncpg.py", "adapters/test_adapter_postgres_programs.py",
     "adapters/test_adapter_psycopg.py", "adapters/test_adapter_psycopg2.py",
     "adapters/test_adapter_psycopg_async.py", "adapters/test_adapter_pymemcache.py",
+    "adapters/test_adapter_pymysql.py",
     "adapters/test_adapter_redis.py", "adapters/test_adapter_valkey.py", "laws/test_dependence.py",
     "laws/test_orders.py", "laws/test_tokens.py", "laws/test_waits.py",
     "litmus/test_adds_and_leases.py", "litmus/test_channels.py", "litmus/test_classes_of_faults.py",

@@ -354,7 +354,7 @@ def reasons(flow, other=write_slowly):
         world.actor("b", said, other, world, {})
         await world.run()
 
-    return check(body, guarantees=(), executions=60).reasons
+    return check(body, guarantees=(), executions=5).reasons
 
 
 def test_what_the_thread_of_a_cancelled_task_does_is_unknown():
