@@ -51,7 +51,7 @@ def steps_of(found: Json) -> list[Step]:
     if drawn["strip"]:
         return [
             Step(number, "" if lane is None else lanes[lane], steady(text))
-            for text, number, _, lane in drawn["strip"]
+            for text, number, _, lane, _ in drawn["strip"]
         ]
     return list(_of_picture(drawn["player"]["rows"], lanes))[-ROWS_MAX:]
 

@@ -8,7 +8,7 @@ import hashlib
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any
 
 from pytest_supercache.report.complaints import sentence, short_lines
@@ -110,7 +110,7 @@ def description_of(row: Json, words: str, patterns: Patterns) -> str:
     lines = str(words or row["story"] or row["coverage"] or "").split("\n")
     blocks = [[*block] for is_text, block in groupby(lines[:LINES_MAX], key=bool) if is_text]
     said = []
-    for block, after in zip(blocks, [*blocks[1:], [""]], strict=True):
+    for block, after in pairwise([*blocks, [""]]):
         is_head = _ITEM.match(block[0]) is None and _ITEM.match(after[0]) is not None
         text = _BREAK.join(map(_line, block))
         said.append(f"**{text}**{_BREAK}" if is_head else f"{text}\n\n")

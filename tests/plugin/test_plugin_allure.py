@@ -80,7 +80,7 @@ def test_our_own_results_say_what_those_of_allure_pytest_say(project: Project) -
     *_, breaking, _ = texts["layers after each step"].splitlines()
     assert breaking == (
         '"5","alice @a: SET product:42 = 100 -> 100","100","120",'
-        '"from this step on the layers stay inconsistent"'
+        '"here the wrong value is stored, and it stays"'
     )
     assert json.loads(texts["history"])[1]["value"] == 120
     assert "sc.reproduce(" in texts["reproducer"]

@@ -59,7 +59,7 @@ def test_pictures_and_sentences_fit_a_narrow_terminal(project: Project) -> None:
     lines = shown(at_a_terminal(project, "-v", columns=64))
     begin = next(at for at, line in enumerate(lines) if "= supercache =" in line)
     drawn = [line for line in lines[begin:] if line.startswith("  ")]
-    assert any("from this step on the layers stay inconsistent" in line for line in drawn)
+    assert any("here the wrong value is stored, and it stays" in line for line in drawn)
     assert any(line.split() == ["#", "who", "step"] for line in drawn), "one table"
     assert any(line.split()[:4] == ["3", "bob", "@a", "write"] for line in drawn)
     assert max(map(len, drawn)) <= 64
@@ -114,7 +114,7 @@ def test_what_is_not_as_expected_is_red_and_so_is_the_step_that_breaks_it(
     red = [line.removeprefix("\x1b[31m") for line in lines if line.startswith("\x1b[31m")]
     assert "T-2: VIOLATED coherent_when_settled\x1b[0m" in red
     assert any(line.startswith("\x1b[31m\x1b[1m  !5 ") for line in lines)
-    assert any(line.startswith("\x1b[31m\x1b[1m      ! from this step on") for line in lines)
+    assert any(line.startswith("\x1b[31m\x1b[1m      ! here the wrong value") for line in lines)
     assert any(line.startswith("\x1b[1m   #  alice @a") for line in lines)
     assert "   1  read product:42" in "\n".join(lines), "an ordinary step has no colour"
     assert "\x1b" not in project.run().stdout.str()

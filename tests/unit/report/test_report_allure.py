@@ -141,3 +141,7 @@ def test_importing_the_reports_imports_no_optional_library(tmp_path):
         "print(sorted({'allure', 'allure_commons', 'rich', 'jinja2'} & set(sys.modules)))"
     )
     assert run(["-c", code], tmp_path).stdout == "[]\n"
+
+
+def test_an_item_of_which_nothing_is_known_has_an_empty_description() -> None:
+    assert description_of({"story": "", "coverage": "", "links": {}}, "", {}) == ""
