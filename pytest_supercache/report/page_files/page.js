@@ -625,7 +625,7 @@
       }));
       const text = becameOf(tried, order);
       said.textContent = text;
-      said.className = "became " + (/^It (fails|passes)/.exec(text) || ["", "open"])[1];
+      said.className = "became " + (text.startsWith("It fails") ? "bad" : text.startsWith("It passes") ? "good" : "");
       more.replaceChildren();
       if (token && command && text === "Not executed.") {
         const own = command[1].replace(token[1], tokenOf(token[1], tried.rows, order, player));
