@@ -39,8 +39,8 @@ def _take(tab: Any, page: Path, scheme: str) -> None:
     tab.set_viewport_size({"width": 1280, "height": 900})
     tab.emulate_media(color_scheme=scheme)
     tab.goto(page.as_uri())
-    conflict, pair = (tab.locator(name).first.bounding_box() for name in (".conflict", ".pair"))
-    height = pair["y"] + pair["height"] - conflict["y"]
+    conflict, player = (tab.locator(name).first.bounding_box() for name in (".conflict", ".fails"))
+    height = player["y"] + player["height"] - conflict["y"]
     seen = {**conflict, "height": height}
     tab.screenshot(path=PICTURES / f"player-{scheme}.png", clip=seen, full_page=True)
     advice = tab.locator(".conflict .advice").first.bounding_box()
