@@ -30,7 +30,9 @@ class Wait:
     timer: str = ""  # a flag that the clock sets; then only ``after`` may still hold the step back
     after: str = ""  # a flag that must be set first, even if the timer has fired
     otherwise: str = ""  # what a step does to the object when its timer has fired
-    thread: str = ""  # who holds the object for the actor, if that is the thread it runs on
+    thread: str = (
+        ""  # the thread that holds a re-entrant lock for the actor; empty: the actor itself
+    )
 
     def holder(self, actor: str) -> str:
         """Return the name under which ``actor`` holds the object."""

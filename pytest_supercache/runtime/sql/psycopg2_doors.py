@@ -71,9 +71,9 @@ def _sockets() -> frozenset[str] | None:
     """Return the sockets of this process; None: the operating system does not tell."""
     found = set[str]()
     try:
-        for descriptor in os.listdir(_DESCRIPTORS):  # noqa: PTH208 - for each check
+        for descriptor in os.listdir(_DESCRIPTORS):  # noqa: PTH208 - every check pays for it
             with suppress(FileNotFoundError):  # that of the list itself
-                found.add(os.readlink(f"{_DESCRIPTORS}/{descriptor}"))  # noqa: PTH115
+                found.add(os.readlink(f"{_DESCRIPTORS}/{descriptor}"))  # noqa: PTH115 - likewise
     except OSError:
         return None
     return frozenset(one for one in found if one.startswith("socket:"))

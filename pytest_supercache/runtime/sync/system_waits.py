@@ -52,7 +52,7 @@ class PollObject:
         self._real = _real_poll()
 
     def poll(self, timeout: float | None = None, /) -> Any:
-        """Wait for events, for so many milliseconds."""
+        """Wait for events; the timeout is in milliseconds."""
         note_wait("select.poll()", timeout)
         return self._real.poll(timeout)
 
@@ -67,7 +67,7 @@ def _noting(kind: Any) -> Any:
         """Stands in for a class of ``selectors``."""
 
         def select(self, timeout: float | None = None) -> Any:
-            """Wait for events, for so many seconds."""
+            """Wait for events; the timeout is in seconds."""
             note_wait(f"selectors.{kind.__name__}", timeout)
             return super().select(timeout)
 

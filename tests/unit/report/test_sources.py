@@ -125,12 +125,12 @@ def test_a_line_of_a_library_comes_with_the_line_of_the_project_that_leads_there
 @pytest.mark.parametrize(
     ("file", "root", "shown"),
     [
-        ("/work/shop/cache.py", "/work", "shop/cache.py"),
-        ("/work/shop/cache.py", "/other", "cache.py"),
-        ("/work/shop/cache.py", None, "cache.py"),
+        ("/home/ann/shop/cache.py", "/home/ann", "shop/cache.py"),
+        ("/home/ann/shop/cache.py", "/other", "cache.py"),
+        ("/home/ann/shop/cache.py", None, "cache.py"),
         (f"{LIBRARY}/django/core/cache.py", "/env", "django/core/cache.py"),
         ("/usr/lib/python3/dist-packages/redis/client.py", "/", "redis/client.py"),
-        ("<string>", "/work", "<string>"),
+        ("<string>", "/home/ann", "<string>"),
     ],
 )  # fmt: skip
 def test_no_path_of_the_machine_is_shown(file: str, root: str | None, shown: str) -> None:
