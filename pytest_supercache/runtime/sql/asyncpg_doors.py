@@ -294,7 +294,7 @@ class SteppedProtocol:
             except OSError:  # it is gone already
                 return
 
-    async def disconnect(self, *, nowait: bool) -> None:  # noqa: ARG002 - the watcher of connections calls it with nowait=
+    async def disconnect(self, *, nowait: bool) -> None:  # noqa: ARG002 - the end of a loop says so
         """Disconnect at the end of the loop."""
         self.drop()
 

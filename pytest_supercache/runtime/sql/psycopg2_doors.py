@@ -71,7 +71,7 @@ def _sockets() -> frozenset[str] | None:
     """Return the sockets of this process; None: the operating system does not tell."""
     found = set[str]()
     try:
-        for descriptor in os.listdir(_DESCRIPTORS):  # noqa: PTH208 - every check pays for it
+        for descriptor in os.listdir(_DESCRIPTORS):  # noqa: PTH208 - each check would pay for Path
             with suppress(FileNotFoundError):  # that of the list itself
                 found.add(os.readlink(f"{_DESCRIPTORS}/{descriptor}"))  # noqa: PTH115 - likewise
     except OSError:
