@@ -79,3 +79,12 @@ def unknown(counters, *flows):
     result = check(body, guarantees=(), executions=5)
     assert result.verdict is Verdict.UNKNOWN, result
     return "\n".join(result.reasons)
+
+
+def is_two(counters):
+    """Return the assertion that the first counter has counted both users."""
+
+    def judge(_):
+        assert counters.values()[0] == 2
+
+    return judge

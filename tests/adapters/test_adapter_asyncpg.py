@@ -10,8 +10,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from pytest_supercache import check
+from tests.adapters.counters import is_two, racing, unknown
 from tests.adapters.counters import outcomes as everything
-from tests.adapters.counters import racing, unknown
 from tests.adapters.flows import is_conflict, judged
 
 pytestmark = pytest.mark.postgresql
@@ -59,13 +59,6 @@ async def read_under_a_lock(connection):
     async with connection.transaction():
         n = await value(connection, lock="FOR UPDATE")
         await counts(change=n + 1)(connection)
-
-
-def is_two(counters):
-    def judge(_):
-        assert counters.values()[0] == 2
-
-    return judge
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from tests.adapters.counters import is_two, racing, unknown
 from tests.adapters.counters import outcomes as everything
-from tests.adapters.counters import racing, unknown
 from tests.adapters.flows import is_conflict, judged
 
 pytestmark = pytest.mark.postgresql
@@ -43,13 +43,6 @@ async def read_under_a_lock(connection):
     async with connection.transaction():
         n = await value(connection, lock="FOR UPDATE")
         await counts(change=n + 1)(connection)
-
-
-def is_two(counters):
-    def judge(_):
-        assert counters.values()[0] == 2
-
-    return judge
 
 
 @pytest.mark.parametrize(
