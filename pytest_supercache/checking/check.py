@@ -44,6 +44,7 @@ from pytest_supercache.checking.strategy import Searched, search
 from pytest_supercache.checking.workers import Dispatch, Work, in_process, sent_to
 from pytest_supercache.core.errors import NotDeterministicError, ReplayDivergedError
 from pytest_supercache.core.fault import Faults, Vector
+from pytest_supercache.core.masking import masked
 from pytest_supercache.core.mistakes import told_as_unknown
 from pytest_supercache.core.orders import Share
 from pytest_supercache.core.progress import Progress
@@ -227,7 +228,10 @@ def _search_one(
         except StepsHaveChanged:  # what is learnt only grows, so this comes to an end
             environment.hash_globals()
     else:
-        raise SharedMemoryNeeded("what the code touches has other names in every run")
+        told = _other_names(environment)
+        if not shared:
+            raise SharedMemoryNeeded(told)
+        result = one.unknown((told,))
     return FaultSetResult(
         vector=vector,
         result=replace(
@@ -240,6 +244,16 @@ def _search_one(
         points=tuple(runner.points),
         idle=runner.idle,
         leases=environment.stack.existing_cache.leases.known,
+    )
+
+
+def _other_names(environment: CheckEnvironment) -> str:
+    """Return why a search that starts over again and again comes to no end, with an example."""
+    names = sorted(environment.stack.existing_cache.leases.known) or environment.sharing.names()
+    example = f", for example {masked(names[-1])!r}" if names else ""
+    return (
+        f"what the code touches has other names in every run{example}, so no run can be repeated. "
+        "Name keys and locks after what they stand for, not after id() or a random number"
     )
 
 
@@ -294,7 +308,7 @@ class _Check:
             runner.found = runner.found or met
             return self._told(self._concluded(self._searched.end, label))
         except HazardMet as hazard:
-            return self._unknown(hazard.reasons)
+            return self.unknown(hazard.reasons)
         except (NotDeterministicError, DoesNotReplay) as error:
             return self._unsteady(error)
 
@@ -308,10 +322,10 @@ class _Check:
         if may_search and self._runner.environment.sharing.take_as_wholes():
             raise StepsHaveChanged from error
         if isinstance(error, NotDeterministicError):
-            return self._unknown(
+            return self.unknown(
                 (not_deterministic(error, self._runner.environment.globals_before),)
             )
-        return self._unknown((str(error),))
+        return self.unknown((str(error),))
 
     def _told(self, result: CheckResult) -> CheckResult:
         """Add what users of Hypothesis expect to see, and let it remember the witness."""
@@ -329,7 +343,7 @@ class _Check:
         violations = runner.judge(execution).violations
         runner.executions = 1
         if not violations:
-            return self._unknown((_REPLAYED_AND_HELD,))
+            return self.unknown((_REPLAYED_AND_HELD,))
         runner.violating = 1
         runner.found = Failure(execution, violations)
         self._searched.is_smallest = True  # a replay shows what it was given
@@ -340,7 +354,7 @@ class _Check:
         if runner.found is not None:
             return self._violated(end, label)
         if not_shown := (*runner.not_judged, *not_tried(runner.environment.sharing)):
-            return self._unknown(not_shown)
+            return self.unknown(not_shown)
         if end is not End.EXHAUSTED:
             assert runner.first is not None, "a search has executed something"
             reduction_check = self._searched.reduction_check
@@ -350,7 +364,7 @@ class _Check:
                 self._searched.sampler, self._searched.up_to,
                 different=(len(runner.different), interleavings),
             )  # fmt: skip
-            return self._unknown((why,))
+            return self.unknown((why,))
         repeat_first(runner)
         held = CheckResult(
             verdict=Verdict.HOLDS,
@@ -399,7 +413,8 @@ class _Check:
         passing = find_passing(runner, counterexample, reduction_check)
         return replace(result, counterexample=replace(counterexample, passing=passing))
 
-    def _unknown(self, reasons: Iterable[str]) -> CheckResult:
+    def unknown(self, reasons: Iterable[str]) -> CheckResult:
+        """Return a result that proves nothing, for these reasons."""
         runner = self._runner
         scope = runner.scope()
         up_to = (

@@ -200,8 +200,8 @@ class CheckEnvironment:
         execution = Stepping(controller, self.stack.switch, expiries, faults)
         execution.on_step = self.on_step if isinstance(scheduler, Replay) else None
         world = World(self.stack, execution, self._given)
-        self._start_over(execution)
         self._collector.rests()
+        self._start_over(execution)
         try:
             with self._finding.during(execution, body), workers_of(execution):
                 whole = partial(_play, controller, body, world)

@@ -71,7 +71,8 @@ class ExistingCache:
             redis.exceptions.MaxConnectionsError: the pool has reached its size.
             SupercacheError: the server cannot send invalidations to clients.
         """
-        count_connection(pool, library)
+        if pool is not None:
+            count_connection(pool, library)
         connection = self._joined(pool, arguments, library)
         if hasattr(pool, "_connections"):  # a blocking pool keeps its own list
             pool._connections.append(connection)  # noqa: SLF001 - its list of all that it made
@@ -118,7 +119,8 @@ class ExistingCache:
 
         def make_connection() -> Any:
             pool = found()
-            self._pools.add(pool)
+            if pool is not None:  # else it is garbage, and a destructor uses it for the last time
+                self._pools.add(pool)
             return connect(pool)
 
         pool.make_connection = make_connection

@@ -38,6 +38,10 @@ _KNOWN = (
 """The attributes of a client and its pool, in the versions of redis-py that can be copied."""
 
 
+_ADDRESS = {"host": "localhost", "port": 6379, "db": 0}
+"""What libraries read of every pool, as from one that ``redis.Redis()`` has made."""
+
+
 class Moulds:
     """Copies clients of one library, with pools of one class.
 
@@ -78,6 +82,7 @@ class Moulds:
         if mould is not None:
             return self._like(mould)
         pool = (self._any_pool if shape is None else self._pool)(**options)
+        pool.connection_kwargs = {**_ADDRESS, **pool.connection_kwargs}
         client = self._client(connection_pool=pool)
         parts = vars(client).keys(), vars(pool).keys()
         if shape is None or parts not in _KNOWN:

@@ -1,6 +1,10 @@
 """Flows that every library is put through: two users count, or one reads while another writes."""
 
 from pytest_supercache import Verdict, check
+from tests.selection import either
+
+SEARCHES = ("exhaustive", "all-schedules")[: either(1, 2)]
+"""What finds the outcomes of flows; the long form compares both."""
 
 
 def counting(make, bump, total, **options):
@@ -36,6 +40,13 @@ def refreshing(make, **options):
         assert read() == "new"
 
     return judged(body, **options)
+
+
+def outcomes_of(tried):
+    """Return what ``tried(search)`` finds, which is the same with every search."""
+    found, *others = map(tried, SEARCHES)
+    assert all(other == found for other in others)
+    return found
 
 
 def judged(body, **options):

@@ -322,12 +322,22 @@ def test_the_scope_names_the_isolation_level_of_transactions(opened, counters):
 
 
 def test_copies_are_named(opened, counters, tmp_path):
-    async def flow():
+    file = tmp_path / "counters"
+
+    async def save():
         async with opened() as connection:
-            await connection.copy_from_table("counters", output=tmp_path / "counters")
+            await connection.copy_from_table("counters", output=file)
+
+    async def load():
+        async with opened() as connection, connection.transaction():
+            await connection.execute("DELETE FROM counters")
+            return await connection.copy_to_table("counters", source=file)
 
     said = "the code under test called asyncpg's COPY, which this version does not control"
-    assert said in unknown(counters, flow)
+    assert said in unknown(counters, save)
+    assert file.read_text() == "n\t0\nm\t0\n"
+    assert said in unknown(counters, load)
+    assert counters.values() == (0, 0)
 
 
 def test_notifications_and_an_end_without_a_word_are_named(opened, counters):

@@ -7,6 +7,7 @@ import pytest
 from redis.exceptions import ConnectionError as LostConnectionError
 
 from pytest_supercache import Faults, Verdict, check
+from pytest_supercache.core.real_clock import real_seconds
 
 
 def reads_through(client, origin):
@@ -140,3 +141,25 @@ def test_what_is_known_of_locks_does_not_depend_on_who_searches():
         together = check(retries_after_a_fault, faults=faults, executor=pool)
     assert (alone.verdict, alone.executions) == (together.verdict, together.executions)
     assert alone.scope == together.scope
+
+
+def counts_under_locks_named(world, name):
+    client = world.existing_cache.client(decode_responses=True)
+
+    def adds_one():
+        lock = f"lock:{name()}"
+        if client.set(lock, "held", nx=True, ex=10):
+            client.delete(lock)
+
+    world.actor("alice", adds_one)
+    world.actor("bob", adds_one)
+    world.run()
+
+
+def test_a_lock_with_another_name_in_every_run_is_named_and_a_steady_one_is_searched():
+    result = check(lambda world: counts_under_locks_named(world, real_seconds))
+    assert result.verdict is Verdict.UNKNOWN
+    (reason,) = result.reasons
+    assert "other names in every run, for example 'lock:" in reason
+    steady = check(lambda world: counts_under_locks_named(world, lambda: "n"))
+    assert steady.verdict is Verdict.HOLDS, steady.reasons

@@ -10,18 +10,22 @@ from tests.terminals import COLOURS, WIDTHS, picture, snapshot, write_project
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 OF_PYTEST = "= short test summary info ="
 PASTED = ("replay: ", "written: ", "open: ")
+SHORT = {(80, "plain"), (200, "coloured")}
+
+
+PICTURES = [
+    pytest.param(columns, kind, marks=[] if (columns, kind) in SHORT else pytest.mark.long)
+    for columns in WIDTHS
+    for kind in COLOURS
+]
 
 
 @pytest.fixture(scope="module")
-def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[int, str], str]:
-    """What a run shows, by the width of the terminal and with colours or without."""
-    folder = tmp_path_factory.mktemp("project")
-    write_project(folder)
-    return {
-        (columns, kind): picture(folder, columns, colour)
-        for columns in WIDTHS
-        for kind, colour in COLOURS.items()
-    }
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project that the pictures show."""
+    made = tmp_path_factory.mktemp("project")
+    write_project(made)
+    return made
 
 
 def ours(columns: int, kind: str) -> str:
@@ -30,13 +34,11 @@ def ours(columns: int, kind: str) -> str:
     return text[: text.index(OF_PYTEST)].rpartition("\n")[0]
 
 
-@pytest.mark.parametrize("kind", COLOURS)
-@pytest.mark.parametrize("columns", WIDTHS)
-def test_a_terminal_shows_what_it_did(
-    shown: dict[tuple[int, str], str], columns: int, kind: str
-) -> None:
+@pytest.mark.parametrize(("columns", "kind"), PICTURES)
+def test_a_terminal_shows_what_it_did(folder: Path, columns: int, kind: str) -> None:
     """To accept a change: python -m tests.terminals, read the files, say why in the commit."""
-    assert shown[columns, kind] == snapshot(columns, kind).read_text(encoding="utf-8")
+    shown = picture(folder, columns, COLOURS[kind])
+    assert shown == snapshot(columns, kind).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("columns", WIDTHS)

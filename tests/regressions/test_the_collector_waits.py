@@ -193,3 +193,27 @@ def test_functions_of_an_application_that_has_frozen_its_objects_are_found(
         assert gc.get_freeze_count() > 0
     finally:
         gc.unfreeze()
+
+
+def test_a_destructor_may_use_a_client_that_is_garbage_too():
+    sent = []
+
+    class Lock:
+        def __init__(self, client):
+            self.client, self.itself = client, self
+
+        def __del__(self):
+            sent.append(self.client.delete("lock"))
+
+    def body(world):
+        def enter():
+            lock = Lock(world.existing_cache.client())
+            assert lock.client.set("lock", 1, nx=True) or lock.client.get("lock")
+
+        world.actor("alice", enter)
+        world.actor("bob", enter)
+        world.run()
+
+    result = check(body, search="all-schedules")
+    assert result.verdict is Verdict.HOLDS, result.reasons
+    assert sent

@@ -29,6 +29,7 @@ _TOOLS = frozenset(
         "_hypothesis_globals", "_hypothesis_pytestplugin", "_hypothesis_ftz_detector",
         "pytest_asyncio", "pytest_cov", "pytest_django", "pytest_html", "pytest_metadata",
         "pytest_mock", "pytest_randomly", "pytest_rerunfailures", "pytest_timeout", "random_order",
+        "playwright", "pytest_playwright", "selenium",
     }
 )  # fmt: skip
 

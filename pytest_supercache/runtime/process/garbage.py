@@ -25,9 +25,10 @@ def let_go(controller: Controller, body: Actor) -> None:
 
 
 class Collector:
-    """The garbage collector during one check, enabled only while an execution is set up.
+    """The garbage collector during one check, enabled only before an execution is set up.
 
-    By then most objects of the last execution are freed, so that a collection is short.
+    By then most objects of the last execution are freed, so that a collection is short. What
+    destructors change then is restored with all else.
     """
 
     def __init__(self) -> None:

@@ -8,8 +8,8 @@ lets another actor go on nor lets time pass before it.
 import os
 import re
 import socket
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from inspect import iscoroutinefunction
 from typing import Any
@@ -135,20 +135,44 @@ def _without_timers(make: Method) -> Method:
 
 
 @contextmanager
-def _answering(execution: Stepping) -> Iterator[None]:
+def _answering(execution: Stepping, answers: int = 1) -> Iterator[None]:
     """Let the loop wait for the server until an answer has arrived."""
     actor = current_actor()
     if actor is not None:  # else a module is imported
-        actor.in_command += 1
+        actor.in_command += answers
     for loop in execution.controller.loops:
-        loop.answers_awaited += 1
+        loop.answers_awaited += answers
     try:
         yield
     finally:
         if actor is not None:
-            actor.in_command -= 1
+            actor.in_command -= answers
         for loop in execution.controller.loops:
-            loop.answers_awaited -= 1
+            loop.answers_awaited -= answers
+
+
+def _own_work() -> AbstractContextManager[None]:
+    """Let the loop do what the caller's function asks for, in the middle of an exchange."""
+    execution = controlled()
+    return nullcontext() if execution is None else _answering(execution, -1)
+
+
+def _taking(sink: Callable[[Any], Awaitable[None]]) -> Callable[[Any], Awaitable[None]]:
+    async def take(data: Any) -> None:
+        with _own_work():
+            await sink(data)
+
+    return take
+
+
+async def _given(pieces: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    while True:
+        with _own_work():
+            try:
+                piece = await anext(pieces)
+            except StopAsyncIteration:
+                return
+        yield piece
 
 
 @contextmanager
@@ -251,15 +275,16 @@ class SteppedProtocol:
         """Forget a prepared statement."""
         return await self._step(partial(self._real.close_statement, state, None))
 
-    async def copy_in(self, *args: Any) -> Any:
+    async def copy_in(self, copy_stmt: str, reader: Any, *args: Any) -> Any:
         """Report that rows are copied, which is no step."""
         name_call("asyncpg", "COPY", _INSTEAD)
-        return await self._step(partial(self._real.copy_in, *args))
+        given = None if reader is None else _given(aiter(reader))
+        return await self._step(partial(self._real.copy_in, copy_stmt, given, *args))
 
-    async def copy_out(self, *args: Any) -> Any:
+    async def copy_out(self, copy_stmt: str, sink: Any, timeout: Any) -> Any:
         """Report that rows are copied, which is no step."""
         name_call("asyncpg", "COPY", _INSTEAD)
-        return await self._step(partial(self._real.copy_out, *args))
+        return await self._step(partial(self._real.copy_out, copy_stmt, _taking(sink), timeout))
 
     async def close(self, timeout: Any) -> Any:
         """Roll back an open transaction, and close the connection."""

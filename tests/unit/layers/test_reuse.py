@@ -228,3 +228,13 @@ def shared(one, other):
         for name, value in vars(one).items()
         if value is vars(other)[name] and not isinstance(value, plain)
     }
+
+
+@pytest.mark.parametrize("options", [{}, {"decode_responses": True}, {"max_connections": 2}])
+def test_a_client_tells_its_address_as_one_of_redis_py_does(options):
+    address = {"host": "localhost", "port": 6379, "db": 0}
+    cache = ExistingCache(FakeRedisServer())
+    for client in (cache.client(**options), cache.client(**options), cache.aclient(**options)):
+        assert address.items() <= client.connection_pool.connection_kwargs.items()
+    other = cache.client(db=3, **options).connection_pool.connection_kwargs
+    assert other["db"] == 3
