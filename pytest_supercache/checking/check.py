@@ -216,17 +216,22 @@ def _search_one(
     began = real_seconds()
     environment.sharing.is_everything = shared and not work.settings.shares_memory
     environment.stack.existing_cache.leases.start(within.leases)
-    for _ in range(RESTARTS_MAX):
+
+    def fresh() -> tuple[Runner, _Check]:
         runner = Runner(
             environment=environment, body=work.body, settings=within, started=began,
             guarantees=work.guarantees, shared=shared, vector=vector, own_checks=work.own_checks,
         )  # fmt: skip
-        one = _Check(runner, work, again)
+        return runner, _Check(runner, work, again)
+
+    runner, one = fresh()
+    for _ in range(RESTARTS_MAX):
         try:
             result = one.result()
             break
-        except StepsHaveChanged:  # what is learnt only grows, so this comes to an end
+        except StepsHaveChanged:  # what is learnt only grows, so this usually comes to an end
             environment.hash_globals()
+            runner, one = fresh()
     else:
         told = _other_names(environment)
         if not shared:

@@ -80,14 +80,51 @@ def a_list_is_asked_for_where_a_text_is(world):
     _asked_first(world, "LLEN", "text")
 
 
-@broken(STALE, unknown="FCALL k: this fakeredis runs no scripts")
-def a_function_of_the_server_reads(world):
+FUNCTIONS = """#!lua name=near
+redis.register_function("near_get", function(keys) return redis.call("GET", keys[1]) end)
+redis.register_function("near_put", function(keys, args) redis.call("SET", keys[1], args[1]) end)
+"""
+
+
+def _by_functions(world, *loaded):
     client = world.existing_cache.client()
+    for library in loaded:
+        client.function_load(library)
     _changed_while_read(
         world,
         lambda: client.fcall("near_get", 1, "k"),
         lambda price: client.fcall("near_put", 1, "k", price),
     )
+
+
+@broken(STALE, unknown="FCALL k: the server here begins without functions")
+def functions_of_the_server_of_production_read_and_write(world):
+    _by_functions(world)
+
+
+@right("functions that nobody calls")
+def functions_are_loaded_and_not_used(world):
+    client = world.existing_cache.client()
+    client.function_load(FUNCTIONS)
+    _changed_while_read(world, lambda: None, lambda price: None)
+
+
+@broken(STALE)
+def functions_that_are_loaded_read_and_write(world):
+    _by_functions(world, FUNCTIONS)
+
+
+@right("a function is one step of the server")
+def a_function_counts(world):
+    client = world.existing_cache.client()
+    counts = """#!lua name=counts
+    redis.register_function("bump", function(keys) return redis.call("INCR", keys[1]) end)
+    """
+    client.function_load(counts)
+    world.actor("reader", client.fcall, "bump", 1, "n")
+    world.actor("writer", client.fcall, "bump", 1, "n")
+    world.run()
+    assert client.get("n") == b"2"
 
 
 @right("it greets the server when it connects, which is no question of the code")

@@ -29,6 +29,8 @@ _LACKS = re.compile(
 )
 """What an error of a script says if it may be for what the stand-in does not have."""
 
+_NO_FUNCTION = re.compile(r"function not found", re.IGNORECASE)
+
 _OF_DATA = re.compile(
     r"(?!ERR )[A-Z]{4,} "  # WRONGTYPE, NOSCRIPT, EXECABORT, NOGROUP, BUSYKEY, ...
     r"|ERR (?:BUSYGROUP |(?:hash )?value is not an? (?:integer|valid float|float)|no such key"
@@ -73,7 +75,9 @@ def note_lacking(execution: Stepping, server: AnyServer, answer: Any) -> None:
     for error in answer if isinstance(answer, list | tuple) else (answer,):
         if not isinstance(error, Exception):
             continue
-        if isinstance(server, FakeRedisServer):
+        if _NO_FUNCTION.search(str(error)):
+            _note(execution, _without_function(_label(execution)))
+        elif isinstance(server, FakeRedisServer):
             _note(execution, _failed(server, error, _label(execution)))
         elif (found := _UNKNOWN.search(str(error))) and "." in found[1]:
             name = found[1].strip().upper()
@@ -121,6 +125,13 @@ def _lacked(server: AnyServer, text: str, label: str) -> str | None:
     return (
         f"{label}: {server.description} answers with an error ({text.removeprefix('ERR ')}), which "
         f"a server may not, because the stand-in does not know every option. {_REMEDY}"
+    )
+
+
+def _without_function(label: str) -> str:
+    return (
+        f"{label}: the server here begins without functions, and the server of production may have "
+        "this one. Send FUNCTION LOAD in the factory or in the body of the test"
     )
 
 
