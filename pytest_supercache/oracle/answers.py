@@ -7,6 +7,7 @@ from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.fault import is_injected
 from pytest_supercache.core.verdict import Violation, described
 from pytest_supercache.oracle.guarantee import Guarantee
+from pytest_supercache.oracle.who import subject
 
 
 def _find_missing_answer(execution: Execution) -> Violation | None:
@@ -15,7 +16,7 @@ def _find_missing_answer(execution: Execution) -> Violation | None:
         if error is not None and not (operation.error_expected or is_injected(error)):
             return Violation(
                 guarantee="answers",
-                summary=f"{operation.user} {_named(operation.kind, operation.key)} raised "
+                summary=f"{subject(operation)} {_named(operation.kind, operation.key)} raised "
                 f"{described(error)}",
                 key=operation.key,
                 user=operation.user,

@@ -10,7 +10,7 @@ before or after the commit; the pattern is "the last step of the read before the
 from collections.abc import Iterator
 
 from pytest_supercache.core.execution import Execution
-from pytest_supercache.core.operation import RACE, UncommittedWrite
+from pytest_supercache.core.operation import UncommittedWrite
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle import lacking
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
@@ -18,6 +18,7 @@ from pytest_supercache.oracle.observed import Observed, Sight, decided_by
 from pytest_supercache.oracle.real_time import Pattern
 from pytest_supercache.oracle.value_text import value_text
 from pytest_supercache.oracle.versions import candidates, same
+from pytest_supercache.oracle.who import subject
 
 
 def _findings(observed: Observed) -> Iterator[Violation | NotJudgedError]:
@@ -58,11 +59,10 @@ def _uncommitted_writes(observed: Observed, sight: Sight) -> list[UncommittedWri
 
 def _violation(sight: Sight, write: UncommittedWrite) -> Violation:
     operation = sight.operation
-    who = operation.user if operation.phase == RACE else operation.step or operation.user
     fate = "was committed only later" if write.committed else "was never committed"
     return Violation(
         guarantee="no_dirty_reads",
-        summary=f"{who} read {sight.key} = {value_text(sight.value)}, which {fate}",
+        summary=f"{subject(operation)} read {sight.key} = {value_text(sight.value)}, which {fate}",
         key=sight.key,
         user=operation.user,
         node=operation.node,

@@ -19,6 +19,7 @@ from pytest_supercache.oracle.linear.call import NEVER, Call
 from pytest_supercache.oracle.linear.check import Answer, check_calls
 from pytest_supercache.oracle.linear.smallest import smallest_core
 from pytest_supercache.oracle.versions import ABSENT, is_from_somewhere, same, written
+from pytest_supercache.oracle.who import who
 
 _SHOWN_MAX = 6
 
@@ -183,8 +184,8 @@ def _described(operation: Operation, call: Call, values: _Numbers) -> str:
     until = "?" if operation.returned_at is None else operation.returned_at
     steps = f"(steps {operation.called_at}-{until})"
     if call.kind == "read":
-        return f"{operation.user} read {call.key} -> {values.known[call.answer]!r} {steps}"
-    return f"{operation.user} wrote {call.key} = {values.known[call.value]!r} {steps}"
+        return f"{who(operation)} read {call.key} -> {values.known[call.answer]!r} {steps}"
+    return f"{who(operation)} wrote {call.key} = {values.known[call.value]!r} {steps}"
 
 
 LINEARIZABLE = Guarantee("linearizable", _find_no_order, real_time=True, find_lack=lacking.answers)

@@ -17,6 +17,7 @@ from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle import lacking
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
 from pytest_supercache.oracle.observed import Observed, Sight, decided_by
+from pytest_supercache.oracle.who import who
 
 WAYS_MAX = 4096
 """The largest number of ways to understand equal values; with more it is not judged."""
@@ -153,10 +154,10 @@ def _told(observed: Observed, node: Node) -> str:
         return f"the commit of {commit.key} = {commit.value!r}"
     operation = observed.history.operations[at]
     if operation.key is None:
-        return f"{operation.user}'s {operation.kind}"
+        return f"{who(operation)}'s {operation.kind}"
     value = operation.answer if operation.kind == "read" else operation.value
     told = operation.key if operation.kind == "delete" else f"{operation.key} = {value!r}"
-    return f"{operation.user}'s {operation.kind} of {told}"
+    return f"{who(operation)}'s {operation.kind} of {told}"
 
 
 SEQUENTIALLY_CONSISTENT = Guarantee(
