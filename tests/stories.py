@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_supercache.core.execution import Execution
+from pytest_supercache.core.places import place_in_words
 from pytest_supercache.core.trace import Step
-from pytest_supercache.oracle.story import place_in_words, shown
+from pytest_supercache.oracle.story import shown
 
 HEAD = "what happened: "
 _STORED = r"(?P<value>.+)"

@@ -11,10 +11,10 @@ times the ways to understand equal values. Trace-invariant: it looks at versions
 from collections.abc import Iterator, Mapping
 from itertools import islice, product
 
+from pytest_supercache.core.value_text import value_text
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.guarantee import Guarantee, NeverJudgedError, NotJudgedError
 from pytest_supercache.oracle.observed import Observed, Sight, decided_by
-from pytest_supercache.oracle.value_text import value_text
 from pytest_supercache.oracle.who import subject, who
 
 WAYS_MAX = 4096

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.operation import UncommittedWrite
+from pytest_supercache.core.value_text import value_text
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle import lacking
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
 from pytest_supercache.oracle.observed import Observed, Sight, decided_by
 from pytest_supercache.oracle.real_time import Pattern
-from pytest_supercache.oracle.value_text import value_text
 from pytest_supercache.oracle.versions import candidates, same
 from pytest_supercache.oracle.who import subject
 

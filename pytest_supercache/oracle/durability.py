@@ -11,10 +11,10 @@ writes counts, only what holds in every order of the trace is used.
 from collections.abc import Iterator
 
 from pytest_supercache.core.operation import Commit
+from pytest_supercache.core.value_text import value_text
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
 from pytest_supercache.oracle.observed import Observed, Write, decided_by
-from pytest_supercache.oracle.value_text import value_text
 from pytest_supercache.oracle.versions import same
 from pytest_supercache.oracle.who import subject
 

@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from pytest_supercache.core.operation import RACE, History
+from pytest_supercache.core.value_text import value_text
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.guarantee import Guarantee, NeverJudgedError, NotJudgedError
 from pytest_supercache.oracle.observed import Observed, Sight, decided_by
-from pytest_supercache.oracle.value_text import value_text
-from pytest_supercache.oracle.versions import canonical, same, written
+from pytest_supercache.oracle.versions import same, written
 from pytest_supercache.oracle.who import subject
 
 
@@ -64,7 +64,7 @@ def _may_be_shown(user: str, key: str, owners: dict[str, tuple[str, ...]]) -> bo
 
 def _unknown(sight: Sight) -> NotJudgedError:
     return NotJudgedError(
-        f"{subject(sight.operation)} was shown {canonical(sight.value)!r} for {sight.key}, which "
+        f"{subject(sight.operation)} was shown {value_text(sight.value)} for {sight.key}, which "
         "nobody gave or wrote; the oracle cannot tell whose it is. Declare what the verb shows "
         "with @verb(observes=...)"
     )

@@ -12,6 +12,7 @@ from typing import Any
 
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.operation import History, Operation
+from pytest_supercache.core.value_text import value_text
 from pytest_supercache.core.verdict import Verdict, Violation
 from pytest_supercache.oracle import lacking
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
@@ -184,8 +185,10 @@ def _described(operation: Operation, call: Call, values: _Numbers) -> str:
     until = "?" if operation.returned_at is None else operation.returned_at
     steps = f"(steps {operation.called_at}-{until})"
     if call.kind == "read":
-        return f"{who(operation)} read {call.key} -> {values.known[call.answer]!r} {steps}"
-    return f"{who(operation)} wrote {call.key} = {values.known[call.value]!r} {steps}"
+        told = f"read {call.key} -> {value_text(values.known[call.answer])}"
+    else:
+        told = f"wrote {call.key} = {value_text(values.known[call.value])}"
+    return f"{who(operation)} {told} {steps}"
 
 
 LINEARIZABLE = Guarantee("linearizable", _find_no_order, real_time=True, find_lack=lacking.answers)

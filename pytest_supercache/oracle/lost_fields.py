@@ -15,12 +15,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pytest_supercache.core.execution import Execution
+from pytest_supercache.core.value_text import value_text
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle import lacking
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
 from pytest_supercache.oracle.observed import Observed, Write, decided_by
 from pytest_supercache.oracle.real_time import Pattern
-from pytest_supercache.oracle.value_text import value_text
 from pytest_supercache.oracle.versions import canonical, fields_of, is_known_to_origin, same
 from pytest_supercache.oracle.who import subject
 

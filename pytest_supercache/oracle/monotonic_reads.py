@@ -10,11 +10,11 @@ Two neighbouring answers that are equal are taken as one version: no user can se
 
 from collections.abc import Iterator
 
+from pytest_supercache.core.value_text import value_text
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle import lacking
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
 from pytest_supercache.oracle.observed import Observed, Sight, decided_by
-from pytest_supercache.oracle.value_text import value_text
 from pytest_supercache.oracle.versions import same
 from pytest_supercache.oracle.who import subject
 

@@ -14,12 +14,12 @@ from itertools import combinations, pairwise, product
 
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.operation import Content
+from pytest_supercache.core.value_text import value_text
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle import lacking
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
 from pytest_supercache.oracle.observed import Observed, Write, cached_contents, decided_by
 from pytest_supercache.oracle.real_time import Pattern
-from pytest_supercache.oracle.value_text import value_text
 from pytest_supercache.oracle.versions import same
 from pytest_supercache.oracle.who import subject
 

@@ -12,12 +12,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from pytest_supercache.core.execution import Execution
+from pytest_supercache.core.places import place_in_words
+from pytest_supercache.core.value_text import value_text
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle import lacking
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
 from pytest_supercache.oracle.observed import Observed, Sight, Write, decided_by
 from pytest_supercache.oracle.real_time import Pattern
-from pytest_supercache.oracle.value_text import value_text
 from pytest_supercache.oracle.versions import candidates
 from pytest_supercache.oracle.who import who
 
@@ -97,7 +98,7 @@ def _in_layers(observed: Observed, deletes: Deletes) -> Iterator[Violation | Not
             yield Violation(
                 guarantee="no_resurrection",
                 summary=f"{who(delete.operation)} deleted {key}, and after everything has settled "
-                f"{where} has {value_text(value)}, which is from before",
+                f"{place_in_words(where)} has {value_text(value)}, which is from before",
                 key=key,
                 evidence={"delete": delete.operation.step, "where": where, "value": value},
             )

@@ -17,12 +17,12 @@ from typing import Any
 
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.operation import History
+from pytest_supercache.core.value_text import value_text
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle import lacking
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
 from pytest_supercache.oracle.observed import Observed, Sight, Write, decided_by
 from pytest_supercache.oracle.real_time import Pairs, Pattern
-from pytest_supercache.oracle.value_text import value_text
 from pytest_supercache.oracle.versions import is_from_somewhere, same
 from pytest_supercache.oracle.who import who
 

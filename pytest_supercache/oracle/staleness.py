@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from itertools import product
 
 from pytest_supercache.core.execution import Execution
+from pytest_supercache.core.value_text import value_text
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle import lacking
 from pytest_supercache.oracle.guarantee import (
@@ -24,7 +25,6 @@ from pytest_supercache.oracle.guarantee import (
 from pytest_supercache.oracle.observed import Observed, Sight, decided_by
 from pytest_supercache.oracle.real_time import Pattern
 from pytest_supercache.oracle.ticks import spans_longer_than
-from pytest_supercache.oracle.value_text import value_text
 from pytest_supercache.oracle.who import subject
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pytest_supercache.core.places import place_title
 from pytest_supercache.report.aside import without_aside
 from pytest_supercache.report.markdown import escaped
 from pytest_supercache.report.timeline import Timeline, TimelineRow, timeline
@@ -47,7 +48,9 @@ def _diagram(drawn: Timeline) -> Iterator[str]:
         f"  participant {actors[at]} as {_mermaid(lane.title)}"
         for at, lane in enumerate(drawn.lanes)
     )
-    yield from (f"  participant {name} as {_mermaid(place)}" for place, name in layers.items())
+    yield from (
+        f"  participant {name} as {_mermaid(place_title(place))}" for place, name in layers.items()
+    )
     raced = [row for row in drawn.rows if row.lane is not None]
     for row in raced[:ROWS_MAX]:
         yield from _message(row, actors, layers)

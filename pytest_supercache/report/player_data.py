@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from pytest_supercache.core.places import place_title
 from pytest_supercache.report.arrows import Arrow
 from pytest_supercache.report.aside import Aside, aside_of
 from pytest_supercache.report.comparison import compared
@@ -70,7 +71,10 @@ def _player(drawn: Timeline, aside: Aside, short: Short) -> dict[str, Plain]:
         "lanes": [
             [short(lane.title, NAME_MAX), at in aside.lanes] for at, lane in enumerate(drawn.lanes)
         ],
-        "places": [[short(place, NAME_MAX), _is_aside(drawn, place, aside)] for place in places],
+        "places": [
+            [short(place_title(place), NAME_MAX), _is_aside(drawn, place, aside)]
+            for place in places
+        ],
         "columns": [[places.index(one.place), short(one.key, NAME_MAX)] for one in columns],
         "rows": [
             {**_row(row, drawn, short), "from": _came_from(came, drawn)}

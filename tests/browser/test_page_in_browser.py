@@ -16,11 +16,11 @@ from tests.unit.report.test_page import HOSTILE
 
 pytestmark = pytest.mark.chromium
 
-NOTHING = {"super_cache@a": ("nothing", False)}
-OLD = {**NOTHING, "existing_cache": ("nothing", False), "origin": ("100", False)}
+NOTHING = {"super cache @a": ("nothing", False)}
+OLD = {**NOTHING, "existing cache": ("nothing", False), "origin": ("100", False)}
 NEW = {**OLD, "origin": ("120", False)}
 STALE = {
-    **NEW, "super_cache@a": ("100", True), "existing_cache": ("100", True),
+    **NEW, "super cache @a": ("100", True), "existing cache": ("100", True),
 }  # fmt: skip
 FAILS = [OLD, OLD, OLD, NEW, NEW, STALE]
 PASSES = [OLD, OLD, OLD, NEW, NEW, STALE]
@@ -68,13 +68,13 @@ def test_what_plays_no_part_is_folded_away_and_shown_when_asked_for(context, tmp
     with opened(context, tmp_path, compared()) as watched:
         heads = watched.page.locator(".fails .head")
         assert heads.all_inner_texts() == [
-            "alice @a", "bob @b", "super_cache@a", "existing_cache", "origin",
+            "alice @a", "bob @b", "super cache @a", "existing cache", "origin",
         ]  # fmt: skip
         assert watched.page.locator(".fails .rows li:visible").count() == 6
         watched.page.locator(".fails [data-act=all]").check()
         assert heads.count() == 7
         assert watched.page.locator(".fails .rows li:visible").count() == 7
-        assert watched.cells("fails") == {**STALE, "super_cache@b": ("nothing", False)}
+        assert watched.cells("fails") == {**STALE, "super cache @b": ("nothing", False)}
         watched.press("fails", "forward")
         assert "deliver invalidation of" in watched.step("fails")
         watched.page.locator(".fails [data-act=all]").uncheck()
@@ -167,7 +167,7 @@ def test_a_step_shows_its_code_and_the_way_of_its_value(context, tmp_path, schem
         page = watched.page
         way, code = page.locator(".fails .way"), page.locator(".fails .code")
         assert way.inner_text() == (
-            "Where 100 comes from: 5. alice @a writes it to super_cache@a \u2190 "
+            "Where 100 comes from: 5. alice @a writes it to super cache @a \u2190 "
             "2. alice @a reads it from origin \u2190 origin holds it at the start"
         )
         assert page.locator(".fails .cell.lit:visible").all_inner_texts() == [
@@ -427,7 +427,7 @@ def test_what_is_open_is_printed_with_every_step_and_no_buttons(context, tmp_pat
         assert watched.page.locator("button:visible").count() == 0
         stale = watched.page.locator(".fails .breaks .cell.stale:visible")
         assert stale.evaluate_all("all => all.map(one => one.dataset.place)") == [
-            "super_cache@a", "existing_cache",
+            "super cache @a", "existing cache",
         ]  # fmt: skip
         pages = watched.page.pdf().count(b"/Type /Page\n")
         assert 1 <= pages <= 2
