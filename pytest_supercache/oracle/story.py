@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.fault import POINTS
 from pytest_supercache.core.footprint import EVERYTHING
+from pytest_supercache.core.messages import in_words, never_told, published_to
 from pytest_supercache.core.operation import RACE
 from pytest_supercache.core.orders import StepName
 from pytest_supercache.core.places import place_in_words
@@ -198,6 +199,7 @@ class _Teller:
     def __init__(
         self, execution: Execution, struck: Struck, keys: Sequence[str], acts: Iterable[Act]
     ) -> None:
+        self._execution = execution
         self._struck = struck
         self._keys = keys
         self._names_keys = len(keys) > 1 or any(map(is_database, acts))
@@ -233,7 +235,7 @@ class _Teller:
         label = act.step.label
         effect = _EFFECT.search(label) if self.is_struck(act) else None
         if effect is None:
-            return self._plain(act, label)
+            return f"{self._plain(act, label)}{self._unheard(act.step)}"
         plain = without_fault(label)
         if effect["fails"]:
             who = self._who(act.step.actor)
@@ -242,6 +244,9 @@ class _Teller:
         if effect["late"]:
             return f"{told}, but is told {effect['late']}"
         return f"{told} ({effect['aside']})"
+
+    def _unheard(self, step: Step) -> str:
+        return in_words(never_told(self._execution, step), of=published_to(step))
 
     def _plain(self, act: Act, label: str) -> str:
         it, place = self._it(act), place_in_words(act.place)

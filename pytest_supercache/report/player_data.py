@@ -173,13 +173,14 @@ def _source(source: Json, short: Short) -> Plain:
 
 
 def _arrows(row: TimelineRow, drawn: Timeline, short: Short) -> Iterator[Plain]:
-    """Yield ``["lane" or "column", number, written]`` for each arrow."""
+    """Yield ``["lane" or "column", number, written]`` for each arrow; lost ones have a fourth."""
     lanes = [lane.actor for lane in drawn.lanes]
     columns = [(column.place, column.key) for column in drawn.columns[:COLUMNS_MAX]]
     places = [place for place, _ in columns]
     for arrow in row.arrows:
         if arrow.is_to_actor:
-            yield ["lane", lanes.index(arrow.to), arrow.is_written]
+            lost = [True] if arrow.is_lost else []
+            yield ["lane", lanes.index(arrow.to), arrow.is_written, *lost]
         elif (arrow.to, arrow.key) in columns:
             yield ["column", columns.index((arrow.to, str(arrow.key))), arrow.is_written]
         elif arrow.to in places:

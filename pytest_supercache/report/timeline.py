@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from pytest_supercache.core.messages import MESSAGES, in_words
 from pytest_supercache.core.schedule import CLOCK
 from pytest_supercache.report.actors import actor_title
 from pytest_supercache.report.arrows import Arrow, arrows_of
@@ -204,6 +205,8 @@ def _lanes(recordings: list[Json]) -> tuple[Lane, ...]:
     for recorded in recordings:
         racing = [step for step in recorded["steps"] if step["phase"] == RACE]
         titles.update((step["actor"], step.get("title", "")) for step in racing)
+        for node in (node for step in racing for node in step.get("never_told", ())):
+            titles.setdefault(f"{MESSAGES}{node}", "")
         for operation in recorded["history"]:
             if operation["phase"] == RACE:
                 nodes.setdefault(operation["user"], operation["node"])
@@ -286,7 +289,7 @@ def _race_row(
     return TimelineRow(
         number=None if step["choice"] is None else step["choice"] + 1,
         lane=drawing.lane(step["actor"]),
-        text=(_text(step.get("text", step["label"])), *_passed(arrows)),
+        text=(f"{_text(step.get('text', step['label']))}{_unheard(step)}", *_passed(arrows)),
         inside=bool(own),
         before=tuple(_call(op) for _, op in own if op["called_at"] == position),
         after=tuple(_answer(op) for _, op in answered),
@@ -301,6 +304,14 @@ def _race_row(
         position=position,
         source=tuple(step.get("source") or ()),
     )
+
+
+def _unheard(step: Json) -> str:
+    """Say who never gets the message of a step, unless its label does."""
+    if step.get("is_struck"):
+        return ""
+    sent = sum(name.startswith(MESSAGES) for name in step.get("writes") or ())
+    return _text(in_words(tuple(step.get("never_told", ())), of=sent))
 
 
 def _draw_stepless(drawing: _Drawing, operations: list[tuple[int, Json]]) -> None:

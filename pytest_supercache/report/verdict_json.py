@@ -14,6 +14,7 @@ from pathlib import Path
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.inputs import DOCUMENT_BYTES_MAX, size_text
 from pytest_supercache.core.masking import masked_data
+from pytest_supercache.core.messages import never_told
 from pytest_supercache.core.odds import Odds
 from pytest_supercache.core.operation import Operation
 from pytest_supercache.core.orders import Pair, Tried
@@ -222,7 +223,11 @@ def _recorded(execution: Execution, sources: Sources) -> Row:
         "apart_at_start": _apart(execution.start, compared),
         "never_agree_from": first_disagreement(execution),
         "steps": [
-            {**_step(step, sources), "apart": _apart(step.layers or {}, compared)}
+            {
+                **_step(step, sources),
+                **_never_told(execution, step),
+                "apart": _apart(step.layers or {}, compared),
+            }
             for step in execution.steps
         ],
         "blocked": [
@@ -313,6 +318,11 @@ def _step(step: Step, sources: Sources) -> Row:
         **({"is_struck": True} if without_fault(step.label) != step.label else {}),
         **_source(step, sources),
     }
+
+
+def _never_told(execution: Execution, step: Step) -> Row:
+    nodes = never_told(execution, step)
+    return {"never_told": list(nodes)} if nodes else {}
 
 
 def _apart(layers: Layers, compared: dict[str, list[str]]) -> list[Plain]:

@@ -2,7 +2,7 @@
 "use strict";
 /**
  * The data of the page: page_data.py, player_data.py and decision.py make it.
- * @typedef {[kind: "lane" | "column", number: number, written: boolean]} Arrow
+ * @typedef {[kind: "lane" | "column", number: number, written: boolean, lost?: boolean]} Arrow
  * @typedef {[column: number, row: number, before: number]} Came  where a value was before; COLUMN, CALL and ANSWER below
  * @typedef {{rows: number[], orders: [row: number, row: number, kept: string, reversed: string][], count: number, failing: string,
  *   all: boolean}} Tried  sets of interleavings are hexadecimal numbers
@@ -285,13 +285,15 @@
     const find = (kind, number) => lanes.find((lane) => lane.kind === kind && lane.number === number && lane.shown);
     return { lanes, hidden, placed, find, width: () => x };
   }
-  /** @param {number} from @param {number} to @param {boolean} written @param {string} name */
-  function arrow(from, to, written, name) {
+  /** @param {number} from @param {number} to @param {boolean} written @param {boolean} lost @param {string} name */
+  function arrow(from, to, written, lost, name) {
     const [start, end] = written ? [from, to] : [to, from];
     const way = end > start ? -1 : 1;
-    const tip = end + way * (written ? 3 : 6);  // not under the dot, not under the value
+    const tip = end + way * (lost ? 12 : written ? 3 : 6);  // not under the dot, not under the value
+    const line = draw("path", { class: "arrow drawn " + name, d: `M${start} ${ARROW}H${tip}` });
+    if (lost) { return [line, draw("path", { class: "lost", d: `M${tip - 5} ${ARROW - 5}l10 10m0 -10l-10 10` })]; }
     return [
-      draw("path", { class: "arrow drawn " + name, d: `M${start} ${ARROW}H${tip}` }),
+      line,
       draw("path", { class: "drawn " + name, d: `M${tip} ${ARROW}l${way * 7} -4v8z` }),
     ];
   }
@@ -301,9 +303,9 @@
     const from = row.lane === null ? null : lanes.find("lane", row.lane);
     if (from && row.lane !== null) {
       const mine = colour(row.lane);
-      for (const [kind, number, written] of row.arrows) {
+      for (const [kind, number, written, lost] of row.arrows) {
         const to = lanes.find(kind, number);
-        if (to) { put(picture, arrow(from.x, to.kind === "column" ? to.x - to.width / 2 + 8 : to.x, written, mine)); }
+        if (to) { put(picture, arrow(from.x, to.kind === "column" ? to.x - to.width / 2 + 8 : to.x, written, Boolean(lost), mine)); }
       }
       picture.append(draw("circle", { class: "drawn " + mine, cx: from.x, cy: ARROW, r: 5 }));
     }
@@ -672,7 +674,7 @@
       pair.style.setProperty("--least", Math.max(...players.map((one) => one.width)) + 50 + "px");
       place.append(pair, el("p", { class: "legend" },
         "A dot is a step. An arrow to a layer: the step writes there; from a layer: it reads. A box on the line of a layer: what it holds "
-        + "from this step on. Stale: not what the origin holds at that moment; red from the step on that breaks the guarantee. A purple frame: "
+        + "from this step on. An arrow that ends in a cross: a message that never arrives. Stale: not what the origin holds at that moment; red from the step on that breaks the guarantee. A purple frame: "
         + "a stop of the value on its way. "
         + "\u21c5: it comes earlier or later in the other interleaving."));
       players[0].go(Math.max(0, players[0].breaking));
