@@ -119,4 +119,5 @@ CAP_HOLDS = Guarantee(
     find_patterns=_find_patterns,
     real_time_with="window",
     find_lack=lacking.admissions,
+    asks_nodes=False,
 )

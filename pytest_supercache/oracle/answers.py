@@ -102,4 +102,4 @@ def _is_expected(execution: Execution, key: str, error: BaseException) -> bool:
     )
 
 
-ANSWERS = Guarantee("answers", _find_missing_answer)
+ANSWERS = Guarantee("answers", _find_missing_answer, asks_nodes=False)

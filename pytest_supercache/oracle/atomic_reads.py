@@ -109,4 +109,4 @@ def _violation(new: Sight, old: Sight) -> Violation:
     )
 
 
-READ_ATOMIC = Guarantee("read_atomic", decided_by(_findings))
+READ_ATOMIC = Guarantee("read_atomic", decided_by(_findings), asks_nodes=False)

@@ -95,4 +95,5 @@ NO_DIRTY_READS = Guarantee(
     real_time=True,
     find_patterns=_find_patterns,
     find_lack=lacking.answers,
+    asks_nodes=False,
 )

@@ -91,4 +91,4 @@ def _violation(sight: Sight, source: str, owners: dict[str, tuple[str, ...]]) ->
     )
 
 
-ISOLATED_USERS = Guarantee("isolated_users", decided_by(_findings))
+ISOLATED_USERS = Guarantee("isolated_users", decided_by(_findings), asks_nodes=False)

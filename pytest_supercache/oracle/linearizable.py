@@ -191,4 +191,6 @@ def _described(operation: Operation, call: Call, values: _Numbers) -> str:
     return f"{who(operation)} {told} {steps}"
 
 
-LINEARIZABLE = Guarantee("linearizable", _find_no_order, real_time=True, find_lack=lacking.answers)
+LINEARIZABLE = Guarantee(
+    "linearizable", _find_no_order, real_time=True, find_lack=lacking.answers, asks_nodes=False
+)

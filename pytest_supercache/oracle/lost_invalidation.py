@@ -71,4 +71,6 @@ def _kept(
         )
 
 
-NO_LOST_INVALIDATION = Guarantee("no_lost_invalidation", decided_by(_findings), needs_contents=True)
+NO_LOST_INVALIDATION = Guarantee(
+    "no_lost_invalidation", decided_by(_findings), needs_contents=True, asks_nodes=False
+)

@@ -84,4 +84,6 @@ def _violation(earlier: Sight, later: Sight) -> Violation:
     )
 
 
-MONOTONIC_READS = Guarantee("monotonic_reads", decided_by(_findings), find_lack=lacking.answers)
+MONOTONIC_READS = Guarantee(
+    "monotonic_reads", decided_by(_findings), find_lack=lacking.answers, asks_nodes=False
+)

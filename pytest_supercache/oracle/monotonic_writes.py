@@ -137,4 +137,5 @@ MONOTONIC_WRITES = Guarantee(
     find_patterns=_find_patterns,
     needs_contents=True,
     find_lack=lacking.writes,
+    asks_nodes=False,
 )

@@ -162,5 +162,5 @@ def _told(observed: Observed, node: Node) -> str:
 
 
 SEQUENTIALLY_CONSISTENT = Guarantee(
-    "sequentially_consistent", decided_by(_findings), find_lack=lacking.answers
+    "sequentially_consistent", decided_by(_findings), find_lack=lacking.answers, asks_nodes=False
 )

@@ -171,4 +171,5 @@ READ_YOUR_WRITES = Guarantee(
     real_time=True,
     find_patterns=_find_patterns,
     find_lack=lacking.writes_and_answers,
+    asks_nodes=False,
 )

@@ -104,4 +104,5 @@ BOUNDED_STALENESS = Guarantee(
     ),
     real_time=True,
     find_patterns=_find_patterns,
+    asks_nodes=False,
 )

@@ -129,4 +129,5 @@ TTL_RESPECTED = Guarantee(
     ),
     real_time=True,
     find_patterns=_find_patterns,
+    asks_nodes=False,
 )

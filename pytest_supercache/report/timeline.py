@@ -26,6 +26,7 @@ START = "start"
 NOT_RECORDED = "?"
 LABEL_MAX = 300
 RACE = "race"
+UNJUDGED = "after settling each node is asked; no guarantee of the scenario judges its answers"
 _GROUPS = {
     "before": "before the race",
     "settle": "after the race, while settling",
@@ -128,6 +129,7 @@ class _Drawing:
     columns: tuple[Column, ...]
     turned: frozenset[tuple[str, int]]
     breaks: tuple[str | None, int | None]  # kind and position of the event
+    end_is_judged: bool
     rows: list[TimelineRow] = field(default_factory=list)
     last: Json | None = None  # what layers held in the row above
 
@@ -176,6 +178,7 @@ def _laid_out(
         columns=columns_of(recordings, found["violation"]["key"]),
         turned=turned,
         breaks=(breaks.get("kind"), breaks.get("at")),
+        end_is_judged=found.get("end_is_judged", True),
     )
     _draw_alone(drawing, ("before",))
     _draw_start(drawing)
@@ -361,9 +364,10 @@ def _draw_alone(drawing: _Drawing, phases: tuple[str, ...]) -> None:
 
 
 def _draw_probes(drawing: _Drawing) -> None:
+    group = _GROUPS["probe"] if drawing.end_is_judged else UNJUDGED
     for at, probe in enumerate(drawing.recorded.get("probes") or ()):
         asked = {**probe, "kind": "read", "value": None, "returned_at": 0}
-        row = drawing.still(_on_node({"error": None, **asked}), None, group=_GROUPS["probe"])
+        row = drawing.still(_on_node({"error": None, **asked}), None, group=group)
         drawing.rows.append(replace(row, breaks=drawing.breaks == (PROBE, at)))
 
 

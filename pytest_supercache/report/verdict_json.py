@@ -203,6 +203,7 @@ def counterexample_to_json(found: Counterexample, root: Path | None = None) -> R
         ],
         "forced_by_all": found.causes_are_all,
         **({"tried": _tried(found.tried, numbers)} if found.tried else {}),
+        **({} if found.end_is_judged else {"end_is_judged": False}),
         "passing": None
         if passing is None
         else {

@@ -172,7 +172,7 @@
   /** @param {Player} player @param {Row} row */
   function sentences(player, row) {
     const said = [titleOf(player, row) + "."];
-    if (row.phase) { said.push("This is " + row.phase + "."); }
+    if (row.phase) { said.push(row.phase[0].toUpperCase() + row.phase.slice(1) + "."); }
     if (row.calls.length) { said.push("Begins: " + row.calls.join(", ") + "."); }
     if (row.answers.length) { said.push("Ends: " + row.answers.map(answered).join(", ") + "."); }
     for (const at of row.changed) {
@@ -336,6 +336,7 @@
       row.answers.map((text) => el("span", { class: "ends" }, answered(text))));
     label.style.paddingLeft = (from ? from.x - 6 : NUMBERS + 4) + "px";
     return el("li", {},
+      row.phase && (!before || before.phase !== row.phase) ? el("p", { class: "phase dim" }, row.phase) : null,
       el("span", { class: "number" }, row.number === null ? "" : String(row.number),
         row.turned ? el("span", { class: "turned" }, "\u21c5", el("span", { class: "unseen" }, " order differs")) : null),
       label, trackOf(player, lanes, row, before),
