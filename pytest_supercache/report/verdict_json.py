@@ -30,6 +30,7 @@ from pytest_supercache.report.actors import actor_title
 from pytest_supercache.report.agreement import apart, compared_places, first_disagreement
 from pytest_supercache.report.breaking import breaking_event
 from pytest_supercache.report.finding import Finding
+from pytest_supercache.report.machine_paths import data_without_folders
 from pytest_supercache.report.plain import Plain, plain
 from pytest_supercache.report.sources import Sources
 from pytest_supercache.report.verdict_schema import VERSION
@@ -119,8 +120,8 @@ def finding_row(finding: Finding) -> Row:
             "schedules": result.schedules,
             "share": plain(result.share),
             "exhausted": result.exhausted,
-            "reasons": list(result.reasons),
-            "notes": list(result.notes),
+            "reasons": data_without_folders(list(result.reasons), finding.root),
+            "notes": data_without_folders(list(result.notes), finding.root),
             **({"memory": plain([asdict(use) for use in result.memory])} if result.memory else {}),
             "seconds": round(result.seconds, 3),
             "severity": finding.severity,
@@ -172,6 +173,11 @@ def operation_to_json(operation: Operation) -> Row:
 
 def counterexample_to_json(found: Counterexample, root: Path | None = None) -> Row:
     """Return a counterexample as JSON-safe data; files of the project are named from ``root``."""
+    exact = {"token": found.token, "schedule": list(found.schedule.choices)}
+    return {**data_without_folders(_shown(found, root), root), **exact}
+
+
+def _shown(found: Counterexample, root: Path | None) -> Row:
     sources = Sources(root)
     breaks = breaking_event(found.execution, found.violation, found.story)
     passing = found.passing
