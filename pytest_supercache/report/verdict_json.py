@@ -36,6 +36,7 @@ from pytest_supercache.report.sources import Sources
 from pytest_supercache.report.verdict_schema import VERSION
 
 _SCOPE = ("build", "commit", "dirty", "changes", "when", "seed")
+_IF_ANY = ("looks_again", "last_run")
 
 Row = dict[str, Plain]
 
@@ -45,7 +46,7 @@ def verdict_document(rows: Iterable[Row], scope: Mapping[str, object]) -> dict[s
 
     ``scope`` is what the caller knows of the run: ``build``, ``commit``, ``dirty``, ``changes``,
     ``when``, ``seed``, ``versions``, how the ``run`` ended and the decision of the ``gate``; an
-    unknown field becomes null.
+    unknown field becomes null. ``last_run`` and ``looks_again`` are there only if they are true.
     """
     scenarios = sorted(rows, key=lambda row: (str(row["node_id"]), str(row["id"])))
     counts: dict[str, Plain] = {"holds": 0, "unknown": 0, "violated": 0, "not_as_stated": 0}
@@ -58,6 +59,7 @@ def verdict_document(rows: Iterable[Row], scope: Mapping[str, object]) -> dict[s
         "versions": plain(scope.get("versions", {})),
         "counts": counts,
         "run": masked_data(plain(scope.get("run"))),
+        **{name: masked_data(plain(scope[name])) for name in _IF_ANY if scope.get(name)},
         "gate": masked_data(plain(scope.get("gate"))),
         "scenarios": list(scenarios),
     }

@@ -18,13 +18,13 @@
  *   token: Pair | null, command: Pair | null, markdown: string, player: Player | null, passing: Player | null,
  *   strip: [string, number | null, number | null, number | null, boolean][], turned: Order[], forced: Order[][],
  *   forced_by_all: boolean, tried: Tried | null, compared: [number | null, number | null][], sources: Source[]}} Conflict
- * @typedef {{id: string, group: string, anchor: string, name: string, verdict: string, as_stated: boolean,
+ * @typedef {{id: string, group: string, anchor: string, name: string, verdict: string, as_stated: boolean, since: string,
  *   guarantee: string | null, expected: string, percent: number | null, share: string, counts: Pair[], coverage: string,
  *   why: string[], facts: Pair[], links: Pair[], conflict: Conflict | null}} Variant
  * @typedef {{id: string, anchor: string, title: string, story: string, variants: Variant[]}} Group
  * @typedef {{id: string, workaround: string, left: string, facts: Pair[]}} Waiver
  * @typedef {{verdict: string, reasons: string[], waivers: Waiver[], said: [string, string[]][]}} Decision
- * @typedef {{title: string, headline: string, kind: string, gate: Decision | null, about: Pair[], groups: Group[]}} Data
+ * @typedef {{title: string, headline: string, kind: string, gate: Decision | null, since: string | null, about: Pair[], groups: Group[]}} Data
  *
  * @typedef {string | Node | null | undefined | false} Child
  * @typedef {Child | readonly any[]} Children  how deep they are nested does not matter
@@ -731,7 +731,8 @@
     const box = el("details", { class: "scenario", id: group.anchor }, el("summary", {},
       el("h2", {}, el("span", { class: "id" }, group.id), " ", group.title),
       el("span", { class: "verdicts" }, group.variants.map(
-        (one) => badgeOf(one, group.variants.length > 1 || one.name !== one.id ? one.name : "")))));
+        (one) => [badgeOf(one, group.variants.length > 1 || one.name !== one.id ? one.name : ""),
+          one.since ? el("span", { class: "since" }, one.since) : null]))));
     let built = false;
     function build() {
       if (built) { return; }
@@ -763,12 +764,13 @@
     "violated": (one) => one.verdict === "violated",
     "holds": (one) => one.verdict === "holds",
     "unknown": (one) => one.verdict === "unknown",
+    "changed since the last run": (one) => one.since !== "",
   };
   /** @param {Scenario[]} scenarios */
   function filterOf(scenarios) {
     if (scenarios.length < TABLE_FROM) { return null; }
     const words = el("input", { type: "search", "aria-label": "Search scenarios", placeholder: "Search: id, title, system, class, owner, tag" });
-    const kind = el("select", { "aria-label": "Which scenarios" }, Object.keys(KINDS).map((name) => el("option", { value: name }, name)));
+    const kind = el("select", { "aria-label": "Which scenarios" }, Object.keys(KINDS).slice(0, data.since ? undefined : -1).map((name) => el("option", { value: name }, name)));
     const count = el("span", { class: "dim", "aria-live": "polite" });
     function apply() {
       const wanted = words.value.toLowerCase().split(/\s+/).filter(Boolean);
@@ -798,6 +800,7 @@
     return el("div", { class: "banner " + data.kind },
       el("h1", {}, gate ? gate.verdict : data.headline),
       gate ? [el("p", {}, data.headline), list(gate.reasons)] : null,
+      data.since ? el("p", {}, data.since) : null,
       gate && gate.waivers.length ? el("div", { class: "variants" }, gate.waivers.map(waiverOf)) : null,
       gate ? gate.said.map(([title, lines]) => folded(title, list(lines))) : null,
       data.groups.length ? null : el("p", {}, "So nothing was proved. Scenarios are files named *.supercache.yaml; "
