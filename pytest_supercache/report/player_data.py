@@ -220,14 +220,18 @@ def _with(breaking: int, told: list[Any], drawn: Timeline, short: Short) -> list
     """Add the event that breaks the guarantee to the steps of a story that does not tell it."""
     row = _shown(drawn)[breaking]
     who = "" if row.lane is None else f"{drawn.lanes[row.lane].title}: "
-    text = _line(
-        (who, *row.text, *(part for answer in row.after for part in (", ", *answer))), short
-    )
+    answers = (part for answer in row.after for part in (", ", *_in_words(answer)))
+    text = _line((who, *row.text, *answers), short)
     later = next(
         (n for n, one in enumerate(told) if one[2] is None or one[2] > breaking), len(told)
     )
     event = [text, row.number, breaking, row.lane, True]
     return ([*told[:later], event, *told[later:]] if told else [])[-STRIP_MAX:]
+
+
+def _in_words(answer: Text) -> Text:
+    """Return an answer without its arrow: ``answers 100``."""
+    return ("answers ", *answer[1:]) if answer[0] == "-> " else answer
 
 
 def _without_looks(parts: list[Json], drawn: Timeline) -> list[Json]:

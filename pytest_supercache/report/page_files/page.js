@@ -40,7 +40,7 @@
   /** @type {Data} */
   const data = JSON.parse(byId("data").textContent || "");
   const SVG = "http://www.w3.org/2000/svg";
-  const COLOURS = 6, NOTHING = "-", CELL_MAX = 18, NUMBERS = 28, ARROW = 11;
+  const COLOURS = 6, NOTHING = "-", CELL_MAX = 18, NUMBERS = 28, ARROW = 11, LABEL = 200, GAP = 20, BESIDE = 420;
   const TABLE_FROM = 8;  // scenarios; a shorter list needs no search
   /** @type {Map<string, (step: string | null) => void>} */
   const views = new Map();  // anchor -> what opens it
@@ -334,7 +334,9 @@
       el("span", { class: "step" }, row.lane === null ? "" : el("span", { class: "unseen" }, player.lanes[row.lane][0] + ": "),
         row.text),
       row.answers.map((text) => el("span", { class: "ends" }, answered(text))));
-    label.style.paddingLeft = (from ? from.x - 6 : NUMBERS + 4) + "px";
+    const left = from ? from.x - 6 : NUMBERS + 4;
+    label.style.paddingLeft = left + "px";
+    label.style.maxWidth = `max(100cqw, ${left + LABEL}px)`;  // what is in sight, if the lane is
     return el("li", {},
       row.phase && (!before || before.phase !== row.phase) ? el("p", { class: "phase dim" }, row.phase) : null,
       el("span", { class: "number" }, row.number === null ? "" : String(row.number),
@@ -527,7 +529,7 @@
       const inside = [number === null ? null : el("span", { class: "number" }, String(number)), " ", el("span", {}, text),
         source ? el("span", { class: "place mono dim", title: source.place }, source.place.split("/").slice(-1)) : null];
       return el("li", { class: name }, row === null || go === null ? el("div", {}, inside)
-        : button(inside, { class: "plain", "data-act": "strip" }, () => go(row)));
+        : button(el("span", {}, inside), { class: "plain", "data-act": "strip" }, () => go(row)));
     }));
   }
   /** @param {Conflict} found @returns {Child} both interleavings in one table */
@@ -672,7 +674,13 @@
         place.append(el("label", { class: "both" }, both, "Step through both together"));
       }
       const pair = el("div", { class: "pair" }, players.map((one) => one.node));
-      pair.style.setProperty("--least", Math.max(...players.map((one) => one.width)) + 50 + "px");
+      const widest = Math.max(...players.map((one) => one.width)), least = Math.max(480, widest + 40);
+      pair.style.setProperty("--least", least + "px");
+      pair.style.setProperty("--wide", widest + 12 + "px");
+      new ResizeObserver(() => {  // where they stand below each other, the code may stand beside the steps
+        const isBeside = Boolean(found.passing) && pair.clientWidth >= 2 * least + GAP;
+        pair.classList.toggle("roomy", !isBeside && pair.clientWidth > widest + BESIDE);
+      }).observe(pair);
       place.append(pair, el("p", { class: "legend" },
         "A dot is a step. An arrow to a layer: the step writes there; from a layer: it reads. A box on the line of a layer: what it holds "
         + "from this step on. An arrow that ends in a cross: a message that never arrives. Stale: not what the origin holds at that moment; red from the step on that breaks the guarantee. A purple frame: "
