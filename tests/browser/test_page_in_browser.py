@@ -561,8 +561,45 @@ def test_what_is_open_is_printed_with_every_step_and_no_buttons(context, tmp_pat
         assert stale.evaluate_all("all => all.map(one => one.dataset.place)") == [
             "super cache @a", "existing cache",
         ]  # fmt: skip
-        pages = watched.page.pdf().count(b"/Type /Page\n")
-        assert 1 <= pages <= 2
+        assert 1 <= pages_of(watched.page) <= 2
+
+
+def pages_of(page):
+    margin = dict.fromkeys(("top", "bottom", "left", "right"), "1cm")
+    return page.pdf(format="A4", margin=margin).count(b"/Type /Page\n")
+
+
+def test_a_conflict_of_many_steps_is_printed_on_two_pages_both_runs_side_by_side(context, tmp_path):
+    """The twin: where there are a hundred steps, the pages are as many as they need."""
+    for steps, fits in ((24, True), (100, False)):
+        finding = with_more_steps(steps)
+        with opened(context, tmp_path, finding) as watched:
+            page = watched.page
+            page.emulate_media(media="print")
+            page.set_viewport_size({"width": 718, "height": 1000})
+            page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+            tops = page.locator(".pair .player").evaluate_all(
+                "all => all.map(one => one.getBoundingClientRect().top)"
+            )
+            assert len(set(tops)) == 1 < len(tops)
+            assert (pages_of(page) <= 2) is fits
+
+
+def with_more_steps(count):
+    """Return a finding beside a passing run whose reader looks often."""
+    finding = compared()
+    found = finding.result.counterexample
+    for execution in (found.execution, found.passing.execution):
+        first = execution.steps[0]
+        looks = [replace(first, index=first.index + 50 + at) for at in range(count)]
+        execution.steps[1:1] = looks
+        moved = [
+            replace(one, called_at=one.called_at and one.called_at + count,
+                    returned_at=one.returned_at + count)
+            for one in execution.history.operations
+        ]  # fmt: skip
+        execution.history.operations = tuple(moved)
+    return finding
 
 
 def test_what_was_not_to_be_expected_is_filled_and_an_empty_run_is_not_green(context, tmp_path):

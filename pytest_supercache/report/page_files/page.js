@@ -40,7 +40,7 @@
   /** @type {Data} */
   const data = JSON.parse(byId("data").textContent || "");
   const SVG = "http://www.w3.org/2000/svg";
-  const COLOURS = 6, NOTHING = "-", CELL_MAX = 18, NUMBERS = 28, ARROW = 11, LABEL = 200, GAP = 20, BESIDE = 420;
+  const COLOURS = 6, NOTHING = "-", CELL_MAX = 18, NUMBERS = 28, ARROW = 11, LABEL = 200, GAP = 20, BESIDE = 420, PAPER = 700, READABLE = 0.53;
   const TABLE_FROM = 8;  // scenarios; a shorter list needs no search
   /** @type {Map<string, (step: string | null) => void>} */
   const views = new Map();  // anchor -> what opens it
@@ -88,7 +88,7 @@
   /** @param {Pair[]} rows @param {string} [name] */
   function pairs(rows, name) {
     return rows.length
-      ? el("dl", { class: name || "pairs" }, rows.map(([term, value]) => el("div", {}, el("dt", {}, term), el("dd", {}, value))))
+      ? el("dl", { class: name || "pairs" }, rows.map(([term, value]) => el("div", { class: term.replaceAll(" ", "-") }, el("dt", {}, term), el("dd", {}, value))))
       : null;
   }
   /** @param {string} title @param {Children[]} children */
@@ -146,7 +146,7 @@
   }
   /** @param {string} what @param {Pair | null} pair */
   function copied(what, pair) {
-    return pair ? el("div", { class: "copy" }, el("code", { tabindex: 0 }, pair[0]),
+    return pair ? el("div", { class: "copy " + what }, el("code", { tabindex: 0 }, pair[0]),
       copying("Copy " + what, "copy-" + what, () => pair[1])) : null;
   }
   /** @param {number} number */
@@ -677,6 +677,8 @@
       const widest = Math.max(...players.map((one) => one.width)), least = Math.max(480, widest + 40);
       pair.style.setProperty("--least", least + "px");
       pair.style.setProperty("--wide", widest + 12 + "px");
+      const beside = PAPER / (players.length * (least + GAP));  // on paper both stand side by side, if one can read them
+      pair.style.setProperty("--printed", String(beside < READABLE ? 0.55 : Math.min(0.7, beside)));
       new ResizeObserver(() => {  // where they stand below each other, the code may stand beside the steps
         const isBeside = Boolean(found.passing) && pair.clientWidth >= 2 * least + GAP;
         pair.classList.toggle("roomy", !isBeside && pair.clientWidth > widest + BESIDE);
@@ -704,7 +706,7 @@
       forcedOf(found, found.player ? go : null),
       comparisonOf(found),
       found.tried && found.player ? reorderingOf(found, found.tried, found.player) : null,
-      folded("More about it", pairs(found.told)),
+      folded("More about it", pairs(found.told, "pairs told")),
       copied("command", found.command), copied("token", found.token),
       el("p", { class: "sharing" }, copying("Copy as Markdown", "copy-markdown", () => found.markdown)));
     conflicts.set(variant.id, (step) => {
