@@ -45,9 +45,10 @@ def _kept(document: Json) -> dict[str, Plain]:
             {
                 "id": row["id"],
                 "verdict": row["verdict"],
-                "fingerprint": (row["counterexample"] or {}).get("fingerprint"),
+                "fingerprint": (row.get("counterexample") or {}).get("fingerprint"),
             }
             for row in document["scenarios"]
+            if row.get("id") and row.get("verdict")
         ],
     }
 
@@ -65,7 +66,7 @@ def since_last_run(document: Json) -> Since | None:
     last = document.get("last_run")
     if not last:
         return None
-    known = {str(one["id"]): one for one in last["scenarios"]}
+    known = {str(one.get("id")): one for one in last.get("scenarios") or ()}
     rows = {
         str(row["id"]): _changed(row, known.get(str(row["id"]))) for row in document["scenarios"]
     }
@@ -91,8 +92,8 @@ def _build(last: Json) -> str | None:
 def _changed(row: Json, before: Json | None) -> str:
     if before is None:
         return ABSENT
-    verdict, fingerprint = before["verdict"], before["fingerprint"]
-    found = row["counterexample"] or {}
+    verdict, fingerprint = before.get("verdict"), before.get("fingerprint")
+    found = row.get("counterexample") or {}
     if row["verdict"] == "violated" != verdict:
         return NEW
     if row["verdict"] != verdict:

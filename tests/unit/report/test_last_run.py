@@ -78,6 +78,17 @@ def test_replays_and_what_is_no_verdict_are_no_last_run(top):
     assert last_run(top / "elsewhere" / "4") is None
 
 
+def test_a_verdict_with_missing_fields_is_compared_as_far_as_it_goes(top):
+    whole = json.loads((top / RUNS / "2" / VERDICT).read_text())
+    whole["scenarios"] = [{"id": "STAYS", "verdict": "holds"}, {"id": "GOES"}, {}]
+    (top / RUNS / "2" / VERDICT).write_text(json.dumps(whole))
+    assert now(top, conflict("STAYS"), conflict("GOES")).rows == {
+        "STAYS": "new conflict", "GOES": "not in the last run",
+    }  # fmt: skip
+    made = document(conflict("STAYS"), last_run={"scenarios": [{"verdict": "holds"}, {}]})
+    assert since_last_run(made).rows == {"STAYS": "not in the last run"}
+
+
 def test_a_first_run_says_nothing_of_a_last_one(tmp_path):
     made = document(conflict("STAYS"), last_run=last_run(tmp_path / RUNS / "1"))
     assert "last_run" not in made
