@@ -63,7 +63,7 @@ def outcome_of(found: Json) -> str:
     said = _PLACE.sub("", steady(found["violation"]["summary"]))
     if found["violation"]["guarantee"] == "expect":
         said = _CALL.sub("", said)
-    return re.sub(rf"^((?:{_MOMENT})node \S+ |\[\d+\]: )|[: ]+$", "", said)
+    return re.sub(r"^\[\d+\]: |[: ]+$", "", said)
 
 
 def steady(text: str) -> str:

@@ -5,9 +5,10 @@ from types import CodeType
 
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.fault import is_injected
+from pytest_supercache.core.operation import Operation
 from pytest_supercache.core.verdict import Violation, described
 from pytest_supercache.oracle.guarantee import Guarantee
-from pytest_supercache.oracle.who import subject
+from pytest_supercache.oracle.who import call_in_words, who
 
 
 def _find_missing_answer(execution: Execution) -> Violation | None:
@@ -16,8 +17,7 @@ def _find_missing_answer(execution: Execution) -> Violation | None:
         if error is not None and not (operation.error_expected or is_injected(error)):
             return Violation(
                 guarantee="answers",
-                summary=f"{subject(operation)} {_named(operation.kind, operation.key)} raised "
-                f"{described(error)}",
+                summary=f"{_called(operation)} raised {described(error)}",
                 key=operation.key,
                 user=operation.user,
                 node=operation.node,
@@ -88,6 +88,12 @@ _OURS = "pytest_supercache."
 def _written_in(code: CodeType) -> str:
     """Return the class or function in which a function is defined; "" for its module."""
     return code.co_qualname.rpartition(".")[0]
+
+
+def _called(operation: Operation) -> str:
+    if who(operation) != operation.user:
+        return call_in_words(operation)
+    return f"{operation.user} {_named(operation.kind, operation.key)}"
 
 
 def _named(kind: str, key: str | None) -> str:
