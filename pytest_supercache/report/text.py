@@ -39,7 +39,7 @@ def failure_text(finding: Finding, width: int = WIDTH, *, is_wrapped: bool = Fal
         above += _violations(result, found)
         below.append(f"  {_confirmation(found)}")
     below += [f"  note: {_line(note)}" for note in result.notes]
-    above, below = (data_without_folders(lines, finding.root) for lines in (above, below))
+    above = data_without_folders(above, finding.root)
     if is_wrapped:
         above, below = _wrapped(above, width), _wrapped(below, width)
     drawn = (
