@@ -2,6 +2,9 @@
 
     python -m benchmarks.page [--scenarios 100] [--conflicts 20] [--rounds 3]
 
+Then a search is typed that fits one scenario, and the last conflict is opened by its address; each
+is measured from the event until the next picture is painted.
+
 The conflicts are copies of the shipped story under a delayed second delete: 17 steps of two users,
 the clock and the messages, and the interleaving beside it that passes. The rest are copies of its
 mended twin. A browser is measured from the request until every scenario is laid out and painted;
@@ -42,6 +45,40 @@ def document(scenarios: int, conflicts: int, folder: Path) -> dict[str, Any]:
     return found
 
 
+SEARCHED = """(words) => new Promise((done) => {
+    const field = document.querySelector(".filter input"), began = performance.now();
+    field.value = words;
+    field.dispatchEvent(new Event("input"));
+    requestAnimationFrame(() => setTimeout(() => done(
+        [document.querySelectorAll(".scenario:not([hidden])").length, performance.now() - began])));
+})"""
+OPENED = """(address) => new Promise((done) => {
+    const began = performance.now();
+    const players = () => document.querySelectorAll(".player").length;
+    const told = () => done([players(), performance.now() - began]);
+    window.addEventListener("hashchange", () => requestAnimationFrame(() => setTimeout(told)));
+    window.location.hash = address;
+})"""
+
+
+def seconds_to_use(page: Path, profile: Path, rounds: int, conflicts: int) -> list[list[float]]:
+    """Return how long a search takes, and how long the last conflict takes to open."""
+    from tests.browser.pages import browser
+
+    took = []
+    with browser(profile) as context:
+        for _ in range(rounds):
+            tab = context.new_page()
+            tab.goto(page.as_uri())
+            shown, searched = tab.evaluate(SEARCHED, f"s-{conflicts - 1}[shop]")
+            assert shown == 1, "the search fits another number of scenarios"
+            players, opened = tab.evaluate(OPENED, f"S-{conflicts - 1}/shop")
+            assert players > 1, "the conflict is not open"
+            took.append([searched / 1000, opened / 1000])
+            tab.close()
+    return took
+
+
 def seconds_to_appear(page: Path, profile: Path, rounds: int, scenarios: int) -> list[float]:
     """Open the page in the system's browser so many times."""
     from tests.browser.pages import browser
@@ -76,9 +113,14 @@ def main() -> None:
         appeared = seconds_to_appear(
             folder / "index.html", folder / "profile", given.rounds, given.scenarios
         )
+        used = seconds_to_use(
+            folder / "index.html", folder / "profile", given.rounds, given.conflicts
+        )
+    searched, opened = (statistics.median(each) for each in zip(*used, strict=True))
     print(
         f"{given.scenarios} scenarios, {given.conflicts} conflicts: {size:,} bytes, written in "
-        f"{wrote:.2f} s, on the screen after {statistics.median(appeared):.2f} s"
+        f"{wrote:.2f} s, on the screen after {statistics.median(appeared):.2f} s, a search takes "
+        f"{searched:.2f} s, a conflict opens in {opened:.2f} s"
     )
 
 

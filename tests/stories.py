@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_supercache.core.execution import Execution
+from pytest_supercache.core.messages import in_words, never_told, published_to
+from pytest_supercache.core.places import place_in_words
 from pytest_supercache.core.trace import Step
-from pytest_supercache.oracle.story import place_in_words, shown
+from pytest_supercache.oracle.story import shown
 
 HEAD = "what happened: "
 _STORED = r"(?P<value>.+)"
@@ -37,8 +39,8 @@ _SENTENCES = {
         rf"commits {_STORED}",
         rf"runs a script on {_AT}",
         r"takes the lock",
-        r"publishes the invalidation",
-        r"sends the new value",
+        r"publishes the invalidation(?P<unheard>, which .+)?",
+        r"sends the new value(?P<unheard>, which .+)?",
         r"begins to listen",
     ],
     "database": [
@@ -131,6 +133,9 @@ class _Known:
         """Say whether a step touches the place, the entry and the value that are named."""
         if "seconds" in said:
             return said["seconds"] == f"{step.time:g}"
+        if said.get("unheard"):
+            unheard = never_told(self.execution, step)
+            return said["unheard"] == in_words(unheard, of=published_to(step)) != ""
         if "tables" in said:
             return _are_tables(step, said["tables"])
         touched = [*_touched(step, writes=writes)]

@@ -23,7 +23,9 @@ _PAD, _NUMBER, _GAP = 10.0, 34.0, 6.0
 _ROOT = str(Path(__file__).parents[1])
 _TEMPORARY = re.compile(r"/\S*?/supercache-[^/\s']+/")
 _DIGEST = re.compile(r"\b[0-9a-f]{28}([0-9a-f]{4})\b")
-_PLACE = re.compile(r": [a-z_]+(?: \S+)? \([a-z]+\[\d+\], line \d+\)$")
+_PLACE = re.compile(r" \(line \d+ of the scenario file\)$")
+_MOMENT = "after everything settled, |before the race, "
+_CALL = re.compile(rf"^(?:\S+'s \S+(?: \S+)?|(?:{_MOMENT})\S+(?: \S+)? on node \S+): ")
 _MECHANICAL = re.compile(
     r"start|call .*|answer of .*|go on after .*|sleep .*|[+]\d+ ms|.* is done|"
     r"receive the reply .*|run a callback of asyncio|__call__ .*"
@@ -59,7 +61,9 @@ def steps_of(found: Json) -> list[Step]:
 def outcome_of(found: Json) -> str:
     """Return what users got, without what differs from run to run."""
     said = _PLACE.sub("", steady(found["violation"]["summary"]))
-    return re.sub(r"^(alone |\[\d+\]: )|[: ]+$", "", said)
+    if found["violation"]["guarantee"] == "expect":
+        said = _CALL.sub("", said)
+    return re.sub(r"^\[\d+\]: |[: ]+$", "", said)
 
 
 def steady(text: str) -> str:

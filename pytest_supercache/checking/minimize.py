@@ -115,6 +115,7 @@ def confirm(runner: Runner, found: Failure, item: str, *, minimal: bool) -> Coun
         violations=found.violations,
         execution=executions[0],
         replays=f"{again}/{REPLAYS}",
+        end_is_judged=any(one.asks_nodes for one in runner.guarantees),
         minimal=minimal,
         serial=found.serial,
         faults=tuple(described(fault, executions[0].race) for fault in schedule.vector),

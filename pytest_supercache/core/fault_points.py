@@ -16,6 +16,7 @@ from pytest_supercache.core.fault import (
     Vector,
 )
 from pytest_supercache.core.masking import masked
+from pytest_supercache.core.places import place_in_words
 from pytest_supercache.core.trace import Step
 
 
@@ -156,8 +157,8 @@ def described(fault: Fault, steps: Iterable[Step] = ()) -> str:
     if fault.kind == "mixed_version":
         return f"mixed_version: node {words[0]} has another {_VERSION_OF[words[1]]}"
     if fault.kind == "restart":
-        return f"restart of {words[0]}"
-    return f"{fault.kind} {words[1]} in {words[0]}"
+        return f"restart of {place_in_words(words[0])}"
+    return f"{fault.kind} {words[1]} in {place_in_words(words[0])}"
 
 
 _VERSION_OF = {"key": "key format", "serializer": "serializer"}

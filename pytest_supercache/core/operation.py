@@ -7,6 +7,9 @@ from typing import Any
 DEFAULT_NODE = "a"
 """The node of users and actors for which none is stated, and of the body of a test."""
 
+SCENARIO = "alone"
+"""The user of the steps that a scenario takes alone, before the race and after it."""
+
 RACE = "race"
 """The phase in which users run concurrently; the others are ``before``, ``finally``, ``probe``."""
 

@@ -44,6 +44,7 @@ class Counterexample:
     causes: tuple[Cause, ...] = ()  # which orders of steps force the violation
     causes_are_all: bool = False  # they explain every failing interleaving there is
     tried: Tried | None = None  # what became of other orders of its steps
+    end_is_judged: bool = True  # a guarantee may judge what nodes answer when all has settled
     passing: Passing | None = None  # what is most like it and breaks nothing, if any was found
 
     @property

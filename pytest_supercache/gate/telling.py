@@ -13,6 +13,7 @@ from pytest_supercache.gate.policy import Decision, Waiver
 from pytest_supercache.gate.rules import Rules
 
 DRAFT = "DRAFT, not sent"
+_LINE = re.compile(r" \(line \d+ of the scenario file\)$")
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
 _LINK = re.compile(r"(?<=\])\(")
 _DEFINITION = re.compile(r"^((?:- |\d+\. )? *)\[", re.MULTILINE)  # [name]: where a link goes
@@ -56,19 +57,8 @@ def seen(row: Raw) -> str | None:
     """Return what the test has seen, in the words of the guarantee."""
     violation = (row.get("counterexample") or {}).get("violation") or {}
     text = str(violation.get("summary") or "").rstrip(".")
-    return _unexpected(text, violation) if violation.get("guarantee") == "expect" else text or None
-
-
-def _unexpected(text: str, violation: Raw) -> str:
-    """Return which answer was not expected, without the place of the step in its file."""
-    key = violation.get("key")
-    of_key = f" {re.escape(str(key))}" if key else ""
-    told = re.fullmatch(rf"(.+): (\S+{of_key}) \((\S+), line \d+\)", text, re.DOTALL)
-    if told is None:
-        return text
-    problem, asked, step = told.groups()
-    when = "at the end, " if step.startswith("finally") else ""
-    return f"{when}{asked} has another answer ({problem})"
+    is_expected = violation.get("guarantee") == "expect"
+    return (_LINE.sub("", text) if is_expected else text) or None
 
 
 def whom(group: Sequence[Raw]) -> str:

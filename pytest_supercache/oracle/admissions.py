@@ -20,6 +20,7 @@ from pytest_supercache.oracle.guarantee import Guarantee, NothingToJudgeError, P
 from pytest_supercache.oracle.observed import Observed, admissions
 from pytest_supercache.oracle.real_time import Pattern
 from pytest_supercache.oracle.ticks import windows
+from pytest_supercache.oracle.who import who
 
 _Admitted = tuple[int, Operation]
 """The position of an operation in the history, and the operation."""
@@ -57,10 +58,10 @@ def _answered_at(operation: Operation) -> int:
 
 def _violation(key: str, over: list[Operation], cap: int, window: float | None) -> Violation:
     within = "" if window is None else f" within {window:g} s"
-    who = ", ".join(dict.fromkeys(operation.user for operation in over))
+    callers = ", ".join(dict.fromkeys(map(who, over)))
     return Violation(
         guarantee="cap_holds",
-        summary=f"{key} admitted {len(over)}{within}: {who}; {cap} allowed",
+        summary=f"{key} admitted {len(over)}{within}: {callers}; {cap} allowed",
         key=key,
         user=over[-1].user,
         node=over[-1].node,
@@ -118,4 +119,5 @@ CAP_HOLDS = Guarantee(
     find_patterns=_find_patterns,
     real_time_with="window",
     find_lack=lacking.admissions,
+    asks_nodes=False,
 )

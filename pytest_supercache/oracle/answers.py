@@ -5,8 +5,10 @@ from types import CodeType
 
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.fault import is_injected
+from pytest_supercache.core.operation import Operation
 from pytest_supercache.core.verdict import Violation, described
 from pytest_supercache.oracle.guarantee import Guarantee
+from pytest_supercache.oracle.who import call_in_words, who
 
 
 def _find_missing_answer(execution: Execution) -> Violation | None:
@@ -15,8 +17,7 @@ def _find_missing_answer(execution: Execution) -> Violation | None:
         if error is not None and not (operation.error_expected or is_injected(error)):
             return Violation(
                 guarantee="answers",
-                summary=f"{operation.user} {_named(operation.kind, operation.key)} raised "
-                f"{described(error)}",
+                summary=f"{_called(operation)} raised {described(error)}",
                 key=operation.key,
                 user=operation.user,
                 node=operation.node,
@@ -89,6 +90,12 @@ def _written_in(code: CodeType) -> str:
     return code.co_qualname.rpartition(".")[0]
 
 
+def _called(operation: Operation) -> str:
+    if who(operation) != operation.user:
+        return call_in_words(operation)
+    return f"{operation.user} {_named(operation.kind, operation.key)}"
+
+
 def _named(kind: str, key: str | None) -> str:
     return kind if key is None else f"{kind} {key}"
 
@@ -101,4 +108,4 @@ def _is_expected(execution: Execution, key: str, error: BaseException) -> bool:
     )
 
 
-ANSWERS = Guarantee("answers", _find_missing_answer)
+ANSWERS = Guarantee("answers", _find_missing_answer, asks_nodes=False)

@@ -11,10 +11,11 @@ times the ways to understand equal values. Trace-invariant: it looks at versions
 from collections.abc import Iterator, Mapping
 from itertools import islice, product
 
+from pytest_supercache.core.value_text import value_text
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.guarantee import Guarantee, NeverJudgedError, NotJudgedError
 from pytest_supercache.oracle.observed import Observed, Sight, decided_by
-from pytest_supercache.oracle.value_text import value_text
+from pytest_supercache.oracle.who import subject, who
 
 WAYS_MAX = 4096
 """The largest number of ways to understand one read set; with more it is not judged."""
@@ -74,7 +75,7 @@ def _fractured(
         yield _violation(*first)
     elif any(broken):
         yield NotJudgedError(
-            f"what {sights[0].operation.user} was shown stands for several versions; write values "
+            f"what {who(sights[0].operation)} was shown stands for several versions; write values "
             "that differ"
         )
 
@@ -97,7 +98,7 @@ def _violation(new: Sight, old: Sight) -> Violation:
     operation = new.operation
     return Violation(
         guarantee="read_atomic",
-        summary=f"{operation.user} was shown {new.key} = {value_text(new.value)} together with "
+        summary=f"{subject(operation)} was shown {new.key} = {value_text(new.value)} together with "
         f"{old.key} = "
         f"{value_text(old.value)}, which the same transaction had replaced",
         key=old.key,
@@ -108,4 +109,4 @@ def _violation(new: Sight, old: Sight) -> Violation:
     )
 
 
-READ_ATOMIC = Guarantee("read_atomic", decided_by(_findings))
+READ_ATOMIC = Guarantee("read_atomic", decided_by(_findings), asks_nodes=False)

@@ -10,14 +10,15 @@ before or after the commit; the pattern is "the last step of the read before the
 from collections.abc import Iterator
 
 from pytest_supercache.core.execution import Execution
-from pytest_supercache.core.operation import RACE, UncommittedWrite
+from pytest_supercache.core.operation import UncommittedWrite
+from pytest_supercache.core.value_text import value_text
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle import lacking
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
 from pytest_supercache.oracle.observed import Observed, Sight, decided_by
 from pytest_supercache.oracle.real_time import Pattern
-from pytest_supercache.oracle.value_text import value_text
 from pytest_supercache.oracle.versions import candidates, same
+from pytest_supercache.oracle.who import subject
 
 
 def _findings(observed: Observed) -> Iterator[Violation | NotJudgedError]:
@@ -58,11 +59,10 @@ def _uncommitted_writes(observed: Observed, sight: Sight) -> list[UncommittedWri
 
 def _violation(sight: Sight, write: UncommittedWrite) -> Violation:
     operation = sight.operation
-    who = operation.user if operation.phase == RACE else operation.step or operation.user
     fate = "was committed only later" if write.committed else "was never committed"
     return Violation(
         guarantee="no_dirty_reads",
-        summary=f"{who} read {sight.key} = {value_text(sight.value)}, which {fate}",
+        summary=f"{subject(operation)} read {sight.key} = {value_text(sight.value)}, which {fate}",
         key=sight.key,
         user=operation.user,
         node=operation.node,
@@ -95,4 +95,5 @@ NO_DIRTY_READS = Guarantee(
     real_time=True,
     find_patterns=_find_patterns,
     find_lack=lacking.answers,
+    asks_nodes=False,
 )

@@ -11,11 +11,12 @@ writes counts, only what holds in every order of the trace is used.
 from collections.abc import Iterator
 
 from pytest_supercache.core.operation import Commit
+from pytest_supercache.core.value_text import value_text
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
 from pytest_supercache.oracle.observed import Observed, Write, decided_by
-from pytest_supercache.oracle.value_text import value_text
 from pytest_supercache.oracle.versions import same
+from pytest_supercache.oracle.who import subject
 
 
 def _findings(observed: Observed) -> Iterator[Violation | NotJudgedError]:
@@ -45,7 +46,7 @@ def _excused(observed: Observed, write: Write) -> Iterator[Violation | NotJudged
             return
     if unexplained is not None:
         yield NotJudgedError(
-            f"{write.operation.user} wrote {write.key} = {value_text(write.value)}, and the "
+            f"{subject(write.operation)} wrote {write.key} = {value_text(write.value)}, and the "
             "origin committed "
             f"{value_text(unexplained.value)}; the oracle cannot tell whether that is the same. "
             "Declare what "
@@ -54,7 +55,7 @@ def _excused(observed: Observed, write: Write) -> Iterator[Violation | NotJudged
         return
     yield Violation(
         guarantee="durable_writes",
-        summary=f"{write.operation.user} wrote {write.key} = {value_text(write.value)} and was "
+        summary=f"{subject(write.operation)} wrote {write.key} = {value_text(write.value)} and was "
         "told that it "
         "is done, but the origin never got it",
         key=write.key,
@@ -76,4 +77,4 @@ def _follows(observed: Observed, commit: Commit, write: Write) -> bool:
     )
 
 
-DURABLE_WRITES = Guarantee("durable_writes", decided_by(_findings))
+DURABLE_WRITES = Guarantee("durable_writes", decided_by(_findings), asks_nodes=False)

@@ -67,6 +67,7 @@ class Guarantee:
         needs_contents: the content of every layer must be recorded after each step.
         real_time_with: the parameter without which it is a function of the trace nevertheless.
         find_lack: returns what a history lacks if there is nothing in it to judge, else "".
+        asks_nodes: it may judge what nodes answer when everything has settled.
         is_default: nobody has asked for it: where there is nothing to judge, it is passed over.
     """
 
@@ -78,6 +79,7 @@ class Guarantee:
     needs_contents: bool = False
     real_time_with: str | None = None
     find_lack: Callable[[History], str] | None = None
+    asks_nodes: bool = True
     is_default: bool = False
 
     def __call__(self, *given: Any, **named: Any) -> "Guarantee":

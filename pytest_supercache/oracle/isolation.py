@@ -13,11 +13,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from pytest_supercache.core.operation import RACE, History
+from pytest_supercache.core.value_text import value_text
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.guarantee import Guarantee, NeverJudgedError, NotJudgedError
 from pytest_supercache.oracle.observed import Observed, Sight, decided_by
-from pytest_supercache.oracle.value_text import value_text
-from pytest_supercache.oracle.versions import canonical, same, written
+from pytest_supercache.oracle.versions import same, written
+from pytest_supercache.oracle.who import subject
 
 
 def _findings(observed: Observed) -> Iterator[Violation | NotJudgedError]:
@@ -63,7 +64,7 @@ def _may_be_shown(user: str, key: str, owners: dict[str, tuple[str, ...]]) -> bo
 
 def _unknown(sight: Sight) -> NotJudgedError:
     return NotJudgedError(
-        f"{sight.operation.user} was shown {canonical(sight.value)!r} for {sight.key}, which "
+        f"{subject(sight.operation)} was shown {value_text(sight.value)} for {sight.key}, which "
         "nobody gave or wrote; the oracle cannot tell whose it is. Declare what the verb shows "
         "with @verb(observes=...)"
     )
@@ -75,9 +76,8 @@ def _violation(sight: Sight, source: str, owners: dict[str, tuple[str, ...]]) ->
     asked = "" if source == sight.key else f" when asking for {sight.key}"
     return Violation(
         guarantee="isolated_users",
-        summary=f"{operation.user} was shown {value_text(sight.value)}{asked}, which is {source} "
-        "and "
-        f"belongs to {owner}",
+        summary=f"{subject(operation)} was shown {value_text(sight.value)}{asked}, which is "
+        f"{source} and belongs to {owner}",
         key=sight.key,
         user=operation.user,
         node=operation.node,
@@ -91,4 +91,4 @@ def _violation(sight: Sight, source: str, owners: dict[str, tuple[str, ...]]) ->
     )
 
 
-ISOLATED_USERS = Guarantee("isolated_users", decided_by(_findings))
+ISOLATED_USERS = Guarantee("isolated_users", decided_by(_findings), asks_nodes=False)

@@ -12,6 +12,7 @@ from typing import Any
 
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.operation import History, Operation
+from pytest_supercache.core.value_text import value_text
 from pytest_supercache.core.verdict import Verdict, Violation
 from pytest_supercache.oracle import lacking
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
@@ -19,6 +20,7 @@ from pytest_supercache.oracle.linear.call import NEVER, Call
 from pytest_supercache.oracle.linear.check import Answer, check_calls
 from pytest_supercache.oracle.linear.smallest import smallest_core
 from pytest_supercache.oracle.versions import ABSENT, is_from_somewhere, same, written
+from pytest_supercache.oracle.who import who
 
 _SHOWN_MAX = 6
 
@@ -183,8 +185,12 @@ def _described(operation: Operation, call: Call, values: _Numbers) -> str:
     until = "?" if operation.returned_at is None else operation.returned_at
     steps = f"(steps {operation.called_at}-{until})"
     if call.kind == "read":
-        return f"{operation.user} read {call.key} -> {values.known[call.answer]!r} {steps}"
-    return f"{operation.user} wrote {call.key} = {values.known[call.value]!r} {steps}"
+        told = f"read {call.key} -> {value_text(values.known[call.answer])}"
+    else:
+        told = f"wrote {call.key} = {value_text(values.known[call.value])}"
+    return f"{who(operation)} {told} {steps}"
 
 
-LINEARIZABLE = Guarantee("linearizable", _find_no_order, real_time=True, find_lack=lacking.answers)
+LINEARIZABLE = Guarantee(
+    "linearizable", _find_no_order, real_time=True, find_lack=lacking.answers, asks_nodes=False
+)

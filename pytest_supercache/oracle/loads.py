@@ -97,4 +97,5 @@ MAX_LOADS = Guarantee(
     real_time=True,
     find_patterns=_find_patterns,
     real_time_with="window",
+    asks_nodes=False,
 )

@@ -15,13 +15,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pytest_supercache.core.execution import Execution
+from pytest_supercache.core.value_text import value_text
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle import lacking
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
 from pytest_supercache.oracle.observed import Observed, Write, decided_by
 from pytest_supercache.oracle.real_time import Pattern
-from pytest_supercache.oracle.value_text import value_text
 from pytest_supercache.oracle.versions import canonical, fields_of, is_known_to_origin, same
+from pytest_supercache.oracle.who import subject
 
 _MISSING = None
 """The value of a field that an object does not have."""
@@ -112,7 +113,7 @@ def _violation(
     is_left = "is gone" if left is _MISSING else f"is {value_text(left)}"
     return Violation(
         guarantee="no_lost_field",
-        summary=f"{operation.user} wrote {field} of {write.key} = {value_text(fields[field])} "
+        summary=f"{subject(operation)} wrote {field} of {write.key} = {value_text(fields[field])} "
         "and was told "
         f"that it is done, but in the end {field} {is_left}, and no later write says so",
         key=write.key,

@@ -10,12 +10,13 @@ Two neighbouring answers that are equal are taken as one version: no user can se
 
 from collections.abc import Iterator
 
+from pytest_supercache.core.value_text import value_text
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle import lacking
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
 from pytest_supercache.oracle.observed import Observed, Sight, decided_by
-from pytest_supercache.oracle.value_text import value_text
 from pytest_supercache.oracle.versions import same
+from pytest_supercache.oracle.who import subject
 
 Shown = list[tuple[Sight, list[int]]]
 
@@ -68,7 +69,7 @@ def _violation(earlier: Sight, later: Sight) -> Violation:
     operation = later.operation
     return Violation(
         guarantee="monotonic_reads",
-        summary=f"{operation.user} read {later.key} = {value_text(earlier.value)} and then "
+        summary=f"{subject(operation)} read {later.key} = {value_text(earlier.value)} and then "
         f"{value_text(later.value)}, which is older",
         key=later.key,
         user=operation.user,
@@ -83,4 +84,6 @@ def _violation(earlier: Sight, later: Sight) -> Violation:
     )
 
 
-MONOTONIC_READS = Guarantee("monotonic_reads", decided_by(_findings), find_lack=lacking.answers)
+MONOTONIC_READS = Guarantee(
+    "monotonic_reads", decided_by(_findings), find_lack=lacking.answers, asks_nodes=False
+)

@@ -14,13 +14,14 @@ from itertools import combinations, pairwise, product
 
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.operation import Content
+from pytest_supercache.core.value_text import value_text
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle import lacking
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
 from pytest_supercache.oracle.observed import Observed, Write, cached_contents, decided_by
 from pytest_supercache.oracle.real_time import Pattern
-from pytest_supercache.oracle.value_text import value_text
 from pytest_supercache.oracle.versions import same
+from pytest_supercache.oracle.who import subject
 
 
 def _findings(observed: Observed) -> Iterator[Violation | NotJudgedError]:
@@ -60,11 +61,9 @@ def _unknown_commits(observed: Observed, write: Write) -> Iterator[NotJudgedErro
     for commit in observed.commits(write.key):
         if observed.may_follow(commit, write) and not observed.is_explained(commit):
             yield NotJudgedError(
-                f"{write.operation.user} wrote {write.key} = {value_text(write.value)}, and the "
-                "origin "
-                f"committed {value_text(commit.value)}; the oracle cannot tell whether that is "
-                "the same. "
-                "Declare what the verb writes with @verb(writes=...)"
+                f"{subject(write.operation)} wrote {write.key} = {value_text(write.value)}, "
+                f"and the origin committed {value_text(commit.value)}; the oracle cannot tell "
+                "whether that is the same. Declare what the verb writes with @verb(writes=...)"
             )
             return
 
@@ -73,7 +72,7 @@ def _commits_swapped(earlier: Write, later: Write) -> Violation:
     operation = later.operation
     return Violation(
         guarantee="monotonic_writes",
-        summary=f"{operation.user} wrote {earlier.key} = {value_text(earlier.value)} before "
+        summary=f"{subject(operation)} wrote {earlier.key} = {value_text(earlier.value)} before "
         f"{later.key} = {value_text(later.value)}, but the origin committed the second one first",
         key=later.key,
         user=operation.user,
@@ -138,4 +137,5 @@ MONOTONIC_WRITES = Guarantee(
     find_patterns=_find_patterns,
     needs_contents=True,
     find_lack=lacking.writes,
+    asks_nodes=False,
 )

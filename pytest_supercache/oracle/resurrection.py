@@ -12,13 +12,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from pytest_supercache.core.execution import Execution
+from pytest_supercache.core.places import place_in_words
+from pytest_supercache.core.value_text import value_text
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle import lacking
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
 from pytest_supercache.oracle.observed import Observed, Sight, Write, decided_by
 from pytest_supercache.oracle.real_time import Pattern
-from pytest_supercache.oracle.value_text import value_text
 from pytest_supercache.oracle.versions import candidates
+from pytest_supercache.oracle.who import who
 
 Deletes = list[tuple[Write, int]]
 """Acknowledged deletes, each with the version that it made."""
@@ -63,8 +65,8 @@ def _in_answer(
         operation = sight.operation
         yield Violation(
             guarantee="no_resurrection",
-            summary=f"{delete.operation.user} deleted {sight.key}, and afterwards "
-            f"{operation.user} read {value_text(sight.value)}, which is from before",
+            summary=f"{who(delete.operation)} deleted {sight.key}, and afterwards "
+            f"{who(operation)} read {value_text(sight.value)}, which is from before",
             key=sight.key,
             user=operation.user,
             node=operation.node,
@@ -95,8 +97,8 @@ def _in_layers(observed: Observed, deletes: Deletes) -> Iterator[Violation | Not
         if versions and max(versions) < version:
             yield Violation(
                 guarantee="no_resurrection",
-                summary=f"{delete.operation.user} deleted {key}, and after everything has settled "
-                f"{where} has {value_text(value)}, which is from before",
+                summary=f"{who(delete.operation)} deleted {key}, and after everything has settled "
+                f"{place_in_words(where)} has {value_text(value)}, which is from before",
                 key=key,
                 evidence={"delete": delete.operation.step, "where": where, "value": value},
             )
@@ -120,7 +122,7 @@ def _left(execution: Execution) -> Iterator[tuple[str, str, Any]]:
 
 def _never_committed(delete: Write) -> NotJudgedError:
     return NotJudgedError(
-        f"{delete.operation.user} deleted {delete.key}, but the origin never saw it; the oracle "
+        f"{who(delete.operation)} deleted {delete.key}, but the origin never saw it; the oracle "
         "cannot tell what is older"
     )
 

@@ -17,13 +17,14 @@ from typing import Any
 
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.operation import History
+from pytest_supercache.core.value_text import value_text
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle import lacking
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
 from pytest_supercache.oracle.observed import Observed, Sight, Write, decided_by
 from pytest_supercache.oracle.real_time import Pairs, Pattern
-from pytest_supercache.oracle.value_text import value_text
 from pytest_supercache.oracle.versions import is_from_somewhere, same
+from pytest_supercache.oracle.who import who
 
 GRANTS_MAX = 5
 """The largest number of grants that one answer may stem from; with more it is not judged."""
@@ -117,7 +118,7 @@ def _successes(observed: Observed) -> Iterator[_Success]:
         if sight.value is not None:
             operation = sight.operation
             yield _Success(
-                key=sight.key, value=sight.value, who=operation.user, node=operation.node,
+                key=sight.key, value=sight.value, who=who(operation), node=operation.node,
                 sight=sight,
             )  # fmt: skip
     probes = observed.execution.settled.probes if observed.has_settled else {}
@@ -132,7 +133,7 @@ def _violation(revoke: Write, success: _Success) -> Violation:
     evidence = {"revoke": revoke.operation.step, "value": success.value}
     return Violation(
         guarantee="revocation_holds",
-        summary=f"{revoke.operation.user} revoked {success.key}, {when} {success.who} "
+        summary=f"{who(revoke.operation)} revoked {success.key}, {when} {success.who} "
         f"{'was shown' if read else 'shows'} {value_text(success.value)}",
         key=success.key,
         user=read.user if read else None,

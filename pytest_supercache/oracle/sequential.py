@@ -13,10 +13,12 @@ Trace-invariant: none of the edges is about real time.
 from collections.abc import Iterator
 from itertools import islice, pairwise, product
 
+from pytest_supercache.core.value_text import value_text
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle import lacking
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
 from pytest_supercache.oracle.observed import Observed, Sight, decided_by
+from pytest_supercache.oracle.who import who
 
 WAYS_MAX = 4096
 """The largest number of ways to understand equal values; with more it is not judged."""
@@ -150,15 +152,15 @@ def _told(observed: Observed, node: Node) -> str:
     kind, at = node
     if kind == "commit":
         commit = observed.history.commits[at]
-        return f"the commit of {commit.key} = {commit.value!r}"
+        return f"the commit of {commit.key} = {value_text(commit.value)}"
     operation = observed.history.operations[at]
     if operation.key is None:
-        return f"{operation.user}'s {operation.kind}"
+        return f"{who(operation)}'s {operation.kind}"
     value = operation.answer if operation.kind == "read" else operation.value
-    told = operation.key if operation.kind == "delete" else f"{operation.key} = {value!r}"
-    return f"{operation.user}'s {operation.kind} of {told}"
+    told = operation.key if operation.kind == "delete" else f"{operation.key} = {value_text(value)}"
+    return f"{who(operation)}'s {operation.kind} of {told}"
 
 
 SEQUENTIALLY_CONSISTENT = Guarantee(
-    "sequentially_consistent", decided_by(_findings), find_lack=lacking.answers
+    "sequentially_consistent", decided_by(_findings), find_lack=lacking.answers, asks_nodes=False
 )

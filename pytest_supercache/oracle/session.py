@@ -14,13 +14,14 @@ from typing import Any
 
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.operation import History, Operation
+from pytest_supercache.core.value_text import value_text
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle import lacking
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
 from pytest_supercache.oracle.observed import Observed, Sight, Write, shown
 from pytest_supercache.oracle.real_time import Pattern
-from pytest_supercache.oracle.value_text import value_text
 from pytest_supercache.oracle.versions import candidates, is_from_somewhere, same, written
+from pytest_supercache.oracle.who import who
 
 
 def _find_lost_own_write(execution: Execution) -> Violation | None:
@@ -59,7 +60,7 @@ def _judge(observed: Observed, sight: Sight, own: tuple[Operation, Any] | None) 
         return None
     return Violation(
         guarantee="read_your_writes",
-        summary=f"{read.user} wrote {key} = {value_text(wrote)} and then read {value_text(seen)}",
+        summary=f"{who(read)} wrote {key} = {value_text(wrote)} and then read {value_text(seen)}",
         key=key,
         user=read.user,
         node=read.node,
@@ -114,7 +115,7 @@ def _was_replaced(history: History, key: str, seen: Any, write: Operation, wrote
     if seen is None:
         if history.origin_watched:
             raise NotJudgedError(
-                f"{write.user} wrote {key} = {value_text(wrote)}, which never reached the "
+                f"{who(write)} wrote {key} = {value_text(wrote)}, which never reached the "
                 "origin, and then "
                 "read nothing; the oracle cannot tell whether it was lost or only evicted"
             )
@@ -170,4 +171,5 @@ READ_YOUR_WRITES = Guarantee(
     real_time=True,
     find_patterns=_find_patterns,
     find_lack=lacking.writes_and_answers,
+    asks_nodes=False,
 )

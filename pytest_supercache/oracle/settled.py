@@ -11,10 +11,11 @@ from typing import Any
 
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.operation import History
+from pytest_supercache.core.places import place_in_words
 from pytest_supercache.core.trace import Layers
+from pytest_supercache.core.value_text import value_text
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.guarantee import Guarantee, NeverJudgedError, NotJudgedError, decided
-from pytest_supercache.oracle.value_text import value_text
 from pytest_supercache.oracle.versions import (
     candidates,
     is_from_somewhere,
@@ -118,9 +119,10 @@ def _violation(
     verb = "serves" if node is not None else "holds"
     told = "nothing" if value is None else value_text(value)
     right = "the origin holds nothing" if truth is None else f"the origin holds {value_text(truth)}"
+    what = f"{place_in_words(where)} still {verb} {told} for {key}"
     return Violation(
         guarantee="coherent_when_settled",
-        summary=f"after everything settled, {where} still {verb} {told} for {key}; {right}",
+        summary=f"after everything settled, {what}; {right}",
         key=key,
         node=node,
         evidence={"where": where, "value": value, "origin": truth},

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from itertools import product
 
 from pytest_supercache.core.execution import Execution
+from pytest_supercache.core.value_text import value_text
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle import lacking
 from pytest_supercache.oracle.guarantee import (
@@ -24,7 +25,7 @@ from pytest_supercache.oracle.guarantee import (
 from pytest_supercache.oracle.observed import Observed, Sight, decided_by
 from pytest_supercache.oracle.real_time import Pattern
 from pytest_supercache.oracle.ticks import spans_longer_than
-from pytest_supercache.oracle.value_text import value_text
+from pytest_supercache.oracle.who import subject
 
 
 def _findings(observed: Observed, bound: float) -> Iterator[Violation | NotJudgedError]:
@@ -60,9 +61,8 @@ def _violation(sight: Sight, staleness: float, bound: float) -> Violation:
     operation = sight.operation
     return Violation(
         guarantee="bounded_staleness",
-        summary=f"{operation.user} read {sight.key} = {value_text(sight.value)}, which had been "
-        "replaced "
-        f"{staleness:g} s before; at most {bound:g} s are allowed",
+        summary=f"{subject(operation)} read {sight.key} = {value_text(sight.value)}, which had "
+        f"been replaced {staleness:g} s before; at most {bound:g} s are allowed",
         key=sight.key,
         user=operation.user,
         node=operation.node,
@@ -104,4 +104,5 @@ BOUNDED_STALENESS = Guarantee(
     ),
     real_time=True,
     find_patterns=_find_patterns,
+    asks_nodes=False,
 )

@@ -5,7 +5,6 @@ step that touches the keys in question. What a fault did is told with the step t
 at the end where the wrong value was left.
 """
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -15,10 +14,13 @@ from typing import Any, NamedTuple
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.fault import POINTS
 from pytest_supercache.core.footprint import EVERYTHING
+from pytest_supercache.core.messages import in_words, never_told, published_to
 from pytest_supercache.core.operation import RACE
 from pytest_supercache.core.orders import StepName
+from pytest_supercache.core.places import place_in_words
 from pytest_supercache.core.result import StoryPart
 from pytest_supercache.core.trace import Step
+from pytest_supercache.core.value_text import value_text
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.roles import (
     ORIGIN,
@@ -38,7 +40,7 @@ from pytest_supercache.oracle.roles import (
 )
 from pytest_supercache.oracle.stale import Classified
 from pytest_supercache.oracle.struck import Struck
-from pytest_supercache.oracle.versions import canonical, same
+from pytest_supercache.oracle.versions import same
 
 VALUE_MAX = 60
 ACTS_MAX = 14
@@ -135,20 +137,9 @@ def without_fault(label: str) -> str:
     return _EFFECT.sub("", label)
 
 
-def place_in_words(place: str | None) -> str:
-    """Write a layer and its node."""
-    layer, at, node = (place or "a layer").partition("@")
-    if "." in layer or "<" in layer or (not at and layer not in _OURS):
-        return f"{layer} of node {node}" if at and node else layer  # memory, by its name in code
-    words = layer.replace("_", " ")
-    return f"the {words} of node {node}" if at and node else f"the {words}"
-
-
 def shown(value: Any) -> str:
     """Write a value as JSON, shortened."""
-    if value is None:
-        return _NOTHING
-    text = json.dumps(canonical(value), ensure_ascii=False, default=str)
+    text = value_text(value)
     return text if len(text) <= VALUE_MAX else f"{text[:VALUE_MAX]}..."
 
 
@@ -208,6 +199,7 @@ class _Teller:
     def __init__(
         self, execution: Execution, struck: Struck, keys: Sequence[str], acts: Iterable[Act]
     ) -> None:
+        self._execution = execution
         self._struck = struck
         self._keys = keys
         self._names_keys = len(keys) > 1 or any(map(is_database, acts))
@@ -243,7 +235,7 @@ class _Teller:
         label = act.step.label
         effect = _EFFECT.search(label) if self.is_struck(act) else None
         if effect is None:
-            return self._plain(act, label)
+            return f"{self._plain(act, label)}{self._unheard(act.step)}"
         plain = without_fault(label)
         if effect["fails"]:
             who = self._who(act.step.actor)
@@ -252,6 +244,9 @@ class _Teller:
         if effect["late"]:
             return f"{told}, but is told {effect['late']}"
         return f"{told} ({effect['aside']})"
+
+    def _unheard(self, step: Step) -> str:
+        return in_words(never_told(self._execution, step), of=published_to(step))
 
     def _plain(self, act: Act, label: str) -> str:
         it, place = self._it(act), place_in_words(act.place)

@@ -13,6 +13,7 @@ on; the pattern is "all such moments before a tick, the last tick before the rea
 from collections.abc import Iterator
 
 from pytest_supercache.core.execution import Execution
+from pytest_supercache.core.value_text import value_text
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle import lacking
 from pytest_supercache.oracle.guarantee import (
@@ -24,8 +25,8 @@ from pytest_supercache.oracle.guarantee import (
 from pytest_supercache.oracle.observed import Observed, Sight, decided_by
 from pytest_supercache.oracle.real_time import Pattern
 from pytest_supercache.oracle.ticks import spans_longer_than
-from pytest_supercache.oracle.value_text import value_text
 from pytest_supercache.oracle.versions import same
+from pytest_supercache.oracle.who import subject
 
 
 def _findings(
@@ -38,7 +39,7 @@ def _findings(
         left = _left_the_origin(observed, sight)
         if not left:
             yield NotJudgedError(
-                f"{sight.operation.user} was shown {value_text(sight.value)} for {sight.key}, "
+                f"{subject(sight.operation)} was shown {value_text(sight.value)} for {sight.key}, "
                 "which never "
                 "left the origin; the oracle cannot tell how old it is. Declare what the verb "
                 "shows with @verb(observes=...)"
@@ -84,9 +85,8 @@ def _violation(sight: Sight, age: float, limit: float) -> Violation:
     operation = sight.operation
     return Violation(
         guarantee="ttl_respected",
-        summary=f"{operation.user} read {sight.key} = {value_text(sight.value)}, which had left "
-        "the origin "
-        f"{age:g} s before; it may live {limit:g} s",
+        summary=f"{subject(operation)} read {sight.key} = {value_text(sight.value)}, which had "
+        f"left the origin {age:g} s before; it may live {limit:g} s",
         key=sight.key,
         user=operation.user,
         node=operation.node,
@@ -129,4 +129,5 @@ TTL_RESPECTED = Guarantee(
     ),
     real_time=True,
     find_patterns=_find_patterns,
+    asks_nodes=False,
 )

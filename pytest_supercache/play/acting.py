@@ -8,6 +8,7 @@ from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.fault import is_injected
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.declare.registry import Verb
+from pytest_supercache.oracle.who import call_in_words
 from pytest_supercache.play.awaiting import called
 from pytest_supercache.play.http_clients import refusal, sends_request
 from pytest_supercache.scenario.matchers import error_mismatch, mismatch
@@ -76,11 +77,11 @@ class Scene:
             problem = mismatch(expect, call.answer, user.vars)
         if problem is None or (error is not None and step.raises is None):
             return
-        asked = step.verb if call.key is None else f"{step.verb} {call.key}"
+        asked = call_in_words(call.operation())
         self.world.fail(
             Violation(
                 guarantee="expect",
-                summary=f"{problem}: {asked} ({step.name}, line {step.where.line})",
+                summary=f"{asked}: {problem} (line {step.where.line} of the scenario file)",
                 key=call.key,
                 user=user.name,
                 node=user.node,

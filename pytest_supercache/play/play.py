@@ -5,7 +5,7 @@ from functools import partial
 from inspect import isawaitable
 from typing import Any
 
-from pytest_supercache.core.operation import DEFAULT_NODE
+from pytest_supercache.core.operation import DEFAULT_NODE, SCENARIO
 from pytest_supercache.core.switch import at_once_of
 from pytest_supercache.declare.registry import System, Verb
 from pytest_supercache.play.acting import ActingUser, Scene
@@ -130,7 +130,7 @@ class Play:
         default = DEFAULT_NODE if DEFAULT_NODE in self._nodes else self._nodes[0]
         for node in self._nodes if step.node == "all" else (step.node or default,):
             with scene.world.at(node):
-                await self._act(scene, step, ActingUser("alone", node, variables))
+                await self._act(scene, step, ActingUser(SCENARIO, node, variables))
             await scene.world.settle_down()
 
     async def _act(self, scene: Scene, step: StepSpec, user: ActingUser) -> bool:

@@ -133,9 +133,12 @@ class RunHooks:
 
     def _write(self, session: pytest.Session) -> None:
         from pytest_supercache.core.inputs import InputError
+        from pytest_supercache.report.last_run import last_run
 
-        gate = self._session.gate
-        findings, circumstances = self._findings.rows, self._session.circumstances
+        gate, folder = self._session.gate, self._session.run_folder
+        findings = self._findings.rows
+        before = {"last_run": last_run(folder.own), "looks_again": folder.stays}
+        circumstances = {**self._session.circumstances, **before}
         decided = gate.finish(session, findings, circumstances, self._session.options.narrowing())
         try:
             gate.write(findings, {**circumstances, **decided})

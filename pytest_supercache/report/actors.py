@@ -1,9 +1,9 @@
 """Gives actors the titles that people read: ``alice @a``, ``messages to b``, ``clock``."""
 
+from pytest_supercache.core.messages import MESSAGES
 from pytest_supercache.core.schedule import CLOCK, CUT_CLOCK, is_fault
 from pytest_supercache.report.values import short
 
-MESSAGES = "messages@"
 TITLE_MAX = 300
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_supercache.core.footprint import EVERYTHING
-from pytest_supercache.report.actors import MESSAGES
+from pytest_supercache.core.messages import MESSAGES
 from pytest_supercache.report.columns import content_of
 from pytest_supercache.report.values import shown
 
@@ -30,6 +30,7 @@ class Arrow:
     is_written: bool = False
     value: str | None = None  # None: nothing shows it; "-": the layer does not hold the key
     is_told: bool = False  # the text of the step has the value already
+    is_lost: bool = False  # a message that never arrives
 
 
 _SHOW_WHAT_THEY_FIND = {"command", "origin", "super_cache", "message", "memory"}
@@ -56,7 +57,8 @@ def arrows_of(
     for actor in actors:
         is_sent = actor.startswith(MESSAGES) and _touches(step.get("writes"), actor)
         if is_sent and actor != step["actor"]:
-            arrows.append(Arrow(to=actor, is_to_actor=True, is_written=True))
+            is_lost = actor.removeprefix(MESSAGES) in step.get("never_told", ())
+            arrows.append(Arrow(to=actor, is_to_actor=True, is_written=True, is_lost=is_lost))
     return tuple(arrows)
 
 

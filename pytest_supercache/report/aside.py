@@ -7,7 +7,8 @@ violation is about and what differs from the passing interleaving is never folde
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from pytest_supercache.report.actors import MESSAGES
+from pytest_supercache.core.messages import MESSAGES
+from pytest_supercache.report.columns import Column
 from pytest_supercache.report.timeline import NOT_RECORDED, Timeline, TimelineRow
 from pytest_supercache.report.values import NOTHING
 
@@ -28,7 +29,9 @@ def aside_of(drawn: Sequence[Timeline]) -> Aside:
     aside = {
         at
         for at, lane in enumerate(lanes)
-        if lane.actor.startswith(MESSAGES) and _is_aside(rows, at, empty)
+        if lane.actor.startswith(MESSAGES)
+        and _is_aside(rows, at, empty)
+        and not _is_missed(rows, lane.actor, columns, empty)
     }
     empty -= {arrow.to for row in rows if row.lane not in aside for arrow in row.arrows}
     return Aside(
@@ -37,10 +40,20 @@ def aside_of(drawn: Sequence[Timeline]) -> Aside:
     )
 
 
-def without_aside(drawn: Timeline) -> tuple[Timeline, tuple[str, ...]]:
-    """Return a timeline without what plays no part, and the names of what is left out."""
+def without_aside(
+    drawn: Timeline, *, with_silent: bool = False
+) -> tuple[Timeline, tuple[str, ...]]:
+    """Return a timeline without what plays no part, and the names of what is left out.
+
+    ``with_silent`` keeps lanes without a row: arrows of messages that never arrive lead there.
+    """
     aside = aside_of([drawn])
-    lanes = [at for at in range(len(drawn.lanes)) if at not in aside.lanes]
+    acting = {row.lane for row in drawn.rows}
+    lanes = [
+        at
+        for at in range(len(drawn.lanes))
+        if at not in aside.lanes and (with_silent or at in acting)
+    ]
     columns = [at for at in range(len(drawn.columns)) if at not in aside.columns]
     names = [drawn.lanes[at].title for at in sorted(aside.lanes)]
     names += [drawn.columns[at].title for at in sorted(aside.columns)]
@@ -73,6 +86,16 @@ def _empty_places(drawn: Timeline, rows: list[TimelineRow]) -> set[str]:
         if value not in {NOTHING, NOT_RECORDED}
     }
     return {place for place in places - held if place.partition("@")[2] != drawn.node}
+
+
+def _is_missed(
+    rows: list[TimelineRow], actor: str, columns: Sequence[Column], empty: set[str]
+) -> bool:
+    """Say whether a message that never arrives was for a node whose cache held something."""
+    node = actor.removeprefix(MESSAGES)
+    own = {column.place for column in columns if column.place.partition("@")[2] == node}
+    is_lost = any(arrow.is_lost and arrow.to == actor for row in rows for arrow in row.arrows)
+    return is_lost and (not own or bool(own - empty))
 
 
 def _is_aside(rows: list[TimelineRow], lane: int, empty: set[str]) -> bool:

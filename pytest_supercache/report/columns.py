@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_supercache.core.footprint import EVERYTHING
+from pytest_supercache.core.places import place_title
 from pytest_supercache.report.values import short, shown
 
 Json = Mapping[str, Any]
@@ -22,7 +23,7 @@ class Column:
     key: str
     title: str
     short: str
-    shows_key: bool = False  # several keys are shown, so the title names it
+    heading: tuple[str, ...] = ()  # the lines of the title: the place, perhaps the key
 
 
 def content_of(step: Json) -> Json | None:
@@ -64,12 +65,18 @@ def columns_of(recordings: list[Json], violated_key: str | None) -> tuple[Column
         Column(
             place=place,
             key=key,
-            title=short(f"{place} {key}".rstrip() if several else place, TITLE_MAX),
+            title=short(" ".join(heading), TITLE_MAX),
             short=short(shorts[place] + (order.get(key, "") if several else ""), TITLE_MAX),
-            shows_key=several,
+            heading=heading,
         )
         for place, key in pairs
+        for heading in [_heading(place, key if several else "")]
     )
+
+
+def _heading(place: str, key: str) -> tuple[str, ...]:
+    parts = (place_title(place), key) if key else (place_title(place),)
+    return tuple(short(part, TITLE_MAX) for part in parts)
 
 
 def _memory(recordings: list[Json]) -> set[str]:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pytest_supercache.core.places import place_title
 from pytest_supercache.report.aside import without_aside
 from pytest_supercache.report.markdown import escaped
 from pytest_supercache.report.timeline import Timeline, TimelineRow, timeline
@@ -21,7 +22,12 @@ def conflict_markdown(row: Json, found: Json) -> str:
     for part in found.get("story") or ():
         number = "-" if part["number"] is None else f"- step {part['number']}:"
         lines.append(f"{number} {escaped(part['text'])}{_place(found, part['position'])}")
-    lines += ["", "```mermaid", *_diagram(without_aside(timeline(found))[0]), "```"]
+    lines += [
+        "",
+        "```mermaid",
+        *_diagram(without_aside(timeline(found), with_silent=True)[0]),
+        "```",
+    ]
     command = pasted(row.get("replay"))
     lines += ["", "Replay:", "", f"    {command}"] if command else []
     return "\n".join(lines) + "\n"
@@ -47,10 +53,13 @@ def _diagram(drawn: Timeline) -> Iterator[str]:
         f"  participant {actors[at]} as {_mermaid(lane.title)}"
         for at, lane in enumerate(drawn.lanes)
     )
-    yield from (f"  participant {name} as {_mermaid(place)}" for place, name in layers.items())
+    yield from (
+        f"  participant {name} as {_mermaid(place_title(place))}" for place, name in layers.items()
+    )
     raced = [row for row in drawn.rows if row.lane is not None]
     for row in raced[:ROWS_MAX]:
         yield from _message(row, actors, layers)
+        yield from _lost(row, drawn, actors)
         if row.breaks:
             yield f"  Note over {actors[row.lane or 0]}: {_mermaid(drawn.breaks)}"
     if len(raced) > ROWS_MAX:
@@ -68,6 +77,14 @@ def _message(
         yield f"  {actor}->>{layers[arrow.to]}: {_mermaid(text)}"
     if not arrows:
         yield f"  Note over {actor}: {_mermaid(text)}"
+
+
+def _lost(row: TimelineRow, drawn: Timeline, actors: Mapping[int, str]) -> Iterator[str]:
+    """Yield an arrow with a cross at its end for each message of a row that never arrives."""
+    lanes = {lane.actor: actors[at] for at, lane in enumerate(drawn.lanes)}
+    for arrow in row.arrows:
+        if arrow.is_lost and arrow.to in lanes:
+            yield f"  {actors[row.lane or 0]}-x{lanes[arrow.to]}: never arrives"
 
 
 def _mermaid(text: str) -> str:

@@ -12,10 +12,11 @@ from typing import Any
 
 from pytest_supercache.report.conflict_markdown import conflict_markdown
 from pytest_supercache.report.decision import decision
+from pytest_supercache.report.last_run import since_last_run
 from pytest_supercache.report.plain import Plain
 from pytest_supercache.report.player_data import WITHOUT_STEPS, players
 from pytest_supercache.report.values import TEXT_MAX, pasted, short
-from pytest_supercache.report.words import count, expected, headline, in_words, preempted
+from pytest_supercache.report.words import count, expected, headline, in_words, minute, preempted
 
 Json = Mapping[str, Any]
 
@@ -31,7 +32,9 @@ SEVERITIES = ("blocker", "critical", "normal", "minor", "trivial")
 def page_data(document: Json) -> dict[str, Plain]:
     """Return the data of the page, in the order of its sections."""
     rows = document["scenarios"]
-    groups = [_group(name, members) for name, members in _grouped(rows).items()]
+    since = since_last_run(document)
+    changed = since.rows if since else {}
+    groups = [_group(name, members, changed) for name, members in _grouped(rows).items()]
     groups.sort(key=_urgency)
     _fit([variant for group in groups for variant in group["variants"]])
     return {
@@ -39,6 +42,7 @@ def page_data(document: Json) -> dict[str, Plain]:
         "headline": headline(document),
         "kind": _kind(document),
         "gate": decision(document.get("gate")),
+        "since": since.sentence if since else None,
         "about": _about(document),
         "groups": list[Plain](groups),
     }
@@ -90,19 +94,13 @@ def _about(document: Json) -> list[Plain]:
     changed = " with changes" if document.get("dirty") else ""
     versions = document.get("versions") or {}
     said = [
-        ("when", _minute(document.get("when"))),
+        ("when", minute(document.get("when"))),
         ("build", document.get("build")),
         ("commit", f"{str(commit)[:COMMIT_SHOWN]}{changed}" if commit else None),
         ("seed", document.get("seed")),
         ("versions", ", ".join(f"{name} {number}" for name, number in versions.items()) or None),
     ]
     return [[name, short(value)] for name, value in said if value is not None]
-
-
-def _minute(when: str | None) -> str | None:
-    """Return a time in the format for people, if it is one of ours."""
-    ours = re.fullmatch(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d):\d\d(?:[.]\d+)?[+]00:00", when or "")
-    return f"{ours[1]} {ours[2]} UTC" if ours else when
 
 
 def _grouped(rows: list[Json]) -> dict[str, list[Json]]:
@@ -113,13 +111,16 @@ def _grouped(rows: list[Json]) -> dict[str, list[Json]]:
     return groups
 
 
-def _group(name: str, rows: list[Json]) -> dict[str, Any]:
+def _group(name: str, rows: list[Json], changed: Mapping[str, str]) -> dict[str, Any]:
     return {
         "id": short(name),
         "anchor": short(name),
         "title": short(rows[0]["title"]),
         "story": short(rows[0].get("story") or "", 4 * TEXT_MAX),
-        "variants": [_variant(row) for row in sorted(rows, key=_rank)],
+        "variants": [
+            _variant(row) | {"since": short(changed.get(str(row["id"]), ""))}
+            for row in sorted(rows, key=_rank)
+        ],
     }
 
 

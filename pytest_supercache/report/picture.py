@@ -103,7 +103,7 @@ def _header(drawn: Timeline, at: int, *, short: bool) -> list[str]:
     column = drawn.columns[at]
     if short:
         return [column.short]
-    return column.title.split(" ", 1) if column.shows_key else [column.title]
+    return list(column.heading)
 
 
 def _cell(row: TimelineRow, at: int) -> str:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from pytest_supercache.core.places import place_title
 from pytest_supercache.report.arrows import Arrow
 from pytest_supercache.report.aside import Aside, aside_of
 from pytest_supercache.report.comparison import compared
@@ -70,7 +71,10 @@ def _player(drawn: Timeline, aside: Aside, short: Short) -> dict[str, Plain]:
         "lanes": [
             [short(lane.title, NAME_MAX), at in aside.lanes] for at, lane in enumerate(drawn.lanes)
         ],
-        "places": [[short(place, NAME_MAX), _is_aside(drawn, place, aside)] for place in places],
+        "places": [
+            [short(place_title(place), NAME_MAX), _is_aside(drawn, place, aside)]
+            for place in places
+        ],
         "columns": [[places.index(one.place), short(one.key, NAME_MAX)] for one in columns],
         "rows": [
             {**_row(row, drawn, short), "from": _came_from(came, drawn)}
@@ -169,13 +173,14 @@ def _source(source: Json, short: Short) -> Plain:
 
 
 def _arrows(row: TimelineRow, drawn: Timeline, short: Short) -> Iterator[Plain]:
-    """Yield ``["lane" or "column", number, written]`` for each arrow."""
+    """Yield ``["lane" or "column", number, written]`` for each arrow; lost ones have a fourth."""
     lanes = [lane.actor for lane in drawn.lanes]
     columns = [(column.place, column.key) for column in drawn.columns[:COLUMNS_MAX]]
     places = [place for place, _ in columns]
     for arrow in row.arrows:
         if arrow.is_to_actor:
-            yield ["lane", lanes.index(arrow.to), arrow.is_written]
+            lost = [True] if arrow.is_lost else []
+            yield ["lane", lanes.index(arrow.to), arrow.is_written, *lost]
         elif (arrow.to, arrow.key) in columns:
             yield ["column", columns.index((arrow.to, str(arrow.key))), arrow.is_written]
         elif arrow.to in places:
@@ -215,14 +220,18 @@ def _with(breaking: int, told: list[Any], drawn: Timeline, short: Short) -> list
     """Add the event that breaks the guarantee to the steps of a story that does not tell it."""
     row = _shown(drawn)[breaking]
     who = "" if row.lane is None else f"{drawn.lanes[row.lane].title}: "
-    text = _line(
-        (who, *row.text, *(part for answer in row.after for part in (", ", *answer))), short
-    )
+    answers = (part for answer in row.after for part in (", ", *_in_words(answer)))
+    text = _line((who, *row.text, *answers), short)
     later = next(
         (n for n, one in enumerate(told) if one[2] is None or one[2] > breaking), len(told)
     )
     event = [text, row.number, breaking, row.lane, True]
     return ([*told[:later], event, *told[later:]] if told else [])[-STRIP_MAX:]
+
+
+def _in_words(answer: Text) -> Text:
+    """Return an answer without its arrow: ``answers 100``."""
+    return ("answers ", *answer[1:]) if answer[0] == "-> " else answer
 
 
 def _without_looks(parts: list[Json], drawn: Timeline) -> list[Json]:

@@ -6,6 +6,7 @@ The replay command is the last line and on its own, so that a triple click selec
 from pytest_supercache.core.result import CheckResult, Counterexample
 from pytest_supercache.core.verdict import Label, Verdict, Violation
 from pytest_supercache.report.finding import Finding
+from pytest_supercache.report.machine_paths import data_without_folders
 from pytest_supercache.report.picture import picture
 from pytest_supercache.report.timeline import timeline
 from pytest_supercache.report.values import LEGEND_MAX, clean, short, wrap
@@ -38,10 +39,11 @@ def failure_text(finding: Finding, width: int = WIDTH, *, is_wrapped: bool = Fal
         above += _violations(result, found)
         below.append(f"  {_confirmation(found)}")
     below += [f"  note: {_line(note)}" for note in result.notes]
+    above = data_without_folders(above, finding.root)
     if is_wrapped:
         above, below = _wrapped(above, width), _wrapped(below, width)
     drawn = (
-        ["", picture(timeline(counterexample_to_json(found)), width), ""]
+        ["", picture(timeline(counterexample_to_json(found, finding.root)), width), ""]
         if found is not None
         else []
     )

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from pytest_supercache.core.messages import MESSAGES, in_words
 from pytest_supercache.core.schedule import CLOCK
 from pytest_supercache.report.actors import actor_title
 from pytest_supercache.report.arrows import Arrow, arrows_of
@@ -25,6 +26,7 @@ START = "start"
 NOT_RECORDED = "?"
 LABEL_MAX = 300
 RACE = "race"
+UNJUDGED = "after settling each node is asked; no guarantee of the scenario judges its answers"
 _GROUPS = {
     "before": "before the race",
     "settle": "after the race, while settling",
@@ -127,6 +129,7 @@ class _Drawing:
     columns: tuple[Column, ...]
     turned: frozenset[tuple[str, int]]
     breaks: tuple[str | None, int | None]  # kind and position of the event
+    end_is_judged: bool
     rows: list[TimelineRow] = field(default_factory=list)
     last: Json | None = None  # what layers held in the row above
 
@@ -175,6 +178,7 @@ def _laid_out(
         columns=columns_of(recordings, found["violation"]["key"]),
         turned=turned,
         breaks=(breaks.get("kind"), breaks.get("at")),
+        end_is_judged=found.get("end_is_judged", True),
     )
     _draw_alone(drawing, ("before",))
     _draw_start(drawing)
@@ -204,6 +208,8 @@ def _lanes(recordings: list[Json]) -> tuple[Lane, ...]:
     for recorded in recordings:
         racing = [step for step in recorded["steps"] if step["phase"] == RACE]
         titles.update((step["actor"], step.get("title", "")) for step in racing)
+        for node in (node for step in racing for node in step.get("never_told", ())):
+            titles.setdefault(f"{MESSAGES}{node}", "")
         for operation in recorded["history"]:
             if operation["phase"] == RACE:
                 nodes.setdefault(operation["user"], operation["node"])
@@ -286,7 +292,7 @@ def _race_row(
     return TimelineRow(
         number=None if step["choice"] is None else step["choice"] + 1,
         lane=drawing.lane(step["actor"]),
-        text=(_text(step.get("text", step["label"])), *_passed(arrows)),
+        text=(f"{_text(step.get('text', step['label']))}{_unheard(step)}", *_passed(arrows)),
         inside=bool(own),
         before=tuple(_call(op) for _, op in own if op["called_at"] == position),
         after=tuple(_answer(op) for _, op in answered),
@@ -301,6 +307,14 @@ def _race_row(
         position=position,
         source=tuple(step.get("source") or ()),
     )
+
+
+def _unheard(step: Json) -> str:
+    """Say who never gets the message of a step, unless its label does."""
+    if step.get("is_struck"):
+        return ""
+    sent = sum(name.startswith(MESSAGES) for name in step.get("writes") or ())
+    return _text(in_words(tuple(step.get("never_told", ())), of=sent))
 
 
 def _draw_stepless(drawing: _Drawing, operations: list[tuple[int, Json]]) -> None:
@@ -350,9 +364,10 @@ def _draw_alone(drawing: _Drawing, phases: tuple[str, ...]) -> None:
 
 
 def _draw_probes(drawing: _Drawing) -> None:
+    group = _GROUPS["probe"] if drawing.end_is_judged else UNJUDGED
     for at, probe in enumerate(drawing.recorded.get("probes") or ()):
         asked = {**probe, "kind": "read", "value": None, "returned_at": 0}
-        row = drawing.still(_on_node({"error": None, **asked}), None, group=_GROUPS["probe"])
+        row = drawing.still(_on_node({"error": None, **asked}), None, group=group)
         drawing.rows.append(replace(row, breaks=drawing.breaks == (PROBE, at)))
 
 

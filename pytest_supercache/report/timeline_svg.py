@@ -89,7 +89,7 @@ def _lane_chars(timeline: Timeline, lane: int) -> int:
 
 
 def _column_chars(timeline: Timeline, column: int) -> int:
-    title = timeline.columns[column].title.split(" ", 1)
+    title = timeline.columns[column].heading
     cells = [row.values[column] for row in timeline.rows]
     return max(min(COLUMN_CHARS_MAX, max(map(width_of, title))), *map(width_of, cells), 1)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from pytest_supercache.core.masking import masked
 from pytest_supercache.core.printable import printable
+from pytest_supercache.core.value_text import data_text, respelled
 from pytest_supercache.report.plain import plain
 
 
@@ -36,15 +37,15 @@ def clean(text: str) -> str:
 
 
 def shown(value: object) -> str:
-    """Return a value in one line: text as it is, anything else as compact JSON, None as ``-``."""
+    """Return a value in one line: text as it is, data as JSON, None as ``-``."""
     if value is MISSING or value is None:
         return NOTHING
     as_plain = plain(value)
     if not isinstance(as_plain, str):
-        return clean(json.dumps(as_plain, ensure_ascii=False, separators=(",", ":")))
+        return clean(data_text(as_plain))
     if as_plain == NOTHING or as_plain.strip() != as_plain or not as_plain:
         return clean(json.dumps(as_plain, ensure_ascii=False))
-    return clean(as_plain)
+    return clean(respelled(as_plain))
 
 
 def short(value: object, limit: int = TEXT_MAX) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.inputs import DOCUMENT_BYTES_MAX, size_text
 from pytest_supercache.core.masking import masked_data
+from pytest_supercache.core.messages import never_told
 from pytest_supercache.core.odds import Odds
 from pytest_supercache.core.operation import Operation
 from pytest_supercache.core.orders import Pair, Tried
@@ -29,11 +30,13 @@ from pytest_supercache.report.actors import actor_title
 from pytest_supercache.report.agreement import apart, compared_places, first_disagreement
 from pytest_supercache.report.breaking import breaking_event
 from pytest_supercache.report.finding import Finding
+from pytest_supercache.report.machine_paths import data_without_folders
 from pytest_supercache.report.plain import Plain, plain
 from pytest_supercache.report.sources import Sources
 from pytest_supercache.report.verdict_schema import VERSION
 
 _SCOPE = ("build", "commit", "dirty", "changes", "when", "seed")
+_IF_ANY = ("looks_again", "last_run")
 
 Row = dict[str, Plain]
 
@@ -43,7 +46,7 @@ def verdict_document(rows: Iterable[Row], scope: Mapping[str, object]) -> dict[s
 
     ``scope`` is what the caller knows of the run: ``build``, ``commit``, ``dirty``, ``changes``,
     ``when``, ``seed``, ``versions``, how the ``run`` ended and the decision of the ``gate``; an
-    unknown field becomes null.
+    unknown field becomes null. ``last_run`` and ``looks_again`` are there only if they are true.
     """
     scenarios = sorted(rows, key=lambda row: (str(row["node_id"]), str(row["id"])))
     counts: dict[str, Plain] = {"holds": 0, "unknown": 0, "violated": 0, "not_as_stated": 0}
@@ -56,6 +59,7 @@ def verdict_document(rows: Iterable[Row], scope: Mapping[str, object]) -> dict[s
         "versions": plain(scope.get("versions", {})),
         "counts": counts,
         "run": masked_data(plain(scope.get("run"))),
+        **{name: masked_data(plain(scope[name])) for name in _IF_ANY if scope.get(name)},
         "gate": masked_data(plain(scope.get("gate"))),
         "scenarios": list(scenarios),
     }
@@ -171,6 +175,11 @@ def operation_to_json(operation: Operation) -> Row:
 
 def counterexample_to_json(found: Counterexample, root: Path | None = None) -> Row:
     """Return a counterexample as JSON-safe data; files of the project are named from ``root``."""
+    exact = {"token": found.token, "schedule": list(found.schedule.choices)}
+    return {**data_without_folders(_shown(found, root), root), **exact}
+
+
+def _shown(found: Counterexample, root: Path | None) -> Row:
     sources = Sources(root)
     breaks = breaking_event(found.execution, found.violation, found.story)
     passing = found.passing
@@ -202,6 +211,7 @@ def counterexample_to_json(found: Counterexample, root: Path | None = None) -> R
         ],
         "forced_by_all": found.causes_are_all,
         **({"tried": _tried(found.tried, numbers)} if found.tried else {}),
+        **({} if found.end_is_judged else {"end_is_judged": False}),
         "passing": None
         if passing is None
         else {
@@ -222,7 +232,11 @@ def _recorded(execution: Execution, sources: Sources) -> Row:
         "apart_at_start": _apart(execution.start, compared),
         "never_agree_from": first_disagreement(execution),
         "steps": [
-            {**_step(step, sources), "apart": _apart(step.layers or {}, compared)}
+            {
+                **_step(step, sources),
+                **_never_told(execution, step),
+                "apart": _apart(step.layers or {}, compared),
+            }
             for step in execution.steps
         ],
         "blocked": [
@@ -313,6 +327,11 @@ def _step(step: Step, sources: Sources) -> Row:
         **({"is_struck": True} if without_fault(step.label) != step.label else {}),
         **_source(step, sources),
     }
+
+
+def _never_told(execution: Execution, step: Step) -> Row:
+    nodes = never_told(execution, step)
+    return {"never_told": list(nodes)} if nodes else {}
 
 
 def _apart(layers: Layers, compared: dict[str, list[str]]) -> list[Plain]:

@@ -1,5 +1,6 @@
 """Says results in words for people who do not know the tool: expected, proven, known conflict."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -44,6 +45,12 @@ SLOW = "conflict: one slow user is enough, and no overlap is needed"
 def count(number: int, noun: str) -> str:
     """Return a number with its noun: ``1 scenario``, ``2 scenarios``."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def minute(when: str | None) -> str | None:
+    """Return a time in the format for people, if it is one of ours."""
+    ours = re.fullmatch(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d):\d\d(?:[.]\d+)?[+]00:00", when or "")
+    return f"{ours[1]} {ours[2]} UTC" if ours else when
 
 
 def broken(guarantee: str | None) -> str:

@@ -6,17 +6,13 @@ a cache stores encoded values, and people think in data.
 """
 
 import json
-import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pytest_supercache.core.value_text import data_text, seen_text
 from pytest_supercache.scenario.answers import decoded_json, is_same
 from pytest_supercache.scenario.variables import Reference, VariableError, look_up, resolve
-
-_SHOWN = reprlib.Repr()
-_SHOWN.maxlevel, _SHOWN.maxdict, _SHOWN.maxlist = 4, 8, 8
-_SHOWN.maxstring = _SHOWN.maxother = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,7 +181,7 @@ def _value_mismatch(matcher: Matcher, actual: object, variables: Mapping[str, An
             is_match = is_same(resolve(data, variables), actual)
         case Variable(reference=reference):
             value = look_up(reference, variables)
-            shown = f"{reference} ({_seen(value)})"
+            shown = f"{reference} ({seen_text(value)})"
             return None if is_same(value, actual) else _difference(shown, actual, [value])
         case Missing():
             is_match = actual is None
@@ -202,7 +198,8 @@ def _fields_mismatch(matcher: Fields, actual: object, variables: Mapping[str, An
         return _difference(describe(matcher), actual)
     for name, want in matcher.fields:
         if name not in data and not isinstance(want, Missing):
-            return f"{name}: expected {describe(want)}, but there is no such field in {_seen(data)}"
+            lack = f"there is no such field in {seen_text(data)}"
+            return f"{name}: expected {describe(want)}, but {lack}"
         if said := _mismatch(want, data.get(name), variables):
             return _inside(name, said)
     return None
@@ -213,7 +210,7 @@ def _items_mismatch(matcher: Items, actual: object, variables: Mapping[str, Any]
     if not isinstance(data, Sequence) or isinstance(data, str | bytes):
         return _difference(describe(matcher), actual)
     if len(data) != len(matcher.items):
-        return f"expected {len(matcher.items)} items, saw {len(data)}: {_seen(data)}"
+        return f"expected {len(matcher.items)} items, saw {len(data)}: {seen_text(data)}"
     for index, want in enumerate(matcher.items):
         if said := _mismatch(want, data[index], variables):
             return _inside(f"[{index}]", said)
@@ -248,7 +245,7 @@ def _limit(limit: float | Reference | None, variables: Mapping[str, Any]) -> flo
     if value is None and limit is None:
         return None
     if not isinstance(value, int | float) or isinstance(value, bool):
-        raise VariableError(f"{limit} is not a number: {_seen(value)}")
+        raise VariableError(f"{limit} is not a number: {seen_text(value)}")
     return value
 
 
@@ -279,7 +276,7 @@ def _difference(expected: str, actual: object, wanted: Iterable[object] = ()) ->
     """Return the sentence for a mismatch; it says so if only the kind of a value differs."""
     kind, text = _kind(actual)
     looks_alike = [other for other, same in map(_kind, wanted) if same == text and other != kind]
-    said = f"expected {expected}, saw {_seen(actual)}"
+    said = f"expected {expected}, saw {seen_text(actual)}"
     return f"{said} ({looks_alike[0]} was expected, and this is {kind})" if looks_alike else said
 
 
@@ -314,11 +311,5 @@ def _inside(place: str, said: str) -> str:
     return f"{place}.{said}" if is_nested else f"{place}: {said}"
 
 
-def _seen(value: object) -> str:
-    return "nothing (None)" if value is None else _SHOWN.repr(value)
-
-
 def _written(data: object) -> str:
-    if isinstance(data, str):
-        return repr(data)
-    return json.dumps(data, ensure_ascii=False, default=_seen)
+    return data_text(data)

@@ -8,6 +8,7 @@ from pytest_supercache.core.fault import Fault
 from pytest_supercache.core.fault_points import REFERENCE, SHOWN, described
 from pytest_supercache.core.footprint import ANYTHING, Footprint
 from pytest_supercache.core.masking import is_masked, masked
+from pytest_supercache.core.places import place_in_words
 from pytest_supercache.layers.existing_cache import PLACE
 from pytest_supercache.layers.stack import Stack
 from pytest_supercache.runtime.kernel import async_context as async_stepping
@@ -42,7 +43,7 @@ def restarting(stack: Stack, sights: Sights, place: str) -> tuple[str, Footprint
     layer, _, node = place.partition("@")
     if layer != "super_cache" or place in sights:
         raise SupercacheError(f"restart: only the reference super_cache restarts, not {layer}")
-    return f"restart {place}", _whole(node), stack.node(node).super_cache.restart
+    return f"restart {place_in_words(place)}", _whole(node), stack.node(node).super_cache.restart
 
 
 def restart(stepping: Stepping, label: str, footprint: Footprint, happen: Effect) -> None:

@@ -1,8 +1,9 @@
-"""One browser for all tests of a module, and what a page must never do while it is open."""
+"""A browser of the system, its tabs, and what a page must never do while it is open."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from shutil import which
 from typing import Any
@@ -27,7 +28,17 @@ class Watched:
 
     def is_quiet(self) -> bool:
         """Whether nothing was complained of, and nothing but the page itself was asked for."""
-        return not self.complaints and self.requests == [self.page.url.partition("#")[0]]
+        return not self.complaints and set(self.requests) == {self.page.url.partition("#")[0]}
+
+    def looks(self) -> Iterator[tuple[str, str]]:
+        """Load the page anew in both schemes and at every size; yield which ones."""
+        for scheme, size in product(("light", "dark"), SIZES):
+            width, height = SIZES[size]
+            self.page.set_viewport_size({"width": width, "height": height})
+            self.page.emulate_media(color_scheme=scheme)
+            self.page.reload()
+            yield scheme, size
+            assert self.page.evaluate("document.documentElement.scrollWidth") <= width
 
     def cells(self, player: str) -> dict[str, tuple[str, bool]]:
         """Return what each layer holds after the present step, and whether it is stale."""

@@ -4,7 +4,7 @@ import pytest
 
 from pytest_supercache.report.evidence import PLAYER
 from tests.browser.allures import ALLURES, HOSTILE_KEY, HOSTILE_TITLE, STATUSES, render, run
-from tests.browser.pages import browser, watched
+from tests.browser.pages import watched
 
 pytestmark = [pytest.mark.chromium, pytest.mark.npm, pytest.mark.java]
 
@@ -27,12 +27,6 @@ def project(tmp_path_factory):
     made = tmp_path_factory.mktemp("project")
     run(made)
     return made
-
-
-@pytest.fixture(scope="module")
-def context(tmp_path_factory):
-    with browser(tmp_path_factory.mktemp("profile")) as made:
-        yield made
 
 
 def long_but_for(name, shown="allure-3"):

@@ -10,17 +10,17 @@ from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.result import StoryPart
 from pytest_supercache.core.schedule import read_token
 from pytest_supercache.core.trace import SourceLine
-from tests.browser.pages import SIZES, browser, opened
+from tests.browser.pages import opened
 from tests.unit.report.report_stories import Recorder, compared, holds, stale_set, violated
 from tests.unit.report.test_page import HOSTILE
 
 pytestmark = pytest.mark.chromium
 
-NOTHING = {"super_cache@a": ("nothing", False)}
-OLD = {**NOTHING, "existing_cache": ("nothing", False), "origin": ("100", False)}
+NOTHING = {"super cache @a": ("nothing", False)}
+OLD = {**NOTHING, "existing cache": ("nothing", False), "origin": ("100", False)}
 NEW = {**OLD, "origin": ("120", False)}
 STALE = {
-    **NEW, "super_cache@a": ("100", True), "existing_cache": ("100", True),
+    **NEW, "super cache @a": ("100", True), "existing cache": ("100", True),
 }  # fmt: skip
 FAILS = [OLD, OLD, OLD, NEW, NEW, STALE]
 PASSES = [OLD, OLD, OLD, NEW, NEW, STALE]
@@ -30,51 +30,46 @@ STEPS = ["start", "GET", "origin: read", "origin: write", "DEL", "SET"]
 BREAKS = 5
 
 
-@pytest.fixture(scope="module")
-def context(tmp_path_factory):
-    with browser(tmp_path_factory.mktemp("profile")) as made:
-        yield made
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", SIZES)
-def test_it_opens_where_it_breaks_and_buttons_step_through_what_each_layer_holds(
-    context, tmp_path, scheme, size
-):
-    with opened(context, tmp_path, compared(), holds(), scheme=scheme, size=size) as watched:
-        assert "from this step on the layers stay inconsistent" in watched.step("fails")
-        assert watched.cells("fails") == STALE
-        assert watched.is_in_sight("fails")
-        assert watched.page.locator(".fails .live").inner_text().startswith("5. alice @a: SET")
-        for at in range(BREAKS, -1, -1):
-            assert (watched.cells("fails"), watched.cells("passes")) == (FAILS[at], PASSES[at])
-            assert STEPS[at] in watched.step("fails")
-            assert watched.is_in_sight("fails")
-            if at:
-                watched.press("fails", "back")
-        assert watched.page.locator(".fails [data-act=back]").is_disabled()
-        watched.press("passes", "forward")  # both go together, whichever is asked
-        assert "GET" in watched.step("fails")
-        watched.press("fails", "part")
-        assert watched.cells("fails") == STALE
-        assert watched.page.evaluate("document.documentElement.scrollWidth") <= SIZES[size][0]
-        background = watched.page.evaluate("getComputedStyle(document.body).backgroundColor")
-        red = int(background.partition("(")[2].partition(",")[0])
-        assert (red > 128) is (scheme == "light")
+def test_it_opens_where_it_breaks_and_buttons_step_through_what_each_layer_holds(context, tmp_path):
+    with opened(context, tmp_path, compared(), holds()) as watched:
+        for scheme, _ in watched.looks():
+            steps_through(watched)
+            background = watched.page.evaluate("getComputedStyle(document.body).backgroundColor")
+            red = int(background.partition("(")[2].partition(",")[0])
+            assert (red > 128) is (scheme == "light")
         assert watched.is_quiet()
+
+
+def steps_through(watched):
+    """Press the buttons of both players from the step that breaks to the start."""
+    assert "from this step on the layers stay inconsistent" in watched.step("fails")
+    assert watched.cells("fails") == STALE
+    assert watched.is_in_sight("fails")
+    assert watched.page.locator(".fails .live").inner_text().startswith("5. alice @a: SET")
+    for at in range(BREAKS, -1, -1):
+        assert (watched.cells("fails"), watched.cells("passes")) == (FAILS[at], PASSES[at])
+        assert STEPS[at] in watched.step("fails")
+        assert watched.is_in_sight("fails")
+        if at:
+            watched.press("fails", "back")
+    assert watched.page.locator(".fails [data-act=back]").is_disabled()
+    watched.press("passes", "forward")  # both go together, whichever is asked
+    assert "GET" in watched.step("fails")
+    watched.press("fails", "part")
+    assert watched.cells("fails") == STALE
 
 
 def test_what_plays_no_part_is_folded_away_and_shown_when_asked_for(context, tmp_path):
     with opened(context, tmp_path, compared()) as watched:
         heads = watched.page.locator(".fails .head")
         assert heads.all_inner_texts() == [
-            "alice @a", "bob @b", "super_cache@a", "existing_cache", "origin",
+            "alice @a", "bob @b", "super cache @a", "existing cache", "origin",
         ]  # fmt: skip
         assert watched.page.locator(".fails .rows li:visible").count() == 6
         watched.page.locator(".fails [data-act=all]").check()
         assert heads.count() == 7
         assert watched.page.locator(".fails .rows li:visible").count() == 7
-        assert watched.cells("fails") == {**STALE, "super_cache@b": ("nothing", False)}
+        assert watched.cells("fails") == {**STALE, "super cache @b": ("nothing", False)}
         watched.press("fails", "forward")
         assert "deliver invalidation of" in watched.step("fails")
         watched.page.locator(".fails [data-act=all]").uncheck()
@@ -160,73 +155,76 @@ def with_code(folder):
     return finding
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", SIZES)
-def test_a_step_shows_its_code_and_the_way_of_its_value(context, tmp_path, scheme, size):
-    with opened(context, tmp_path, with_code(tmp_path), scheme=scheme, size=size) as watched:
-        page = watched.page
-        way, code = page.locator(".fails .way"), page.locator(".fails .code")
-        assert way.inner_text() == (
-            "Where 100 comes from: 5. alice @a writes it to super_cache@a \u2190 "
-            "2. alice @a reads it from origin \u2190 origin holds it at the start"
-        )
-        assert page.locator(".fails .cell.lit:visible").all_inner_texts() == [
-            "100",
-            "100",
-            "100 stale",
-        ]
-        assert "No line of your code" in code.inner_text()
-        page.locator(".fails").focus()
-        for _ in range(3):
-            page.keyboard.press("ArrowLeft")
-        assert code.locator("figcaption").inner_text() == "prices.py:2 get"
-        assert code.locator(".line").all_inner_texts() == [
-            "def get(key):",
-            "    value = load(key)",
-            "    return value",
-        ]
-        assert code.locator(".here").inner_text().strip() == "value = load(key)"
-        assert way.inner_text() == (
-            "Where 100 comes from: 2. alice @a reads it from origin \u2190 "
-            "origin holds it at the start"
-        )
-        written = page.locator(".fails .rows li").nth(3).locator(".cell[data-place=origin]")
-        written.hover()
-        assert way.inner_text() == (
-            "Where 120 comes from: 3. bob @b writes it to origin \u2190 3. bob @b is called with it"
-        )
-        assert page.locator(".fails .cell.lit:visible").all_inner_texts() == ["120"]
-        page.mouse.move(0, 0)
-        assert way.inner_text().startswith("Where 100 comes from: 2. alice")
-        assert page.evaluate("document.documentElement.scrollWidth") <= SIZES[size][0]
+def test_a_step_shows_its_code_and_the_way_of_its_value(context, tmp_path):
+    with opened(context, tmp_path, with_code(tmp_path)) as watched:
+        for _ in watched.looks():
+            tells_where_values_come_from(watched.page)
         assert watched.is_quiet()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", SIZES)
-def test_both_interleavings_are_compared_line_by_line(context, tmp_path, scheme, size):
-    with opened(context, tmp_path, compared(), scheme=scheme, size=size) as watched:
-        page = watched.page
-        page.locator(".comparison summary").focus()
-        page.keyboard.press("Enter")
-        rows = page.locator(".comparison tbody tr")
-        texts = [" | ".join(row.locator("td").all_inner_texts()) for row in rows.all()]
-        told = [text.replace("\n", " ").strip() for text in texts]
-        assert told == [
-            "start",
-            "1. alice @a: GET product:42",
-            "2. alice @a: origin: read product:42",
-            "3. bob @b: origin: write product:42 = 120",
-            "| 4. alice @a: SET product:42, answers 100",
-            "bob @b: DEL product:42, done",
-            "5. alice @a: SET product:42, answers 100 "
-            "\u2717 from this step on the layers stay inconsistent |",
-            "6. messages to b: deliver invalidation of product:42",
-        ]
-        assert page.evaluate("document.documentElement.scrollWidth") <= SIZES[size][0]
+def tells_where_values_come_from(page):
+    """Step to the read, then point at what was written, and away."""
+    way, code = page.locator(".fails .way"), page.locator(".fails .code")
+    assert way.inner_text() == (
+        "Where 100 comes from: 5. alice @a writes it to super cache @a \u2190 "
+        "2. alice @a reads it from origin \u2190 origin holds it at the start"
+    )
+    assert page.locator(".fails .cell.lit:visible").all_inner_texts() == [
+        "100",
+        "100",
+        "100 stale",
+    ]
+    assert "No line of your code" in code.inner_text()
+    page.locator(".fails").focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowLeft")
+    assert code.locator("figcaption").inner_text() == "prices.py:2 get"
+    assert code.locator(".line").all_inner_texts() == [
+        "def get(key):",
+        "    value = load(key)",
+        "    return value",
+    ]
+    assert code.locator(".here").inner_text().strip() == "value = load(key)"
+    assert way.inner_text() == (
+        "Where 100 comes from: 2. alice @a reads it from origin \u2190 origin holds it at the start"
+    )
+    written = page.locator(".fails .rows li").nth(3).locator(".cell[data-place=origin]")
+    written.hover()
+    assert way.inner_text() == (
+        "Where 120 comes from: 3. bob @b writes it to origin \u2190 3. bob @b is called with it"
+    )
+    assert page.locator(".fails .cell.lit:visible").all_inner_texts() == ["120"]
+    page.mouse.move(0, 0)
+    assert way.inner_text().startswith("Where 100 comes from: 2. alice")
+
+
+def test_both_interleavings_are_compared_line_by_line(context, tmp_path):
+    with opened(context, tmp_path, compared()) as watched:
+        for _ in watched.looks():
+            compares_line_by_line(watched.page)
         assert watched.is_quiet()
     with opened(context, tmp_path, violated()) as watched:
         assert watched.page.locator(".comparison").count() == 0
+
+
+def compares_line_by_line(page):
+    """Open the comparison by a key, and read it."""
+    page.locator(".comparison summary").focus()
+    page.keyboard.press("Enter")
+    rows = page.locator(".comparison tbody tr")
+    texts = [" | ".join(row.locator("td").all_inner_texts()) for row in rows.all()]
+    told = [text.replace("\n", " ").strip() for text in texts]
+    assert told == [
+        "start",
+        "1. alice @a: GET product:42",
+        "2. alice @a: origin: read product:42",
+        "3. bob @b: origin: write product:42 = 120",
+        "| 4. alice @a: SET product:42, answers 100",
+        "bob @b: DEL product:42, done",
+        "5. alice @a: SET product:42, answers 100 "
+        "\u2717 from this step on the layers stay inconsistent |",
+        "6. messages to b: deliver invalidation of product:42",
+    ]
 
 
 def look_aside(world):
@@ -253,21 +251,33 @@ def found_in(body):
     return replace(violated(), result=result, replay_command="pytest 't'")
 
 
+ORDERED = """(wanted) => {
+    const rows = () => [...document.querySelectorAll(".order li")];
+    const names = () => rows().map((row) => row.querySelector("span").textContent
+        .replace(/^[^:]*: /, "").split(/ =| ->/)[0]);
+    wanted.forEach((name, at) => {
+        for (let place = names().indexOf(name, at); place > at; place -= 1) {
+            rows()[place].querySelector("[data-act=earlier]").click();
+        }
+    });
+}"""
+
+
+@pytest.fixture(scope="module")
+def tried():
+    """A finding of a check that has executed everything."""
+    return found_in(look_aside)
+
+
 def ordered(page, wanted):
-    """Bring the steps into an order, by pressing buttons."""
-    for at, name in enumerate(wanted):
-        names = [
-            text.partition(": ")[2].split(" =")[0].split(" ->")[0]
-            for text in page.locator(".order li > span").all_inner_texts()
-        ]
-        for place in range(names.index(name, at), at, -1):
-            page.locator(".order li").nth(place).locator("[data-act=earlier]").click()
+    """Bring the steps into an order, by clicking buttons."""
+    page.evaluate(ORDERED, wanted)
 
 
-def test_another_order_says_what_its_execution_did(context, tmp_path):
+def test_another_order_says_what_its_execution_did(context, tmp_path, tried):
     """A look-aside leaves an old value when it reads before the write and stores after the DEL."""
     alice, bob = ("GET k", "origin read k", "SET k"), ("origin write k", "DEL k")
-    with opened(context, tmp_path, found_in(look_aside)) as watched:
+    with opened(context, tmp_path, tried) as watched:
         page = watched.page
         page.locator(".reorder summary").click()
         became = page.locator(".became")
@@ -288,8 +298,8 @@ def test_another_order_says_what_its_execution_did(context, tmp_path):
         assert watched.is_quiet()
 
 
-def test_an_order_that_nobody_executed_comes_with_its_command(context, tmp_path):
-    finding = found_in(look_aside)
+def test_an_order_that_nobody_executed_comes_with_its_command(context, tmp_path, tried):
+    finding = tried
     found = finding.result.counterexample
     none = replace(found.tried, interleavings=1, failing=1, are_all=False)
     none = replace(none, orders=tuple((pair, 1, 0) for pair, _, _ in none.orders))
@@ -376,6 +386,127 @@ def test_keys_step_and_play_runs_to_the_end_and_stops(context, tmp_path):
         assert watched.is_quiet()
 
 
+CONTROLS = {
+    "all", "back", "both", "copy-command", "copy-markdown", "copy-token", "earlier", "forward",
+    "INPUT.range", "INPUT.search", "later", "part", "play", "reset", "SELECT", "show", "strip",
+    "A", "SUMMARY",
+}  # fmt: skip
+"""Every kind of control that a page can have."""
+
+IN_REACH = """() => {
+    const found = {}, missed = [];
+    for (const one of document.querySelectorAll("button, input, select, summary, main a")) {
+        if (!one.getClientRects().length) { continue; }
+        const kind = one.dataset.act || (one.closest(".both") ? "both" : one.matches(".to") ? "show"
+            : one.tagName + (one.tagName === "INPUT" ? "." + one.type : ""));
+        one.scrollIntoView({ block: "center", inline: "center" });
+        const box = one.getClientRects()[0], x = (box.left + box.right) / 2;
+        const hit = document.elementFromPoint(x, (box.top + box.bottom) / 2);
+        one.focus();
+        const isFocused = one.disabled || document.activeElement === one;
+        if (!(one.contains(hit) && isFocused && x < innerWidth)) { missed.push(kind); }
+        found[kind] = true;
+    }
+    return [Object.keys(found).sort(), missed];
+}"""
+
+
+def all_controls(tried):
+    """Return findings whose page has every kind of control."""
+    found = tried.result.counterexample
+    told = (
+        StoryPart(
+            "alice reads 1",
+            number=1,
+            position=found.execution.steps.index(
+                next(step for step in found.execution.steps if step.choice == 0)
+            ),
+        ),
+    )
+    found = replace(found, story=told)
+    whole = replace(tried, item="TRIED-1", result=replace(tried.result, counterexample=found))
+    more = [holds(item=f"H-{at}", node_id=f"h{at}") for at in range(8)]
+    return [compared(), whole, *more]
+
+
+def opens_everything(page):
+    for _ in range(2):  # what is inside of a scenario is made when it is opened
+        page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
+        page.clock.run_for(100)
+
+
+def test_every_control_is_in_reach_of_pointer_and_key_at_every_size(context, tmp_path, tried):
+    """The twin: a control under something else is noticed, and one that takes no focus."""
+    gate = {"verdict": "NO-GO", "exit_status": 1, "reasons": ["because"], "limits": ["one"]}
+    with opened(context, tmp_path, *all_controls(tried), gate=gate) as watched:
+        page = watched.page
+        for _ in watched.looks():
+            opens_everything(page)
+            kinds, missed = page.evaluate(IN_REACH)
+            assert (set(kinds), missed) == (CONTROLS, [])
+        page.locator(".fails [data-act=play]").first.evaluate(
+            "one => { one.style.zIndex = -1; one.style.position = 'relative' }"
+        )
+        page.locator(".fails [data-act=back]").first.evaluate("one => { one.focus = () => {} }")
+        assert page.evaluate(IN_REACH)[1] == ["back", "play"]
+        assert watched.is_quiet()
+
+
+def test_every_control_does_by_key_what_it_does_by_pointer(context, tmp_path, tried):
+    with opened(context, tmp_path, *all_controls(tried)) as watched:
+        page = watched.page
+        live, order = page.locator(".fails .live").first, page.locator(".order")
+
+        def key(where, name):
+            page.locator(where).first.focus()
+            page.keyboard.press(name)
+
+        def told():
+            return live.inner_text().partition(".")[0]
+
+        opens_everything(page)
+        pressed = (
+            (".fails [data-act=back]", "Enter", "4"), (".fails [data-act=forward]", "Space", "5"),
+            (".fails input[type=range]", "ArrowLeft", "4"),
+            (".fails [data-act=part]", "Enter", "5"),
+            (".forced .to", "Enter", "2"), (".fails .steps", "Home", "start"),
+        )  # fmt: skip
+        for where, name, step in pressed:
+            key(where, name)
+            assert told() == step, where
+        key(".fails [data-act=play]", "Enter")
+        page.clock.run_for(2_500)
+        assert told() == "2"
+        key(".fails [data-act=play]", "Space")
+        key(".fails [data-act=all]", "Space")
+        assert page.locator(".fails .head").count() >= 7
+        key(".both input", "Space")
+        key(".fails [data-act=back]", "Enter")
+        assert told() == "1"
+        assert "2." in page.locator(".passes .live").first.inner_text()
+        first = order.inner_text()
+        key(".order [data-act=later]:enabled", "Enter")
+        assert order.inner_text() != first
+        key(".order [data-act=earlier]:enabled", "Space")
+        key("[data-act=reset]", "Enter")
+        assert order.inner_text() == first
+        for where in (".stepping > summary", ".comparison summary", ".reorder summary",
+                      ".card summary", ".scenario > summary"):  # fmt: skip
+            for is_open in (False, True):
+                key(where, "Enter")
+                box = page.locator(where).first.locator("..")
+                assert box.evaluate("one => one.open") is is_open, where
+        key(".filter select", "ArrowDown")
+        assert page.locator(".filter select").input_value() == "not as expected"
+        page.locator(".filter input").focus()
+        page.keyboard.type("tried")
+        assert page.locator(".filter span").inner_text() == "1 of 10 scenarios"
+        key(".filter select", "Home")
+        key("[id=TRIED-1] [data-act=strip]", "Enter")
+        assert page.locator("[id=TRIED-1] .fails .live").inner_text().startswith("1.")
+        assert watched.is_quiet()
+
+
 def test_what_is_copied_is_the_exact_command_and_token(context, tmp_path):
     with opened(context, tmp_path, compared()) as watched:
         watched.page.evaluate("""() => {
@@ -413,7 +544,8 @@ def test_a_checker_of_accessibility_finds_nothing_and_would_find_what_is_wrong(c
             found = axe.run(watched.page).response["violations"]
             assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
         watched.page.locator(".passes [data-act=play]").evaluate("one => { one.textContent = '' }")
-        found = axe.run(watched.page).response["violations"]
+        only = {"runOnly": ["button-name"]}
+        found = axe.run(watched.page, options=only).response["violations"]
         assert [(one["id"], one["impact"]) for one in found] == [("button-name", "critical")]
 
 
@@ -427,10 +559,47 @@ def test_what_is_open_is_printed_with_every_step_and_no_buttons(context, tmp_pat
         assert watched.page.locator("button:visible").count() == 0
         stale = watched.page.locator(".fails .breaks .cell.stale:visible")
         assert stale.evaluate_all("all => all.map(one => one.dataset.place)") == [
-            "super_cache@a", "existing_cache",
+            "super cache @a", "existing cache",
         ]  # fmt: skip
-        pages = watched.page.pdf().count(b"/Type /Page\n")
-        assert 1 <= pages <= 2
+        assert 1 <= pages_of(watched.page) <= 2
+
+
+def pages_of(page):
+    margin = dict.fromkeys(("top", "bottom", "left", "right"), "1cm")
+    return page.pdf(format="A4", margin=margin).count(b"/Type /Page\n")
+
+
+def test_a_conflict_of_many_steps_is_printed_on_two_pages_both_runs_side_by_side(context, tmp_path):
+    """The twin: where there are a hundred steps, the pages are as many as they need."""
+    for steps, fits in ((24, True), (100, False)):
+        finding = with_more_steps(steps)
+        with opened(context, tmp_path, finding) as watched:
+            page = watched.page
+            page.emulate_media(media="print")
+            page.set_viewport_size({"width": 718, "height": 1000})
+            page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+            tops = page.locator(".pair .player").evaluate_all(
+                "all => all.map(one => one.getBoundingClientRect().top)"
+            )
+            assert len(set(tops)) == 1 < len(tops)
+            assert (pages_of(page) <= 2) is fits
+
+
+def with_more_steps(count):
+    """Return a finding beside a passing run whose reader looks often."""
+    finding = compared()
+    found = finding.result.counterexample
+    for execution in (found.execution, found.passing.execution):
+        first = execution.steps[0]
+        looks = [replace(first, index=first.index + 50 + at) for at in range(count)]
+        execution.steps[1:1] = looks
+        moved = [
+            replace(one, called_at=one.called_at and one.called_at + count,
+                    returned_at=one.returned_at + count)
+            for one in execution.history.operations
+        ]  # fmt: skip
+        execution.history.operations = tuple(moved)
+    return finding
 
 
 def test_what_was_not_to_be_expected_is_filled_and_an_empty_run_is_not_green(context, tmp_path):

@@ -37,6 +37,13 @@ from tests.unit.scenario.conftest import VOCABULARY
 from tests.unit.scenario.test_scenario_mutations import RICH
 
 TODAY = date(2026, 3, 10)
+LAST = {
+    "last_run": {
+        "when": "2026-03-09T12:00:00+00:00",
+        "build": "41",
+        "scenarios": [{"id": "PRICE-08", "verdict": "holds", "fingerprint": None}],
+    }
+}
 STEPS_MAX = 2_000  # of the search for an order in a history
 
 
@@ -199,8 +206,8 @@ READERS: Mapping[str, Reader] = {
         read=lambda path: read_lock(read_text(path), path.name), short=250, long=14_000,
     ),
     "verdict": Reader(
-        texts=(json.dumps(document(gate=GATE)),), name="verdict.json", read=_verdict, short=150,
-        long=8_000,
+        texts=(json.dumps(document(gate=GATE) | LAST),), name="verdict.json", read=_verdict,
+        short=150, long=8_000,
     ),
     "history": Reader(
         texts=(JSONL,), name="trace.jsonl", read=_history(Model.REGISTER, "jsonl"), short=150,

@@ -101,7 +101,7 @@ def test_a_move_is_a_row_of_its_own_and_a_token_with_another_place_is_unknown(
     token = project.row()["counterexample"]["token"]
     assert ";evict(near@a,k)@" in token
     assert "KeyError" in project.row()["counterexample"]["violation"]["summary"]
-    result.stdout.fnmatch_lines(["*fault: evict k in near@a*", "*evict k in*"])
+    result.stdout.fnmatch_lines(["*fault: evict k in the near of node a*", "*evict k in*"])
     assert "--supercache-replay" in replay_command(result)
     for other in ("evict(near@b,k)", "evict(near@a,other)", "restart(near@a)"):
         changed = token.replace("evict(near@a,k)", other)
@@ -135,7 +135,7 @@ def test_by_hand(world):
     project.run().assert_outcomes(passed=1, failed=1)
     rows = project.rows()
     assert rows["test_by_hand"]["verdict"] == "holds"
-    assert rows["test_warm"]["counterexample"]["faults"] == ["restart of super_cache@a"]
+    assert rows["test_warm"]["counterexample"]["faults"] == ["restart of the super cache of node a"]
 
 
 def test_stated_conflicts_may_need_a_fault(project: Project) -> None:

@@ -57,7 +57,7 @@ def test_a_near_cache_that_nobody_declared_has_a_column_a_class_and_a_story(show
     assert "stores 100 in Shop.near, where it stays" in text
     [header] = [line for line in text.splitlines() if line.lstrip().startswith("#")]
     assert [part.strip() for part in header.split("|")[1].split("  ") if part.strip()] == [
-        "Shop.near", "existing_cache", "origin",
+        "Shop.near", "existing cache", "origin",
     ]  # fmt: skip
     assert "write Shop.near['k'] = 100" in text
 

@@ -129,7 +129,7 @@ def test_the_terminal_names_every_item_and_its_verdict(project: Project) -> None
 
 def test_pictures_of_stated_conflicts_are_printed_with_v_only(project: Project) -> None:
     project.scenario(race("J-8").replace("system: shop", "systems: {shop: violated}"))
-    picture = "*alice @a*bob @a*| existing_cache*origin*"
+    picture = "*alice @a*bob @a*| existing cache*origin*"
     quiet = project.run()
     assert not any("alice @a" in line for line in quiet.outlines)
     project.run("-v").stdout.fnmatch_lines(["*= supercache =*", picture, "*SET product:42*"])

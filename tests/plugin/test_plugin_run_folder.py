@@ -303,3 +303,21 @@ def test_the_verdict_in_the_folder_of_a_run_is_judged_as_that_at_the_top_is(
     judged = CliRunner().invoke(main, command)
     assert judged.exit_code == 6
     assert "it is of the project in" in judged.output
+
+
+def test_a_run_says_what_has_changed_since_the_last_one_that_was_no_replay(
+    found: Project,
+) -> None:
+    (row,) = json.loads((found.path / "reports" / "verdict.json").read_text())["scenarios"]
+    found.run(f"--supercache-replay={row['counterexample']['token']}").assert_outcomes(failed=1)
+    *_, replay = folders(found)
+    assert json.loads((replay / "verdict.json").read_text())["looks_again"] is True
+    found.scenario(race(system="uncached"))
+    found.run().assert_outcomes(passed=1)
+    document = json.loads((found.path / "reports" / "verdict.json").read_text())
+    assert document["last_run"]["scenarios"] == [
+        {"id": "S-1", "verdict": "violated", "fingerprint": row["counterexample"]["fingerprint"]}
+    ]
+    page = (found.path / "reports" / "index.html").read_text()
+    assert ": 1 conflict gone (S-1)." in page
+    assert "looks_again" not in document

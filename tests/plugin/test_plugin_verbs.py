@@ -57,7 +57,7 @@ def test_what_a_verb_answers_is_held_against_what_the_step_expects(project: Proj
     result = project.run()
     result.assert_outcomes(failed=1)
     assert project.row()["guarantee"] == "expect"
-    result.stdout.fnmatch_lines(["*expected 8, saw 7: checkout (*line 6)*"])
+    result.stdout.fnmatch_lines(["*'s checkout*: expected 8, saw 7 (line 6 of the scenario file)*"])
 
 
 def test_an_answer_can_be_kept_and_compared_with(project: Project) -> None:

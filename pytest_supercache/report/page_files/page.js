@@ -2,7 +2,7 @@
 "use strict";
 /**
  * The data of the page: page_data.py, player_data.py and decision.py make it.
- * @typedef {[kind: "lane" | "column", number: number, written: boolean]} Arrow
+ * @typedef {[kind: "lane" | "column", number: number, written: boolean, lost?: boolean]} Arrow
  * @typedef {[column: number, row: number, before: number]} Came  where a value was before; COLUMN, CALL and ANSWER below
  * @typedef {{rows: number[], orders: [row: number, row: number, kept: string, reversed: string][], count: number, failing: string,
  *   all: boolean}} Tried  sets of interleavings are hexadecimal numbers
@@ -18,13 +18,13 @@
  *   token: Pair | null, command: Pair | null, markdown: string, player: Player | null, passing: Player | null,
  *   strip: [string, number | null, number | null, number | null, boolean][], turned: Order[], forced: Order[][],
  *   forced_by_all: boolean, tried: Tried | null, compared: [number | null, number | null][], sources: Source[]}} Conflict
- * @typedef {{id: string, group: string, anchor: string, name: string, verdict: string, as_stated: boolean,
+ * @typedef {{id: string, group: string, anchor: string, name: string, verdict: string, as_stated: boolean, since: string,
  *   guarantee: string | null, expected: string, percent: number | null, share: string, counts: Pair[], coverage: string,
  *   why: string[], facts: Pair[], links: Pair[], conflict: Conflict | null}} Variant
  * @typedef {{id: string, anchor: string, title: string, story: string, variants: Variant[]}} Group
  * @typedef {{id: string, workaround: string, left: string, facts: Pair[]}} Waiver
  * @typedef {{verdict: string, reasons: string[], waivers: Waiver[], said: [string, string[]][]}} Decision
- * @typedef {{title: string, headline: string, kind: string, gate: Decision | null, about: Pair[], groups: Group[]}} Data
+ * @typedef {{title: string, headline: string, kind: string, gate: Decision | null, since: string | null, about: Pair[], groups: Group[]}} Data
  *
  * @typedef {string | Node | null | undefined | false} Child
  * @typedef {Child | readonly any[]} Children  how deep they are nested does not matter
@@ -40,7 +40,7 @@
   /** @type {Data} */
   const data = JSON.parse(byId("data").textContent || "");
   const SVG = "http://www.w3.org/2000/svg";
-  const COLOURS = 6, NOTHING = "-", CELL_MAX = 18, NUMBERS = 28, ARROW = 11;
+  const COLOURS = 6, NOTHING = "-", CELL_MAX = 18, NUMBERS = 28, ARROW = 11, LABEL = 200, GAP = 20, BESIDE = 420, PAPER = 700, READABLE = 0.53;
   const TABLE_FROM = 8;  // scenarios; a shorter list needs no search
   /** @type {Map<string, (step: string | null) => void>} */
   const views = new Map();  // anchor -> what opens it
@@ -88,7 +88,7 @@
   /** @param {Pair[]} rows @param {string} [name] */
   function pairs(rows, name) {
     return rows.length
-      ? el("dl", { class: name || "pairs" }, rows.map(([term, value]) => el("div", {}, el("dt", {}, term), el("dd", {}, value))))
+      ? el("dl", { class: name || "pairs" }, rows.map(([term, value]) => el("div", { class: term.replaceAll(" ", "-") }, el("dt", {}, term), el("dd", {}, value))))
       : null;
   }
   /** @param {string} title @param {Children[]} children */
@@ -146,7 +146,7 @@
   }
   /** @param {string} what @param {Pair | null} pair */
   function copied(what, pair) {
-    return pair ? el("div", { class: "copy" }, el("code", { tabindex: 0 }, pair[0]),
+    return pair ? el("div", { class: "copy " + what }, el("code", { tabindex: 0 }, pair[0]),
       copying("Copy " + what, "copy-" + what, () => pair[1])) : null;
   }
   /** @param {number} number */
@@ -172,7 +172,7 @@
   /** @param {Player} player @param {Row} row */
   function sentences(player, row) {
     const said = [titleOf(player, row) + "."];
-    if (row.phase) { said.push("This is " + row.phase + "."); }
+    if (row.phase) { said.push(row.phase[0].toUpperCase() + row.phase.slice(1) + "."); }
     if (row.calls.length) { said.push("Begins: " + row.calls.join(", ") + "."); }
     if (row.answers.length) { said.push("Ends: " + row.answers.map(answered).join(", ") + "."); }
     for (const at of row.changed) {
@@ -285,13 +285,15 @@
     const find = (kind, number) => lanes.find((lane) => lane.kind === kind && lane.number === number && lane.shown);
     return { lanes, hidden, placed, find, width: () => x };
   }
-  /** @param {number} from @param {number} to @param {boolean} written @param {string} name */
-  function arrow(from, to, written, name) {
+  /** @param {number} from @param {number} to @param {boolean} written @param {boolean} lost @param {string} name */
+  function arrow(from, to, written, lost, name) {
     const [start, end] = written ? [from, to] : [to, from];
     const way = end > start ? -1 : 1;
-    const tip = end + way * (written ? 3 : 6);  // not under the dot, not under the value
+    const tip = end + way * (lost ? 12 : written ? 3 : 6);  // not under the dot, not under the value
+    const line = draw("path", { class: "arrow drawn " + name, d: `M${start} ${ARROW}H${tip}` });
+    if (lost) { return [line, draw("path", { class: "lost", d: `M${tip - 5} ${ARROW - 5}l10 10m0 -10l-10 10` })]; }
     return [
-      draw("path", { class: "arrow drawn " + name, d: `M${start} ${ARROW}H${tip}` }),
+      line,
       draw("path", { class: "drawn " + name, d: `M${tip} ${ARROW}l${way * 7} -4v8z` }),
     ];
   }
@@ -301,9 +303,9 @@
     const from = row.lane === null ? null : lanes.find("lane", row.lane);
     if (from && row.lane !== null) {
       const mine = colour(row.lane);
-      for (const [kind, number, written] of row.arrows) {
+      for (const [kind, number, written, lost] of row.arrows) {
         const to = lanes.find(kind, number);
-        if (to) { put(picture, arrow(from.x, to.kind === "column" ? to.x - to.width / 2 + 8 : to.x, written, mine)); }
+        if (to) { put(picture, arrow(from.x, to.kind === "column" ? to.x - to.width / 2 + 8 : to.x, written, Boolean(lost), mine)); }
       }
       picture.append(draw("circle", { class: "drawn " + mine, cx: from.x, cy: ARROW, r: 5 }));
     }
@@ -332,8 +334,11 @@
       el("span", { class: "step" }, row.lane === null ? "" : el("span", { class: "unseen" }, player.lanes[row.lane][0] + ": "),
         row.text),
       row.answers.map((text) => el("span", { class: "ends" }, answered(text))));
-    label.style.paddingLeft = (from ? from.x - 6 : NUMBERS + 4) + "px";
+    const left = from ? from.x - 6 : NUMBERS + 4;
+    label.style.paddingLeft = left + "px";
+    label.style.maxWidth = `max(100cqw, ${left + LABEL}px)`;  // what is in sight, if the lane is
     return el("li", {},
+      row.phase && (!before || before.phase !== row.phase) ? el("p", { class: "phase dim" }, row.phase) : null,
       el("span", { class: "number" }, row.number === null ? "" : String(row.number),
         row.turned ? el("span", { class: "turned" }, "\u21c5", el("span", { class: "unseen" }, " order differs")) : null),
       label, trackOf(player, lanes, row, before),
@@ -524,7 +529,7 @@
       const inside = [number === null ? null : el("span", { class: "number" }, String(number)), " ", el("span", {}, text),
         source ? el("span", { class: "place mono dim", title: source.place }, source.place.split("/").slice(-1)) : null];
       return el("li", { class: name }, row === null || go === null ? el("div", {}, inside)
-        : button(inside, { class: "plain", "data-act": "strip" }, () => go(row)));
+        : button(el("span", {}, inside), { class: "plain", "data-act": "strip" }, () => go(row)));
     }));
   }
   /** @param {Conflict} found @returns {Child} both interleavings in one table */
@@ -669,10 +674,18 @@
         place.append(el("label", { class: "both" }, both, "Step through both together"));
       }
       const pair = el("div", { class: "pair" }, players.map((one) => one.node));
-      pair.style.setProperty("--least", Math.max(...players.map((one) => one.width)) + 50 + "px");
+      const widest = Math.max(...players.map((one) => one.width)), least = Math.max(480, widest + 40);
+      pair.style.setProperty("--least", least + "px");
+      pair.style.setProperty("--wide", widest + 12 + "px");
+      const beside = PAPER / (players.length * (least + GAP));  // on paper both stand side by side, if one can read them
+      pair.style.setProperty("--printed", String(beside < READABLE ? 0.55 : Math.min(0.7, beside)));
+      new ResizeObserver(() => {  // where they stand below each other, the code may stand beside the steps
+        const isBeside = Boolean(found.passing) && pair.clientWidth >= 2 * least + GAP;
+        pair.classList.toggle("roomy", !isBeside && pair.clientWidth > widest + BESIDE);
+      }).observe(pair);
       place.append(pair, el("p", { class: "legend" },
         "A dot is a step. An arrow to a layer: the step writes there; from a layer: it reads. A box on the line of a layer: what it holds "
-        + "from this step on. Stale: not what the origin holds at that moment; red from the step on that breaks the guarantee. A purple frame: "
+        + "from this step on. An arrow that ends in a cross: a message that never arrives. Stale: not what the origin holds at that moment; red from the step on that breaks the guarantee. A purple frame: "
         + "a stop of the value on its way. "
         + "\u21c5: it comes earlier or later in the other interleaving."));
       players[0].go(Math.max(0, players[0].breaking));
@@ -693,7 +706,7 @@
       forcedOf(found, found.player ? go : null),
       comparisonOf(found),
       found.tried && found.player ? reorderingOf(found, found.tried, found.player) : null,
-      folded("More about it", pairs(found.told)),
+      folded("More about it", pairs(found.told, "pairs told")),
       copied("command", found.command), copied("token", found.token),
       el("p", { class: "sharing" }, copying("Copy as Markdown", "copy-markdown", () => found.markdown)));
     conflicts.set(variant.id, (step) => {
@@ -728,7 +741,8 @@
     const box = el("details", { class: "scenario", id: group.anchor }, el("summary", {},
       el("h2", {}, el("span", { class: "id" }, group.id), " ", group.title),
       el("span", { class: "verdicts" }, group.variants.map(
-        (one) => badgeOf(one, group.variants.length > 1 || one.name !== one.id ? one.name : "")))));
+        (one) => [badgeOf(one, group.variants.length > 1 || one.name !== one.id ? one.name : ""),
+          one.since ? el("span", { class: "since" }, one.since) : null]))));
     let built = false;
     function build() {
       if (built) { return; }
@@ -760,12 +774,13 @@
     "violated": (one) => one.verdict === "violated",
     "holds": (one) => one.verdict === "holds",
     "unknown": (one) => one.verdict === "unknown",
+    "changed since the last run": (one) => one.since !== "",
   };
   /** @param {Scenario[]} scenarios */
   function filterOf(scenarios) {
     if (scenarios.length < TABLE_FROM) { return null; }
     const words = el("input", { type: "search", "aria-label": "Search scenarios", placeholder: "Search: id, title, system, class, owner, tag" });
-    const kind = el("select", { "aria-label": "Which scenarios" }, Object.keys(KINDS).map((name) => el("option", { value: name }, name)));
+    const kind = el("select", { "aria-label": "Which scenarios" }, Object.keys(KINDS).slice(0, data.since ? undefined : -1).map((name) => el("option", { value: name }, name)));
     const count = el("span", { class: "dim", "aria-live": "polite" });
     function apply() {
       const wanted = words.value.toLowerCase().split(/\s+/).filter(Boolean);
@@ -795,6 +810,7 @@
     return el("div", { class: "banner " + data.kind },
       el("h1", {}, gate ? gate.verdict : data.headline),
       gate ? [el("p", {}, data.headline), list(gate.reasons)] : null,
+      data.since ? el("p", {}, data.since) : null,
       gate && gate.waivers.length ? el("div", { class: "variants" }, gate.waivers.map(waiverOf)) : null,
       gate ? gate.said.map(([title, lines]) => folded(title, list(lines))) : null,
       data.groups.length ? null : el("p", {}, "So nothing was proved. Scenarios are files named *.supercache.yaml; "

@@ -447,17 +447,19 @@ def test_screen_and_drafts_say_whether_all_was_committed(is_dirty: object, said:
 @pytest.mark.parametrize(
     ("summary", "told"),
     [
-        ("price: expected 120, saw 100: read product:42 (finally[1], line 19)",
-         "at the end, read product:42 has another answer (price: expected 120, saw 100)"),
-        ("expected a: b, saw c: write product:42 (publish, line 7)",
-         "write product:42 has another answer (expected a: b, saw c)"),
+        ("after everything settled, read k on node a: expected 120, saw 100 (line 19 of the "
+         "scenario file)",
+         "after everything settled, read k on node a: expected 120, saw 100"),
+        ("bob's write k: expected a (line 7 of the scenario file), saw c (line 8 of the scenario "
+         "file)",
+         "bob's write k: expected a (line 7 of the scenario file), saw c"),
         ("somebody else's words", "somebody else's words"),
     ],
 )  # fmt: skip
 def test_an_unexpected_answer_is_told_without_its_place_in_the_file(
     summary: str, told: str
 ) -> None:
-    violation = {"guarantee": "expect", "summary": summary, "key": "product:42", "user": "alone"}
+    violation = {"guarantee": "expect", "summary": summary, "key": "k", "user": "alone"}
     assert seen({"counterexample": {"violation": violation}}) == told
     of_another = {**violation, "guarantee": "answers"}
     assert seen({"counterexample": {"violation": of_another}}) == summary

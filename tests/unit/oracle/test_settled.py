@@ -8,6 +8,7 @@ import pytest
 from pytest_supercache.core.execution import Execution, Settled
 from pytest_supercache.core.footprint import NOTHING, footprint_of
 from pytest_supercache.core.operation import Commit, History, Operation
+from pytest_supercache.core.places import place_in_words
 from pytest_supercache.core.schedule import Schedule
 from pytest_supercache.core.trace import Pending, Step
 from pytest_supercache.oracle.guarantee import NotJudgedError, check_history
@@ -44,7 +45,7 @@ def test_an_older_version_in_a_layer_breaks_it_and_the_newest_does_not(where):
     found = left(where, 0)
     assert found is not None
     assert (found.guarantee, found.key) == ("coherent_when_settled", "x")
-    assert where in found.summary
+    assert f"{place_in_words(where)} still holds 0" in found.summary
     assert left(where, 1) is None
 
 

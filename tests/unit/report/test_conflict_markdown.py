@@ -17,8 +17,8 @@ DIAGRAM = """\
 sequenceDiagram
   participant A0 as alice @a
   participant A1 as bob @b
-  participant L0 as super_cache@a
-  participant L1 as existing_cache
+  participant L0 as super cache @a
+  participant L1 as existing cache
   participant L2 as origin
   A0->>L1: 1. GET product:42
   Note over A0: 2. origin: read product:42

@@ -62,7 +62,7 @@ class Parts(HTMLParser):
 def test_rows_show_every_step_and_mark_what_is_stale_and_what_breaks_the_guarantee():
     made = player_of(violated())
     places = [name for name, _ in made["places"]]
-    assert places == ["super_cache@a", "super_cache@b", "existing_cache", "origin"]
+    assert places == ["super cache @a", "super cache @b", "existing cache", "origin"]
     assert [name for name, _ in made["lanes"]] == ["alice @a", "bob @b", "messages to b"]
     told = [
         (
@@ -73,10 +73,10 @@ def test_rows_show_every_step_and_mark_what_is_stale_and_what_breaks_the_guarant
         )
         for row in made["rows"]
     ]
-    before = {"super_cache@a": "-", "super_cache@b": "-", "existing_cache": "-", "origin": "100"}
+    before = {"super cache @a": "-", "super cache @b": "-", "existing cache": "-", "origin": "100"}
     between = before | {"origin": "120"}
-    after = {**between, "super_cache@a": "100", "existing_cache": "100"}
-    stale = ["existing_cache", "super_cache@a"]
+    after = {**between, "super cache @a": "100", "existing cache": "100"}
+    stale = ["existing cache", "super cache @a"]
     assert [(text, held, sorted(apart), breaks) for text, held, apart, breaks in told] == [
         ("start", before, [], False),
         ("GET product:42", before, [], False),
@@ -110,7 +110,7 @@ def test_arrows_lead_to_what_a_step_may_touch_and_nowhere_else():
 def test_messages_to_a_node_that_never_held_anything_are_aside_and_what_breaks_is_not():
     made = player_of(violated())
     assert [name for name, is_aside in made["lanes"] if is_aside] == ["messages to b"]
-    assert [name for name, is_aside in made["places"] if is_aside] == ["super_cache@b"]
+    assert [name for name, is_aside in made["places"] if is_aside] == ["super cache @b"]
     execution = stale_set()
     for step in execution.steps:
         step.layers["super_cache@b"]["other:1"] = 7

@@ -18,23 +18,23 @@ from pytest_supercache.report.verdict_json import counterexample_to_json
 from tests.unit.report.report_stories import Recorder, counterexample_of, stale_set
 
 GOLDEN = """\
-   #  alice @a                   bob @b                     | super_cache@a  existing_cache  origin
-      start                                                 | -              -               100
+   #  alice @a                   bob @b                     | super cache @a  existing cache  origin
+      start                                                 | -               -               100
    1  read product:42                                       |
-        GET product:42                                      | -              -               100
-   2    origin: read product:42                             | -              -               100
+        GET product:42                                      | -               -               100
+   2    origin: read product:42                             | -               -               100
    3                             write product:42 = 120     |
-                                   origin: write product:42 | -              -               120 *
+                                   origin: write product:42 | -               -               120 *
                                    = 120                    |
-   4                               DEL product:42           | -              -               120
+   4                               DEL product:42           | -               -               120
                                    done                     |
-  !5    SET product:42                                      | 100 *          100 *           120
+  !5    SET product:42                                      | 100 *           100 *           120
         -> 100                                              |
       ! from this step on the layers stay inconsistent
 
       values of product:42 after each step
       * changed by this step
-      not drawn, because it plays no part: messages to b, super_cache@b"""
+      not drawn, because it plays no part: messages to b, super cache @b"""
 
 LISTED = """\
    #  who       step
@@ -49,13 +49,13 @@ LISTED = """\
    4              DEL product:42
                   done
   !5  alice @a    SET product:42
-                  super_cache@a holds 100
-                  existing_cache holds 100
+                  super cache @a holds 100
+                  existing cache holds 100
                   -> 100
       ! from this step on the layers stay inconsistent
 
       not drawn, because it plays no part: messages to b,
-      super_cache@b"""
+      super cache @b"""
 
 
 def drawn(execution: Execution) -> Timeline:
@@ -231,7 +231,7 @@ def test_long_value_is_shortened_in_the_cell_and_whole_in_the_legend():
     long = {"price": 100, "name": "x" * 50}
     text = picture(drawn(stale_set(old=long)), 160)
     assert '{"price"...xxxx"} [1]' in text
-    assert f'[1] {{"price":100,"name":"{"x" * 50}"}}' in text
+    assert f'[1] {{"price": 100, "name": "{"x" * 50}"}}' in text
 
 
 @pytest.mark.parametrize("hostile", ["a\nb", "\x1b[31mred", "\u202egnp", "tab\there", "\x00"])
@@ -245,7 +245,8 @@ def test_hostile_values_cannot_break_the_lines_or_the_terminal(hostile):
     ("value", "text"),
     [
         (None, "-"), ("-", '"-"'), ("", '""'), (" x", '" x"'), (b"text", "text"),
-        (b"\xff", "b'\\\\xff'"), ({"a": [1, None]}, '{"a":[1,null]}'), ("\U0001f600", "\U0001f600"),
+        (b"\xff", "b'\\\\xff'"), ({"a": [1, None]}, '{"a": [1, null]}'),
+        ('{"a":1}', '{"a": 1}'), ("\U0001f600", "\U0001f600"),
     ],
 )  # fmt: skip
 def test_values_read_unambiguously_on_one_line(value, text):

@@ -77,21 +77,21 @@ TEXT_WANTED = "(text was expected, and this is a number)"
     ("expected", "actual", "sentence"),
     [
         ("120", 100, "expected 120, saw 100"),
-        ("120", "120", f"expected 120, saw '120' {NUMBER_WANTED}"),
-        ("120", b"120", f"expected 120, saw b'120' {NUMBER_WANTED}"),
-        ("'120'", 120, f"expected '120', saw 120 {TEXT_WANTED}"),
-        ("'120'", 121, "expected '120', saw 121"),
-        ("{price: '120'}", {"price": 120}, f"price: expected '120', saw 120 {TEXT_WANTED}"),
-        ("{one_of: ['1', '2']}", 2, f"expected one of '1', '2', saw 2 {TEXT_WANTED}"),
-        ("{exactly: 2}", "2", f"expected exactly 2, saw '2' {NUMBER_WANTED}"),
-        ("'true'", True, "expected 'true', saw True (text was expected, and this is no text)"),
-        ("$count", "3", f"expected $count (3), saw '3' {NUMBER_WANTED}"),
-        ("1", True, "expected 1, saw True"),
+        ("120", "120", f'expected 120, saw "120" {NUMBER_WANTED}'),
+        ("120", b"120", f'expected 120, saw "120" {NUMBER_WANTED}'),
+        ("'120'", 120, f'expected "120", saw 120 {TEXT_WANTED}'),
+        ("'120'", 121, 'expected "120", saw 121'),
+        ("{price: '120'}", {"price": 120}, f'price: expected "120", saw 120 {TEXT_WANTED}'),
+        ("{one_of: ['1', '2']}", 2, f'expected one of "1", "2", saw 2 {TEXT_WANTED}'),
+        ("{exactly: 2}", "2", f'expected exactly 2, saw "2" {NUMBER_WANTED}'),
+        ("'true'", True, 'expected "true", saw true (text was expected, and this is no text)'),
+        ("$count", "3", f'expected $count (3), saw "3" {NUMBER_WANTED}'),
+        ("1", True, "expected 1, saw true"),
         ("true", 1, "expected true, saw 1"),
-        ("text", b"\xff", "expected 'text', saw b'\\xff'"),
-        ("text", None, "expected 'text', saw nothing (None)"),
+        ("text", b"\xff", 'expected "text", saw "\\\\xff"'),
+        ("text", None, 'expected "text", saw nothing'),
         ("null", 0, "expected null, saw 0"),
-        ("missing", "", "expected missing, saw ''"),
+        ("missing", "", 'expected missing, saw ""'),
         ("{price: 120}", {"price": 100}, "price: expected 120, saw 100"),
         ("{a: {b: [1]}}", {"a": {"b": [2]}}, "a.b.[0]: expected 1, saw 2"),
         (
@@ -99,23 +99,23 @@ TEXT_WANTED = "(text was expected, and this is a number)"
             {},
             "price: expected 120, but there is no such field in {}",
         ),
-        ("{price: 120}", "no json", "expected {price: 120}, saw 'no json'"),
-        ("{price: 120}", None, "expected {price: 120}, saw nothing (None)"),
+        ("{price: 120}", "no json", 'expected {price: 120}, saw "no json"'),
+        ("{price: 120}", None, "expected {price: 120}, saw nothing"),
         ("[1]", [1, 2], "expected 1 items, saw 2: [1, 2]"),
-        ("[1]", "1", "expected [1], saw '1'"),
+        ("[1]", "1", 'expected [1], saw "1"'),
         (
             "{exactly: {a: 1}}",
             {"a": 1, "b": 2},
-            "expected exactly {\"a\": 1}, saw {'a': 1, 'b': 2}",
+            'expected exactly {"a": 1}, saw {"a": 1, "b": 2}',
         ),
-        ("{exactly: {a: 1}}", {"a": True}, "expected exactly {\"a\": 1}, saw {'a': True}"),
+        ("{exactly: {a: 1}}", {"a": True}, 'expected exactly {"a": 1}, saw {"a": true}'),
         ("{one_of: [1, {raises: KeyError}]}", 3, "expected one of 1, the error KeyError, saw 3"),
-        ("{not: {a: 1}}", {"a": 1}, "expected not {a: 1}, saw {'a': 1}"),
+        ("{not: {a: 1}}", {"a": 1}, 'expected not {a: 1}, saw {"a": 1}'),
         ("{at_least: 1}", 0, "expected at least 1, saw 0"),
         ("{at_least: 1, at_most: 2}", 3, "expected at least 1 and at most 2, saw 3"),
-        ("{at_least: 1}", "5", f"expected at least 1, saw '5' {NUMBER_WANTED}"),
-        ("{at_least: 1}", True, "expected at least 1, saw True"),
-        ("{literal: any}", "x", "expected 'any', saw 'x'"),
+        ("{at_least: 1}", "5", f'expected at least 1, saw "5" {NUMBER_WANTED}'),
+        ("{at_least: 1}", True, "expected at least 1, saw true"),
+        ("{literal: any}", "x", 'expected "any", saw "x"'),
         ("$shown.price", 120, "expected $shown.price (100), saw 120"),
         (
             "$nothing.price",
@@ -125,7 +125,7 @@ TEXT_WANTED = "(text was expected, and this is a number)"
         (
             "{at_most: $shown.tags}",
             1,
-            "expected at most $shown.tags, but $shown.tags is not a number: ['a']",
+            'expected at most $shown.tags, but $shown.tags is not a number: ["a"]',
         ),
     ],
 )
@@ -189,7 +189,7 @@ def test_a_broken_repr_does_not_break_the_sentence(expect):
 
 
 def test_json_nested_without_end_is_text(expect):
-    assert mismatch(expect("{a: 1}"), "[" * 100_000, {}).startswith("expected {a: 1}, saw '[[")
+    assert mismatch(expect("{a: 1}"), "[" * 100_000, {}).startswith('expected {a: 1}, saw "[[')
 
 
 def test_resolve_replaces_whole_scalars_and_keeps_their_type():
