@@ -46,6 +46,7 @@ from pytest_supercache.runtime.process.garbage import Collector, collector_at_re
 from pytest_supercache.runtime.process.interrupt import CtrlC, ctrl_c_heard
 from pytest_supercache.runtime.process.isolation import Isolation
 from pytest_supercache.runtime.process.library_doors import LibraryDoors
+from pytest_supercache.runtime.process.meeting import met_in
 from pytest_supercache.runtime.process.module_clients import clients_replaced
 from pytest_supercache.runtime.process.only_one import only_one
 from pytest_supercache.runtime.process.pinned import pinned
@@ -203,7 +204,7 @@ class CheckEnvironment:
         self._collector.rests()
         self._start_over(execution)
         try:
-            with self._finding.during(execution, body), workers_of(execution):
+            with self._finding.during(execution, body), workers_of(execution), met_in(execution):
                 whole = partial(_play, controller, body, world)
                 actor = guard(execution, whole, self._settings.step_timeout, outside=outside)
             kept.close()  # the last step: no other one has followed

@@ -440,11 +440,18 @@ def test_a_name_that_cannot_stand_in_a_token_is_refused(name):
         check(body)
 
 
-@pytest.mark.parametrize(("bound", "verdict"), [(1_000, Verdict.HOLDS), (10, Verdict.UNKNOWN)])
-def test_a_lock_beyond_the_bound_of_the_walk_is_never_a_reason_to_hold(
-    module, monkeypatch, bound, verdict
+@pytest.mark.parametrize(
+    ("bound", "memory", "verdict"),
+    [
+        (1_000, "declared", Verdict.HOLDS),
+        (10, "declared", Verdict.UNKNOWN),
+        (10, "auto", Verdict.HOLDS),
+    ],
+)
+def test_a_lock_beyond_the_bound_of_the_walk_is_under_control_only_where_code_is_rewritten(
+    module, monkeypatch, bound, memory, verdict
 ):
-    """What is not looked into keeps its real lock, on which somebody blocks; nothing is proved."""
+    """What is not looked into keeps its real lock: somebody blocks on it if its use is not seen."""
     monkeypatch.setattr(places, "PLACES_MAX", bound)
     monkeypatch.setattr(places, "is_under_test_name", module.__name__.__eq__)
     monkeypatch.setattr(rebind, "modules_under_test", lambda: [module])
@@ -454,7 +461,7 @@ def test_a_lock_beyond_the_bound_of_the_walk_is_never_a_reason_to_hold(
     def body(world):
         assert counted(lambda: module.kept["far"]["lock"])(world) == 2
 
-    settings = Exploration(search="all-schedules", step_timeout=1.0)
+    settings = Exploration(search="all-schedules", step_timeout=1.0, memory=memory)
     result = check_on(start_server("fakeredis"), body, settings, guarantees=())
     assert result.verdict is verdict
     assert ("did not arrive" in "".join(result.reasons)) is (verdict is Verdict.UNKNOWN)

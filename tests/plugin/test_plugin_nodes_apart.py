@@ -236,6 +236,59 @@ def test_locks_of_each_conftest_make_others_wait(project: Project) -> None:
     assert [row["verdict"] for row in project.rows().values()] == ["holds", "holds"]
 
 
+TRYING = """
+import threading
+from collections import deque
+
+import pytest_supercache as sc
+
+locks = deque([threading.Lock()])
+
+class Shop:
+    def __init__(self, layers):
+        self.cache = layers.existing_cache.client()
+
+    def get(self, key):
+        if not locks[0].acquire(blocking=False):
+            raise RuntimeError("somebody else has it")
+        try:
+            return self.cache.get(key)
+        finally:
+            locks[0].release()
+
+    def set(self, key, value):
+        pass
+
+@sc.system("shop")
+def shop(layers):
+    return Shop(layers)
+"""
+
+TWO_READERS = """
+scenario: Each reads alone
+id: TRY-1
+system: shop
+guarantees: []
+users:
+  alice:
+    - read: k
+  bob:
+    node: {node}
+    steps:
+      - read: k
+"""
+
+
+@pytest.mark.parametrize(("node", "verdict"), [("b", "holds"), ("a", "violated")])
+def test_each_node_has_its_own_of_a_lock_that_no_walk_finds(
+    project: Project, node: str, verdict: str
+) -> None:
+    project.conftest(TRYING)
+    project.scenario(TWO_READERS.format(node=node))
+    project.run()
+    assert project.row()["verdict"] == verdict
+
+
 ASYNCIO = """
 import asyncio
 import atexit

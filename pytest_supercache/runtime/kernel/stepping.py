@@ -44,6 +44,7 @@ class Stepping:
         self.record = controller.record
         self.expiries = expiries
         self.contents: dict[str, Any] = {}  # of queues and similar objects, by wait object
+        self.stand_ins: dict[int, Any] = {}  # of real locks and queues, by identity
         self.threads: dict[threading.Thread, Actor] = {}  # started by code under test
         self.workers: list[Any] = []  # of pools
         self.readings = Readings(self.record)

@@ -44,6 +44,7 @@ from pytest_supercache.runtime.memory.sharing import (
     place_of_class,
     place_of_everything,
     place_of_library,
+    place_of_met,
     place_of_resuming,
 )
 from pytest_supercache.runtime.memory.storing import Stores
@@ -165,6 +166,7 @@ class Accesses:
         classes = map(place_of_class, self.sharing.in_dict)
         everything = [place_of_everything()] if self.sharing.is_everything else []
         everything += [place_of_resuming()] if self.sharing.resumes else []
+        everything += [place_of_met()] if self.sharing.meets_tools else []
         others = (*self.sections.places(), *self.stores.places(), *everything)
         return tuple(sorted({*self._places, *libraries, *classes, *others}))
 

@@ -73,6 +73,7 @@ from pytest_supercache.runtime.memory.library import (
     touches_itself,
 )
 from pytest_supercache.runtime.memory.memos import remembered, touch_memo
+from pytest_supercache.runtime.memory.names import REAL_TOOLS, is_real
 from pytest_supercache.runtime.memory.one_dict import note_dict_set
 from pytest_supercache.runtime.memory.paths import (
     BY_DESCRIPTOR,
@@ -84,6 +85,7 @@ from pytest_supercache.runtime.memory.reach import shown
 from pytest_supercache.runtime.memory.seen import is_seen
 from pytest_supercache.runtime.memory.steps import Together
 from pytest_supercache.runtime.memory.streams import touch_path, touch_stream
+from pytest_supercache.runtime.memory.tools_met import method_of, stand_in_of_method
 from pytest_supercache.runtime.memory.touching import (
     compares_within,
     joined,
@@ -107,8 +109,7 @@ def call(function: Any, *arguments: Any) -> Any:
     """Record the accesses of ``function(*arguments)`` before it runs; return what to call."""
     accesses = Current.accesses
     if accesses is None or here.actor is None:
-        _note_before(function, arguments)
-        return function
+        return _before(function, arguments)
     if accesses.entering.is_watched:
         accesses.entering.note_calling(sys._getframe(1))
     _note_unseen(accesses, function)
@@ -121,8 +122,15 @@ def call(function: Any, *arguments: Any) -> Any:
     return function if stand_in is None else stand_in
 
 
+def _before(function: Any, arguments: tuple[Any, ...]) -> Any:
+    """Note what a call does while no race runs, where the race must know; return what to call."""
+    if type(function) in _BOUND and is_real(function.__self__):
+        return method_of(function)
+    _note_before(function, arguments)
+    return function
+
+
 def _note_before(function: Any, arguments: tuple[Any, ...]) -> None:
-    """Note what a call does while no race runs, where the race must know of it."""
     if function is vars and arguments:
         load_attribute(arguments[0], "__dict__")
     elif (function is setattr or function is object.__setattr__) and len(arguments) > 2:
@@ -227,6 +235,8 @@ def _look_into(accesses: Accesses, function: Any, shared: Footprint | None) -> N
 def _of_c(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> Any:
     """Touch the memory that a function of C, or a method bound to its object, uses."""
     holder = function.__self__
+    if is_real(holder):
+        return method_of(function)
     if holder is None or type(holder) is types.ModuleType:
         return _builtin(accesses, function, arguments)
     if type(holder) is os.DirEntry:
@@ -249,6 +259,8 @@ def _partial(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> A
 
 def _bound(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> Any:
     inner, holder = function.__func__, function.__self__
+    if (stand_in := stand_in_of_method(function, arguments)) is not None:
+        return stand_in
     if type(inner) is Memo:
         return _memo(accesses, inner, function, (holder, *arguments))
     if type(inner) is types.FunctionType and is_wrapper(inner):
@@ -592,7 +604,8 @@ def _caller(_accesses: Accesses, caller: Any, arguments: tuple[Any, ...]) -> Non
 
 _OF_C = frozenset({CMethod, types.BuiltinFunctionType, types.MethodWrapperType})
 _IN_PYTHON = frozenset({types.FunctionType, types.MethodType})
-_LOOKED_AT = frozenset({asyncio.Future, random.Random})
+_BOUND = frozenset({types.BuiltinFunctionType, types.MethodType})
+_LOOKED_AT = frozenset({asyncio.Future, random.Random}) | REAL_TOOLS
 """Types that are otherwise left alone, but have methods that are accesses."""
 
 _TOUCH: dict[type, Callable[[Accesses, Any, tuple[Any, ...]], Any]] = {

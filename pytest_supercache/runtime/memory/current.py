@@ -24,6 +24,8 @@ class Current:
     """Makes a function of the standard library report when it begins."""
     rewrite_container: Callable[[type], None] | None = None
     """Rewrites the methods that a type inherits from containers of the standard library."""
+    stand_in: Callable[[Any], Any] | None = None
+    """Returns the stand-in of a real lock for the running execution."""
     touch_call: Callable[[Any, Any, tuple[Any, ...]], None] | None = None
     """Touches the memory of a call that C code is about to make."""
     looked_into: ClassVar[set[str]] = set()

@@ -38,6 +38,7 @@ from pytest_supercache.runtime.memory.rewriting import (
     telling_of_entering,
 )
 from pytest_supercache.runtime.memory.taking import TAKING_HOOKS
+from pytest_supercache.runtime.memory.tools_met import TOOL_HOOKS, keep_holder
 
 BODY_OBJECTS_MAX = 5_000
 """The largest number of objects that are searched for functions made outside of any check."""
@@ -195,11 +196,20 @@ def _is_of_library(name: Any) -> bool:
     return is_standard_name(top(name)) or name in Current.looked_into or name in CALLING_FOR_C
 
 
-_HOOKS = {**HOOKS, **CALL_HOOKS, **TAKING_HOOKS, "made_function": _made_function}
+def _unchanged(operand: Any) -> Any:
+    """Return the operand: code of the standard library keeps its own locks."""
+    return operand
+
+
+_HOOKS = {
+    **HOOKS, **CALL_HOOKS, **TAKING_HOOKS, **TOOL_HOOKS, "made_function": _made_function,
+}  # fmt: skip
 _GUARDED_HOOKS = {
     **{name: _guarded(hook) for name, hook in _HOOKS.items()},
     **dict.fromkeys(("load_global", "store_global", "delete_global"), _nothing),
     "entered": HOOKS["entered"],
+    "enter": _unchanged,
+    "load_method": _guarded(keep_holder),
 }
 _swapped: list["Functions"] = []
 

@@ -9,8 +9,9 @@ What no actor touches, such as a list in which a test collects what it saw, is l
 
 import random
 import types
-from collections import deque
-from collections.abc import Iterable
+import weakref
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any
 
@@ -36,6 +37,7 @@ from pytest_supercache.runtime.memory.kept import (
     named,
     remembered,
 )
+from pytest_supercache.runtime.memory.names import is_real
 from pytest_supercache.runtime.memory.reach import WALKED, inside
 
 OBJECTS_MAX = 50_000
@@ -58,6 +60,8 @@ class Lasting:
     def __init__(self) -> None:
         self.kept: dict[int, tuple[Any, Kept]] = {}
         """The objects, with what they held, by their identity."""
+        self._tools: dict[int, tuple[Callable[[], Any], str]] = {}  # weak references, and names
+        self._met_in = Counter[str]()
         self._unseen: list[Kept] = []  # of objects whose accesses are not looked at
         self._touched: dict[tuple[int, str], None] = {}
         self._has_grown = False
@@ -74,14 +78,30 @@ class Lasting:
         seen = set(self.kept)
         while waiting and len(seen) < OBJECTS_MAX:
             value, name, is_unseen = waiting.popleft()
-            if identity(value) in seen or not leads_on(value):
+            if identity(value) in seen or not self._leads_on(value, name):
                 continue
             seen.add(identity(value))
             is_unseen = is_unseen or top(type(value).__module__) in _ASYNCIO
             self._keep(value, name, is_unseen=is_unseen)
-            for inner, _ in islice(inside(value), ELEMENTS_MAX):
+            for inner, way in islice(inside(value), ELEMENTS_MAX):
                 if type(inner) not in SCALARS and identity(inner) not in seen:  # most are met here
-                    waiting.append((inner, name, is_unseen))
+                    waiting.append((inner, way(name) if is_real(inner) else name, is_unseen))
+
+    def _leads_on(self, value: Any, name: str) -> bool:
+        """Say whether to look into an object; note a real lock or queue, which leads nowhere."""
+        if not is_real(value):
+            return leads_on(value)
+        if self.name_of_tool(value) is None:
+            self._met_in[name] += 1
+            number = self._met_in[name]
+            told = name if number == 1 else f"{name}#{number}"
+            self._tools[identity(value)] = weakref.ref(value), told
+        return False
+
+    def name_of_tool(self, real: Any) -> str | None:
+        """Return the name of a real lock or queue to which a module led; None: none did."""
+        reference, name = self._tools.get(identity(real), (None, None))
+        return name if reference is not None and reference() is real else None
 
     def _keep(self, value: Any, name: str, *, is_unseen: bool) -> None:
         kept = remembered(value, name)

@@ -6,6 +6,7 @@ where it was first put, the actor that put it there, and how many it had put the
 """
 
 import functools
+import queue
 import threading
 import types
 from collections import Counter, deque
@@ -24,6 +25,24 @@ from pytest_supercache.runtime.memory.effects import (
 from pytest_supercache.runtime.memory.keeping import Keeper, KeptByIdentity
 from pytest_supercache.runtime.memory.reach import WALKED, inside, leads_to_systems, variables_of
 from pytest_supercache.runtime.memory.sharing import DICT
+
+REAL_LOCKS = (type(threading.Lock()), type(threading.RLock()))
+REAL_TOOLS = frozenset(
+    {
+        *REAL_LOCKS, threading.Event, threading.Condition, threading.Semaphore,
+        threading.BoundedSemaphore, threading.Barrier, queue.Queue, queue.LifoQueue,
+        queue.PriorityQueue, queue.SimpleQueue,
+    }
+)  # fmt: skip
+"""The types of what threads wait with: an object that stayed real is named if code uses it."""
+
+_REAL = frozenset(map(identity, REAL_TOOLS))
+
+
+def is_real(value: Any) -> bool:
+    """Say whether a value is a real lock or queue, or another object that threads wait with."""
+    return identity(type(value)) in _REAL
+
 
 OBJECTS_MAX = 200_000
 """The largest number of objects named when the race begins; others are named when met."""
@@ -57,6 +76,7 @@ class Names:
     ) -> None:
         self._names_variables = names_variables
         self._names = KeptByIdentity(keeper)
+        self._tools = KeptByIdentity(keeper)  # real locks and queues that were there
         self._used: Counter[str] = Counter()
         self._made: Counter[tuple[str, str]] = Counter()
         self._count = 0
@@ -84,6 +104,19 @@ class Names:
         if type(value) is dict and "__builtins__" in value:
             return str(value.get("__name__"))
         return self._name_made(value, type(value).__name__, actor)
+
+    def has(self, value: Any) -> bool:
+        """Say whether an object has a name by now."""
+        return self._names.get(value) is not None
+
+    def was_there(self, tool: Any) -> bool:
+        """Say whether a real lock or queue was named when the race began."""
+        return self._tools.get(tool) is not None
+
+    def add(self, value: Any, name: str) -> None:
+        """Name an object after the way to it, unless it has a name."""
+        if not self.has(value):
+            self._name(value, type(value), name, None)
 
     def name_alike(self, value: Any, name: str) -> None:
         """Give an unnamed value a name that other values like it have, too."""
@@ -168,6 +201,8 @@ class Names:
             name = f"{name}#{self._used[name]}"
         self._count += 1
         self._names.put(value, name)
+        if at is not None and kind in REAL_TOOLS:
+            self._tools.put(value, True)
         if self._in_dict and name_of_class(kind) in self._in_dict:
             self._with_dict.append((value, name))
         return name
@@ -182,8 +217,8 @@ def _is_named(value: Any, kind: type) -> bool:
 
 
 def _is_anonymous(kind: type) -> bool:
-    """Say whether nothing of an object is tracked; of a thread its start is."""
-    return is_left_alone(kind) and not issubclass(kind, threading.Thread)
+    """Say whether an object needs no name: nothing of it is tracked, and nobody waits with it."""
+    return is_left_alone(kind) and not (issubclass(kind, threading.Thread) or kind in REAL_TOOLS)
 
 
 def name_of_class(value: type) -> str:

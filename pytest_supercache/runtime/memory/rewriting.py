@@ -60,6 +60,7 @@ _SIMPLE: dict[str, tuple[str, tuple[int, ...], bool]] = {
 """Instruction -> its hook, the operands that it gets (1 is the top), whether it gets a name."""
 
 _REPLACED: dict[str, tuple[str, tuple[int, ...], bool]] = {
+    "BEFORE_WITH": ("enter", (1,), False),
     "CONTAINS_OP": ("contains", (1, 2), False),
     "GET_ITER": ("iterate", (1,), False),
     "GET_YIELD_FROM_ITER": ("iterate", (1,), False),
@@ -83,6 +84,17 @@ _CELL_LOADS = frozenset({"LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DER
 _FIRST_IN_PLACE = 13
 """From this number on, the operations of ``BINARY_OP`` change their left operand in place."""
 
+
+OF_TOOLS = frozenset(
+    {
+        "acquire", "release", "locked", "__enter__", "__exit__", "is_set", "isSet", "set", "clear",
+        "wait", "wait_for", "notify", "notify_all", "notifyAll", "put", "put_nowait", "get",
+        "get_nowait", "qsize", "empty", "full", "task_done", "join", "shutdown", "parties",
+        "n_waiting", "broken", "reset", "abort", "queue", "mutex", "not_empty", "not_full",
+        "all_tasks_done", "unfinished_tasks", "_value", "_flag", "_waiters",
+    }
+)  # fmt: skip
+"""Attributes whose holder may be a real lock or queue, which is replaced by a stand-in then."""
 
 Nested = Callable[[CodeType, frozenset[str]], CodeType]
 """Rewrites nested code, given which of its free variables are never bound again."""
@@ -227,9 +239,7 @@ def _hook(instruction: Instr, before: str, hooks: Hooks, function: str) -> list[
         constants = [argument[1] if isinstance(argument, tuple) else argument] if is_named else []
         return [*_call(hooks[hook], operands, constants), Instr("POP_TOP")]
     if name in _ATTRIBUTES:
-        hook, operands = _ATTRIBUTES[name]
-        attribute = argument[-1] if isinstance(argument, tuple) else argument
-        return [*_call(hooks[hook], operands, [attribute]), Instr("POP_TOP")]
+        return _before_attribute(*_ATTRIBUTES[name], argument, hooks)
     if name == "BINARY_OP":
         return _before_operator(int(argument), hooks)
     if name in _CELL_LOADS:
@@ -244,6 +254,15 @@ def _hook(instruction: Instr, before: str, hooks: Hooks, function: str) -> list[
     if _tests(name, before):
         return [*_call(hooks["read"], (1,), []), Instr("POP_TOP")]
     return _before_taking(name, argument, hooks)
+
+
+def _before_attribute(
+    hook: str, operands: tuple[int, ...], argument: Any, hooks: Hooks
+) -> list[Instr]:
+    attribute = argument[-1] if isinstance(argument, tuple) else argument
+    if len(operands) == 1 and attribute in OF_TOOLS:
+        return _replacing(hooks["load_method"], operands, [attribute])
+    return [*_call(hooks[hook], operands, [attribute]), Instr("POP_TOP")]
 
 
 def _before_operator(operation: int, hooks: Hooks) -> list[Instr]:

@@ -34,6 +34,8 @@ class Sharing:
     """Whether tasks wait for each other, or use what they wait with."""
     resumes = False
     """Whether tasks and callbacks go on in steps of their own after the step that let them."""
+    meets_tools = False
+    """Whether code under test uses a lock or a queue that stayed real: it needs a name."""
     is_everything = False
     """Whether every step is taken to touch the memory of its node, besides what is found."""
 
@@ -86,7 +88,7 @@ class Sharing:
         recorded._is_quiet_by_default = False
         for place in places:
             recorded._take_in(*place)
-        recorded.wants_names = bool(recorded.locations)
+        recorded.wants_names = bool(recorded.locations) or recorded.meets_tools
         recorded.stop_learning()
         return recorded
 
@@ -123,6 +125,8 @@ class Sharing:
             self.is_everything = True
         elif kind == _RESUMING:
             self.resumes = True
+        elif kind == _MET:
+            self.meets_tools = True
         elif label:
             self.answers.add((name, label))
         else:
@@ -156,6 +160,12 @@ class Sharing:
         """Note that an object without a name is shared."""
         if not self.wants_names and not self._is_complete:
             self.wants_names = self._has_grown = True
+
+    def note_tool_met(self) -> None:
+        """Note that code under test uses a lock or a queue that stayed real."""
+        if not self._is_complete:
+            self.meets_tools = True
+            self.want_names()
 
     def note_replaced(self, name: str) -> None:
         """Note that a function or a class of this name is replaced while others may read it."""
@@ -425,6 +435,15 @@ def place_of_library(module: str) -> Place:
 def place_of_everything() -> Place:
     """Return the place that records that every step was taken to touch its node's memory."""
     return _EVERYTHING, "memory"
+
+
+_MET = "@met"
+"""Stands for no object: locks and queues that stayed real had names when the race began."""
+
+
+def place_of_met() -> Place:
+    """Return the place that records that locks and queues that stayed real had names."""
+    return _MET, "named"
 
 
 _RESUMING = "@resuming"

@@ -14,11 +14,14 @@ import time
 import types
 from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from pytest_supercache.core.identity import identity
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.under_test import is_under_test_name, modules_under_test
+from pytest_supercache.runtime.memory.current import Current
+from pytest_supercache.runtime.process.meeting import stand_in_of
 from pytest_supercache.runtime.process.reference_walk import ReferencePlace, places
 from pytest_supercache.runtime.process.replacing import PAIRS, REPLACED, VIEWS, Replacements
 from pytest_supercache.runtime.process.room import on_a_fresh_stack
@@ -74,6 +77,10 @@ class Rebinding:
             self._rebind([module])
         self._stand_ins, self._closed = stand_ins, closed
         del self._undo[kept:]
+
+    def known(self, real: Any) -> Any:
+        """Return the stand-in that is in the place of a real object; None: it has none."""
+        return self._replacements.made(real)
 
     def undo(self) -> None:
         """Restore all places, including those in modules that were imported meanwhile."""
@@ -144,6 +151,7 @@ def cooperative(pairs: Iterable[tuple[Any, Any]]) -> Iterator[Rebinding]:
         return module
 
     makes_locks = vars(functools).get("RLock")
+    Current.stand_in = partial(stand_in_of, rebinding.known)
     time.sleep = locks.sleep  # has the same parameters as the real one
     builtins.__import__ = own_import
     vars(functools)["RLock"] = _lock_of_property
@@ -151,6 +159,7 @@ def cooperative(pairs: Iterable[tuple[Any, Any]]) -> Iterator[Rebinding]:
         rebinding.rebind_new_modules()
         yield rebinding
     finally:
+        Current.stand_in = None
         time.sleep = real_sleep
         builtins.__import__ = real_import
         vars(functools)["RLock"] = makes_locks

@@ -141,6 +141,21 @@ class Replacements:
             self._made[identity(value)] = (value, stand_in)
         return self._made[identity(value)][1]
 
+    def made(self, value: Any) -> Any:
+        """Return the stand-in that was made for an object; None: none was."""
+        real, stand_in = self._made.get(identity(value), (None, None))
+        return stand_in if real is value else None
+
+
+def alone(value: Any, known: Callable[[Any], Any]) -> Any:
+    """Return a stand-in for an object that no place was found for; None: it is in use.
+
+    Args:
+        value: an object of a class with stand-ins.
+        known: returns the stand-in of a lock that a condition has; None: it has none.
+    """
+    return _MAKERS[type(value)](value, Replacements(known), "")
+
 
 def _keep_attributes(value: Any, stand_in: Any) -> None:
     """Copy attributes that the code has added to the real object to its stand-in."""

@@ -22,9 +22,13 @@ from pytest_supercache.runtime.kernel.calling import current_actor
 from pytest_supercache.runtime.kernel.own_code import RUNTIME_FOLDER
 from pytest_supercache.runtime.kernel.polling import Answer, poll
 from pytest_supercache.runtime.kernel.stepping import Stepping
+from pytest_supercache.runtime.memory.tools_met import NameOfMet
 
 _MADE_FOR_OTHERS = (RUNTIME_FOLDER, functools.__file__)
 _imported: Counter[str] = Counter()
+
+_ANY_MET = frozenset({"lock:met"})
+"""The resource of all objects that are named after their first user, who differs by schedule."""
 
 
 def name_of_new(kind: str) -> str:
@@ -72,6 +76,7 @@ class Cooperative:
         self._name = name_of_new(kind)
         self._is_per_node = current_actor() is None  # made at import: each process has its own
         self._initial = initial
+        self._besides: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -88,6 +93,18 @@ class Cooperative:
         """Name the object after the place where the real one was found; each node has its own."""
         self._name = f"{self._kind}:{place}"
         self._is_per_node = True
+
+    def met_as(self, name: NameOfMet | None, *, is_per_node: bool) -> None:
+        """Take the name of a real object that could not be replaced.
+
+        Args:
+            name: the name; None: it keeps that of the place where it was used first.
+            is_per_node: nodes are processes, so that each has its own.
+        """
+        self._is_per_node = is_per_node
+        if name is not None:
+            self._name = f"{self._kind}:{name.text}"
+            self._besides = frozenset() if name.is_fixed else _ANY_MET
 
     def state(self, execution: Stepping) -> WaitState:
         """Return the state of its wait object."""
@@ -146,7 +163,7 @@ class Cooperative:
 
     def _touched(self, execution: Stepping, *, reads_only: bool = False) -> Footprint:
         self.state(execution)
-        resource = frozenset({self.name})
+        resource = frozenset({self.name}) | self._besides
         return Footprint(reads=resource) if reads_only else Footprint(resource, resource)
 
     def _label(self, verb: str) -> str:

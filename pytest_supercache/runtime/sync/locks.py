@@ -66,7 +66,7 @@ class Lock(Cooperative, _Entered):
     def _enters(self, execution: Stepping) -> bool:
         """Acquire the lock as a critical section without a step; False: it takes a step."""
         memory = execution.controller.memory
-        if memory is None or (actor := memory.actor()) is None:
+        if self._besides or memory is None or (actor := memory.actor()) is None:
             return False
         return bool(memory.sections.enter(actor, self.name, self.lock_state(execution)))
 

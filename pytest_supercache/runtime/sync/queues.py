@@ -43,8 +43,7 @@ class Queue(Cooperative, queue.Queue[Any]):
         """Return the state of its wait object; items put in at import are in it from the start."""
         if self.name not in execution.record.waits.initial:
             size = self._qsize()
-            unfinished = self.unfinished_tasks if self._is_per_node else 0
-            self._initial = QueueState(size, self.maxsize, unfinished)
+            self._initial = QueueState(size, self.maxsize, self.unfinished_tasks)
         state = super().state(execution)
         assert isinstance(state, QueueState)
         return state
