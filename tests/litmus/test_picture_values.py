@@ -84,6 +84,6 @@ def test_the_picture_draws_those_values():
     titles = [column.title for column in drawn.columns]
     rows = [row for row in drawn.rows if row.lane is not None and row.number is not None]
     final = dict(zip(titles, rows[-1].values, strict=True))
-    assert {"existing_cache", "origin"} <= set(titles)
+    assert {"existing cache", "origin"} <= set(titles)
     assert final["origin"] == "new"
-    assert final["existing_cache"] == "old"
+    assert final["existing cache"] == "old"

@@ -294,7 +294,7 @@ On
     ("expected", "words"),
     [
         ("120", "the answer must be 120"),
-        ("'120'", "the answer must be '120'"),
+        ("'120'", 'the answer must be "120"'),
         ("{one_of: [201, 409, 410]}", "the answer must be 201, 409 or 410"),
         ("{one_of: [1, {raises: KeyError}]}", "the answer must be 1 or the error KeyError"),
         ("{not: {one_of: [1, 2]}}", "the answer must not be 1 or 2"),
