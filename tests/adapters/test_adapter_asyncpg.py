@@ -335,7 +335,7 @@ def test_copies_are_named(opened, counters, tmp_path):
 
     said = "the code under test called asyncpg's COPY, which this version does not control"
     assert said in unknown(counters, save)
-    assert file.read_text() == "n\t0\nm\t0\n"
+    assert sorted(file.read_text().splitlines()) == ["m\t0", "n\t0"]
     assert said in unknown(counters, load)
     assert counters.values() == (0, 0)
 
