@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pytest_supercache.report.complaints import short_lines
 from pytest_supercache.report.conflict_markdown import conflict_markdown
 from pytest_supercache.report.decision import decision
 from pytest_supercache.report.last_run import since_last_run
@@ -22,6 +23,7 @@ Json = Mapping[str, Any]
 
 PLAYERS_MAX = 1_250_000  # characters of all steps; a page over 2 MB is no page
 COMMIT_SHOWN = 12
+LINES_MAX = 10  # of what pytest says of an assertion
 COMMAND_MAX = 20_000
 _NAMED = re.compile(r"([a-z ]{3,20}): (.+)")
 _VERDICTS = ("violated", "unknown", "holds")
@@ -216,7 +218,7 @@ def _conflict(row: Json, found: Json) -> dict[str, Plain]:
     if found.get("faults"):
         told.insert(0, ("fault", "; ".join(map(str, found["faults"]))))
     return {
-        "summary": short(found["violation"]["summary"]),
+        "summary": "\n".join(map(short, short_lines(found["violation"]["summary"], LINES_MAX))),
         "slug": short(found["conflict_class"]) if found.get("conflict_class") else None,
         "replays": f"replays {found['replays']} in one process; {needs}",
         "advice": [[name, short(text)] for name, text in told if name in _ADVICE],

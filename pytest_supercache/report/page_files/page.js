@@ -739,7 +739,7 @@
   /** @param {Group} group @param {boolean} isFirst */
   function scenarioOf(group, isFirst) {
     const box = el("details", { class: "scenario", id: group.anchor }, el("summary", {},
-      el("h2", {}, el("span", { class: "id" }, group.id), " ", group.title),
+      el("h2", {}, group.id === group.title ? null : [el("span", { class: "id" }, group.id), " "], group.title),
       el("span", { class: "verdicts" }, group.variants.map(
         (one) => [badgeOf(one, group.variants.length > 1 || one.name !== one.id ? one.name : ""),
           one.since ? el("span", { class: "since" }, one.since) : null]))));

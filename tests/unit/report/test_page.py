@@ -317,6 +317,18 @@ def test_who_waits_for_ever_and_what_nodes_answer_is_said():
     assert conflict["summary"] == found.violation.summary
 
 
+def test_what_pytest_says_of_an_assertion_keeps_its_lines_up_to_a_limit():
+    def summary(text):
+        row = finding_row(violated(stale_set()))
+        row["counterexample"]["violation"]["summary"] = text
+        (group,) = page_data(verdict_document([row], {}))["groups"]
+        return group["variants"][0]["conflict"]["summary"].split("\n")
+
+    assert summary("assert 1 == 2\n +  where 1 = f()") == ["assert 1 == 2", " +  where 1 = f()"]
+    assert summary("line\n" * 12) == [*["line"] * 10, "(2 more lines)"]
+    assert summary("a\x1b[0m") == ["a\\x1b[0m"]
+
+
 def test_other_orders_are_offered_only_where_they_can_be_told(monkeypatch):
     def tried_of(**changed):
         row = json.loads(json.dumps(finding_row(reorderable())))
