@@ -37,10 +37,9 @@ def forget_other_notes(path: Path, run_id: str) -> None:
     """Remove the notes on a verdict that a run of this id has replaced, except its own."""
     with suppress(OSError):
         kept = _note(path, run_id)
-        beginning = _beginning(path)
-        for name in os.listdir(kept.parent):  # noqa: PTH208 - /tmp may have 35,000 names: Path takes 30 ms, this 12
-            if name.startswith(beginning) and name != kept.name:
-                (kept.parent / name).unlink(missing_ok=True)
+        for note in kept.parent.glob(f"{_beginning(path)}*"):
+            if note != kept:
+                note.unlink(missing_ok=True)
 
 
 def _note(path: Path, run_id: str) -> Path:

@@ -4,6 +4,7 @@ import io
 import socket
 from contextlib import closing, suppress
 from functools import partial
+from pathlib import Path
 
 import psycopg2
 import psycopg2.extras
@@ -477,7 +478,7 @@ def test_all_objects_are_examined_only_when_there_is_a_new_socket(opened, monkey
     other, _end = socket.socketpair()
     with other, _end:
         assert not is_noticed()
-    monkeypatch.setattr(psycopg2_doors, "_DESCRIPTORS", "/nowhere")
+    monkeypatch.setattr(psycopg2_doors, "_DESCRIPTORS", Path("/nowhere"))
     seen = len(looks)
     assert not is_noticed()
     assert len(looks) == seen + 1

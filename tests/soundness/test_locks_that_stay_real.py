@@ -8,6 +8,7 @@ import multiprocessing.dummy
 import threading
 import types
 from collections import deque
+from functools import partial
 
 import pydantic
 import pytest
@@ -312,6 +313,12 @@ def a_lock_that_an_exit_stack_has_let_go(world):
     assert sum(_twice(world, take).values()) == 1
 
 
+def _add_and_notify(items, condition):
+    with condition:
+        items.append(1)
+        condition.notify()
+
+
 @broken("the item comes between the look and the wait, and nobody is told again")
 def a_condition_on_a_real_lock_without_a_loop(world):
     stock, items = Stock(), []
@@ -323,12 +330,7 @@ def a_condition_on_a_real_lock_without_a_loop(world):
                 filled.wait()
         return items.pop()
 
-    def put():
-        with filled:
-            items.append(1)
-            filled.notify()
-
-    _twice(world, take, put)
+    _twice(world, take, partial(_add_and_notify, items, filled))
 
 
 @right("the look is made under the lock")
@@ -342,12 +344,7 @@ def a_condition_on_a_real_lock(world):
                 filled.wait()
             return items.pop()
 
-    def put():
-        with filled:
-            items.append(1)
-            filled.notify()
-
-    _twice(world, take, put)
+    _twice(world, take, partial(_add_and_notify, items, filled))
 
 
 @broken("both may make a stock, and each takes the last one of its own")

@@ -7,6 +7,7 @@ import logging.handlers
 import queue
 import threading
 from collections import deque
+from functools import partial
 
 import pydantic
 import pytest
@@ -53,7 +54,7 @@ def an_event_that_is_looked_at_and_set(world):
     assert sum(_twice(world, begin).values()) == 1
 
 
-@right("who waits for the event comes after who sets it")
+@right("hear() returns only after tell() has set the event")
 def an_event_that_is_awaited(world):
     desk, told = Desk(), []
 
@@ -96,6 +97,12 @@ def a_semaphore_of_an_exit_stack(world):
     assert cache.get("n") == b"2"
 
 
+def _add_and_notify(items, condition):
+    with condition:
+        items.append(1)
+        condition.notify()
+
+
 @broken("the call comes between the look and the wait")
 def a_condition_that_is_awaited_without_a_look(world):
     desk, calls = Desk(), []
@@ -105,12 +112,7 @@ def a_condition_that_is_awaited_without_a_look(world):
             with desk.called:
                 desk.called.wait()
 
-    def call():
-        with desk.called:
-            calls.append(1)
-            desk.called.notify()
-
-    _twice(world, hear, call)
+    _twice(world, hear, partial(_add_and_notify, calls, desk.called))
 
 
 @right("the look is made under the lock of the condition")
@@ -122,12 +124,7 @@ def a_condition_that_is_awaited_in_a_loop(world):
             while not calls:
                 desk.called.wait()
 
-    def call():
-        with desk.called:
-            calls.append(1)
-            desk.called.notify()
-
-    _twice(world, hear, call)
+    _twice(world, hear, partial(_add_and_notify, calls, desk.called))
 
 
 @broken("both find the queue empty, and each puts a job in")

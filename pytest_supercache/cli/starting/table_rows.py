@@ -46,6 +46,6 @@ def _row(table: Any, field: str, key: str) -> TableRow | None:
 def _kind(column: Any) -> type | None:
     try:
         kind: type = column.type.python_type
-    except NotImplementedError:  # raised for a column type that no Python type stands for
+    except NotImplementedError:  # SQLAlchemy knows no Python type for this type of column
         return None
     return kind

@@ -217,7 +217,7 @@ def _is_named(value: Any, kind: type) -> bool:
 
 
 def _is_anonymous(kind: type) -> bool:
-    """Say whether an object needs no name: nothing of it is tracked, and nobody waits with it."""
+    """Say whether an object is neither tracked nor waited for, and so needs no name."""
     return is_left_alone(kind) and not (issubclass(kind, threading.Thread) or kind in REAL_TOOLS)
 
 

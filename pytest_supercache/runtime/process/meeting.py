@@ -1,8 +1,9 @@
 """Makes stand-ins of real locks and queues when code under test uses one in an execution.
 
-They could not be replaced where they are kept, because no walk leads there or they were made since.
-A real object has one stand-in in an execution. Another user of it, who is not under control, is
-noticed: a lock is really held meanwhile, and of others the state at the end tells.
+The walk from the modules replaces the others; these it did not reach, or they were made later. Each
+real object has one stand-in per execution. If code that is not under control uses the object too,
+the verdict is UNKNOWN: a stand-in holds its real lock, so that the other user blocks; any other
+real object must be in the same state at the end as when it was first used.
 """
 
 import threading
@@ -96,6 +97,7 @@ def _is_free(real: Any) -> bool:
 def _is_awaited(real: Any) -> bool:
     """Say whether a thread that is not under control waits with an object."""
     conditions = [one for one in _members(real) if type(one) is threading.Condition]
+    # threading has no public way to ask who waits, and typeshed does not list the attribute.
     return any(condition._waiters for condition in conditions)  # type: ignore[attr-defined] # noqa: SLF001
 
 

@@ -109,7 +109,7 @@ async def connect(dsn: Any = None, **kwargs: Any) -> Any:
     with _answering(execution):
         level = await connection.fetchval("SHOW default_transaction_isolation")
     protocol.session.default_level = level.upper()
-    connection._protocol = protocol  # noqa: SLF001 - the only way to the server
+    connection._protocol = protocol  # noqa: SLF001 - asyncpg has no public hook for exchanges
     for loop in execution.controller.loops:
         loop.keep(protocol)
     return connection
@@ -194,7 +194,7 @@ class SteppedProtocol:
     session: DatabaseSession
 
     def __init__(self, connection: Any) -> None:
-        self._real = connection._protocol  # noqa: SLF001 - the only way to the server
+        self._real = connection._protocol  # noqa: SLF001 - asyncpg has no public hook for exchanges
         self._writer = connection._transport  # noqa: SLF001 - the loop asks for its socket
         self._is_busy = False
         self._user: object = None  # in the race, until a transaction or a pool's use ends
@@ -319,7 +319,7 @@ class SteppedProtocol:
             except OSError:  # it is gone already
                 return
 
-    async def disconnect(self, *, nowait: bool) -> None:  # noqa: ARG002 - the end of a loop says so
+    async def disconnect(self, *, nowait: bool) -> None:  # noqa: ARG002 - redis-py's connections take it
         """Disconnect at the end of the loop."""
         self.drop()
 

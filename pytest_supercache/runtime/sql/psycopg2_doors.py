@@ -4,10 +4,10 @@ Its classes are written in C and cannot be patched, so ``psycopg2.connect`` retu
 derived classes.
 """
 
-import os
 import select
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import psycopg2
@@ -41,7 +41,7 @@ _sessions = DatabaseSessions()
 _patches = Patches()
 _real_connect = psycopg2.connect
 _Plain: Any = extensions.connection
-_DESCRIPTORS = "/proc/self/fd"
+_DESCRIPTORS = Path("/proc/self/fd")
 _sockets_of_others: frozenset[str] = frozenset()
 """Sockets that were there when no connection was."""
 
@@ -71,9 +71,9 @@ def _sockets() -> frozenset[str] | None:
     """Return the sockets of this process; None: the operating system does not tell."""
     found = set[str]()
     try:
-        for descriptor in os.listdir(_DESCRIPTORS):  # noqa: PTH208 - each check would pay for Path
+        for descriptor in _DESCRIPTORS.iterdir():
             with suppress(FileNotFoundError):  # that of the list itself
-                found.add(os.readlink(f"{_DESCRIPTORS}/{descriptor}"))  # noqa: PTH115 - likewise
+                found.add(str(descriptor.readlink()))
     except OSError:
         return None
     return frozenset(one for one in found if one.startswith("socket:"))

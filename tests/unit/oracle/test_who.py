@@ -22,7 +22,7 @@ from pytest_supercache.oracle.who import call_in_words, subject, who
     ],
 )  # fmt: skip
 def test_a_step_of_the_scenario_is_named_by_its_moment_and_node(user, phase, told):
-    """The twins: a user who is called as such steps are, and a test body after its race."""
+    """The last two rows must not be renamed: a user's step, and a test body's after its race."""
     operation = Operation(user=user, node="b", kind="read", key="k", phase=phase)
     assert (who(operation), subject(operation), call_in_words(operation)) == told
 
