@@ -14,6 +14,7 @@ from pytest_supercache.cli.creating import new
 from pytest_supercache.cli.files import fmt, lint
 from pytest_supercache.cli.gating import message, postmortem, verdict
 from pytest_supercache.cli.known import known
+from pytest_supercache.cli.merging import merge
 from pytest_supercache.cli.replaying import replay
 from pytest_supercache.cli.reporting import report
 from pytest_supercache.cli.show import explain, list_, schema
@@ -39,5 +40,5 @@ def main() -> None:
 
 for command in (new, lint, fmt, list_, explain, schema, replay, check_history):
     main.add_command(command)
-for command in (verdict, known, message, postmortem, report):
+for command in (verdict, merge, known, message, postmortem, report):
     main.add_command(command)

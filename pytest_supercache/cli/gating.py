@@ -46,6 +46,7 @@ from pytest_supercache.gate.rules import Rules
 from pytest_supercache.gate.rules_apart import weaker
 from pytest_supercache.gate.run_id import RUN_ID, known_as
 from pytest_supercache.gate.screen import screen
+from pytest_supercache.gate.shards import incomplete
 from pytest_supercache.gate.unmarked import unmarked
 from pytest_supercache.report.run_folders import top_of
 from pytest_supercache.report.values import short
@@ -70,7 +71,7 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Project:
+class PlaceAndRules:
     """The place of a project, and the rules of its gate."""
 
     place: ProjectRoot
@@ -112,7 +113,7 @@ def ends_with_1_only_for_no_go(command: Callable[..., None]) -> Callable[..., No
 
 
 _file = click.argument("file", required=False, type=click.Path(path_type=Path))
-_known = click.option(
+waivers_option = click.option(
     "--known-issues", metavar="FILE", help="The waivers (default: known-issues.toml)."
 )
 
@@ -132,14 +133,7 @@ def _given_id(_context: click.Context, _option: click.Parameter, given: str | No
     return None if given is None else known_as(given)
 
 
-@click.command()
-@_file
-@click.option(
-    "--against", metavar="FILE", type=click.Path(path_type=Path), help="Say what has changed since."
-)
-@click.option("--lock", is_flag=True, help="Write gate.lock: the scenarios that must be run.")
-@click.option("--details", is_flag=True, help="How far each conflict reaches; variants.")
-@click.option(
+max_age_option = click.option(
     "--max-age",
     metavar="HOURS",
     type=click.FloatRange(min=0),
@@ -147,14 +141,25 @@ def _given_id(_context: click.Context, _option: click.Parameter, given: str | No
     default=HOURS_MAX,
     help=f"How old the run may be (default: {HOURS_MAX}).",
 )
-@click.option(
+run_id_option = click.option(
     "--run-id",
     metavar="ID",
     envvar=RUN_ID,
     callback=_given_id,
     help="Which run is meant: what SUPERCACHE_RUN_ID was for pytest.",
 )
-@_known
+
+
+@click.command()
+@_file
+@click.option(
+    "--against", metavar="FILE", type=click.Path(path_type=Path), help="Say what has changed since."
+)
+@click.option("--lock", is_flag=True, help="Write gate.lock: the scenarios that must be run.")
+@click.option("--details", is_flag=True, help="How far each conflict reaches; variants.")
+@max_age_option
+@run_id_option
+@waivers_option
 @ends_with_1_only_for_no_go
 @mistakes_exit_2
 def verdict(
@@ -192,7 +197,7 @@ def verdict(
 
 @click.command()
 @_file
-@_known
+@waivers_option
 @mistakes_exit_2
 def message(file: Path | None, known_issues: str | None) -> None:
     """Draft a message to the team, of at most 120 words; nothing is sent."""
@@ -201,7 +206,7 @@ def message(file: Path | None, known_issues: str | None) -> None:
 
 @click.command()
 @_file
-@_known
+@waivers_option
 @mistakes_exit_2
 def postmortem(file: Path | None, known_issues: str | None) -> None:
     """Draft a post-mortem: filled where the run knows, questions where it does not."""
@@ -277,7 +282,7 @@ def _judge(
 
 def _project(
     find: Callable[[Path], ProjectRoot], folder: Path, known_issues: str | None, *, ends: bool
-) -> _Project:
+) -> PlaceAndRules:
     """Read a project and its rules; on a mistake in these, end the process if ``ends``."""
     try:
         place = find(folder)
@@ -290,7 +295,12 @@ def _project(
             raise
         click.echo(str(error), err=True)
         sys.exit(_WRONG_SETTINGS)
-    return _Project(place=place, table=table, verdict_file=file, rules=rules)
+    return PlaceAndRules(place=place, table=table, verdict_file=file, rules=rules)
+
+
+def project_here(known_issues: str | None) -> PlaceAndRules:
+    """Return the project around the current folder; end the process if its settings are wrong."""
+    return _project(place_from, Path.cwd(), known_issues, ends=True)
 
 
 def _read(path: Path, root: Path, *, is_named: bool) -> Mapping[str, Any]:
@@ -326,7 +336,7 @@ def _earlier(path: Path) -> Mapping[str, Any]:
 def _locked(judged: Judged) -> Judged:
     """Write the lock of a run, and decide about the run by it."""
     run = judged.document.get("run") or None
-    flaws = [*judged.reduction_checks, *flaws_of(run)]
+    flaws = [*incomplete(run), *judged.reduction_checks, *flaws_of(run)]
     if (run or {}).get("deselected"):
         flaws.append("items were deselected")
     flaws += [f"{option} leaves out items" for option in (run or {}).get("selecting") or ()]

@@ -1,6 +1,6 @@
 """Identifies the state of the project: the commit, and the uncommitted changes."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -8,7 +8,7 @@ from typing import Any
 
 from pytest_supercache.core.masking import masked
 from pytest_supercache.gate.documents import DRAFTS
-from pytest_supercache.gate.git import GitOutput, NoAnswerError, ask, is_repository
+from pytest_supercache.gate.git import GitOutput, NoAnswerError, ask, git, is_repository
 from pytest_supercache.gate.project import LOCK
 from pytest_supercache.gate.work_tree import NOT_THERE, differing, written_since
 from pytest_supercache.report import allure_folder
@@ -110,6 +110,27 @@ def _is_own(path: Path, reports: Path, folder: Path) -> bool:
     is_reproducer = path.parent == place and path.name.startswith(_REPRODUCER)
     is_of_allure = any(path.is_relative_to(place / n) for n in (_RESULTS, allure_folder.HISTORY))
     return is_reproducer or is_of_allure
+
+
+def reports_among(here: Checkout, folder: Path, verdicts: Iterable[Path]) -> list[str]:
+    """Return the new files of a checkout that are reports beside one of the given verdicts.
+
+    Args:
+        here: the checkout around ``folder``.
+        folder: the root of the project.
+        verdicts: files of other runs, which may have any name.
+    """
+    top = git(folder, "rev-parse", "--show-toplevel")
+    if top is None or not here.untracked:
+        return []
+    files = {path.resolve() for path in verdicts}
+    places, folder = {path.parent for path in files}, folder.resolve()
+    return [
+        name
+        for name in sorted(here.untracked)
+        if (path := Path(top).resolve() / name) in files
+        or any(_is_own(path, place, folder) for place in places)
+    ]
 
 
 def _place_of_report(path: Path, reports: Path) -> Path:

@@ -14,6 +14,7 @@ from typing import Any
 
 from pytest_supercache.core.inputs import InputError
 from pytest_supercache.gate.same_id import FOR_ITS_ID, GOOD, alone, entry_of
+from pytest_supercache.report.document_digest import with_digest
 from pytest_supercache.report.verdict_json import verdict_document, write_whole
 from pytest_supercache.report.verdict_schema import read_verdict
 
@@ -75,4 +76,5 @@ def _without_verdict(run: Mapping[str, Any], others: list[Any]) -> Mapping[str, 
 
 
 def _write(file: Path, document: Mapping[str, Any]) -> None:
-    write_whole(file, f"{json.dumps(document, indent=2, ensure_ascii=False)}\n")
+    text = json.dumps(with_digest(document), indent=2, ensure_ascii=False)
+    write_whole(file, f"{text}\n")

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_supercache.report.document_digest import DIGEST, shard_part
+
 SEVERITIES = ("trivial", "minor", "normal", "critical", "blocker")
 MALFORMED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """The exceptions that reading a malformed document raises."""
@@ -146,6 +148,8 @@ def contradictions(document: Mapping[str, Any]) -> Iterator[str]:
                 f"verdict.json contradicts itself: it counts {told} {verdict.upper()} and has "
                 f"{verdicts.count(verdict)}"
             )
+    if document.get(DIGEST) is not None and shard_part(document) is None:
+        yield "verdict.json contradicts itself: it has the digest of a shard and is of none"
     run = document["run"] if isinstance(document.get("run"), Mapping) else {}
     failures = ("failed", "broken", "crashed", "unexplained")
     explained = any(run.get(name) for name in failures)

@@ -13,7 +13,7 @@ from pytest_supercache.gate.known import KnownIssue, ends_soon
 from pytest_supercache.gate.limits import leaves_out_memory, listed
 from pytest_supercache.gate.rules import Rules
 
-LESS_THAN_WHOLE = ("deselected", "overriding", "narrowed_by", "selecting")
+LESS_THAN_WHOLE = ("deselected", "overriding", "narrowed_by", "selecting", "shard")
 """The fields of a run that are set if it did not cover the whole project."""
 
 _NOT_WHOLE = "not everything was run and searched to the end"

@@ -37,7 +37,7 @@ def doubts_of(document: Mapping[str, Any], asked: Asked) -> Iterator[str]:
         yield f"verdict.json is another one: {told}, and the run {asked.run_id} was asked for"
     if run and run.get("finished") is not True:  # a mark knows no more, and is no evidence
         return
-    yield from _by_time(document.get("when"), asked)
+    yield from doubts_of_time(document.get("when"), asked)
     tested = document.get("commit")
     if asked.commit and not tested:
         yield "verdict.json is no evidence: it does not say about which commit it is"
@@ -82,7 +82,8 @@ def _by_changes(document: Mapping[str, Any], here: Changes | None) -> Iterator[s
         )
 
 
-def _by_time(said: object, asked: Asked) -> Iterator[str]:
+def doubts_of_time(said: object, asked: Asked) -> Iterator[str]:
+    """Yield each reason why a run of this moment is too old, or why nobody knows."""
     when = _moment(said)
     if when is None:
         yield "verdict.json is no evidence: it does not say when the run was"

@@ -112,6 +112,15 @@ def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in _BENDING}
 
 
+def folder_in_repository(root: Path) -> str | None:
+    """Return the way to a folder from the top of its repository, ``.`` for the top; None: no git.
+
+    It tells the projects of one repository apart on any machine.
+    """
+    way = git(root, "rev-parse", "--show-prefix")
+    return None if way is None else way.rstrip("/") or "."
+
+
 _BENDING = frozenset(
     {"GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS",
      "GIT_ATTR_SOURCE"}

@@ -31,6 +31,7 @@ from pytest_supercache.gate.lock import missing_from
 from pytest_supercache.gate.paths import paths_of, uncovered
 from pytest_supercache.gate.rules import Rules
 from pytest_supercache.gate.same_id import against_go
+from pytest_supercache.gate.shards import incomplete
 
 NO_EVIDENCE = 6
 """The exit status of NO VERDICT if pytest's own is none of 2 to 5."""
@@ -101,9 +102,10 @@ def decide(document: Mapping[str, Any], rules: Rules, doubts: Iterable[str] = ()
     counting = counting_systems(rows, rules.release)
     waivers, unwaived, without_force = _weigh(rows, counting, rules, left_out_of(run))
     waived = {name for waiver in waivers for name in waiver.scenarios}
-    against = [*unwaived, *_failed_tests(run)]
-    undecided, without = [*doubts, *flaws_of(run)], list[str]()
-    if run is None or run.get("finished") is True:  # of a run that did not finish, no more is known
+    partial = list(incomplete(run))  # then even a violation may have its waiver elsewhere
+    against = [] if partial else [*unwaived, *_failed_tests(run)]
+    undecided, without = [*partial, *doubts, *flaws_of(run)], list[str]()
+    if _is_all_known(run) and not partial:
         undecided += contradictions(document)
         undecided += [*_unknown(rows, counting, rules), *_missing(rows, rules, run)]
         without += _without_evidence(rows, counting, waived, rules)
@@ -132,6 +134,11 @@ def decide(document: Mapping[str, Any], rules: Rules, doubts: Iterable[str] = ()
         if status
         else (*limits_of(_rested_on(rows, counting, waivers)), *limits_of_run(run or {})),
     )
+
+
+def _is_all_known(run: Mapping[str, Any] | None) -> bool:
+    """Say whether a run has told everything: one that did not finish has not."""
+    return run is None or run.get("finished") is True
 
 
 def counted_scenarios(rows: Iterable[Row], release: tuple[str, ...]) -> dict[str, bool]:

@@ -16,7 +16,7 @@ from pytest_supercache.report.plain import Plain, plain
 from pytest_supercache.report.values import short, width_of, wrap
 from pytest_supercache.scenario.names import is_scenario_file
 
-_REASONS_SHOWN = 2
+REASONS_SHOWN = 2
 _WAIVERS_SHOWN = 3
 _NOTES_SHOWN = 4
 _SCOPE_SHOWN = 7
@@ -77,7 +77,7 @@ def screen(
     """
     lines = [
         headline(decision),
-        *_first(_REASONS_SHOWN, [f"  because {reason}" for reason in decision.reasons]),
+        *_first(REASONS_SHOWN, [f"  because {reason}" for reason in decision.reasons]),
     ]
     for waiver in decision.waivers[:_WAIVERS_SHOWN]:
         issue = waiver.issue
@@ -121,7 +121,7 @@ def _odds_lines(decision: Decision, document: Mapping[str, Any], rules: Rules) -
     for raw, row in zip(document.get("scenarios") or (), rows_of(document), strict=True):
         odds = odds_of(raw)
         is_asked = row.violated and blocks(row, counting, rules.minimum_severity)
-        if odds and is_asked and shown < _REASONS_SHOWN:
+        if odds and is_asked and shown < REASONS_SHOWN:
             shown += 1
             yield f"  odds of {row.id}: {odds}"
 
@@ -136,6 +136,8 @@ def scope_lines(decision: Decision, document: Mapping[str, Any], rules: Rules) -
     yield from decision.limits
     when = f"; run on {document['when']}" if document.get("when") else ""
     yield f"{what_was_tested(document)}{when}"
+    if merge := (document.get("run") or {}).get("merge"):
+        yield f"merged from {len(merge['shards'])} of {merge['count']} shards"
     yield from _not_covered(rows, document, decision, rules)
 
 

@@ -86,7 +86,8 @@ def pytest_configure(config: pytest.Config) -> None:
     session = Session(config)
     config.stash[SESSION], config.stash[GATE] = session, session.gate
     hooks = (RunHooks(session), session.gate, session.allure, Prefetch(session))
-    for part in (*hooks, config.stash[IN_VAIN]):
+    sharding = () if session.gate.sharding is None else (session.gate.sharding,)
+    for part in (*hooks, *sharding, config.stash[IN_VAIN]):
         config.pluginmanager.register(part)
 
 

@@ -131,7 +131,8 @@ def is_asked(config: pytest.Config, options: Namespace, table: Mapping[str, Any]
     """Say whether the gate is on, by the options of the run and the project's settings."""
     by_ini = config.getini("supercache_gate")
     always = table.get("gate") if by_ini is None else by_ini
-    return bool(getattr(options, "supercache_gate", None) or (always and not is_listing(options)))
+    is_exempt = is_listing(options) or getattr(options, "supercache_shard", None) is not None
+    return bool(getattr(options, "supercache_gate", None) or (always and not is_exempt))
 
 
 def is_listing(options: Namespace) -> bool:

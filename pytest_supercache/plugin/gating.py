@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
     from pytest_supercache.gate.rules import Rules
     from pytest_supercache.plugin.run_folder import RunFolder
+    from pytest_supercache.plugin.sharding import Sharding
 
     Findings = list[dict[str, Any]]
 
@@ -81,6 +82,7 @@ class Gate:
         self._scope: Mapping[str, Any] = {}  # of the verdict, once its file has it
         self._close: Callable[[Mapping[str, Any]], None] | None = None  # likewise
         self.has_begun = False  # without being on, and its file says so
+        self.sharding: Sharding | None = None
         if not hasattr(config, "workerinput"):
             self._prepare()
 
@@ -109,6 +111,11 @@ class Gate:
                 refuse_without_asserts(self._config)
                 refuse_unread(self._config)
                 self.surroundings.look_at_checkout()
+            if self.is_on and self._config.getoption("supercache_shard") is not None:
+                raise SupercacheError(
+                    "--supercache-shard with the gate: a shard decides nothing; run all shards "
+                    "without the gate, and let `supercache merge` decide"
+                )
             for name in ("today", "replay") if self.is_on else ():
                 if self._config.getoption(f"supercache_{name}"):
                     raise SupercacheError(
@@ -153,7 +160,8 @@ class Gate:
     def pytest_collection(self) -> None:
         """List the scenario files before the run, if the verdict or a description needs them."""
         is_described = self._config.getoption("supercache_describe") is not None
-        if is_described or (self.is_on and not hasattr(self._config, "workerinput")):
+        decides = self.is_on or self.sharding is not None
+        if is_described or (decides and not hasattr(self._config, "workerinput")):
             self.surroundings.look()
 
     @pytest.hookimpl(wrapper=True)
@@ -218,13 +226,14 @@ class Gate:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Find explored functions that became no test, and examine the files around ours."""
         self._items.all_are_collected()
-        if any(map(is_ours, session.items)) and not hasattr(self._config, "workerinput"):
+        is_told = self.sharding is not None or any(map(is_ours, session.items))
+        if is_told and not hasattr(self._config, "workerinput"):
             self._begin()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
         """Examine the files when workers have collected; none of them has run anything yet."""
-        if self.surroundings.may_be_ours(ids):
+        if self.sharding is not None or self.surroundings.may_be_ours(ids):
             self._begin()
 
     def _begin(self) -> None:
@@ -265,7 +274,8 @@ class Gate:
         run = {**self._run(session), "narrowed_by": narrowed_by}
         if not self.is_on:
             document = {"scenarios": findings, "run": run}
-            run |= judged_without_gate(self._config, self._project, document)
+            is_shard = self.sharding is not None
+            run |= judged_without_gate(self._config, self._project, document, is_shard=is_shard)
         if self._rules is None:
             return {"run": run}
         from pytest_supercache.gate.documents import DRAFTS
@@ -400,7 +410,13 @@ class Gate:
             "plain_asserts": are_plain(self._config),
             "replay": bool(self._config.getoption("supercache_replay")),
             "overriding": self._overriding(),
+            **self._shard_part(),
         }
+
+    def _shard_part(self) -> dict[str, Any]:
+        if self.sharding is None:
+            return {}
+        return {"shard": self.sharding.part(self._items.no_tests.called())}
 
     def _overriding(self) -> list[str]:
         """Return the options of the command line that override the scenario files."""

@@ -21,6 +21,9 @@ from pytest_supercache.plugin.no_tests import NoTests
 from pytest_supercache.scenario.walk import find_files
 
 _OUTPUT = "supercache_items"
+OF_ANOTHER_SHARD: pytest.StashKey[bool] = pytest.StashKey()
+"""Marks an item that this run leaves to another shard."""
+
 _COLLECTING = {"testpaths", "norecursedirs", "python_files", "python_classes", "python_functions"}
 """Settings of pytest that decide what is collected."""
 
@@ -33,9 +36,11 @@ class CollectedItems:
         self._in_files: list[pytest.Item] = []  # also what node ids did not ask for
         self._collected: list[pytest.Item] = []  # here; a plugin may give them other ids later
         self._deselected: list[pytest.Item] = []
+        self._of_other_shards: list[pytest.Item] = []
         self._told = dict[str, str]()  # what workers have collected: node id -> name
         self._told_left_out: set[str] = set()
         self._told_unasked = dict[str, str]()
+        self._told_of_other_shards: set[str] = set()
         self.silent: list[str] = []  # workers that have not told it
         self.elsewhere: list[str] = []  # workers of another root, whose files nobody compares
         self.answered: set[str] = set()  # they have a finding, or were seen to be broken or skipped
@@ -117,9 +122,11 @@ class CollectedItems:
         return Path(os.path.relpath(path, self._config.rootpath)).as_posix()
 
     def deselect(self, items: list[pytest.Item]) -> None:
-        """Note items that a plugin or option has deselected."""
-        self.deselected += len(items)
-        self._deselected += items
+        """Note items that a plugin or option has deselected, or that other shards run."""
+        here = [item for item in items if OF_ANOTHER_SHARD not in item.stash]
+        self.deselected += len(here)
+        self._deselected += here
+        self._of_other_shards += [item for item in items if OF_ANOTHER_SHARD in item.stash]
 
     def tell(self) -> None:
         """Send the items of a worker to the controller."""
@@ -128,6 +135,7 @@ class CollectedItems:
                 "root": self._root,
                 "collected": self.collected,
                 "left_out": sorted(self._left_out),
+                "of_other_shards": [item.nodeid for item in self._of_other_shards],
                 "unasked": self._unasked,
                 "deselected": self.deselected,
                 "without_asserts": self.without_asserts,
@@ -147,6 +155,7 @@ class CollectedItems:
             self.elsewhere.append(f"{worker} ({told['root']})")
         self._told |= told["collected"]
         self._told_left_out |= set(told["left_out"])
+        self._told_of_other_shards |= set(told["of_other_shards"])
         self._told_unasked |= told["unasked"]
         self.deselected = max(self.deselected, told["deselected"])
         self.without_asserts |= told["without_asserts"]
@@ -186,7 +195,9 @@ class CollectedItems:
 
     def removed(self) -> list[str]:
         """Return the collected items that were not deselected and have no result."""
-        return sorted(map(masked_id, set(self.collected) - self._left_out - self.answered))
+        elsewhere = {item.nodeid for item in self._of_other_shards} | self._told_of_other_shards
+        explained = self._left_out | elsewhere | self.answered
+        return sorted(map(masked_id, set(self.collected) - explained))
 
 
 def selecting(config: pytest.Config) -> list[str]:

@@ -67,6 +67,11 @@ class NoTests:
         here = {text for one, text in self._lost.items() if not REGISTRY.explored.get(one)}
         return sorted(((here | self._told) - self._called) | self._made() | self._told_made)
 
+    def called(self) -> list[str]:
+        """Return the functions that became no test and were called all the same."""
+        here = {text for one, text in self._lost.items() if REGISTRY.explored.get(one)}
+        return sorted(here | self._called)
+
     def _made(self) -> set[str]:
         """Return the functions decorated while tests ran, outside of imports, and never called."""
         if self._known is None:
@@ -84,7 +89,7 @@ class NoTests:
         """Return what a worker of xdist sends to its controller."""
         return {
             "lost": sorted(self._lost.values()),
-            "called": [text for one, text in self._lost.items() if REGISTRY.explored.get(one)],
+            "called": self.called(),
             "made": sorted(self._made()),
         }
 

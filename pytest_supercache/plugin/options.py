@@ -1,9 +1,11 @@
 """The options of the plugin: the command line overrides the file, the ini file and the default."""
 
 import argparse
+import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import fields, replace
+from hashlib import sha256
 from math import inf
 from typing import Any
 
@@ -61,6 +63,13 @@ def add_options(parser: pytest.Parser) -> None:
         dest="supercache_replay",
         default=None,
         help="replay one recorded schedule; runs only the item that the token names",
+    )
+    group.addoption(
+        "--supercache-shard",
+        metavar="I/N",
+        dest="supercache_shard",
+        default=None,
+        help="run the I-th of N parts; `supercache merge` decides from the files of all",
     )
     group.addoption(
         "--supercache-break",
@@ -178,6 +187,15 @@ class Options:
                 found |= patterns_of({kind: pattern})
         return found
 
+    def deciding(self, hypothesis_seed: int | None) -> dict[str, str | None]:
+        """Return what makes two searches of one item differ: options, and a digest of the table."""
+        values = {name: self.value(name) for name in _KINDS if name not in _DECIDING_NOTHING}
+        values |= {"hypothesis_seed": hypothesis_seed}
+        table = {name: it for name, it in self.project.items() if name not in _DECIDING_NOTHING}
+        text = json.dumps(table, sort_keys=True, default=str)
+        values |= {"[tool.supercache]": sha256(text.encode()).hexdigest()}
+        return {name: None if value is None else str(value) for name, value in values.items()}
+
     def narrowing(self) -> list[str]:
         """Return the project's settings that make a search cover less than the default.
 
@@ -208,6 +226,7 @@ _SEARCHED_WHOLE: dict[str, Callable[[Any], bool]] = {
 """Says whether a setting covers all that the default does; by default there are no faults."""
 
 _KINDS = {name: kind for name, _, kind, _ in _OPTIONS}
+_DECIDING_NOTHING = frozenset({"workers", "report", "save", "build"})
 _EXPLORATION = tuple(
     option.name
     for option in fields(Exploration)

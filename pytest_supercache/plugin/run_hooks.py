@@ -8,7 +8,7 @@ import pytest
 
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.lifeline import interrupt_when_orphaned
-from pytest_supercache.plugin.exit_status import is_of_another_process
+from pytest_supercache.plugin.exit_status import is_listing, is_of_another_process
 from pytest_supercache.plugin.findings import FINDING, NotAsExpected
 from pytest_supercache.plugin.items import is_ours
 from pytest_supercache.plugin.recorded import FLOW, is_recorded
@@ -124,7 +124,8 @@ class RunHooks:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write ``verdict.json`` and its page once, where all findings are; let the gate decide."""
         gate = self._session.gate
-        is_told = self._findings.rows or gate.is_on or gate.has_begun
+        is_shard = gate.sharding is not None and not is_listing(self._config.option)
+        is_told = self._findings.rows or gate.is_on or gate.has_begun or is_shard
         if hasattr(self._config, "workerinput") or not is_told:
             return
         if is_of_another_process(self._config):
@@ -137,7 +138,11 @@ class RunHooks:
 
         gate, folder = self._session.gate, self._session.run_folder
         findings = self._findings.rows
-        before = {"last_run": last_run(folder.own), "looks_again": folder.stays}
+        is_shard = gate.sharding is not None
+        before = {
+            "last_run": None if is_shard else last_run(folder.own),
+            "looks_again": folder.stays,
+        }
         circumstances = {**self._session.circumstances, **before}
         decided = gate.finish(session, findings, circumstances, self._session.options.narrowing())
         try:

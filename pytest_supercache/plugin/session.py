@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pytest_supercache.core.result import CheckResult
     from pytest_supercache.layers.servers import AnyServer
     from pytest_supercache.plugin.describing import Description
+    from pytest_supercache.plugin.sharding import Sharding
     from pytest_supercache.scenario.scenario import Scenario
 
 SESSION: "pytest.StashKey[Session]" = pytest.StashKey()
@@ -55,6 +56,7 @@ class Session:
         self.run_folder = RunFolder(config, top, build, is_gate=is_gate)
         self.gate = Gate(config, self.options.project, self.run_folder, is_on=is_gate)
         self.options.refuse_mistakes()  # a gate run has taken back the last verdict by now
+        self.gate.sharding = self._sharding()
         self.allure = AllureResults(config, self.options.link_patterns)
         self._register_watches()
 
@@ -139,6 +141,19 @@ class Session:
             except SupercacheError as error:
                 raise pytest.UsageError(f"[tool.supercache]: {error}") from error
             REGISTRY.watches[watch.target] = watch
+
+    def _sharding(self) -> "Sharding | None":
+        """Return the division of the run into shards; None: it is a whole one.
+
+        Raises:
+            UsageError: the option is wrong.
+        """
+        if self.config.getoption("supercache_shard") is None:
+            return None
+        from pytest_supercache.plugin.sharding import Sharding, asked_shard
+
+        settings = self.options.deciding(self.hypothesis_seed)
+        return Sharding(self.config, asked_shard(self.config), settings)
 
     # -- reports -------------------------------------------------------------------------------
 

@@ -1,7 +1,8 @@
 """Compares a run with the one before it in the same folder of reports: new, gone, as before.
 
 Replays, reproducers and runs that stopped in a debugger do not count: they look at one conflict
-again. A scenario is compared only if the last run had it, too.
+again. Nor do shards, which are parts of a run. A scenario is compared only if the last run had it,
+too.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_supercache.core.inputs import InputError
+from pytest_supercache.report.document_digest import shard_part
 from pytest_supercache.report.plain import Plain
 from pytest_supercache.report.run_folders import VERDICT
 from pytest_supercache.report.values import short
@@ -32,7 +34,7 @@ def last_run(own: Path) -> dict[str, Plain] | None:
             continue
         with suppress(OSError, InputError):
             document = read_verdict(folder / VERDICT)
-            if not document.get("looks_again"):
+            if not document.get("looks_again") and shard_part(document) is None:
                 return _kept(document)
     return None
 

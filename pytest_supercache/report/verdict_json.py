@@ -29,6 +29,7 @@ from pytest_supercache.report.accesses import told
 from pytest_supercache.report.actors import actor_title
 from pytest_supercache.report.agreement import apart, compared_places, first_disagreement
 from pytest_supercache.report.breaking import breaking_event
+from pytest_supercache.report.document_digest import with_digest
 from pytest_supercache.report.finding import Finding
 from pytest_supercache.report.machine_paths import data_without_folders
 from pytest_supercache.report.plain import Plain, plain
@@ -46,23 +47,26 @@ def verdict_document(rows: Iterable[Row], scope: Mapping[str, object]) -> dict[s
 
     ``scope`` is what the caller knows of the run: ``build``, ``commit``, ``dirty``, ``changes``,
     ``when``, ``seed``, ``versions``, how the ``run`` ended and the decision of the ``gate``; an
-    unknown field becomes null. ``last_run`` and ``looks_again`` are there only if they are true.
+    unknown field becomes null. ``last_run`` and ``looks_again`` are there only if they are true,
+    and a digest only if the run is a shard.
     """
     scenarios = sorted(rows, key=lambda row: (str(row["node_id"]), str(row["id"])))
     counts: dict[str, Plain] = {"holds": 0, "unknown": 0, "violated": 0, "not_as_stated": 0}
     for verdict in counts:
         counts[verdict] = sum(row["verdict"] == verdict for row in scenarios)
     counts["not_as_stated"] = sum(not row["as_stated"] for row in scenarios)
-    return {
-        "version": VERSION,
-        **{name: masked_data(plain(scope.get(name))) for name in _SCOPE},
-        "versions": plain(scope.get("versions", {})),
-        "counts": counts,
-        "run": masked_data(plain(scope.get("run"))),
-        **{name: masked_data(plain(scope[name])) for name in _IF_ANY if scope.get(name)},
-        "gate": masked_data(plain(scope.get("gate"))),
-        "scenarios": list(scenarios),
-    }
+    return with_digest(
+        {
+            "version": VERSION,
+            **{name: masked_data(plain(scope.get(name))) for name in _SCOPE},
+            "versions": plain(scope.get("versions", {})),
+            "counts": counts,
+            "run": masked_data(plain(scope.get("run"))),
+            **{name: masked_data(plain(scope[name])) for name in _IF_ANY if scope.get(name)},
+            "gate": masked_data(plain(scope.get("gate"))),
+            "scenarios": list(scenarios),
+        }
+    )
 
 
 def write_verdict(path: Path, rows: Iterable[Row], scope: Mapping[str, object]) -> str:

@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from pytest_supercache.report.document_digest import shard_part
+
 Json = Mapping[str, Any]
 
 _BROKEN = {
@@ -90,6 +92,13 @@ def preempted(preemptions: int, is_fewest: object) -> str:
 
 def headline(document: Json) -> str:
     """Return the result of a run in one sentence, with what is not as expected first."""
+    part, said = shard_part(document), _headline(document)
+    if part is None:
+        return said
+    return f"Shard {part['index']} of {part['count']}: {said[0].lower()}{said[1:]}"
+
+
+def _headline(document: Json) -> str:
     rows = document["scenarios"]
     if not rows:
         return "No scenario was run"

@@ -16,6 +16,7 @@ from pytest_supercache.gate.documents import DRAFTS
 from pytest_supercache.gate.draft import lint
 from pytest_supercache.gate.known import moved, read_known_issues
 from pytest_supercache.gate.lock import GateLock, read_lock, write_lock
+from pytest_supercache.gate.merge import merge_shards
 from pytest_supercache.gate.overview import compare, extent, variants
 from pytest_supercache.gate.policy import decide
 from pytest_supercache.gate.project import read_rules
@@ -26,12 +27,13 @@ from pytest_supercache.oracle.linear.call import Model
 from pytest_supercache.oracle.linear.check import check_calls
 from pytest_supercache.oracle.linear.formats import FORMATS
 from pytest_supercache.oracle.linear.recording import read_calls
+from pytest_supercache.report.document_digest import with_digest
 from pytest_supercache.report.reproducer import refuse_foreign, reproducers
 from pytest_supercache.scenario.prose import explain
 from pytest_supercache.scenario.scenario import items
 from pytest_supercache.scenario.validate import load_file
 from pytest_supercache.scenario.writing import written
-from tests.unit.gate.runs import row
+from tests.unit.gate.runs import row, shard_of
 from tests.unit.report.run_of_all_kinds import GATE, document
 from tests.unit.scenario.conftest import VOCABULARY
 from tests.unit.scenario.test_scenario_mutations import RICH
@@ -89,6 +91,13 @@ def _verdict(path: Path) -> None:
     """Do what `supercache verdict`, `message`, `postmortem` and `report` do with a file."""
     read = read_document(path)
     made_from(path, lambda: _all_of(read, path.parent))
+
+
+def _shard(path: Path) -> None:
+    """Do what `supercache merge` does with a file that has the digest of its contents."""
+    read = read_document(path)
+    merged = merge_shards({path.name: with_digest(read)})
+    made_from(path, lambda: screen(decide(merged, Rules(today=TODAY)), merged, Rules(today=TODAY)))
 
 
 def _all_of(read: Mapping[str, Any], root: Path) -> None:
@@ -182,6 +191,8 @@ TOKENS = (
     "sc1:S-1:a,b;drop_invalidation(a,1,0,b)@1;mixed_version(b,key)@0;memory=Shop.near/['k']",
 )
 
+SHARD = shard_of(document(), 2, 3)
+
 READERS: Mapping[str, Reader] = {
     "scenario": Reader(
         texts=(RICH, f"{BESIDE}include: flows.yaml\n"), name="story.supercache.yaml",
@@ -189,8 +200,8 @@ READERS: Mapping[str, Reader] = {
     ),
     "table": Reader(texts=(TABLE,), name="rows.csv", read=_table, short=150, long=8_000),
     "token": Reader(
-        texts=TOKENS, name="token", read=lambda path: read_token(_as_argument(path)), short=700,
-        long=30_000,
+        texts=TOKENS, name="token", read=lambda path: read_token(_as_argument(path)), short=600,
+        long=25_000,
     ),
     "known issues": Reader(
         texts=(KNOWN, KNOWN + KNOWN.replace("KI-1", "KI-2")), name="known-issues.toml",
@@ -208,6 +219,9 @@ READERS: Mapping[str, Reader] = {
     "verdict": Reader(
         texts=(json.dumps(document(gate=GATE) | LAST),), name="verdict.json", read=_verdict,
         short=150, long=8_000,
+    ),
+    "shard": Reader(
+        texts=(json.dumps(SHARD),), name="verdict.json", read=_shard, short=100, long=5_000
     ),
     "history": Reader(
         texts=(JSONL,), name="trace.jsonl", read=_history(Model.REGISTER, "jsonl"), short=150,

@@ -6,6 +6,8 @@ from typing import Any
 from pytest_supercache.gate.known import KnownIssue
 from pytest_supercache.gate.policy import Decision, decide
 from pytest_supercache.gate.rules import Rules
+from pytest_supercache.gate.shards import dealt
+from pytest_supercache.report.document_digest import with_digest
 
 TODAY = date(2026, 3, 10)
 ODDS = {
@@ -86,6 +88,25 @@ def document(*rows: dict[str, Any], **run: Any) -> dict[str, Any]:
     ended = {"finished": True, "exit_status": int(failed), "failed": [], "broken": []}
     return {"version": 2, "commit": "abc1234", "dirty": False, "when": "2026-03-10T10:00:00+00:00",
             "scenarios": list(rows), "run": {**ended, **run}}  # fmt: skip
+
+
+def shard_of(whole: dict[str, Any], index: int, count: int) -> dict[str, Any]:
+    """Return the document of one shard of a run whose document is given."""
+    names = {one["node_id"]: one["id"] for one in whole["scenarios"]}
+    of_shards = dealt(names, count)
+    part = {
+        "index": index,
+        "count": count,
+        "collected": [{"id": names[name], "node_id": name} for name in sorted(names)],
+        "ordinary": 0,
+        "ordinary_digest": "",
+        "called": [],
+        "settings": {"seed": None},
+        "folder": ".",
+    }
+    run = {"id": f"number {index}", "owner": f"number {index}", "rules": {}, "others": []}
+    rows = [one for one in whole["scenarios"] if of_shards[one["node_id"]] == index]
+    return with_digest({**whole, "run": {**whole["run"], **run, "shard": part}, "scenarios": rows})
 
 
 def waiver(**more: Any) -> KnownIssue:

@@ -4,7 +4,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-from pytest_supercache.plugin.items import CollectedItems
+import pytest
+
+from pytest_supercache.plugin.items import OF_ANOTHER_SHARD, CollectedItems
 
 HERE = Path(__file__).parent
 
@@ -13,11 +15,15 @@ def test_an_item_that_gets_another_id_is_one_item() -> None:
     """`--dist loadgroup` of xdist appends the group after the item was collected."""
     output: dict[str, Any] = {}
     worker = CollectedItems(cast("Any", SimpleNamespace(workeroutput=output, rootpath=HERE)))
-    kept, left = (cast("Any", SimpleNamespace(nodeid=f"a::{name}", name=name)) for name in "KL")
-    worker.collect(kept)
-    worker.collect(left)
-    worker.deselect([left])
-    kept.nodeid, left.nodeid = "a::K@group", "a::L@group"
+    kept, left, other = (
+        cast("Any", SimpleNamespace(nodeid=f"a::{name}", name=name, stash=pytest.Stash()))
+        for name in "KLO"
+    )
+    other.stash[OF_ANOTHER_SHARD] = True
+    for item in (kept, left, other):
+        worker.collect(item)
+    worker.deselect([left, other])
+    kept.nodeid, left.nodeid, other.nodeid = "a::K@group", "a::L@group", "a::O@group"
     worker.answered.add("a::K@group")
     assert worker.removed() == []
     worker.tell()
