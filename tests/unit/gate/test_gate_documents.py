@@ -1,5 +1,6 @@
 """What people read: the screen, the message, the post-mortem, and what has changed."""
 
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -354,7 +355,7 @@ RECIPES = Path(__file__).parents[3] / "docs" / "ci"
 def test_recipes_for_ci_are_yaml_whose_gate_decides_and_whose_reports_stay(name: str) -> None:
     recipe = YAML(typ="safe").load((RECIPES / name).read_text(encoding="utf-8"))
     job = recipe["jobs"]["gate"] if "jobs" in recipe else recipe["cache-gate"]
-    scripts = [step.get("run", "") for step in job["steps"]] if "steps" in job else job["script"]
+    scripts = _scripts(job)
     (gate,) = [line for line in scripts if "--supercache-gate" in line]
     assert gate.startswith("pytest -p supercache scenarios -n 2 --supercache-gate ")
     (again,) = [line for line in scripts if "supercache verdict" in line]
@@ -364,9 +365,40 @@ def test_recipes_for_ci_are_yaml_whose_gate_decides_and_whose_reports_stay(name:
     assert "reports/" in (kept.get("paths") or kept["path"])
 
 
+def _scripts(job: dict[str, Any]) -> list[str]:
+    return [step.get("run", "") for step in job["steps"]] if "steps" in job else job["script"]
+
+
+@pytest.mark.parametrize("name", ["github-actions-matrix.yml", "gitlab-ci-matrix.yml"])
+def test_recipes_for_matrices_run_shards_without_the_gate_and_let_a_merge_decide(name: str) -> None:
+    text = (RECIPES / name).read_text(encoding="utf-8")
+    recipe = YAML(typ="safe").load(text)
+    jobs = recipe.get("jobs", recipe)
+    shards, gate = (next(jobs[k] for k in jobs if k.endswith(end)) for end in ("shard", "gate"))
+    (run,) = [line for line in _scripts(shards) if line.startswith("pytest")]
+    assert run.startswith("pytest -p supercache scenarios -n 2 --supercache-shard=$")
+    assert "--supercache-gate" not in run
+    scripts = _scripts(gate)
+    (decides,) = [line for line in scripts if line.startswith("supercache merge ")]
+    (again,) = [line for line in scripts if line.startswith("supercache verdict")]
+    assert scripts.index(again) > scripts.index(decides)
+    assert "||" not in decides + again
+    assert len(set(re.findall(r"SUPERCACHE_RUN_ID: (.*?) *(?:#|$)", text, re.MULTILINE))) == 1
+
+
 @pytest.mark.parametrize(
     ("name", "schema", "mistake"),
     [
+        (
+            "github-actions-matrix.yml",
+            ["vendor.github-workflows"],
+            ("runs-on:", "run-on:"),
+        ),
+        (
+            "gitlab-ci-matrix.yml",
+            ["vendor.gitlab-ci", "--data-transform", "gitlab-ci"],
+            ("parallel: 4", "parallel: -4"),
+        ),
         ("github-actions.yml", ["vendor.github-workflows"], ("runs-on:", "run-on:")),
         (
             "gitlab-ci.yml",
