@@ -20,6 +20,10 @@ STEPS = [
     "4. bob @a: DEL product:42 done",
     "5. alice @a: SET product:42 = 100 -> 100 (here the wrong value is stored, and it stays)",
 ]
+CATEGORIES = {
+    "Documented conflict, as its scenario states": "DOCUMENTED-1[shop]",
+    "Conflict: stale-set": "CONFLICT-1[shop]",
+}
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +69,15 @@ def test_a_conflict_has_its_steps_its_evidence_and_its_picture(context, report):
         width, source = allure.drawn(tab.page)
         assert width > 300
         assert "here the wrong value is stored, and it stays" in source
+        assert tab.is_quiet()
+
+
+def test_a_documented_conflict_has_its_category_and_no_other(context, report):
+    allure, file = report
+    with watched(context, file) as tab:
+        for category, name in CATEGORIES.items():
+            [title] = allure.in_category(tab.page, file, category)
+            assert title.startswith(f"{name}: "), category
         assert tab.is_quiet()
 
 
