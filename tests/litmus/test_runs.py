@@ -7,21 +7,71 @@ import pytest
 from pytest_supercache import SupercacheError, Verdict, check
 
 
-def test_a_second_run_does_not_forget_the_deadlock_of_the_first():
+def test_the_body_does_not_go_on_after_a_deadlock():
     def body(world):
         left, right = world.locks = (_lock(world), _lock(world))
+        crossed = []
 
         def cross(one, other):
             with one, other:
-                pass
+                crossed.append(one)
 
         world.actor("alice", cross, left, right)
         world.actor("bob", cross, right, left)
         world.run()
-        world.actor("carol", world.existing_cache.client().get, "k")
-        world.run()
+        assert len(crossed) == 2
 
-    assert check(body).verdict is Verdict.VIOLATED
+    found = check(body).counterexample
+    assert found is not None
+    assert [violation.guarantee for violation in found.violations] == ["answers"]
+
+
+def test_the_body_may_take_a_lock_that_a_race_cut_short_would_not_have_released():
+    assert check(locked_by_polling).verdict is Verdict.HOLDS
+
+
+def locked_by_polling(world):
+    cache = world.existing_cache.client()
+
+    def put(value):
+        while not cache.set("lock", "held", nx=True):
+            time.sleep(0.1)  # noqa: TID251 - code under test sleeps
+        cache.set("k", value)
+        cache.delete("lock")
+
+    world.actor("alice", put, "1")
+    world.actor("bob", put, "2")
+    world.run()
+    put("3")
+    assert cache.get("k") == b"3"
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_body_that_polls_for_ever_is_named(moment):
+    def body(world):
+        cache = world.existing_cache.client()
+        world.actor("alice", cache.set, "k", "1")
+        if moment == "after":
+            world.run()
+        while not cache.get("ready"):
+            time.sleep(1)  # noqa: TID251 - code under test sleeps
+
+    found = check(body)
+    assert found.verdict is Verdict.UNKNOWN
+    assert "body took 10000 steps outside the race" in found.reasons[0]
+
+
+def test_a_body_that_polls_until_a_key_has_run_out_goes_on():
+    def body(world):
+        cache = world.existing_cache.client()
+        world.actor("alice", cache.set, "k", "1", px=2_500)
+        world.run()
+        for _ in range(3):
+            assert cache.get("k") == b"1"
+            time.sleep(1)  # noqa: TID251 - code under test sleeps
+        assert cache.get("k") is None
+
+    assert check(body, ticks=0).verdict is Verdict.HOLDS
 
 
 def _lock(_world):

@@ -31,6 +31,7 @@ from pytest_supercache.runtime.kernel.calling import be, be_nobody, current_acto
 from pytest_supercache.runtime.kernel.ending import (
     let_leave,
     note_blocked,
+    note_endless,
     note_limit,
     unwind,
 )
@@ -77,15 +78,22 @@ class Controller(ExecutionState):
         hand_over(self)
 
     def end_race(self) -> None:
-        """Unwind the threads, and raise the error that ended the race early, if there is one."""
+        """Unwind the threads.
+
+        The body goes on if the race has ended as it should. Where it was cut short, or actors are
+        blocked, locks may be held for ever, and what the body finds is no answer of the system.
+
+        Raises:
+            Abandoned: the body has nothing more to do.
+        """
         if self.loops:
             note_effects_between(self)
         let_leave(self)
         self.phase = "settle"
-        if self.given_up:
-            leave(current_actor())
-        if self.crash is not None:
+        if self.crash is not None and not self.given_up:
             raise self.crash
+        if self.given_up or self.blocked or not self.complete:
+            leave(current_actor())
 
     def _freeze_start_state(self) -> None:
         """Note which actors have begun, and enable polling actors if what they read has changed.
@@ -136,9 +144,7 @@ class Controller(ExecutionState):
             if self.choices[-1] != actor.name:
                 announced.cause = waker(self, actor)
         if actor.direct:
-            if not self.may_take(actor, announced):
-                self._wait_alone(actor, announced)
-            self.take(actor)
+            self._take_alone(actor, announced)
             return True
         if self.fused is actor:
             self.fused = None
@@ -344,6 +350,19 @@ class Controller(ExecutionState):
             self.fused = None
 
     # -- outside the race: others run only while the body waits, in a fixed order ---------------
+
+    def _take_alone(self, body: Actor, announced: Announced) -> None:
+        """Take a step of the body, if need be after steps of others.
+
+        Raises:
+            Abandoned: it takes steps without an end.
+        """
+        if body.taken >= STEPS_MAX:
+            note_endless(self, body)
+            leave(body)
+        if not self.may_take(body, announced):
+            self._wait_alone(body, announced)
+        self.take(body)
 
     def _wait_alone(self, body: Actor, announced: Announced) -> None:
         """Run other actors until the body may take its step.

@@ -42,6 +42,15 @@ def note_limit(state: ExecutionState) -> None:
     state.complete = False
 
 
+def note_endless(state: ExecutionState, body: Actor) -> None:
+    """Note a hazard: before the race, or after it, the body has taken too many steps."""
+    state.hazard(
+        f"{body.name} took {STEPS_MAX} steps outside the race without an end; something in it "
+        "polls for what nobody will change"
+    )
+    state.complete = False
+
+
 def _who_waits(state: ExecutionState) -> str:
     """Name the actors that wait for the clock, each with its step and line."""
     names = state.time.awaited_by(state.actors.values())
