@@ -6,12 +6,16 @@ from collections.abc import Callable, Iterator
 from operator import attrgetter
 from typing import Any
 
+from pytest_supercache.core.real_clock import real_seconds
 from pytest_supercache.runtime.aio.event_loop import ControlledLoop
 from pytest_supercache.runtime.aio.loop_callbacks import actor_of
 from pytest_supercache.runtime.aio.loop_executor import is_lost
 from pytest_supercache.runtime.kernel.actor import Abandoned
-from pytest_supercache.runtime.kernel.ending import CANCELS, why_it_stays
+from pytest_supercache.runtime.kernel.ending import CANCELS, UNWIND_SECONDS, why_it_stays
 from pytest_supercache.runtime.kernel.task_actor import TaskActor
+
+_ROUNDS = 1000
+"""How many rounds of the loop tasks that wait for no server may take to end."""
 
 
 def name_lost_exceptions(loop: ControlledLoop) -> list[tuple[str, BaseException]]:
@@ -58,11 +62,19 @@ async def unwind(loop: ControlledLoop, wanted: Callable[[TaskActor], bool]) -> N
                 actor.gate.set_exception(Abandoned())
             else:
                 task.cancel()
-        for _ in range(1000):
-            if all(task.done() for task in tasks):
-                break
-            await _one_round()
+        await _ended(loop, tasks)
     _name_left(loop, wanted)
+
+
+async def _ended(loop: ControlledLoop, tasks: list[asyncio.Task[Any]]) -> None:
+    """Wait for tasks to end: some rounds, or a second if a server may still answer one of them."""
+    rounds, began = 0, real_seconds()
+    while not all(task.done() for task in tasks):
+        is_answer_due = bool(_transports(loop)) and real_seconds() < began + UNWIND_SECONDS
+        if rounds >= _ROUNDS and not is_answer_due:
+            return
+        rounds += 1
+        await _one_round()
 
 
 def _name_left(loop: ControlledLoop, wanted: Callable[[TaskActor], bool]) -> None:
@@ -75,11 +87,15 @@ async def close_sockets(loop: ControlledLoop) -> None:
     """Close connections to real servers: the next execution has a loop of its own."""
     for connection in list(loop.connections):
         await connection.disconnect(nowait=True)
-    transports = list(loop._transports.values())  # type: ignore[attr-defined] # asyncio's own
+    transports = _transports(loop)
     for transport in transports:
         transport.abort()
     for _ in transports:
         await _one_round()
+
+
+def _transports(loop: ControlledLoop) -> list[Any]:
+    return list(loop._transports.values())  # type: ignore[attr-defined] # asyncio's own
 
 
 @types.coroutine
