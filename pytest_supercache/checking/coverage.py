@@ -38,7 +38,7 @@ def scope_of(
     is_given: bool = False,
     guarantees: tuple[Guarantee, ...] = (),
     own_checks: str = "",
-    isolation: tuple[str, ...] = (),
+    isolation: tuple[tuple[str, str], ...] = (),
 ) -> Scope:
     """Return the bounds within which a verdict holds.
 
@@ -69,7 +69,7 @@ def scope_of(
     if atomic:
         scope["declared atomic"] = ", ".join(atomic)
     if isolation:
-        scope["isolation"] = ", ".join(isolation)
+        scope["isolation"] = _levels(isolation)
     if simplified:
         scope["simplified"] = ", ".join(simplified)
     if settings.assume is not None:
@@ -145,10 +145,18 @@ def bounds(scope: Scope) -> str:
         parts.append(f"judged only for {scope['judged only']}, by no guarantee")
     parts += [
         f"context switches only at {switches}",
-        *([f"transactions of PostgreSQL at {scope['isolation']}"] if "isolation" in scope else []),
+        *([f"transactions of {scope['isolation']}"] if "isolation" in scope else []),
         *([str(scope["simplified"])] if "simplified" in scope else []),
     ]
     return f"({', '.join([*parts, str(scope['backend'])])})"
+
+
+def _levels(isolation: tuple[tuple[str, str], ...]) -> str:
+    """Return the isolation levels at which each database had transactions."""
+    levels: dict[str, list[str]] = {}
+    for database, level in isolation:
+        levels.setdefault(database, []).append(level)
+    return ", ".join(f"{database} at {' and '.join(levels[database])}" for database in levels)
 
 
 def _listed(names: tuple[str, ...]) -> str:

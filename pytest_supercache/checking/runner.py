@@ -101,7 +101,7 @@ class Runner:
     expired: bool = False  # a time to live ran out before the users had ended
     keeps_keys: bool = False  # a key with a time to live was read, and could not expire early
     simplified: dict[str, None] = field(default_factory=dict)
-    isolation: set[str] = field(default_factory=set)
+    isolation: set[tuple[str, str]] = field(default_factory=set)
     found: Failure | None = None
     violations: tuple[Violation, ...] = ()  # of the last execution
     owed: int = 0  # runs that the search still has to do at least

@@ -52,7 +52,7 @@ class Execution:
     waited: tuple[float, ...] = ()  # virtual seconds of each early tick
     saw_deadline: bool = False  # something waited for time while an early tick was still allowed
     simplified: tuple[str, ...] = ()  # what was taken for simpler than it is
-    isolation: tuple[str, ...] = ()  # levels of transactions in databases of servers
+    isolation: tuple[tuple[str, str], ...] = ()  # database, and a level of its transactions
     undeclared: tuple[str, ...] = ()  # how actors met without a step: nothing may be skipped
     left_over: tuple[tuple[str, str], ...] = ()  # actor, and what it never finished
     seconds: float = 0.0  # of the virtual clock, at the end of the race

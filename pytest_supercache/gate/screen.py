@@ -30,7 +30,7 @@ _BOUNDS = {
     "early ticks": "early ticks",
     "grain": "code between steps atomic at the grain",
     "memory": "memory",
-    "isolation": "transactions of PostgreSQL at",
+    "isolation": "transactions of",
     "simplified": "simplified:",
     "backend": "backend",
     "assumption": "while",

@@ -315,7 +315,7 @@ def test_a_cursor_of_the_server_shows_its_snapshot_and_rows_that_it_locks_are_un
 def test_the_scope_names_the_isolation_level_of_transactions(opened, counters):
     def level(**options):
         flow = partial(_said, value, opened, options)
-        return judged(racing(counters, (flow,))).scope["isolation"]
+        return judged(racing(counters, (flow,))).scope["isolation"].removeprefix("PostgreSQL at ")
 
     assert level() == "READ COMMITTED"
     assert level(isolation="repeatable_read") == "REPEATABLE READ"

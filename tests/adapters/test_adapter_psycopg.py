@@ -205,8 +205,10 @@ def test_the_scope_names_the_isolation_levels_of_transactions(opened, counters):
                     connection.execute(statement)
 
         result = judged(racing(counters, (flow,)))
-        assert f"transactions of PostgreSQL at {result.scope['isolation']}" in result.coverage
-        return result.scope["isolation"]
+        server, level_there = result.scope["isolation"].split(" at ")
+        assert server == "PostgreSQL"
+        assert f"transactions of PostgreSQL at {level_there}" in result.coverage
+        return level_there
 
     level = None
     assert levels() == "READ COMMITTED"

@@ -363,7 +363,7 @@ def test_users_of_a_pool_lose_a_count_unless_the_database_counts(address, counte
 def test_the_scope_names_the_isolation_level_of_transactions(opened, counters):
     def level(**options):
         flow = partial(_said, value, opened, options)
-        return judged(racing(counters, (flow,))).scope["isolation"]
+        return judged(racing(counters, (flow,))).scope["isolation"].removeprefix("PostgreSQL at ")
 
     assert level() == "READ COMMITTED"
     assert level(isolation_level="SERIALIZABLE") == "SERIALIZABLE"

@@ -241,6 +241,37 @@ def test_write_skew_is_prevented_where_reads_take_locks(outcomes):
     assert not any(found[2:] == (1, 1) for found in outcomes(*flows, isolation="SERIALIZABLE"))
 
 
+def test_the_scope_names_the_isolation_levels_of_transactions(opened, counters):
+    def levels(*statements, **options):
+        def body(world):
+            counters.reset()
+            world.actor("a", flow)
+            world.run()
+
+        def flow():
+            with opened(**options) as connection:
+                for statement in statements:
+                    asked(connection, statement)
+
+        result = judged(body)
+        server, level = result.scope["isolation"].split(" at ")
+        assert f"transactions of {server} at {level}" in result.coverage
+        assert server == "MariaDB"
+        return level
+
+    look, one = "SELECT n FROM counters", "SET TRANSACTION READ ONLY, ISOLATION LEVEL SERIALIZABLE"
+    assert levels(look) == "REPEATABLE READ"
+    assert levels(look, isolation=NO_SNAPSHOT) == NO_SNAPSHOT
+    assert levels(one, look) == "SERIALIZABLE"
+    assert levels(one, look, "COMMIT", look) == "REPEATABLE READ and SERIALIZABLE"
+    assert levels("SET @@tx_isolation = 'READ-UNCOMMITTED'", look) == "READ UNCOMMITTED"
+    of_all = "SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE"
+    assert levels(of_all, look, "COMMIT", look) == "SERIALIZABLE"
+    assert levels("SET tx_isolation = 'read-committed'", look, "COMMIT", look) == NO_SNAPSHOT
+    elsewhere = "SET GLOBAL TRANSACTION ISOLATION LEVEL REPEATABLE READ"
+    assert levels("SELECT 'ISOLATION LEVEL SERIALIZABLE'", elsewhere, look) == "REPEATABLE READ"
+
+
 def test_nowait_is_told_at_once_and_another_row_is_nobodys_business(outcomes):
     def slowly(connection):
         asked(connection, "UPDATE counters SET n = n + 1 WHERE name = 'n'")
@@ -402,6 +433,7 @@ def reasons(opened, counters, flow, executions=5, **options):
         ("SELECT 1; SELECT 2", "several statements", {"client_flag": CLIENT.MULTI_STATEMENTS}),
         ("SELECT n FROM counters", "SSCursor", {"cursorclass": pymysql.cursors.SSCursor}),
         ("SET lock_wait_timeout = 1 + 1", "lock_wait_timeout", {}),
+        ("SET tx_isolation = DEFAULT", "tx_isolation", {}),
     ],
 )
 def test_what_is_not_controlled_names_itself(opened, counters, statement, why, options):

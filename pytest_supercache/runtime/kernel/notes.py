@@ -19,7 +19,7 @@ class Notes:
         self.unproven: list[str] = []
         self.real_servers: set[str] = set()  # libraries connected to a real server
         self.databases: set[str] = set()  # databases outside of the process
-        self.isolation: set[str] = set()  # levels of their transactions
+        self.isolation: set[tuple[str, str]] = set()  # database, and a level of its transactions
         self.lost: list[tuple[str, BaseException]] = []  # raised in a task, never retrieved
         self.begun: tuple[str, ...] = ()  # actors started by code, begun before the race
         self.left_over: list[tuple[str, str]] = []  # actor, and its unfinished work

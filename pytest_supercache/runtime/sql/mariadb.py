@@ -48,6 +48,7 @@ _THREE_WAIT = (
     "several transactions of MariaDB wait for locks while others are open: when the server would "
     "find a deadlock among them is not known"
 )
+_SERIALIZABLE = "SERIALIZABLE"
 _NO_WAIT = "SET SESSION innodb_lock_wait_timeout = 0, lock_wait_timeout = 0"
 _ALL = EVERYTHING.footprint(reads_lock=True, writes_lock=True)
 
@@ -101,7 +102,9 @@ class MariaDBSession:
         (self.timeout, isolation, self.rolls_all_back), *_ = self.ask(
             "SELECT @@innodb_lock_wait_timeout, @@tx_isolation, @@innodb_rollback_on_timeout"
         )
-        self.is_serializable = "SERIALIZABLE" in isolation
+        self.level = str(isolation).replace("-", " ")
+        self.next_level: str | None = None  # of the present or next transaction, if it has its own
+        self.is_serializable = self.level == _SERIALIZABLE
         self.tell(_NO_WAIT)
 
     @property
@@ -137,7 +140,6 @@ class MariaDBSession:
         """Execute a statement of the code under test."""
         if words.leaves_control:
             execution.controller.hazard(_UNCONTROLLED.format(words.leaves_control))
-        self.is_serializable |= words.makes_serializable
         tables = words.tables
         if words.begins and self.touched.reads | self.touched.writes:
             tables = EVERYTHING  # it commits
@@ -151,7 +153,20 @@ class MariaDBSession:
         if words.new_timeout is not None:
             self.timeout = words.new_timeout
             self.tell(_NO_WAIT)
+        self._note_level(words)
         return answer
+
+    def _note_level(self, words: Words) -> None:
+        """Note the isolation level that a statement has set."""
+        if words.ends:
+            self.next_level = None
+        if words.level is None:
+            return
+        self.is_serializable |= words.level == _SERIALIZABLE
+        if words.is_of_one:
+            self.next_level = words.level
+        else:
+            self.level = words.level
 
     def released(self) -> Tables | None:
         """Return the tables that the end of the transaction unlocks or publishes; None: none."""
@@ -164,6 +179,8 @@ class MariaDBSession:
     ) -> Any:
         writes = bool(tables.writes)
         footprint = tables.footprint(reads_lock=writes, writes_lock=writes)
+        if not words.ends:
+            execution.controller.isolation.add(("MariaDB", self.next_level or self.level))
 
         def must_wait(error: BaseException) -> Footprint | None:
             if _code(error) != ER.LOCK_WAIT_TIMEOUT:
@@ -180,14 +197,17 @@ class MariaDBSession:
                 must_wait=must_wait, timeout=None if words.changes_schema else timeout,
             )  # fmt: skip
         except pymysql.Error as error:
-            is_over = _code(error) == ER.LOCK_DEADLOCK or not self.is_open
-            self.touched = Tables() if is_over else self.touched | tables
+            self._note(tables, is_over=_code(error) == ER.LOCK_DEADLOCK or not self.is_open)
             raise
         finally:
             self.waits = self.partner = None
-        is_over = words.ends_always or not self.is_open
-        self.touched = Tables() if is_over else self.touched | tables
+        self._note(tables, is_over=words.ends_always or not self.is_open)
         return answer
+
+    def _note(self, tables: Tables, *, is_over: bool) -> None:
+        """Note what the transaction has touched, or that it is over."""
+        self.touched = Tables() if is_over else self.touched | tables
+        self.next_level = None if is_over else self.next_level
 
     def _waiting(self, execution: Stepping, tables: Tables, footprint: Footprint) -> Footprint:
         """Return the footprint of waiting for a lock.

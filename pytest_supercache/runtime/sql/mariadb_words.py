@@ -33,7 +33,13 @@ _NEW_TIMEOUT = re.compile(
 )
 _SETS_MORE = re.compile(r"\b(GLOBAL|STATEMENT|SELECT|PASSWORD|ROLE)\b", re.IGNORECASE)
 _AUTOCOMMIT = re.compile(r"\bAUTOCOMMIT\b", re.IGNORECASE)
-_SERIALIZABLE = re.compile(r"\bSERIALIZABLE\b", re.IGNORECASE)
+_ISOLATION = re.compile(
+    r"\b(?:ISOLATION\s+LEVEL\b|(?:tx|transaction)_isolation\s*:?=)\s*['\"]?"
+    r"(SERIALIZABLE|REPEATABLE[\s-]+READ|READ[\s-]+COMMITTED|READ[\s-]+UNCOMMITTED)?",
+    re.IGNORECASE,
+)
+_OF_ONE_TRANSACTION = re.compile(r"\bSET\s+(TRANSACTION|@@(tx|transaction)_iso)", re.IGNORECASE)
+_GLOBAL = re.compile(r"\bGLOBAL\b", re.IGNORECASE)
 _PARTLY = re.compile(r"\bTO\b", re.IGNORECASE)
 _EXPLAINS_BY_DOING = re.compile(r"\bANALYZE\b", re.IGNORECASE)
 _FROM = re.compile(r"\bFROM\b", re.IGNORECASE)
@@ -70,7 +76,8 @@ class Words:
     leaves_control: str = ""  # what about it is not controlled
     seconds: float | None = None  # how long it waits for locks, if it says so
     new_timeout: float | None = None  # the seconds for which later ones wait
-    makes_serializable: bool = False
+    level: str | None = None  # of isolation, for transactions to come
+    is_of_one: bool = False  # whether the level is that of the next transaction only
     changes_schema: bool = False
 
     @property
@@ -91,7 +98,7 @@ def understand(text: str) -> Words:
     if word in _OF_THE_SERVER or _WAITS_THERE.search(bare):
         return Words(label=label, tables=EVERYTHING, leaves_control=f"the statement {label!r}")
     if word == "SET":
-        return _setting(label, bare)
+        return _setting(label, bare, text)
     if word in _BEGINS:
         tables = READS if re.search(r"\bSNAPSHOT\b", bare, re.IGNORECASE) else None
         return Words(label=label, tables=tables, begins=True)
@@ -110,16 +117,19 @@ def understand(text: str) -> Words:
     )  # fmt: skip
 
 
-def _setting(label: str, bare: str) -> Words:
+def _setting(label: str, bare: str, text: str) -> Words:
     timeout = _NEW_TIMEOUT.match(bare)
+    level = None if _GLOBAL.search(bare) else _ISOLATION.search(text)
     is_unclear = bool(_LOCK_TIMEOUT.search(bare)) and timeout is None
+    is_unclear |= level is not None and level[1] is None
     touches = _SETS_MORE.search(bare) or _AUTOCOMMIT.search(bare)
     return Words(
         label=label, tables=EVERYTHING if touches else None,
         ends=bool(_AUTOCOMMIT.search(bare)),
         leaves_control=f"the statement {label!r}" if is_unclear else "",
         new_timeout=float(timeout[1]) if timeout else None,
-        makes_serializable=bool(_SERIALIZABLE.search(bare)),
+        level=level and level[1] and " ".join(level[1].upper().replace("-", " ").split()),
+        is_of_one=bool(_OF_ONE_TRANSACTION.search(bare)),
     )  # fmt: skip
 
 

@@ -238,7 +238,7 @@ class DatabaseSession:
         if has_savepoint:
             yield self._plain(_SAVEPOINT)
         level = self._level or self.driver.level(self.connection) or self.default_level
-        execution.controller.isolation.add(level)
+        execution.controller.isolation.add(("PostgreSQL", level))
         try:
             answer = yield call
         except Exception as error:
