@@ -18,7 +18,8 @@ CHANGES_WITH_PYTHON = (
 """Folders whose claims depend on the interpreter; single tests elsewhere have the mark `python`."""
 
 ANY_PYTHON = (
-    "adapters/test_adapter_asyncpg.py", "adapters/test_adapter_postgres_programs.py",
+    "adapters/test_adapter_asyncpg.py", "adapters/test_adapter_postgres_deadlocks.py",
+    "adapters/test_adapter_postgres_programs.py",
     "adapters/test_adapter_psycopg.py", "adapters/test_adapter_psycopg2.py",
     "adapters/test_adapter_psycopg_async.py", "adapters/test_adapter_pymemcache.py",
     "adapters/test_adapter_pymysql.py",

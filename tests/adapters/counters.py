@@ -77,6 +77,12 @@ def unknown(counters, *flows):
     return "\n".join(result.reasons)
 
 
+def is_a_deadlock(result):
+    """Say whether what was found is the error of PostgreSQL that tells of a deadlock."""
+    violation = result.counterexample.violation
+    return violation.guarantee == "answers" and "deadlock detected" in str(violation)
+
+
 def is_two(counters):
     """Return the assertion that the first counter has counted both users."""
 

@@ -394,30 +394,6 @@ def test_nowait_that_meets_a_lock_aborts_the_transaction_unless_a_savepoint_is_a
     assert outcomes(slowly, with_a_savepoint) == {(None, 0, 2, 0), (None, None, 2, 0)}
 
 
-def test_two_who_lock_the_same_rows_in_another_order_wait_for_each_other(opened, counters):
-    def lock(*names):
-        def flow():
-            with opened() as connection:
-                for name in names:
-                    value(connection, name, lock="FOR UPDATE")
-
-        return flow
-
-    def body(second):
-        def run(world):
-            counters.reset()
-            world.actor("a", lock("n", "m"))
-            world.actor("b", lock(*second))
-            world.run()
-
-        return run
-
-    assert judged(body(("n", "m"))).exhausted
-    deadlock = judged(body(("m", "n")))
-    assert deadlock.counterexample.violation.guarantee == "answers"
-    assert is_conflict(deadlock)
-
-
 def test_a_connection_from_before_is_named(opened):
     connection = opened()
 

@@ -313,6 +313,22 @@ def test_of_two_who_lock_the_same_rows_in_another_order_either_is_rolled_back(ou
     assert outcomes(lock("n", "m"), lock("m", "n")) == {(None, None, 2, 2)} | one_fails
 
 
+def test_who_begins_anew_after_a_deadlock_comes_after_the_one_that_waited(outcomes):
+    def until_done(*names):
+        def flow(connection):
+            while True:
+                try:
+                    return add(connection, *names)
+                except pymysql.OperationalError as error:
+                    if error.args[0] != DEADLOCK:
+                        raise
+                    connection.rollback()
+
+        return flow
+
+    assert outcomes(until_done("n", "m"), until_done("m", "n")) == {(None, None, 2, 2)}
+
+
 def test_a_deadlock_is_a_conflict_unless_all_lock_in_one_order(opened, counters):
     def flow(*names):
         with opened() as connection:

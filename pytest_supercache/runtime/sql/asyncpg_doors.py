@@ -381,5 +381,6 @@ def _driver(protocol: SteppedProtocol) -> Driver:
     return Driver(
         error=asyncpg.PostgresError, failure=asyncpg.PostgresConnectionError, awaits=True,
         plain=lambda _, text: protocol.plain(text), status=lambda _: protocol.status,
+        process=lambda connection: int(connection.get_server_pid()),
         begins=lambda _: False, level=lambda _: None, finish=lambda _: protocol.drop(),
     )  # fmt: skip

@@ -8,7 +8,7 @@ transactions that wait for each other the server would roll one back; here eithe
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pymysql
 from pymysql.connections import Connection
@@ -17,15 +17,13 @@ from pymysql.constants import ER, SERVER_STATUS
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.identity import identity
 from pytest_supercache.runtime.kernel.active import controlled, hearing
-from pytest_supercache.runtime.kernel.calling import current_actor, here
+from pytest_supercache.runtime.kernel.calling import here
 from pytest_supercache.runtime.kernel.patches import Patches
 from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.kernel.unreachable import name_unreachable
+from pytest_supercache.runtime.sql.deadlocks import Meeting, Waiter
 from pytest_supercache.runtime.sql.mariadb_words import Words, understand
-from pytest_supercache.runtime.sql.statements import EVERYTHING, Tables, perform
-
-if TYPE_CHECKING:
-    from pytest_supercache.runtime.kernel.actor import Actor
+from pytest_supercache.runtime.sql.statements import EVERYTHING, Calls, Tables, perform
 
 OUTSIDE = (
     "the code under test connected to MariaDB while a module was imported: what it asks there is "
@@ -44,13 +42,8 @@ _MET_A_LOCK = (
     "{!r} executes several statements and met a lock: what those before it did cannot be undone. "
     "Execute them one by one"
 )
-_THREE_WAIT = (
-    "several transactions of MariaDB wait for locks while others are open: when the server would "
-    "find a deadlock among them is not known"
-)
 _SERIALIZABLE = "SERIALIZABLE"
 _NO_WAIT = "SET SESSION innodb_lock_wait_timeout = 0, lock_wait_timeout = 0"
-_ALL = EVERYTHING.footprint(reads_lock=True, writes_lock=True)
 
 _Method = Callable[..., Any]
 
@@ -97,8 +90,7 @@ class MariaDBSession:
     def __init__(self, connection: Any) -> None:
         self.connection = connection
         self.touched = Tables()  # in the present transaction
-        self.waits: Actor | None = None  # that waits for a lock
-        self.partner: MariaDBSession | None = None  # in a deadlock
+        self.waiter = Waiter()
         (self.timeout, isolation, self.rolls_all_back), *_ = self.ask(
             "SELECT @@innodb_lock_wait_timeout, @@tx_isolation, @@innodb_rollback_on_timeout"
         )
@@ -188,19 +180,20 @@ class MariaDBSession:
             if words.is_several:
                 execution.controller.hazard(_MET_A_LOCK.format(words.label))
                 return None
-            return self._waiting(execution, tables, footprint)
+            return footprint
 
         timeout = self.timeout if words.seconds is None else words.seconds
         try:
             answer = perform(
                 execution, words.label, footprint, call, failure=pymysql.OperationalError,
                 must_wait=must_wait, timeout=None if words.changes_schema else timeout,
+                meets=partial(self._meets, execution, tables),
             )  # fmt: skip
         except pymysql.Error as error:
             self._note(tables, is_over=_code(error) == ER.LOCK_DEADLOCK or not self.is_open)
             raise
         finally:
-            self.waits = self.partner = None
+            self.waiter.is_over()
         self._note(tables, is_over=words.ends_always or not self.is_open)
         return answer
 
@@ -209,47 +202,25 @@ class MariaDBSession:
         self.touched = Tables() if is_over else self.touched | tables
         self.next_level = None if is_over else self.next_level
 
-    def _waiting(self, execution: Stepping, tables: Tables, footprint: Footprint) -> Footprint:
-        """Return the footprint of waiting for a lock.
-
-        Raises:
-            OperationalError: the transaction was rolled back to end a deadlock.
-        """
-        actor, controller = current_actor(), execution.controller
-        assert actor is not None, "a statement is executed by an actor"
+    def _meets(self, execution: Stepping, tables: Tables) -> Calls:
+        """Make the calls between meeting a lock and waiting for it."""
         if not self.is_open:
-            controller.simplify("statements without a transaction hold no row lock while they wait")
-            return footprint
+            execution.controller.simplify(
+                "statements without a transaction hold no row lock while they wait"
+            )
+            execution.record.note_futile(("origin", "busy"))
+            return
         self.touched |= tables  # the row locks that it has taken stay
-        self.waits = actor
-        if self.partner is not None and self.partner.partner is self:
-            self._give_up()
-        execution.record.note_futile(("origin", "busy"))  # so that it lets nobody try again
-        others = [one for one in _opened.values() if one is not self and one.holds_locks]
-        waiting = [
-            one for one in others if one.waits is not None and not controller.is_ready(one.waits)
-        ]
-        if len(others) > 1 and any(one.waits is not None for one in others):
-            controller.leave_unproven(_THREE_WAIT)
-        elif len(others) == len(waiting) == 1:
-            self._meet(execution, waiting[0])
-        return footprint
+        others = (one for one in _opened.values() if one is not self and one.holds_locks)
+        yield from Meeting(
+            execution=execution, server="MariaDB", waiter=self.waiter,
+            others=[one.waiter for one in others], roll_back=self._be_rolled_back, ends=True,
+        ).calls()  # fmt: skip
 
-    def _meet(self, execution: Stepping, other: "MariaDBSession") -> None:
-        """Let either of two transactions that wait for each other be rolled back."""
-        self.partner, other.partner = other, self
-        execution.step("meet a deadlock", _ALL, kind="busy")  # which lets the other one try again
-        execution.step("be rolled back, or wait", _ALL, kind="busy")
-        if other.partner is self:  # else that one was rolled back, or goes on
-            self._give_up()
-
-    def _give_up(self) -> None:
-        """Roll back as the server does, whose error tells of it."""
-        if self.partner is not None:
-            self.partner.partner = None
-        self.partner = None
-        self.roll_back()
-        raise pymysql.OperationalError(
+    def _be_rolled_back(self) -> Calls:
+        """Roll back to end a deadlock, and return the error that tells of it."""
+        yield self.roll_back
+        return pymysql.OperationalError(
             ER.LOCK_DEADLOCK, "Deadlock found when trying to get lock; try restarting transaction"
         )
 

@@ -8,7 +8,7 @@ after waiting. A driver's doors say only how to send a statement.
 """
 
 import os
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial, wraps
@@ -21,8 +21,18 @@ from pytest_supercache.runtime.kernel.calling import current_actor, here
 from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.kernel.unreachable import name_unreachable
 from pytest_supercache.runtime.sql import postgres_statements
+from pytest_supercache.runtime.sql.deadlocks import Meeting, Waiter
+from pytest_supercache.runtime.sql.lock_holders import Observer
 from pytest_supercache.runtime.sql.postgres_statements import CURSOR, Statement, understood
-from pytest_supercache.runtime.sql.statements import EVERYTHING, Tables, aperform, perform
+from pytest_supercache.runtime.sql.statements import (
+    EVERYTHING,
+    Calls,
+    Tables,
+    aperform,
+    awaited,
+    made,
+    perform,
+)
 
 IDLE, IN_TRANSACTION, IN_ERROR, CLOSED = 0, 2, 3, 4
 """How libpq counts what a connection is: in no transaction, in one, in one that failed, gone."""
@@ -40,12 +50,17 @@ _LOCK_TIMEOUT = (
     "meets a lock of PostgreSQL waits for it as long as it is held"
 )
 _LOCK_NOT_AVAILABLE = "55P03"
+_WAITS_THERE = "SET LOCAL lock_timeout = '30s'"
+_CHECKS = "SET CONSTRAINTS ALL IMMEDIATE"
 _SAVEPOINT = "SAVEPOINT supercache"
+_DEADLOCK = (
+    "DO $$ BEGIN RAISE EXCEPTION 'deadlock detected' USING ERRCODE = 'deadlock_detected', "
+    "HINT = 'See server log for query details.'; END $$"
+)
+"""Raises the error of a victim, which aborts the transaction, or what follows a savepoint of it."""
 _BACK = ("ROLLBACK TO SAVEPOINT supercache", "RELEASE SAVEPOINT supercache")
 
 Method = Callable[..., Any]
-_Calls = Generator[Callable[[], Any], Any, Any]
-"""Calls in order: each is made, or awaited, and its answer or its error is sent back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +80,10 @@ class Driver:
     """The isolation level that the driver begins transactions at; None: the server's default."""
     finish: Callable[[Any], Any]
     """Rolls back, waits for it, and disconnects: else the server holds locks for a while."""
+    process: Callable[[Any], int]
+    """The number of the process of the server."""
+    observer: Callable[[Any], Observer] | None = None
+    """Connects once more, to ask who has a lock; None: that is not possible."""
     awaits: bool = False
     """Whether the calls are coroutines; so is `plain` then."""
 
@@ -72,8 +91,18 @@ class Driver:
 class DatabaseSessions:
     """The connections of one driver that an execution has opened."""
 
+    _observer: Observer | None = None  # of any of them
+    _all: "list[DatabaseSessions]" = []  # noqa: RUF012 - of each driver
+
     def __init__(self) -> None:
         self._opened: dict[int, DatabaseSession] = {}
+        self._all.append(self)
+
+    @classmethod
+    def holding_locks(cls) -> "Iterator[DatabaseSession]":
+        """Return the sessions, of any driver, whose transactions may hold locks."""
+        for sessions in cls._all:
+            yield from (one for one in sessions._opened.values() if one.holds_locks)
 
     def add(self, connection: Any, driver: Driver, level: str = "") -> "DatabaseSession":
         """Take a new connection under control, whose server has a default isolation level."""
@@ -92,8 +121,19 @@ class DatabaseSessions:
             name_before(execution)
         return execution, session
 
+    @classmethod
+    def observer(cls, driver: Driver, connection: Any) -> Observer:
+        """Return a further connection of this execution, which says who has a lock."""
+        assert driver.observer is not None, "the driver can connect once more"
+        if cls._observer is None:
+            cls._observer = driver.observer(connection)
+        return cls._observer
+
     def close(self) -> None:
         """Close connections that an execution has left open, and roll back their transactions."""
+        if self._observer is not None:
+            self._observer.close()
+            DatabaseSessions._observer = None
         while self._opened:
             session = self._opened.popitem()[1]
             session.driver.finish(session.connection)
@@ -116,6 +156,12 @@ class DatabaseSession:
         self._level: str | None = None  # of this transaction, as the code has set it
         self._touched = Tables()
         self._declared: dict[str, Statement] = {}
+        self._waiter = Waiter(process=driver.process(connection))
+
+    @property
+    def holds_locks(self) -> bool:
+        """Whether its transaction may hold locks."""
+        return bool(self._touched.writes) and self.status in {IN_TRANSACTION, IN_ERROR}
 
     # -- what is a step ----------------------------------------------------------------------------
 
@@ -201,12 +247,15 @@ class DatabaseSession:
 
     def _take(self, execution: Stepping, statement: Statement, call: Callable[[], Any]) -> Any:
         footprint = _footprint(statement)
-        answer = perform(
-            execution, statement.label, footprint,
-            lambda: _made(self._calls(execution, statement, call)),
-            failure=self.driver.failure, must_wait=partial(_waiting, statement, footprint),
-            timeout=None,
-        )  # fmt: skip
+        try:
+            answer = perform(
+                execution, statement.label, footprint,
+                lambda: made(self._calls(execution, statement, call)),
+                failure=self.driver.failure, must_wait=partial(_waiting, statement, footprint),
+                timeout=None, meets=partial(self._meets, execution, statement, call),
+            )  # fmt: skip
+        finally:
+            self._waiter.is_over()
         self._note(statement.tables)
         return answer
 
@@ -214,13 +263,53 @@ class DatabaseSession:
         self, execution: Stepping, statement: Statement, call: Callable[[], Awaitable[Any]]
     ) -> Any:
         footprint = _footprint(statement)
-        answer = await aperform(
-            execution, statement.label, footprint,
-            lambda: _awaited(self._calls(execution, statement, call)),
-            failure=self.driver.failure, must_wait=partial(_waiting, statement, footprint),
-        )  # fmt: skip
+        try:
+            answer = await aperform(
+                execution, statement.label, footprint,
+                lambda: awaited(self._calls(execution, statement, call)),
+                failure=self.driver.failure, must_wait=partial(_waiting, statement, footprint),
+                meets=partial(self._meets, execution, statement, call),
+            )  # fmt: skip
+        finally:
+            self._waiter.is_over()
         self._note(statement.tables)
         return answer
+
+    def _meets(self, execution: Stepping, statement: Statement, call: Callable[[], Any]) -> Calls:
+        """Make the calls between meeting a lock and waiting for it."""
+        if not self.holds_locks:
+            execution.record.note_futile(("origin", "busy"))
+            return
+        others = (one for one in DatabaseSessions.holding_locks() if one is not self)
+        yield from Meeting(
+            execution=execution, server="PostgreSQL", waiter=self._waiter,
+            others=[one._waiter for one in others], roll_back=self._be_rolled_back,
+            ask=None if self.driver.observer is None else partial(self._ask, statement, call),
+            awaits=self.driver.awaits,
+        ).calls()  # fmt: skip
+
+    def _ask(self, statement: Statement, call: Callable[[], Any]) -> Calls:
+        """Let a statement wait in the server until it is known for which processes it waits."""
+        try:
+            observer = DatabaseSessions.observer(self.driver, self.connection)
+        except self.driver.error as error:
+            unreachable(error)
+            return frozenset()
+        yield self._plain(_SAVEPOINT)
+        yield self._plain(_WAITS_THERE)
+        observer.ask(self._waiter.process)
+        with suppress(self.driver.error):  # the observer cancels it
+            yield self._plain(_CHECKS) if statement.commits else call
+        processes = observer.answer()
+        yield from self._back()
+        return processes
+
+    def _be_rolled_back(self) -> Calls:
+        """Abort the transaction as a deadlock does, and return the error that tells of it."""
+        try:
+            yield self._plain(_DEADLOCK)
+        except Exception as error:  # noqa: BLE001 - of any driver
+            return error
 
     def _note(self, tables: Tables) -> None:
         self._touched = self._touched | tables if self.status != IDLE else Tables()
@@ -228,7 +317,7 @@ class DatabaseSession:
             self._declared.clear()
             self._level = None
 
-    def _calls(self, execution: Stepping, statement: Statement, call: Callable[[], Any]) -> _Calls:
+    def _calls(self, execution: Stepping, statement: Statement, call: Callable[[], Any]) -> Calls:
         """Make the calls of one attempt, after which it can be repeated if it met a lock."""
         if statement.commits:
             yield from self._check_constraints()
@@ -251,7 +340,7 @@ class DatabaseSession:
             yield self._plain(_BACK[1])
         return answer
 
-    def _taken_back(self, execution: Stepping, statement: Statement, before: int) -> _Calls:
+    def _taken_back(self, execution: Stepping, statement: Statement, before: int) -> Calls:
         """Undo what a statement has done before it met a lock."""
         if statement.final:
             execution.controller.hazard(statement.final)
@@ -260,19 +349,19 @@ class DatabaseSession:
         elif before == IDLE and self.status != IDLE:
             yield self._plain("ROLLBACK")
 
-    def _fail(self) -> _Calls:
+    def _fail(self) -> Calls:
         """Fail without the savepoint, so that a transaction gives back its locks as it would."""
         with suppress(self.driver.error):
             yield from self._back()
             yield self._plain("FAIL")
 
-    def _check_constraints(self) -> _Calls:
+    def _check_constraints(self) -> Calls:
         """Let deferred constraints meet locks before the COMMIT, which could not be repeated."""
         if self.status != IN_TRANSACTION or not self._touched.writes:
             return
         yield self._plain(_SAVEPOINT)
         try:
-            yield self._plain("SET CONSTRAINTS ALL IMMEDIATE")
+            yield self._plain(_CHECKS)
         except Exception as error:
             yield from self._back()
             if is_lock(error):
@@ -280,42 +369,12 @@ class DatabaseSession:
             return  # the COMMIT raises it
         yield self._plain(_BACK[1])
 
-    def _back(self) -> _Calls:
+    def _back(self) -> Calls:
         for statement in _BACK:
             yield self._plain(statement)
 
     def _plain(self, statement: str) -> Callable[[], Any]:
         return partial(self.driver.plain, self.connection, statement)
-
-
-def _made(calls: _Calls) -> Any:
-    """Make calls in order, and return what comes of them."""
-    try:
-        call = next(calls)
-        while True:
-            try:
-                answer = call()
-            except Exception as error:  # noqa: BLE001 - it decides which call is next
-                call = calls.throw(error)
-            else:
-                call = calls.send(answer)
-    except StopIteration as end:
-        return end.value
-
-
-async def _awaited(calls: _Calls) -> Any:
-    """Make and await calls in order, and return what comes of them."""
-    try:
-        call = next(calls)
-        while True:
-            try:
-                answer = await call()
-            except Exception as error:  # noqa: BLE001 - it decides which call is next
-                call = calls.throw(error)
-            else:
-                call = calls.send(answer)
-    except StopIteration as end:
-        return end.value
 
 
 def _footprint(statement: Statement) -> Footprint:

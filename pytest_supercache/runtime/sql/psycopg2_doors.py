@@ -16,6 +16,7 @@ from psycopg2 import extensions
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.patches import Patches
 from pytest_supercache.runtime.sql.derived_classes import joined
+from pytest_supercache.runtime.sql.lock_holders import looking, numbers
 from pytest_supercache.runtime.sql.postgres import (
     IDLE,
     DatabaseSessions,
@@ -316,9 +317,41 @@ def _finish(connection: Any) -> None:
         _Plain.close(connection)
 
 
+class Psycopg2Observer:
+    """Looks at what a connection waits for, without waiting itself.
+
+    Args:
+        connection: how to connect.
+    """
+
+    def __init__(self, connection: Any) -> None:
+        password = connection.info.password
+        words = {"password": password} if password else {}
+        address = extensions.make_dsn(connection.dsn, **words)
+        self._connection = extensions.connection(address, async_=1)
+        self._cursor: Any = None
+        self._finish()
+        self.close = self._connection.close
+
+    def ask(self, process: int) -> None:
+        """Begin to look until a process waits for a lock, which is then cancelled."""
+        self._cursor = extensions.cursor(self._connection)
+        self._cursor.execute(looking(process))
+
+    def answer(self) -> frozenset[int]:
+        """Return the processes that have the lock."""
+        self._finish()
+        return numbers(self._cursor.fetchall())
+
+    def _finish(self) -> None:
+        while self._connection.poll() != extensions.POLL_OK:
+            pass  # the server is about to answer
+
+
 _DRIVER = Driver(
     error=psycopg2.Error, failure=psycopg2.OperationalError, plain=_plain, finish=_finish,
     status=lambda connection: int(connection.info.transaction_status),
     begins=lambda connection: bool(connection.begins),
+    process=lambda connection: int(connection.info.backend_pid), observer=Psycopg2Observer,
     level=lambda connection: _LEVELS.get(connection.isolation_level),
 )  # fmt: skip

@@ -13,6 +13,7 @@ from psycopg import waiting
 
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.patches import Patches
+from pytest_supercache.runtime.sql.lock_holders import looking, numbers
 from pytest_supercache.runtime.sql.postgres import (
     IDLE,
     DatabaseSessions,
@@ -115,12 +116,42 @@ def _level(connection: Any) -> str | None:
     return None if level is None or is_alone else str(level.name.replace("_", " "))
 
 
+class PsycopgObserver:
+    """Looks at what a connection waits for, by libpq alone.
+
+    Args:
+        connection: how to connect.
+    """
+
+    def __init__(self, connection: Any) -> None:
+        info = connection.info
+        words = {"password": info.password} if info.password else {}
+        address = psycopg.conninfo.make_conninfo(info.dsn, **words)
+        self._connection = psycopg.pq.PGconn.connect(address.encode())
+        if self._connection.status != psycopg.pq.ConnStatus.OK:
+            raise psycopg.OperationalError(self._connection.get_error_message())
+        self.close = self._connection.finish
+
+    def ask(self, process: int) -> None:
+        """Begin to look until a process waits for a lock, which is then cancelled."""
+        self._connection.send_query(looking(process).encode())
+
+    def answer(self) -> frozenset[int]:
+        """Return the processes that have the lock."""
+        found: frozenset[int] = frozenset()
+        while (result := self._connection.get_result()) is not None:
+            for row in range(result.ntuples):
+                found |= numbers(result.get_value(row, 0))
+        return found
+
+
 def _driver(plain: Callable[[Any, str], Any], *, awaits: bool) -> Driver:
     return Driver(
         error=psycopg.Error, failure=psycopg.OperationalError, plain=plain,
         finish=_finish, awaits=awaits, level=_level,
         status=lambda connection: int(connection.info.transaction_status),
         begins=lambda connection: not connection.autocommit,
+        process=lambda connection: int(connection.info.backend_pid), observer=PsycopgObserver,
     )  # fmt: skip
 
 

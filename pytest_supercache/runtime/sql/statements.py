@@ -6,7 +6,7 @@ is over.
 """
 
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Generator, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,9 @@ from pytest_supercache.runtime.kernel.stepping import CallSteps, Stepping
 PLACE = "origin"
 LOCK = frozenset({"database:lock"})
 """The resource of the write lock: one for all databases, which is coarser than needed."""
+
+Calls = Generator[Callable[[], Any], Any, Any]
+"""Calls in order: each is made, or awaited, and its answer or its error is sent back."""
 
 _SPACE = re.compile(r"(\s|--[^\n]*(\n|$)|/\*.*?\*/|[(;])*", re.DOTALL)
 _WORD = re.compile(r"[A-Za-z_]+")
@@ -74,6 +77,7 @@ def perform(
     must_wait: Callable[[BaseException], Footprint | None],
     timeout: float | None,
     is_step: bool = True,
+    meets: Callable[[], Calls] | None = None,
 ) -> Any:
     """Take the step of a statement; as long as it meets a lock, wait and repeat it.
 
@@ -87,6 +91,7 @@ def perform(
         timeout: the virtual seconds after which it stops waiting; 0 or less: it never
             waits; None: it waits for ever.
         is_step: False when the statement is part of the step before; it may still have to wait.
+        meets: the calls between meeting a lock and waiting, which note that the step was futile.
     """
     deadline = None if timeout is None else execution.now() + timeout
     never_waits = timeout is not None and timeout <= 0
@@ -100,7 +105,10 @@ def perform(
                 waiting = None if never_waits else must_wait(error)
                 if waiting is None:
                     raise
-                execution.record.note_futile(("origin", "busy"))
+                if meets is None:
+                    execution.record.note_futile(("origin", "busy"))
+                else:
+                    made(meets())
                 waiting = waiting | Footprint(reads=LOCK) if is_step else ANYTHING
                 if not execution.step(
                     f"{label} (was locked)", waiting, kind="busy", deadline=deadline,
@@ -122,6 +130,7 @@ async def aperform(
     *,
     failure: Failure,
     must_wait: Callable[[BaseException], Footprint | None],
+    meets: Callable[[], Calls],
 ) -> Any:
     """Take the step of a statement in a coroutine, as `perform` does; it may wait for ever."""
 
@@ -134,7 +143,7 @@ async def aperform(
                 waiting = must_wait(error)
                 if waiting is None:
                     raise
-                execution.record.note_futile(("origin", "busy"))
+                await awaited(meets())
                 await async_stepping.step(
                     execution, f"{label} (was locked)", waiting | Footprint(reads=LOCK),
                     kind="busy", recheck_from=since,
@@ -143,3 +152,33 @@ async def aperform(
     return await async_stepping.call(
         execution, label, footprint, attempt, kind="origin", failure=failure
     )
+
+
+def made(calls: Calls) -> Any:
+    """Make calls in order, and return what comes of them."""
+    try:
+        call = next(calls)
+        while True:
+            try:
+                answer = call()
+            except Exception as error:  # noqa: BLE001 - it decides which call is next
+                call = calls.throw(error)
+            else:
+                call = calls.send(answer)
+    except StopIteration as end:
+        return end.value
+
+
+async def awaited(calls: Calls) -> Any:
+    """Make and await calls in order, and return what comes of them."""
+    try:
+        call = next(calls)
+        while True:
+            try:
+                answer = await call()
+            except Exception as error:  # noqa: BLE001 - it decides which call is next
+                call = calls.throw(error)
+            else:
+                call = calls.send(answer)
+    except StopIteration as end:
+        return end.value

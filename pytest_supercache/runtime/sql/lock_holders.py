@@ -1,0 +1,43 @@
+"""Asks PostgreSQL who has the lock for which a statement waits.
+
+Only a statement that waits in the server shows that. So an observer, on a connection of its own, is
+sent to look until it does and to cancel it then; the statement is made only after that.
+"""
+
+import re
+from typing import Any, Protocol
+
+_LOOKING = """
+WITH RECURSIVE looks(found, n) AS (
+    SELECT pg_blocking_pids({process}), 0
+    UNION ALL
+    SELECT pg_blocking_pids({process}), n + 1 FROM looks, pg_sleep(0.001 + 0 * n)
+    WHERE found = '{{}}' AND n < 10000
+)
+SELECT found::text FROM looks WHERE found <> '{{}}' AND pg_cancel_backend({process})
+"""
+"""Looks for ten seconds or more; the sleep depends on n, or PostgreSQL would sleep only once."""
+
+
+class Observer(Protocol):
+    """A connection that looks at what others wait for."""
+
+    def ask(self, process: int) -> None:
+        """Begin to look until a process waits for a lock, which is then cancelled."""
+
+    def answer(self) -> frozenset[int]:
+        """Return the processes that have the lock."""
+
+    def close(self) -> None:
+        """Disconnect."""
+
+
+def looking(process: int) -> str:
+    """Return the query of an observer."""
+    return _LOOKING.format(process=process)
+
+
+def numbers(found: Any) -> frozenset[int]:
+    """Return the processes in an array of PostgreSQL, as text or bytes."""
+    text = found.decode() if isinstance(found, bytes) else str(found)
+    return frozenset(map(int, re.findall(r"[0-9]+", text)))
