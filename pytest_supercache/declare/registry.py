@@ -1,7 +1,8 @@
 """Records what conftest files register: systems, verbs and watched calls. Nothing runs here."""
 
+import inspect
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -44,6 +45,7 @@ class System:
     isolate: tuple[str, ...] = ()
     roles: dict[str, str] = field(default_factory=dict)
     backend: str | None = None
+    params: dict[str, Any] = field(default_factory=dict)  # by the factory's parameters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,11 +134,13 @@ def system(
     isolate: Iterable[str] = (),
     roles: dict[str, str] | None = None,
     backend: str | None = None,
+    params: Mapping[str, Any] | None = None,
 ) -> Callable[[_Function], _Function]:
     """Register a factory of a system under test.
 
     The factory is called with the layers of one node, once per node and execution. It may be a
-    generator that yields the system and cleans up afterwards.
+    generator that yields the system and cleans up afterwards. Several systems may have one factory
+    with different ``params``.
 
     Args:
         name: the name of the system in scenario files.
@@ -146,14 +150,23 @@ def system(
         roles: the layer that a layer name of the system means, as in ``{"dry": "existing_cache"}``.
         backend: the backend that its existing cache needs, unless the command line overrides it:
             ``redis-server`` for a client with client-side caching.
+        params: further arguments of the factory by name, as in ``{"isolation": "SERIALIZABLE"}``.
 
     Raises:
-        SupercacheError: another factory has the name.
+        SupercacheError: another factory has the name, or ``params`` are not what this one takes.
     """
+    named, given = f"@system({name!r})", dict(params or {})
 
     def register(factory: _Function) -> _Function:
+        if given:
+            _check_params(named, factory, given)
         if known := REGISTRY.systems.get(name):
-            _refuse_another(f"@system({name!r})", known.factory, factory)
+            _refuse_another(named, known.factory, factory)
+            if known.factory is factory and known.params != given:
+                raise SupercacheError(
+                    f"{named}: {_where(factory)} has the name twice, with params {given} and "
+                    f"{known.params}. Choose another name for one of them."
+                )
         REGISTRY.systems[name] = System(
             name=name,
             factory=factory,
@@ -162,10 +175,29 @@ def system(
             isolate=tuple(isolate),
             roles=dict(roles or {}),
             backend=backend,
+            params=given,
         )
         return factory
 
     return register
+
+
+def _check_params(named: str, factory: Callable[..., Any], given: Mapping[str, Any]) -> None:
+    """Refuse arguments that a factory does not take, or that executions would share."""
+    try:
+        inspect.signature(factory).bind(None, **given)
+    except TypeError as error:
+        raise SupercacheError(
+            f"{named}: {_where(factory)} cannot be called with params {dict(given)}: {error}. The "
+            "layers come first, and every other parameter without a default needs a value"
+        ) from None
+    for parameter, value in given.items():
+        if not isinstance(value, Hashable):
+            raise SupercacheError(
+                f"{named}: params[{parameter!r}] is a {type(value).__name__}, which one execution "
+                "could change for the next. Give a value that cannot change, and make the "
+                f"{type(value).__name__} in the factory"
+            )
 
 
 def verb(

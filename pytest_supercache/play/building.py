@@ -58,7 +58,7 @@ async def _build(world: World, system: System, layers: NodeLayers, teardown: Asy
 
 
 async def _made(world: World, system: System, layers: NodeLayers, teardown: AsyncExitStack) -> Any:
-    made = system.factory(layers)
+    made = system.factory(layers, **system.params)
     if inspect.isasyncgen(made):
         teardown.push_async_callback(_finish_async, world, layers.node, made)
         return await anext(made)
