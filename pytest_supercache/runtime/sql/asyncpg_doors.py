@@ -8,10 +8,11 @@ lets another actor go on nor lets time pass before it.
 import os
 import re
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import partial
 from inspect import iscoroutinefunction
+from types import coroutine
 from typing import Any
 
 import asyncpg
@@ -22,6 +23,7 @@ from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.calling import current_actor
 from pytest_supercache.runtime.kernel.patches import Patches
 from pytest_supercache.runtime.kernel.stepping import Stepping
+from pytest_supercache.runtime.sql.lock_holders import looking, numbers
 from pytest_supercache.runtime.sql.postgres import (
     CLOSED,
     IDLE,
@@ -62,6 +64,9 @@ _SHARED = (
     "its answer: whether that happens is not known. Let each take a connection of its own"
 )
 
+_ANSWERS = "DO $do$ BEGIN RAISE EXCEPTION '%', ({query}); END $do$"
+"""Answers by an error: statements without parameters bring asyncpg no rows."""
+
 _sessions = DatabaseSessions()
 _patches = Patches()
 _real_connect = asyncpg.connect
@@ -92,6 +97,7 @@ async def connect(dsn: Any = None, **kwargs: Any) -> Any:
     execution = connecting()
     if execution is None:
         return await _real_connect(dsn, **kwargs)
+    again = partial(_real_connect, dsn, **{**kwargs, "timeout": None, "command_timeout": None})
     settings = dict(kwargs.get("server_settings") or {})
     without_lock_waits(execution, " ".join([str(dsn), *settings]))
     kwargs |= {
@@ -105,7 +111,7 @@ async def connect(dsn: Any = None, **kwargs: Any) -> Any:
         unreachable(error)
         raise
     protocol = SteppedProtocol(connection)
-    protocol.session = _sessions.add(connection, _driver(protocol))
+    protocol.session = _sessions.add(connection, _driver(protocol, again))
     with _answering(execution):
         level = await connection.fetchval("SHOW default_transaction_isolation")
     protocol.session.default_level = level.upper()
@@ -377,10 +383,66 @@ class SteppedProtocol:
         return answer
 
 
-def _driver(protocol: SteppedProtocol) -> Driver:
+@coroutine
+def _rest(exchange: Any, future: Any) -> Generator[Any, None, Any]:
+    """Await the rest of an exchange that has begun and waits for a future."""
+    try:
+        with suppress(asyncpg.PostgresError):  # which the exchange raises
+            yield future
+        exchange.send(None)
+    except StopIteration as end:
+        return end.value
+
+
+class AsyncpgObserver:
+    """Looks at what a connection waits for, while the answer to that is awaited.
+
+    Each time it connects anew, for the loop may end before it could disconnect.
+
+    Args:
+        connect: makes a connection.
+        execution: the running execution.
+    """
+
+    def __init__(self, connect: Callable[[], Awaitable[Any]], execution: Stepping) -> None:
+        self._connect = connect
+        self._execution = execution
+        self._connection: Any = None
+        self._rest: Any = None
+
+    async def ask(self, process: int) -> None:
+        """Begin to look until a process waits for a lock, which is then cancelled."""
+        with _answering(self._execution), _looking_up(self._execution):
+            connection = self._connection = await self._connect()
+        protocol = connection._protocol  # noqa: SLF001 - asyncpg has no public hook for exchanges
+        exchange = protocol.query(_ANSWERS.format(query=looking(process)), None)
+        self._rest = _rest(exchange, exchange.send(None))
+
+    async def answer(self) -> frozenset[int]:
+        """Return the processes that have the lock."""
+        with _answering(self._execution):
+            try:
+                await self._rest
+            except asyncpg.RaiseError as error:
+                return numbers(error)
+            finally:
+                self._connection.terminate()
+        return frozenset()
+
+    def close(self) -> None:
+        """Forget the connection, which is closed already."""
+        self._connection = None
+
+
+def _driver(protocol: SteppedProtocol, connect: Callable[[], Awaitable[Any]]) -> Driver:
+    def observer(_: Any) -> AsyncpgObserver:
+        execution = controlled()
+        assert execution is not None, "a lock is met in an execution"
+        return AsyncpgObserver(connect, execution)
+
     return Driver(
         error=asyncpg.PostgresError, failure=asyncpg.PostgresConnectionError, awaits=True,
         plain=lambda _, text: protocol.plain(text), status=lambda _: protocol.status,
-        process=lambda connection: int(connection.get_server_pid()),
+        process=lambda connection: int(connection.get_server_pid()), observer=observer,
         begins=lambda _: False, level=lambda _: None, finish=lambda _: protocol.drop(),
     )  # fmt: skip

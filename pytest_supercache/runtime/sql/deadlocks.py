@@ -62,7 +62,6 @@ class Meeting:
         others: the waits of all other transactions that hold locks.
         roll_back: rolls this transaction back, and returns the error that tells of it.
         ask: returns the processes that have the lock; None: the server cannot be asked.
-        ends: whether the wait ends by itself after some time.
         awaits: whether steps are awaited.
     """
 
@@ -72,7 +71,6 @@ class Meeting:
     others: list[Waiter]
     roll_back: Callable[[], Calls]
     ask: Callable[[], Calls] | None = None
-    ends: bool = False
     awaits: bool = False
 
     def calls(self) -> Calls:
@@ -133,7 +131,7 @@ class Meeting:
     def _note_unknown(self, waiting: list[Waiter]) -> None:
         """Note that a deadlock would be overlooked, if it is one."""
         why = _SEVERAL_WAIT.format(self.server)
-        if len(waiting) == len(self.others) or (waiting and not self.ends):
+        if len(waiting) == len(self.others):
             self.execution.controller.hazard(why)
         elif any(one.actor is not None for one in self.others):
             self.execution.controller.leave_unproven(why)

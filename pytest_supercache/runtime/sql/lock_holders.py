@@ -8,24 +8,24 @@ import re
 from typing import Any, Protocol
 
 _LOOKING = """
-WITH RECURSIVE looks(found, n) AS (
+WITH RECURSIVE looks(blockers, n) AS (
     SELECT pg_blocking_pids({process}), 0
     UNION ALL
     SELECT pg_blocking_pids({process}), n + 1 FROM looks, pg_sleep(0.001 + 0 * n)
-    WHERE found = '{{}}' AND n < 10000
+    WHERE blockers = '{{}}' AND n < 10000
 )
-SELECT found::text FROM looks WHERE found <> '{{}}' AND pg_cancel_backend({process})
+SELECT blockers::text FROM looks WHERE blockers <> '{{}}' AND pg_cancel_backend({process})
 """
 """Looks for ten seconds or more; the sleep depends on n, or PostgreSQL would sleep only once."""
 
 
 class Observer(Protocol):
-    """A connection that looks at what others wait for."""
+    """A connection that looks at what others wait for; calls may return what is to be awaited."""
 
-    def ask(self, process: int) -> None:
+    def ask(self, process: int) -> Any:
         """Begin to look until a process waits for a lock, which is then cancelled."""
 
-    def answer(self) -> frozenset[int]:
+    def answer(self) -> Any:
         """Return the processes that have the lock."""
 
     def close(self) -> None:

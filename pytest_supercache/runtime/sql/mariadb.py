@@ -214,7 +214,7 @@ class MariaDBSession:
         others = (one for one in _opened.values() if one is not self and one.holds_locks)
         yield from Meeting(
             execution=execution, server="MariaDB", waiter=self.waiter,
-            others=[one.waiter for one in others], roll_back=self._be_rolled_back, ends=True,
+            others=[one.waiter for one in others], roll_back=self._be_rolled_back,
         ).calls()  # fmt: skip
 
     def _be_rolled_back(self) -> Calls:

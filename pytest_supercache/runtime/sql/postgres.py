@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial, wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.identity import identity
@@ -22,7 +22,6 @@ from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.kernel.unreachable import name_unreachable
 from pytest_supercache.runtime.sql import postgres_statements
 from pytest_supercache.runtime.sql.deadlocks import Meeting, Waiter
-from pytest_supercache.runtime.sql.lock_holders import Observer
 from pytest_supercache.runtime.sql.postgres_statements import CURSOR, Statement, understood
 from pytest_supercache.runtime.sql.statements import (
     EVERYTHING,
@@ -33,6 +32,9 @@ from pytest_supercache.runtime.sql.statements import (
     made,
     perform,
 )
+
+if TYPE_CHECKING:
+    from pytest_supercache.runtime.sql.lock_holders import Observer
 
 IDLE, IN_TRANSACTION, IN_ERROR, CLOSED = 0, 2, 3, 4
 """How libpq counts what a connection is: in no transaction, in one, in one that failed, gone."""
@@ -82,8 +84,8 @@ class Driver:
     """Rolls back, waits for it, and disconnects: else the server holds locks for a while."""
     process: Callable[[Any], int]
     """The number of the process of the server."""
-    observer: Callable[[Any], Observer] | None = None
-    """Connects once more, to ask who has a lock; None: that is not possible."""
+    observer: Callable[[Any], Any]
+    """Connects once more, to ask who has a lock."""
     awaits: bool = False
     """Whether the calls are coroutines; so is `plain` then."""
 
@@ -91,11 +93,11 @@ class Driver:
 class DatabaseSessions:
     """The connections of one driver that an execution has opened."""
 
-    _observer: Observer | None = None  # of any of them
     _all: "list[DatabaseSessions]" = []  # noqa: RUF012 - of each driver
 
     def __init__(self) -> None:
         self._opened: dict[int, DatabaseSession] = {}
+        self._observer: Observer | None = None
         self._all.append(self)
 
     @classmethod
@@ -106,7 +108,7 @@ class DatabaseSessions:
 
     def add(self, connection: Any, driver: Driver, level: str = "") -> "DatabaseSession":
         """Take a new connection under control, whose server has a default isolation level."""
-        session = DatabaseSession(connection, driver, level)
+        session = DatabaseSession(connection, driver, level, self)
         self._opened[identity(connection)] = session
         return session
 
@@ -121,19 +123,17 @@ class DatabaseSessions:
             name_before(execution)
         return execution, session
 
-    @classmethod
-    def observer(cls, driver: Driver, connection: Any) -> Observer:
+    def observer(self, session: "DatabaseSession") -> Calls:
         """Return a further connection of this execution, which says who has a lock."""
-        assert driver.observer is not None, "the driver can connect once more"
-        if cls._observer is None:
-            cls._observer = driver.observer(connection)
-        return cls._observer
+        if self._observer is None:
+            self._observer = yield partial(session.driver.observer, session.connection)
+        return self._observer
 
     def close(self) -> None:
         """Close connections that an execution has left open, and roll back their transactions."""
         if self._observer is not None:
             self._observer.close()
-            DatabaseSessions._observer = None
+            self._observer = None
         while self._opened:
             session = self._opened.popitem()[1]
             session.driver.finish(session.connection)
@@ -149,7 +149,10 @@ def name_before(execution: Stepping) -> None:
 class DatabaseSession:
     """What the transaction of one connection has touched, and how its statements are steps."""
 
-    def __init__(self, connection: Any, driver: Driver, level: str) -> None:
+    def __init__(
+        self, connection: Any, driver: Driver, level: str, sessions: DatabaseSessions
+    ) -> None:
+        self._sessions = sessions
         self.connection = connection
         self.driver = driver
         self.default_level = level.upper()  # of isolation
@@ -284,23 +287,23 @@ class DatabaseSession:
         yield from Meeting(
             execution=execution, server="PostgreSQL", waiter=self._waiter,
             others=[one._waiter for one in others], roll_back=self._be_rolled_back,
-            ask=None if self.driver.observer is None else partial(self._ask, statement, call),
+            ask=partial(self._ask, statement, call),
             awaits=self.driver.awaits,
         ).calls()  # fmt: skip
 
     def _ask(self, statement: Statement, call: Callable[[], Any]) -> Calls:
         """Let a statement wait in the server until it is known for which processes it waits."""
         try:
-            observer = DatabaseSessions.observer(self.driver, self.connection)
+            observer = yield from self._sessions.observer(self)
         except self.driver.error as error:
             unreachable(error)
             return frozenset()
         yield self._plain(_SAVEPOINT)
         yield self._plain(_WAITS_THERE)
-        observer.ask(self._waiter.process)
+        yield partial(observer.ask, self._waiter.process)
         with suppress(self.driver.error):  # the observer cancels it
             yield self._plain(_CHECKS) if statement.commits else call
-        processes = observer.answer()
+        processes = yield observer.answer
         yield from self._back()
         return processes
 

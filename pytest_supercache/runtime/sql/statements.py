@@ -8,6 +8,7 @@ is over.
 import re
 from collections.abc import Awaitable, Callable, Generator, Iterable
 from dataclasses import dataclass
+from inspect import isawaitable
 from typing import Any
 
 from pytest_supercache.core.footprint import ANYTHING, Footprint
@@ -170,12 +171,13 @@ def made(calls: Calls) -> Any:
 
 
 async def awaited(calls: Calls) -> Any:
-    """Make and await calls in order, and return what comes of them."""
+    """Make calls in order, await those that are coroutines, and return what comes of them."""
     try:
         call = next(calls)
         while True:
             try:
-                answer = await call()
+                answer = call()
+                answer = await answer if isawaitable(answer) else answer
             except Exception as error:  # noqa: BLE001 - it decides which call is next
                 call = calls.throw(error)
             else:
