@@ -82,6 +82,23 @@ def is_check_of_the_flow(violation: Violation) -> bool:
     return is_function and is_beside
 
 
+def is_of_a_victim(violation: Violation) -> bool:
+    """Say whether an error tells that a database has rolled back the victim of a deadlock.
+
+    Libraries above a driver raise errors of their own from the error of the driver.
+    """
+    error = violation.evidence.get("error")
+    while isinstance(error, BaseException):
+        state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
+        is_mariadb = type(error).__module__ == _PYMYSQL and error.args[:1] == (_MARIADB_DEADLOCK,)
+        if state == _POSTGRESQL_DEADLOCK or is_mariadb:
+            return True
+        error = error.__cause__
+    return False
+
+
+_POSTGRESQL_DEADLOCK = "40P01"
+_PYMYSQL, _MARIADB_DEADLOCK = "pymysql.err", 1213
 _OURS = "pytest_supercache."
 
 

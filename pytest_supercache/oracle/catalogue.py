@@ -237,8 +237,10 @@ CATALOGUE = {
             "write the field alone, or on condition of the version that was read",
         ),
         _class(
-            "", "deadlock", "Those who wait, wait for each other", "requests hang",
-            "a timeout on every lock", "take locks in one order", removes=True,
+            "", "deadlock", "Those who wait, wait for each other",
+            "requests hang, or fail where a database ends it",
+            "a timeout on every lock, and a retry", "take locks in one order",
+            removes=True,
         ),
         _class(
             "", "lost-wakeup", "Somebody waits for what nobody does any more", "requests hang",

@@ -12,7 +12,7 @@ from pytest_supercache.core.trace import Pending
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.core.waits import LockState, PoolState, Wait, WaitState
 from pytest_supercache.oracle.answered import joined_old_flight, split_look_up
-from pytest_supercache.oracle.answers import ANSWERS, is_check_of_the_flow
+from pytest_supercache.oracle.answers import ANSWERS, is_check_of_the_flow, is_of_a_victim
 from pytest_supercache.oracle.leases import late_unlock, lease_expired, moves_time
 from pytest_supercache.oracle.lost_writes import lost_write, written_back
 from pytest_supercache.oracle.roles import (
@@ -107,10 +107,12 @@ def former_classes(
     """Return the classes that older versions have given, so that waivers can move.
 
     They judged the first violation alone, by its guarantee or by the rows that there were. A failed
-    ``assert`` of an actor was a crash.
+    ``assert`` of an actor was a crash, and so was the error of a deadlock in a database.
     """
     found = [classify(execution, violations[0])]
     if is_check_of_the_flow(violations[0]):
+        found.append(Classified(slug="crash"))
+    if is_of_a_victim(violations[0]):
         found.append(Classified(slug="crash"))
     if classified.slug in _YOUNG:
         slug = _BY_GUARANTEE.get(violations[0].guarantee, UNCLASSIFIED)
@@ -128,7 +130,7 @@ def _rank(classified: Classified) -> int:
 def classify(execution: Execution, violation: Violation) -> Classified:
     """Return the class of the conflict behind a violation."""
     if violation.guarantee == ANSWERS.name and not is_check_of_the_flow(violation):
-        return Classified(slug=_without_answer(execution))
+        return Classified(slug=_without_answer(execution, violation))
     if violation.guarantee == "max_loads":
         has_expired = _both_expired(execution, violation.key)
         return Classified(slug="aligned-expiry" if has_expired else "stampede")
@@ -205,9 +207,11 @@ def keys_of(execution: Execution, violation: Violation) -> list[str]:
 # -- no answer ------------------------------------------------------------------------------------
 
 
-def _without_answer(execution: Execution) -> str:
+def _without_answer(execution: Execution, violation: Violation) -> str:
     if execution.blocked:
         return "deadlock" if _is_cycle(execution.blocked, execution) else "lost-wakeup"
+    if is_of_a_victim(violation):
+        return "deadlock"
     return "serializer-mix" if Struck.of(execution).of_version("serializer") else "crash"
 
 

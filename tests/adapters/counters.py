@@ -79,8 +79,9 @@ def unknown(counters, *flows):
 
 def is_a_deadlock(result):
     """Say whether what was found is the error of PostgreSQL that tells of a deadlock."""
-    violation = result.counterexample.violation
-    return violation.guarantee == "answers" and "deadlock detected" in str(violation)
+    found = result.counterexample
+    assert found.violation.guarantee == "answers"
+    return found.conflict_class == "deadlock" and "deadlock detected" in str(found.violation)
 
 
 def is_two(counters):

@@ -346,6 +346,7 @@ def test_a_deadlock_is_a_conflict_unless_all_lock_in_one_order(opened, counters)
 
     found = judged(body_of(("m", "n")))
     assert found.counterexample.violation.guarantee == "answers"
+    assert found.counterexample.conflict_class == "deadlock"
     assert is_conflict(found)
     held = judged(body_of(("n", "m")))
     assert not is_conflict(held)
