@@ -134,8 +134,8 @@ class World(Recorder):
     def run(self) -> Any:
         """Run every registered actor under the schedule; return their results by name.
 
-        An actor that raised has no result; the guarantee ``answers`` reports it. If actors are
-        blocked for ever, the body does not go on. In a coroutine: ``await world.run()``.
+        An actor that raised has no result; the guarantee ``answers`` reports it. In a coroutine:
+        ``await world.run()``.
 
         Raises:
             SupercacheError: an actor returned code that has not run: a coroutine or a generator.

@@ -1,5 +1,6 @@
 """How a run of the world ends: by a deadlock, beside a daemon, on a condition, without actors."""
 
+import asyncio
 import time
 
 import pytest
@@ -7,27 +8,47 @@ import pytest
 from pytest_supercache import SupercacheError, Verdict, check
 
 
-def test_the_body_does_not_go_on_after_a_deadlock():
+def test_a_second_run_does_not_forget_the_deadlock_of_the_first():
     def body(world):
         left, right = world.locks = (_lock(world), _lock(world))
-        crossed = []
 
         def cross(one, other):
             with one, other:
-                crossed.append(one)
+                pass
 
         world.actor("alice", cross, left, right)
         world.actor("bob", cross, right, left)
         world.run()
-        assert len(crossed) == 2
+        world.actor("carol", world.existing_cache.client().get, "k")
+        world.run()
+
+    assert check(body).verdict is Verdict.VIOLATED
+
+
+def test_the_body_does_not_wait_for_what_a_deadlock_holds():
+    def body(world):
+        left, right = world.locks = (_lock(world), _lock(world))
+        cache = world.existing_cache.client()
+
+        def cross(one, other, name):
+            cache.set(name, "held")
+            with one, other:
+                cache.delete(name)
+
+        world.actor("alice", cross, left, right, "alice's")
+        world.actor("bob", cross, right, left, "bob's")
+        world.run()
+        while cache.exists("alice's", "bob's"):
+            time.sleep(1)  # noqa: TID251 - code under test sleeps
 
     found = check(body).counterexample
     assert found is not None
     assert [violation.guarantee for violation in found.violations] == ["answers"]
 
 
-def test_the_body_may_take_a_lock_that_a_race_cut_short_would_not_have_released():
-    assert check(locked_by_polling).verdict is Verdict.HOLDS
+@pytest.mark.parametrize("is_async", [False, True])
+def test_the_body_may_take_a_lock_that_a_race_cut_short_would_not_have_released(is_async):
+    assert check(awaited_by_polling if is_async else locked_by_polling).verdict is Verdict.HOLDS
 
 
 def locked_by_polling(world):
@@ -44,6 +65,22 @@ def locked_by_polling(world):
     world.run()
     put("3")
     assert cache.get("k") == b"3"
+
+
+async def awaited_by_polling(world):
+    cache = world.existing_cache.aclient()
+
+    async def put(value):
+        while not await cache.set("lock", "held", nx=True):
+            await asyncio.sleep(0.1)
+        await cache.set("k", value)
+        await cache.delete("lock")
+
+    world.actor("alice", put, "1")
+    world.actor("bob", put, "2")
+    await world.run()
+    await put("3")
+    assert await cache.get("k") == b"3"
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])

@@ -247,8 +247,8 @@ def _outcomes(environment: Any, flows: Flows, search: Any, most: int | None) -> 
         execution = environment.execute(body, scheduler)
         if environment.steps_have_changed():
             raise _StepsHaveChangedError
-        if execution.blocked:
-            seen.append(f"blocked: {sorted(step.label for step in execution.blocked)}")
+        if not execution.complete:
+            seen.pop()
         return execution
 
     try:

@@ -29,9 +29,9 @@ from pytest_supercache.runtime.kernel.actor import (
 )
 from pytest_supercache.runtime.kernel.calling import be, be_nobody, current_actor
 from pytest_supercache.runtime.kernel.ending import (
+    is_in_vain,
     let_leave,
     note_blocked,
-    note_endless,
     note_limit,
     unwind,
 )
@@ -78,22 +78,15 @@ class Controller(ExecutionState):
         hand_over(self)
 
     def end_race(self) -> None:
-        """Unwind the threads.
-
-        The body goes on if the race has ended as it should. Where it was cut short, or actors are
-        blocked, locks may be held for ever, and what the body finds is no answer of the system.
-
-        Raises:
-            Abandoned: the body has nothing more to do.
-        """
+        """Unwind the threads, and raise the error that ended the race early, if there is one."""
         if self.loops:
             note_effects_between(self)
         let_leave(self)
         self.phase = "settle"
-        if self.crash is not None and not self.given_up:
-            raise self.crash
-        if self.given_up or self.blocked or not self.complete:
+        if self.given_up:
             leave(current_actor())
+        if self.crash is not None:
+            raise self.crash
 
     def _freeze_start_state(self) -> None:
         """Note which actors have begun, and enable polling actors if what they read has changed.
@@ -355,10 +348,10 @@ class Controller(ExecutionState):
         """Take a step of the body, if need be after steps of others.
 
         Raises:
-            Abandoned: it takes steps without an end.
+            Abandoned: it takes steps without an end, or waits although the race has failed, which
+                may have left locks behind that nobody will release.
         """
-        if body.taken >= STEPS_MAX:
-            note_endless(self, body)
+        if is_in_vain(self, body, announced):
             leave(body)
         if not self.may_take(body, announced):
             self._wait_alone(body, announced)

@@ -7,7 +7,7 @@ has ended, because later steps may still need them, unless the race has failed.
 from collections.abc import Iterable
 
 from pytest_supercache.core.execution import STEPS_MAX
-from pytest_supercache.runtime.kernel.actor import Actor, State
+from pytest_supercache.runtime.kernel.actor import Actor, Announced, State
 from pytest_supercache.runtime.kernel.state import ExecutionState
 from pytest_supercache.runtime.kernel.timekeeper import TICKS_MAX
 from pytest_supercache.runtime.kernel.whereabouts import where
@@ -42,13 +42,26 @@ def note_limit(state: ExecutionState) -> None:
     state.complete = False
 
 
-def note_endless(state: ExecutionState, body: Actor) -> None:
-    """Note a hazard: before the race, or after it, the body has taken too many steps."""
-    state.hazard(
-        f"{body.name} took {STEPS_MAX} steps outside the race without an end; something in it "
-        "polls for what nobody will change"
-    )
-    state.complete = False
+def is_in_vain(state: ExecutionState, body: Actor, announced: Announced) -> bool:
+    """Say whether the body has no reason to go on; note a hazard if it takes too many steps.
+
+    What it does after a race that has failed proves nothing. It may clean up, but not wait.
+    """
+    is_endless = body.taken >= STEPS_MAX
+    if has_failed(state):
+        return is_endless or announced.deadline is not None
+    if is_endless:
+        state.hazard(
+            f"{body.name} took {STEPS_MAX} steps outside the race without an end; something in it "
+            "polls for what nobody will change"
+        )
+        state.complete = False
+    return is_endless
+
+
+def has_failed(state: ExecutionState) -> bool:
+    """Say whether the race was cut short, or ended with actors that are blocked for ever."""
+    return bool(state.blocked) or not state.complete
 
 
 def _who_waits(state: ExecutionState) -> str:
@@ -77,7 +90,7 @@ def note_blocked(state: ExecutionState) -> None:
 
 def let_leave(state: ExecutionState) -> None:
     """Dismiss the actors that are no longer needed, and stop recording memory accesses."""
-    failed = bool(state.blocked) or not state.complete
+    failed = has_failed(state)
     unwind(state, [a for a in state.actors.values() if failed or not a.born])
     if state.memory is not None:
         state.memory.end_race()
