@@ -3,10 +3,11 @@
 import inspect
 import math
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.declare.same import are_one, place_of
 from pytest_supercache.scenario.signatures import check_told, check_verb
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -160,14 +161,7 @@ def system(
     def register(factory: _Function) -> _Function:
         if given:
             _check_params(named, factory, given)
-        if known := REGISTRY.systems.get(name):
-            _refuse_another(named, known.factory, factory)
-            if known.factory is factory and known.params != given:
-                raise SupercacheError(
-                    f"{named}: {_where(factory)} has the name twice, with params {given} and "
-                    f"{known.params}. Choose another name for one of them."
-                )
-        REGISTRY.systems[name] = System(
+        declared = System(
             name=name,
             factory=factory,
             state=tuple(state),
@@ -177,6 +171,9 @@ def system(
             backend=backend,
             params=given,
         )
+        if known := REGISTRY.systems.get(name):
+            _refuse_another(named, known, declared, known.factory, factory)
+        REGISTRY.systems[name] = declared
         return factory
 
     return register
@@ -188,7 +185,7 @@ def _check_params(named: str, factory: Callable[..., Any], given: Mapping[str, A
         inspect.signature(factory).bind(None, **given)
     except TypeError as error:
         raise SupercacheError(
-            f"{named}: {_where(factory)} cannot be called with params {dict(given)}: {error}. The "
+            f"{named}: {place_of(factory)} cannot be called with params {dict(given)}: {error}. The "
             "layers come first, and every other parameter without a default needs a value"
         ) from None
     for parameter, value in given.items():
@@ -223,14 +220,15 @@ def verb(
                 raise SupercacheError(f"@verb({name!r}): {option} must be a callable")
             if callable(spec):
                 check_told(name, option, spec, function)
-        if known := REGISTRY.verbs.get(name):
-            _refuse_another(f"@verb({name!r})", known.function, function)
-        REGISTRY.verbs[name] = Verb(
+        declared = Verb(
             name=name,
             function=function,
             observes=observes,  # type: ignore[arg-type]
             writes=writes,  # type: ignore[arg-type]
         )
+        if known := REGISTRY.verbs.get(name):
+            _refuse_another(f"@verb({name!r})", known, declared, known.function, function)
+        REGISTRY.verbs[name] = declared
         return function
 
     return register
@@ -266,13 +264,18 @@ def watch(
         lines: with the grain ``line``, every line of the function is a step; the call is none.
 
     Raises:
-        SupercacheError: the options are empty, or contradict each other.
+        SupercacheError: the options are empty, or contradict each other or an earlier declaration.
     """
     declared = Watch(
         target=target, layer=layer, reads=reads, writes=writes, expires=expires, lease=lease,
         clock=clock, lines=lines,
     )  # fmt: skip
     refuse_nonsense(declared)
+    if not are_one(_parts(REGISTRY.watches.get(target, declared)), _parts(declared)):
+        raise SupercacheError(
+            f"watch({target!r}) is declared twice, with other options the second time, and nobody "
+            "knows which are right. Keep one of them."
+        )
     REGISTRY.watches[target] = declared
 
 
@@ -323,15 +326,25 @@ def _refuse_other_options(watch: Watch, named: str) -> None:
         raise SupercacheError(f"{named}: expires= is about what is written; say writes= too")
 
 
-def _refuse_another(named: str, known: Callable[..., Any], function: Callable[..., Any]) -> None:
+def _refuse_another(
+    named: str,
+    known: System | Verb,
+    declared: System | Verb,
+    first: Callable[..., Any],
+    function: Callable[..., Any],
+) -> None:
     """Refuse a name that is taken; a conftest that is loaded twice may register the same again."""
-    if _where(known) != _where(function):
+    if place_of(first) != place_of(function):
         raise SupercacheError(
-            f"{named}: {_where(function)} registers the name that {_where(known)} has. "
+            f"{named}: {place_of(function)} registers the name that {place_of(first)} has. "
             "Choose another name."
+        )
+    if not are_one(_parts(known), _parts(declared)):
+        raise SupercacheError(
+            f"{named}: {place_of(function)} registers this name twice, with other values or "
+            "options the second time. Choose another name for one of them."
         )
 
 
-def _where(function: Callable[..., Any]) -> str:
-    code = getattr(function, "__code__", None) or getattr(function.__init__, "__code__", None)
-    return f"{code.co_filename}:{code.co_firstlineno}" if code else repr(function)
+def _parts(declared: System | Verb | Watch) -> dict[str, Any]:
+    return {each.name: getattr(declared, each.name) for each in fields(declared)}

@@ -120,7 +120,7 @@ class Gate:
                 if self._config.getoption(f"supercache_{name}"):
                     raise SupercacheError(
                         f"--supercache-{name} with the gate: a verdict must be about today and "
-                        "about whole searches; leave one of both out"
+                        "about whole searches; leave one of them out"
                     )
             today = read_day(self._today) if self._today else self._now().date()
             self._rules = rules_of(self._config, self._project, today)

@@ -75,7 +75,7 @@ class Presence:
         if mark_if_asked(early_config):
             raise pytest.UsageError(
                 "gate: the plugin is switched off (-p no:supercache), so nothing would be "
-                "decided; leave out one of both"
+                "decided; leave out one of them"
             )
 
 

@@ -593,4 +593,4 @@ def test_a_wrong_shard_is_refused(project: Project, given: str, said: str) -> No
 def test_a_shard_of_a_replay_is_refused(project: Project) -> None:
     ran = project.run("--supercache-shard=1/2", "--supercache-replay=sc1:A-1:alice")
     assert ran.ret == 4
-    ran.stderr.fnmatch_lines(["*a replay is about one item; leave one of both out"])
+    ran.stderr.fnmatch_lines(["*a replay is about one item; leave one of them out"])

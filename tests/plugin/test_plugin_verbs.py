@@ -1,5 +1,7 @@
 """Steps of a scenario: the system's own methods, verbs of the project, and their mistakes."""
 
+import re
+
 import pytest
 
 from tests.plugin.conftest import Project
@@ -260,3 +262,98 @@ def test_a_conftest_may_be_loaded_under_two_names(project: Project) -> None:
     again = f"runpy.run_path({str(project.path / 'conftest.py')!r})"
     project.test_file(f"import runpy\n\ndef test_it():\n    {again}")
     project.run().assert_outcomes(passed=2)
+
+
+REGISTERED_BY_A_HELPER = """
+import functools
+import pytest_supercache as sc
+
+def by_closure(cls):
+    sc.system("both")(lambda layers: cls(layers.existing_cache.client(), layers.origin))
+
+def by_default(cls):
+    def make(layers, *, cls=cls):
+        return cls(layers.existing_cache.client(), layers.origin)
+    sc.system("both")(make)
+
+class Factory:
+    def __init__(self, cls):
+        self.cls = cls
+
+    def make(self, layers):
+        return self.cls(layers.existing_cache.client(), layers.origin)
+
+    __call__ = make
+
+def by_method(cls):
+    sc.system("both")(Factory(cls).make)
+
+def by_object(cls):
+    sc.system("both")(Factory(cls))
+
+class Plain:
+    def __init__(self, layers):
+        self.layers = layers
+
+class Derived(Plain):
+    pass
+
+def by_class(cls):
+    sc.system("both")(Plain if cls.__name__ == "Shop" else Derived)
+
+def by_option(cls):
+    @sc.system("both", state=[f"json:{cls.__name__}"])
+    def make(layers):
+        return None
+
+def by_verb(cls):
+    @sc.verb("both", observes=lambda answer, **given: {cls.__name__: answer})
+    def both(shop, user):
+        return None
+"""
+HELPERS = re.findall(r"^def (by_\w+)", REGISTERED_BY_A_HELPER, re.MULTILINE)
+
+
+@pytest.mark.parametrize("helper", HELPERS)
+def test_a_helper_registers_a_name_for_one_class_only(project: Project, helper: str) -> None:
+    """Otherwise scenarios about the first class would silently run on the second one."""
+    project.test_file(REGISTERED_BY_A_HELPER, "helper")
+    project.add_to_conftest(f"import helper\nhelper.{helper}(Shop)")
+    folder = project.path / "more"
+    folder.mkdir()
+    (folder / "conftest.py").write_text(
+        f"import helper\n\nclass Fixed:\n    pass\n\nhelper.{helper}(Fixed)"
+    )
+    result = project.run("more")
+    assert result.ret == 4
+    assert "Choose another name" in result.stderr.str()
+
+
+@pytest.mark.parametrize("helper", HELPERS)
+def test_a_helper_may_register_the_class_of_a_conftest_again(project: Project, helper: str) -> None:
+    project.test_file(REGISTERED_BY_A_HELPER, "helper")
+    project.add_to_conftest(f"import helper\nhelper.{helper}(Shop)")
+    again = f"runpy.run_path({str(project.path / 'conftest.py')!r})"
+    project.test_file(f"import runpy\n\ndef test_it():\n    {again}")
+    project.run().assert_outcomes(passed=1)
+
+
+WATCHED = "sc.watch('conftest:Shop.get', reads={})\n"
+
+
+def test_of_two_declarations_of_one_call_none_is_dropped(project: Project) -> None:
+    """The second one would say that a write is a read, and hide what the first one shows."""
+    project.add_to_conftest(WATCHED.format("lambda key, **_: key"))
+    folder = project.path / "more"
+    folder.mkdir()
+    (folder / "conftest.py").write_text("import pytest_supercache as sc\n" + WATCHED.format("'*'"))
+    result = project.run("more")
+    assert result.ret == 4
+    assert "is declared twice" in result.stderr.str()
+
+
+def test_the_same_declaration_of_a_call_may_be_repeated(project: Project) -> None:
+    project.add_to_conftest(WATCHED.format("lambda key, **_: key"))
+    again = f"runpy.run_path({str(project.path / 'conftest.py')!r})"
+    project.test_file(f"import runpy\n\ndef test_it():\n    {again}")
+    project.run().assert_outcomes(passed=1)
