@@ -80,3 +80,44 @@ def test_the_reason_names_the_module_global_that_changed_and_no_other_one(module
 
     (reason,) = check(body).reasons
     assert "changed meanwhile: shop_under_test:warm; if they are state" in reason
+
+
+class Listener:
+    """An object whose place in a set is as far from certain as an address."""
+
+    def __init__(self, number, address):
+        self.number, self.address = number, address
+
+    def __hash__(self):
+        return self.address
+
+
+def called_in_the_order_of(container):
+    """Return a body that asks for a key by each listener of a container."""
+    runs = []
+
+    def body(world):
+        runs.append(1)
+        turn = len(runs) % 2
+        cache = world.existing_cache.client()
+        listeners = container([Listener(0, turn), Listener(1, 1 - turn)])
+        world.actor("alice", lambda: [cache.get(f"k{one.number}") for one in listeners] and None)
+        world.actor("bob", lambda: cache.get("x") and None)
+        world.run()
+
+    return body
+
+
+def test_what_goes_through_a_set_in_another_order_is_told_to_sort_it():
+    result = check(called_in_the_order_of(set))
+    assert result.verdict is Verdict.UNKNOWN
+    assert "If code goes through a set of objects" in result.reasons[0]
+
+
+def test_what_goes_through_a_list_needs_no_order():
+    assert check(called_in_the_order_of(list)).verdict is Verdict.HOLDS
+
+
+def test_a_failure_of_the_first_execution_is_not_laid_to_a_set():
+    (reason,) = check(failing_at_first(1)).reasons
+    assert "set of objects" not in reason

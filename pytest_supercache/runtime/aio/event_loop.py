@@ -152,15 +152,17 @@ class ControlledLoop(LoopInterface):
         """Start a coroutine as the task of ``child``, the actor made for it."""
         name = child.name if name is None else name
         act_in(context, child)
-        task = self._made(self._parted(coro), name, context, **rest)
+        task = self._made(child, self._parted(coro), name, context, **rest)
         self._adopt(child, task, context)
         asyncio.Task.add_done_callback(task, self._ended)  # no use by the code under test
         return task
 
-    def _made(self, coro: Any, name: str, context: Context, **rest: Any) -> asyncio.Task[Any]:
+    def _made(
+        self, actor: TaskActor, coro: Any, name: str, context: Context, **rest: Any
+    ) -> asyncio.Task[Any]:
         """Create a task; a task made by a custom task factory does not report its cancellation."""
         if self.get_task_factory() is None and not rest:
-            return Task(coro, loop=self, name=name, context=context)
+            return Task(coro, actor=actor.name, loop=self, name=name, context=context)
         return super().create_task(coro, name=name, context=context, **rest)
 
     def note_look(self, task: asyncio.Task[Any]) -> None:
@@ -255,7 +257,7 @@ class ControlledLoop(LoopInterface):
         """Start the task of a user that was chosen for the first time."""
         context = self.context.copy()
         flow = self._parted(live(actor, self.controller))
-        task = self._made(flow, actor.name, context)
+        task = self._made(actor, flow, actor.name, context)
         self._adopt(actor, task, context)
         self.wake()
 

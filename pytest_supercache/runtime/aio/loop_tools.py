@@ -33,6 +33,7 @@ from pytest_supercache.runtime.kernel.under_test import is_under_test_name
 
 _real_sleep = asyncio.sleep
 _real_wait_for = asyncio.wait_for
+_real_as_completed = asyncio.as_completed
 
 _TOOLS: tuple[tuple[type, tuple[str, ...]], ...] = (
     (asyncio.Lock, ("acquire", "release", "locked")),
@@ -77,10 +78,30 @@ async def wait_for(fut: Any, timeout: float | None) -> Any:
         return await fut
 
 
+def as_completed(fs: Any, *, timeout: float | None = None) -> Any:
+    """Stand in for ``asyncio.as_completed``, which makes tasks in the order of addresses."""
+    is_one = asyncio.isfuture(fs) or asyncio.iscoroutine(fs)  # an error, which asyncio raises
+    if controlled() is None or is_one:
+        return _real_as_completed(fs, timeout=timeout)
+    if inspect.isgeneratorfunction(_real_as_completed):  # before Python 3.13
+        return _when_asked_for(fs, timeout)
+    return _real_as_completed(_tasks_of(fs), timeout=timeout)
+
+
+def _when_asked_for(fs: Any, timeout: float | None) -> Iterator[Any]:
+    """Make the tasks when the first of them is asked for."""
+    yield from _real_as_completed(_tasks_of(fs), timeout=timeout)
+
+
+def _tasks_of(fs: Any) -> list[asyncio.Future[Any]]:
+    return [asyncio.ensure_future(each) for each in dict.fromkeys(fs)]
+
+
 def async_pairs() -> list[tuple[Any, Any]]:
     """Return (real, stand-in) pairs for code that has imported the functions by name."""
     pairs: list[tuple[Any, Any]] = [
         (_real_sleep, sleep), (asyncio.run_coroutine_threadsafe, run_coroutine_threadsafe),
+        (_real_as_completed, as_completed),
     ]  # fmt: skip
     if sys.version_info < (3, 12):
         pairs.append((_real_wait_for, wait_for))

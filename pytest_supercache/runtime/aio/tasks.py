@@ -7,6 +7,7 @@ from contextvars import copy_context
 from typing import Any
 
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.core.identity import hash_of_name
 from pytest_supercache.runtime.kernel.actor import Abandoned
 from pytest_supercache.runtime.kernel.controller import Controller
 from pytest_supercache.runtime.kernel.task_actor import TaskActor
@@ -18,6 +19,14 @@ class Task(asyncio.Task[Any]):
 
     tells_of_looks = True
     """Whether the loop records each actor that awaits or inspects the task."""
+
+    def __init__(self, coro: Any, *, actor: str, **rest: Any) -> None:
+        self._hash = hash_of_name(actor)  # asyncio keeps the task in a set at once
+        super().__init__(coro, **rest)
+
+    def __hash__(self) -> int:
+        """Return a number that depends on the actor's name only, for the order of sets."""
+        return self._hash
 
     def __await__(self) -> Generator[Any, None, Any]:
         """Wait for the end of the task, as asyncio does."""

@@ -1,5 +1,6 @@
 """Hashes module-level data of code under test, to name the globals that have changed."""
 
+import re
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -58,10 +59,17 @@ def of_the_project(names: Iterable[str]) -> list[str]:
     return list(found.values())
 
 
+_OTHER_STEPS = re.compile(" in one run and (?!not )")
+_ORDERS = (
+    ". If code goes through a set of objects, whose order is that of their addresses, sort them or "
+    "keep them in a dict or a list"
+)
+
+
 def not_deterministic(error: NotDeterministicError, before: Mapping[str, int]) -> str:
     """Return why nothing can be concluded, with the module globals that may be the cause."""
     changed = changed_globals(before, fingerprint())
-    hint = ""
+    hint = _ORDERS if _OTHER_STEPS.search(str(error)) else ""
     if changed:
         hint = (
             f". Module globals that have changed meanwhile: {', '.join(changed)}; if they are "

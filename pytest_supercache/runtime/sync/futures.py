@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.core.identity import hash_of_name
 from pytest_supercache.core.waits import CounterState, FlagState, Wait
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.polling import poll
@@ -30,6 +31,10 @@ class Future(real.Future[Any]):
         """The flag that a pool's worker sets after the job and its callbacks."""
         self.withdraw: Callable[[Stepping], bool] | None = None  # of a job that has not begun
         self.called_back: Callable[[], None] | None = None  # notifies its job of a callback
+
+    def __hash__(self) -> int:
+        """Return a number that depends on the future's name only, for the order of sets."""
+        return hash_of_name(self.flag)
 
     @property
     def shown(self) -> str:

@@ -1,6 +1,6 @@
 """Objects are told apart by themselves, whatever they say of themselves."""
 
-from pytest_supercache.core.identity import identity
+from pytest_supercache.core.identity import hash_of_name, identity
 from pytest_supercache.runtime.kernel import audit
 
 
@@ -55,3 +55,26 @@ def test_no_audit_hook_hears_of_it(monkeypatch):
     assert heard.events == []
     id(heard)
     assert heard.events == ["builtins.id"]
+
+
+class Named:
+    """An object that is known by its name, and equal to itself only."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def __hash__(self):
+        return hash_of_name(self.name)
+
+
+def test_a_set_of_named_objects_has_the_same_order_whatever_their_addresses():
+    between, orders = [], set()
+    for _ in range(50):
+        between.append(Named("elsewhere"))  # takes an address
+        orders.add(tuple(one.name for one in {Named(f"alice/{n}") for n in range(1, 5)}))
+    assert orders == {("alice/4", "alice/3", "alice/2", "alice/1")}
+
+
+def test_names_without_a_number_and_of_others_have_hashes_of_their_own():
+    names = ["", "a", "b", "a/1", "b/1", "a/1/1", "\udc80", "7", "a/" + "9" * 30]
+    assert len({hash_of_name(name) for name in names}) == len(names)
