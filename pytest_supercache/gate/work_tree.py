@@ -26,7 +26,10 @@ _STATUS = (
     "status", "--porcelain", "-z", "--no-renames", "--untracked-files=all",
     "--ignore-submodules=none",
 )  # fmt: skip
-_FILTERED = ("ls-files", "-z", "--", ":(exclude,attr:!filter)", ":(exclude,attr:filter=lfs)")
+_CONVERTED = (
+    ("ls-files", "-z", "--", ":(exclude,attr:!filter)", ":(exclude,attr:filter=lfs)"),
+    ("ls-files", "-z", "--", ":(attr:ident)"),
+)
 """Files that git stores in a converted form; that of LFS still distinguishes all contents."""
 _SKIPPED, _UNTRACKED = b"S", b"??"
 _SUBMODULE = b"160000"
@@ -68,9 +71,9 @@ def _differing(folder: Path, bounds: _Bounds) -> WorkTree:
         why = f"there are more than {REPOSITORIES_MAX} repositories in each other"
         raise NoAnswerError(GitOutput(why=why, is_error=True))
     root = _top_of(folder)
-    status = answer(root, *_letters_count(root), *_STATUS)
-    index, filtered = answer(root, *_INDEX), answer(root, *_FILTERED)
-    unseen = {**dict(_present(filtered, root)), **dict.fromkeys(_unseen(index, root), False)}
+    status = answer(root, *_what_counts(root), *_STATUS)
+    index, converted = answer(root, *_INDEX), b"".join(answer(root, *ask) for ask in _CONVERTED)
+    unseen = {**dict(_present(converted, root)), **dict.fromkeys(_unseen(index, root), False)}
     absent = frozenset(_absent(index, root))
     found = {**dict.fromkeys(absent, False), **unseen, **_entries(status)}
     files = dict[str, str]()
@@ -152,9 +155,26 @@ def _entries(status: bytes) -> dict[bytes, bool]:
     return found
 
 
-def _letters_count(root: Path) -> tuple[str, ...]:
-    """Make git tell `Shop.py` from `shop.py` if the file system does, whatever its settings."""
-    return () if os.path.lexists(root / ".GIT") else ("-c", "core.ignoreCase=false")
+def _what_counts(root: Path) -> Iterator[str]:
+    """Yield the words by which git takes for different what the file system keeps apart.
+
+    These are `Shop.py` and `shop.py`, a link and a file with its text, a program and a file that
+    cannot be run. Git's settings about them say what some file system could do.
+    """
+    apart = {
+        "ignoreCase=false": not os.path.lexists(root / ".GIT"),
+        "symlinks=true": os.name == "posix",
+        "fileMode=true": os.name == "posix" and _keeps_modes(root),
+    }
+    for setting, is_kept in apart.items():
+        yield from ("-c", f"core.{setting}") if is_kept else ()
+
+
+def _keeps_modes(root: Path) -> bool:
+    """Say whether a file of git itself is not shown as a program, as each file may be elsewhere."""
+    git_file = root / ".git"
+    head = git_file / "HEAD" if git_file.is_dir() else git_file
+    return not os.access(head, os.X_OK)
 
 
 def _present(names: bytes, root: Path) -> Iterator[tuple[bytes, bool]]:

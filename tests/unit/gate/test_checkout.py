@@ -89,6 +89,11 @@ def other_letters(folder: Path) -> None:
     append(folder / "SHOP.py")
 
 
+def run_or_not(folder: Path) -> None:
+    git(folder, "config", "core.fileMode", "false")
+    (folder / "text.txt").chmod(0o755)
+
+
 OTHER: dict[str, tuple[Callable[[Path], object], str]] = {
     "the same file": (lambda p: append(p / "shop.py"), "shop.py"),
     "another file": (lambda p: append(p / "text.txt"), "text.txt"),
@@ -108,6 +113,7 @@ OTHER: dict[str, tuple[Callable[[Path], object], str]] = {
     "git compares sizes and times": (hardly_compared, "text.txt"),
     "git keeps something else": (filtered, "text.txt"),
     "git takes letters for equal": (other_letters, "SHOP.py"),
+    "git takes programs for files": (run_or_not, "text.txt"),
     "git skips it": (lambda p: hidden(p, "--skip-worktree"), "text.txt"),
     "a name that is no text": (
         lambda p: Path(os.fsdecode(os.fsencode(p) + b"/\xff")).touch(), "\\xff",
@@ -127,6 +133,38 @@ def test_words_of_git_mean_what_they_say(tree: Path, monkeypatch: pytest.MonkeyP
     before = changes(tree)
     filtered(tree)
     assert list(others(before, changes(tree))) == ["text.txt"]
+
+
+def test_a_file_in_the_place_of_a_link_is_a_change_whatever_git_was_told(tree: Path) -> None:
+    """The twin: the link itself is none."""
+    (tree / "settings.py").symlink_to("shop.py")
+    git(tree, "add", "settings.py")
+    git(tree, "commit", "-qm", "link")
+    git(tree, "config", "core.symlinks", "false")
+    assert "settings.py" not in changes(tree)
+    instead(tree / "settings.py", lambda at: at.write_text("shop.py"))
+    assert "settings.py" in changes(tree)
+
+
+def test_modes_say_nothing_where_every_file_is_shown_as_a_program(tree: Path) -> None:
+    git(tree, "config", "core.fileMode", "false")
+    for path in (tree / ".git" / "HEAD", tree / "text.txt"):
+        path.chmod(0o755)
+    assert "text.txt" not in changes(tree)
+
+
+def test_what_git_writes_into_a_file_is_compared_with_what_is_there(tree: Path) -> None:
+    """The twin: without the attribute, the same commit has no change of this file."""
+    (tree / "version.py").write_text("KEYS = '$Id: first $'\n")
+    git(tree, "add", "version.py")
+    git(tree, "commit", "-qm", "version")
+    assert "version.py" not in changes(tree)
+    append(tree / ".git" / "info" / "attributes", "version.py ident\n")
+    git(tree, "add", "--renormalize", "version.py")
+    git(tree, "commit", "-qm", "ident")
+    before = changes(tree)
+    (tree / "version.py").write_text("KEYS = '$Id: other $'\n")
+    assert list(others(before, changes(tree))) == ["version.py"]
 
 
 def test_what_a_machine_ignores_is_still_a_change(
