@@ -163,14 +163,19 @@ def _wrong_value(name: str, value: object) -> str | None:
         is_list = isinstance(value, list) and all(isinstance(one, str) and one for one in value)
         return None if is_list else f"expected {_LISTS[name]}"
     if name == "permanent_fix" and isinstance(value, dict):
-        parts = [value.get("issue"), *value.values()]
-        texts = [str(part) for part in parts]
-        return "expected {issue = ..., planned = ...}" if not value or "" in texts else None
-    if not isinstance(value, str) or not value.strip():
-        return "expected a text that is not empty"
-    if _PLACEHOLDER in value:
+        parts = [value.get("issue", ""), *value.values()]
+        is_told = all(_says_something(str(part)) for part in parts)
+        return None if is_told else "expected {issue = ..., planned = ...}"
+    if not isinstance(value, str) or not _says_something(value):
+        return "expected a text that is not empty: a letter or a digit at least"
+    if _PLACEHOLDER in value or value.strip().upper() == _PLACEHOLDER:
         return "somebody has to fill this in"
     return None
+
+
+def _says_something(text: str) -> bool:
+    """Say whether a text has a letter or a digit; blanks, also invisible ones, have neither."""
+    return any(map(str.isalnum, text))
 
 
 def _wrong_dates(opened: date, expires: date) -> Iterator[tuple[str, str]]:

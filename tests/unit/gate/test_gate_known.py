@@ -57,6 +57,16 @@ MISTAKES = {
     "unknown field": ('owner = "karim"', 'ownr = "karim"', r":6: 'ownr' .* mean 'owner'"),
     "field of nothing known": ('owner = "karim"', "zzz = 1", r":6: 'zzz' .*; known: id, match"),
     "empty text": ('"betty"', '" "', r":7: approved_by =  : expected a text"),
+    "invisible text": ('"betty"', r'"\u200b"', r":7: approved_by = .*: expected a text"),
+    "a blank of Braille": ('"betty"', r'"\u2800"', r":7: approved_by = .*: expected a text"),
+    "a dash": ('"betty"', '"-"', r":7: approved_by = -: expected a text"),
+    "left to do in small letters": ('"betty"', '"todo"', r":7: .* somebody has to fill this in"),
+    "a plan without a ticket": (
+        '"CACHE-401"', "{planned = 2026-04-01}", r":10: permanent_fix = .*: expected {issue = ",
+    ),
+    "an invisible ticket": (
+        '"CACHE-401"', r'{issue = "\u200b"}', r":10: permanent_fix = .*: expected {issue = ",
+    ),
     "a number": ('"betty"', "7", r":7: approved_by = 7: expected a text"),
     "left to do": ('"betty"', '"TODO(approver): who?"', r":7: .* somebody has to fill this in"),
     "quoted date": ("2026-03-20", '"2026-03-20"', r":9: expires = .*without quotes"),
@@ -77,6 +87,11 @@ def test_a_mistake_is_told_with_its_line(name: str) -> None:
     old, new, said = MISTAKES[name]
     with pytest.raises(KnownIssuesError, match=said):
         read_known_issues(ENTRY.replace(old, new))
+
+
+@pytest.mark.parametrize("name", ["Бетти", "贝蒂", "b", "todo-team", "7"])
+def test_whoever_approves_has_a_name_in_any_script(name: str) -> None:
+    assert read_known_issues(ENTRY.replace('"betty"', f'"{name}"'))[0].approved_by == name
 
 
 def test_thirty_days_are_allowed() -> None:
