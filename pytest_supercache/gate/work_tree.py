@@ -31,6 +31,8 @@ _CONVERTED = (
     ("ls-files", "-z", "--", ":(attr:ident)"),
 )
 """Files that git stores in a converted form; that of LFS still distinguishes all contents."""
+_NEW = ("ls-files", "-z", "--others", "--exclude-per-directory=.gitignore")
+"""New files that only this clone ignores, and all others that the project does not ignore."""
 _SKIPPED, _UNTRACKED = b"S", b"??"
 _SUBMODULE = b"160000"
 _INDEX = ("ls-files", "-z", "-v", "--stage")
@@ -75,7 +77,8 @@ def _differing(folder: Path, bounds: _Bounds) -> WorkTree:
     index, converted = answer(root, *_INDEX), b"".join(answer(root, *ask) for ask in _CONVERTED)
     unseen = {**dict(_present(converted, root)), **dict.fromkeys(_unseen(index, root), False)}
     absent = frozenset(_absent(index, root))
-    found = {**dict.fromkeys(absent, False), **unseen, **_entries(status)}
+    new = dict.fromkeys(filter(_may_be_code, _ignored_here(root)), True)
+    found = {**new, **dict.fromkeys(absent, False), **unseen, **_entries(status)}
     files = dict[str, str]()
     for name in sorted(found):
         digest = NOT_THERE if name in absent else _digest(root / os.fsdecode(name), bounds)
@@ -150,9 +153,29 @@ def _entries(status: bytes) -> dict[bytes, bool]:
         kind, name = entry[:2], entry[3:]
         if kind != _UNTRACKED:
             found[name] = False
-        elif not _CACHES & set(_text(name).split("/")) or is_scenario_file(_text(name)):
+        elif _may_be_code(name):
             found.setdefault(name, True)
     return found
+
+
+def _may_be_code(name: bytes) -> bool:
+    """Say whether a new file is not of a cache of Python, pytest or Hypothesis."""
+    return not _CACHES & set(_text(name).split("/")) or is_scenario_file(_text(name))
+
+
+def _ignored_here(root: Path) -> Iterator[bytes]:
+    """Yield the new files if this clone has rules of its own (`.git/info/exclude`).
+
+    The project's rules are in its `.gitignore` files; others hide code from the person who reads
+    the verdict.
+    """
+    place = answer(root, "rev-parse", "--git-path", "info/exclude").rstrip(b"\r\n")
+    try:
+        rules = (root / os.fsdecode(place)).read_bytes().splitlines()
+    except OSError:
+        return
+    if any(rule.strip() and not rule.startswith(b"#") for rule in rules):
+        yield from filter(None, answer(root, *_NEW).split(b"\0"))
 
 
 def _what_counts(root: Path) -> Iterator[str]:

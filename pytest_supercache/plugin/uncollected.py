@@ -174,9 +174,18 @@ class ScenarioFiles:
         names = {paths_of_os.realpath(path): path for path in lost}  # it looks behind no link
         for start in range(0, len(names), _CHUNK):
             asked = list(names)[start : start + _CHUNK]
-            said = git(root, "-c", "core.quotePath=off", "check-ignore", "--", *asked)
-            ignored |= set((said or "").splitlines())
+            said = git(root, "-c", "core.quotePath=off", "check-ignore", "-v", "--", *asked)
+            ignored |= set(_ignored_by_project(said or ""))
         return {path for name, path in names.items() if name in ignored}
+
+
+def _ignored_by_project(said: str) -> Iterator[str]:
+    """Yield the paths that a `.gitignore` file ignores; rules of this clone excuse nothing."""
+    for line in said.splitlines():
+        rule, _, path = line.partition("\t")
+        source, _, pattern = rule.split(":", 2)
+        if Path(source).name == ".gitignore" and not pattern.startswith("!"):
+            yield path
 
 
 def _has_ours(path: Path) -> bool:

@@ -208,6 +208,20 @@ def test_what_git_ignores_is_not_covered(held: Project) -> None:
     assert held.run("--supercache-gate").ret == 6, "git has it, so the project does"
 
 
+def test_what_only_this_clone_ignores_is_named(held: Project) -> None:
+    """The twin: the last rule of the project ignores it."""
+    subprocess.run(["git", "init", "-q"], check=True)
+    write(held, "build/b.supercache.yaml")
+    write(held, ".git/info/exclude", "build/\n")
+    assert held.run("--supercache-gate").ret == 6
+    assert "build/b.supercache.yaml is not collected" in " ".join(gate(held)["reasons"])
+    write(held, ".git/info/exclude", "")
+    write(held, ".gitignore", "*.supercache.yaml\n!b.supercache.yaml\n")
+    assert held.run("--supercache-gate").ret == 6
+    write(held, ".gitignore", "!b.supercache.yaml\n*.supercache.yaml\n")
+    assert held.run("--supercache-gate").ret == 0
+
+
 def test_what_git_ignores_is_told_behind_a_link(held: Project) -> None:
     """Git itself refuses to say anything of paths behind links."""
     subprocess.run(["git", "init", "-q"], check=True)

@@ -179,6 +179,19 @@ def test_what_a_machine_ignores_is_still_a_change(
     assert list(others(before, changes(tree))) == ["conftest.py"]
 
 
+def test_what_a_clone_ignores_is_still_a_change_and_what_the_project_ignores_is_none(
+    tree: Path,
+) -> None:
+    append(tree / ".git" / "info" / "exclude", "conftest.py\n__pycache__\n")
+    before = changes(tree)
+    assert set(before) == {"new.py", "shop.py"}
+    append(tree / "__pycache__" / "shop.pyc")
+    append(tree / "ignored.py")
+    assert changes(tree) == before
+    (tree / "conftest.py").write_text("left = 1\n")
+    assert list(others(before, changes(tree))) == ["conftest.py"]
+
+
 def test_a_commit_is_what_its_id_says_and_not_what_replaces_it(tree: Path) -> None:
     """The twin: without the replacement, the same work tree has the same changes."""
     git(tree, "commit", "-qam", "tested")
