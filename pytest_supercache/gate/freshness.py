@@ -77,8 +77,8 @@ def _by_changes(document: Mapping[str, Any], here: Changes | None) -> Iterator[s
         more = [f"{len(apart) - _NAMED_MAX} more"] if len(apart) > _NAMED_MAX else []
         yield (
             f"{about}, and changes that are not committed are others here: "
-            f"{', '.join([*apart[:_NAMED_MAX], *more])}; run the gate again, and let git ignore "
-            "what other tools write"
+            f"{', '.join([*apart[:_NAMED_MAX], *more])}; run the gate again, and let a "
+            ".gitignore name what other tools write"
         )
 
 
