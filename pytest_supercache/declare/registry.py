@@ -185,8 +185,8 @@ def _check_params(named: str, factory: Callable[..., Any], given: Mapping[str, A
         inspect.signature(factory).bind(None, **given)
     except TypeError as error:
         raise SupercacheError(
-            f"{named}: {place_of(factory)} cannot be called with params {dict(given)}: {error}. The "
-            "layers come first, and every other parameter without a default needs a value"
+            f"{named}: {place_of(factory)} cannot be called with params {dict(given)}: {error}. "
+            "The layers come first, and every other parameter without a default needs a value"
         ) from None
     for parameter, value in given.items():
         if not isinstance(value, Hashable):

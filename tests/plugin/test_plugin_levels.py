@@ -168,7 +168,7 @@ def test_a_factory_of_any_kind_is_given_its_params(project: Project, system: str
         (['"shop", params={"isolation": []}'], "*params['isolation'] is a list, which one *"),
         (
             ['"shop", params={"isolation": 1}', '"shop", params={"isolation": 2}'],
-            "*conftest.py:3 registers this name twice, with other values or options the second time*",
+            "*conftest.py:3 registers this name twice, with other values or options *",
         ),
     ],
 )
