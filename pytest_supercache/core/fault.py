@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, unquote
 
+from pytest_supercache.core.causes import with_causes
 from pytest_supercache.core.errors import SupercacheError
 
 RAISING = ("error_before", "error_after", "cancel", "exception")
@@ -223,10 +224,4 @@ def is_injected(error: BaseException | None) -> bool:
     An error that was raised while an injected one was handled, without ``from``, is the code's
     own: it may well be the bug.
     """
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        if getattr(error, _MARK, False):
-            return True
-        seen.add(id(error))
-        error = error.__cause__
-    return False
+    return any(getattr(one, _MARK, False) for one in with_causes(error))

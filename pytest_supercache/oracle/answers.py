@@ -3,6 +3,7 @@
 from traceback import walk_tb
 from types import CodeType
 
+from pytest_supercache.core.causes import with_causes
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.fault import is_injected
 from pytest_supercache.core.operation import Operation
@@ -88,17 +89,20 @@ def is_of_a_victim(violation: Violation) -> bool:
     Libraries above a driver raise errors of their own from the error of the driver.
     """
     error = violation.evidence.get("error")
-    while isinstance(error, BaseException):
-        state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
-        is_mariadb = type(error).__module__ == _PYMYSQL and error.args[:1] == (_MARIADB_DEADLOCK,)
-        if state == _POSTGRESQL_DEADLOCK or is_mariadb:
-            return True
-        error = error.__cause__
-    return False
+    return isinstance(error, BaseException) and any(map(_is_of_a_victim, with_causes(error)))
 
 
-_POSTGRESQL_DEADLOCK = "40P01"
-_PYMYSQL, _MARIADB_DEADLOCK = "pymysql.err", 1213
+def _is_of_a_victim(error: BaseException) -> bool:
+    attribute = _CODE_OF.get(type(error).__module__.partition(".")[0])
+    if attribute is None:
+        return False
+    code = error.args[:1] if attribute == "args" else getattr(error, attribute, None)
+    return code in (_POSTGRESQL_DEADLOCK, (_MARIADB_DEADLOCK,))
+
+
+_CODE_OF = {"psycopg": "sqlstate", "asyncpg": "sqlstate", "psycopg2": "pgcode", "pymysql": "args"}
+"""Driver -> where its errors have the code of the server."""
+_POSTGRESQL_DEADLOCK, _MARIADB_DEADLOCK = "40P01", 1213
 _OURS = "pytest_supercache."
 
 

@@ -32,6 +32,22 @@ def violation(error: Exception) -> Violation:
     return Violation(guarantee="answers", summary="", evidence={"error": error})
 
 
+class OfTheSystem(Exception):
+    """An error with the names of a driver's, but code of its own."""
+
+    @property
+    def sqlstate(self) -> str:
+        raise ValueError
+
+    pgcode = sqlstate
+
+
+def in_a_circle() -> Exception:
+    first, second = LookupError(), ValueError()
+    first.__cause__, second.__cause__ = second, first
+    return first
+
+
 DEADLOCK = psycopg.errors.DeadlockDetected("deadlock detected")
 VICTIMS = [
     DEADLOCK, DeadlockDetectedError("deadlock detected"), wrapped(DEADLOCK),
@@ -40,6 +56,7 @@ VICTIMS = [
 OTHERS = [
     psycopg.errors.SerializationFailure("could not serialize access"), SerializationError("no"),
     pymysql.OperationalError(1205, "Lock wait timeout exceeded"), KeyError(1213), beside(DEADLOCK),
+    OfTheSystem(), in_a_circle(),
 ]  # fmt: skip
 
 
