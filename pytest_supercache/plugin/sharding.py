@@ -32,7 +32,7 @@ def asked_shard(config: pytest.Config) -> Shard:
     if config.getoption("supercache_replay"):
         raise pytest.UsageError(
             "--supercache-shard with --supercache-replay: a replay is about one item; leave one of "
-            "both out"
+            "them out"
         )
     return shard
 
