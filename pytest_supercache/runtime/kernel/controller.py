@@ -29,7 +29,7 @@ from pytest_supercache.runtime.kernel.actor import (
 )
 from pytest_supercache.runtime.kernel.calling import be, be_nobody, current_actor
 from pytest_supercache.runtime.kernel.ending import (
-    is_in_vain,
+    ends_here,
     let_leave,
     note_blocked,
     note_limit,
@@ -351,7 +351,7 @@ class Controller(ExecutionState):
             Abandoned: it takes steps without an end, or waits although the race has failed, which
                 may have left locks behind that nobody will release.
         """
-        if is_in_vain(self, body, announced):
+        if ends_here(self, body, announced):
             leave(body)
         if not self.may_take(body, announced):
             self._wait_alone(body, announced)

@@ -42,7 +42,7 @@ def note_limit(state: ExecutionState) -> None:
     state.complete = False
 
 
-def is_in_vain(state: ExecutionState, body: Actor, announced: Announced) -> bool:
+def ends_here(state: ExecutionState, body: Actor, announced: Announced) -> bool:
     """Say whether the body has no reason to go on; note a hazard if it takes too many steps.
 
     What it does after a race that has failed proves nothing. It may clean up, but not wait.
