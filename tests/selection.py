@@ -2,10 +2,12 @@
 
 import gc
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from tests.time_spent import TimeSpent, budget_of
 
@@ -105,3 +107,18 @@ def is_wanted(config: pytest.Config, item: pytest.Item) -> bool:
 def either(short: int, long: int) -> int:
     """Return how many cases a test draws: ``long``, if the long forms are run."""
     return long if LONG in os.environ else short
+
+
+def few(cases: Iterable[Any], count: int) -> list[Any]:
+    """Return the cases of a parametrized test; those after the first ``count`` are long.
+
+    Put first what tells most, each beside its twin: the others show the same claim once more.
+    A case that is a tuple holds the values of several arguments.
+    """
+    return [case if number < count else _long(case) for number, case in enumerate(cases)]
+
+
+def _long(case: Any) -> Any:
+    if isinstance(case, ParameterSet):
+        return case._replace(marks=[*case.marks, pytest.mark.long])
+    return pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=pytest.mark.long)
