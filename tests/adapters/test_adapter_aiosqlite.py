@@ -14,6 +14,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from pytest_supercache import check
 from tests.adapters.flows import SEARCHES, is_conflict, judged, outcomes_of
+from tests.selection import few
 
 
 @asynccontextmanager
@@ -319,7 +320,7 @@ async def begin_immediate(engine):
 
 @pytest.mark.parametrize(
     ("bump", "conflict"),
-    [(load_and_change, True), (count_in_the_database, False), (begin_immediate, False)],
+    few([(load_and_change, True), (count_in_the_database, False), (begin_immediate, False)], 2),
 )
 def test_two_sessions_of_sqlalchemy_lose_a_count_unless_the_database_counts(bump, conflict):
     async def body(world):

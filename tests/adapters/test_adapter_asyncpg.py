@@ -13,6 +13,7 @@ from pytest_supercache import check
 from tests.adapters.counters import is_a_deadlock, is_two, racing, unknown
 from tests.adapters.counters import outcomes as everything
 from tests.adapters.flows import is_conflict, judged
+from tests.selection import few
 
 pytestmark = pytest.mark.postgresql
 READ = "SELECT n FROM counters WHERE name = 'n'"
@@ -63,7 +64,7 @@ async def read_under_a_lock(connection):
 
 @pytest.mark.parametrize(
     ("bump", "conflict"),
-    [(read_then_write, True), (counts(), False), (read_under_a_lock, False)],
+    few([(read_then_write, True), (read_under_a_lock, False), (counts(), False)], 2),
 )
 def test_two_users_lose_a_count_unless_they_read_under_a_lock(opened, counters, bump, conflict):
     async def flow():
@@ -157,6 +158,7 @@ def test_who_meets_a_row_lock_waits_and_finds_what_was_committed(outcomes):
     assert outcomes(twice, twice) == {(None, None, 6, 0)}
 
 
+@pytest.mark.long
 def test_a_snapshot_that_was_overtaken_cannot_be_written_to(outcomes):
     one_fails = {("40001", None, 1, 0), (None, "40001", 1, 0)}
     found = outcomes(read_then_write, read_then_write, isolation="repeatable_read")
@@ -282,6 +284,7 @@ def test_two_tasks_that_use_one_connection_are_named_and_two_that_take_turns_are
     assert judged(body(in_turn)).exhausted
 
 
+@pytest.mark.long
 def test_a_cursor_of_the_server_shows_its_snapshot_and_rows_that_it_locks_are_unknown(
     outcomes, opened, counters
 ):

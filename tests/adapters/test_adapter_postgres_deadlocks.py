@@ -170,6 +170,7 @@ def test_who_waits_for_one_of_a_deadlock_is_never_its_victim(address, counters):
     assert victims(address, counters, psycopg, queue) == {()}
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("k")
 def test_with_asyncpg_each_of_three_in_a_ring_may_be_the_victim_too(address, counters):
     found = set()

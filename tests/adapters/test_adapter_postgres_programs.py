@@ -251,8 +251,19 @@ def searched(use, address, counters, programs, holds):
     return judged(body_on_a_loop if is_async else body)
 
 
-@pytest.mark.parametrize("pair", PAIRS)
-@pytest.mark.parametrize("use", [on_psycopg2, on_psycopg, on_psycopg_async, on_asyncpg])
+DRIVERS = [on_psycopg2, on_psycopg, on_psycopg_async, on_asyncpg]
+SHORT = dict(zip(PAIRS, DRIVERS * 2, strict=False))
+"""The driver that each pair goes through in the short form; each driver has a pair."""
+
+
+@pytest.mark.parametrize(
+    ("use", "pair"),
+    [
+        pytest.param(use, pair, marks=[] if SHORT[pair] is use else pytest.mark.long)
+        for use in DRIVERS
+        for pair in PAIRS
+    ],
+)
 def test_of_each_pair_one_is_a_conflict_and_the_other_holds(address, counters, use, pair):
     broken, twin, holds = PAIRS[pair]
     assert is_conflict(searched(use, address, counters, broken, holds))

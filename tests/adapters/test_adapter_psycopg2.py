@@ -17,6 +17,7 @@ from pytest_supercache.runtime.sql import psycopg2_doors
 from tests.adapters.counters import is_a_deadlock, racing, unknown
 from tests.adapters.counters import outcomes as everything
 from tests.adapters.flows import counting, is_conflict, judged
+from tests.selection import few
 
 pytestmark = pytest.mark.postgresql
 
@@ -55,7 +56,7 @@ def read_under_a_lock(connect):
 
 @pytest.mark.parametrize(
     ("bump", "conflict"),
-    [(read_then_write, True), (let_the_database_count, False), (read_under_a_lock, False)],
+    few([(read_then_write, True), (read_under_a_lock, False), (let_the_database_count, False)], 2),
 )
 def test_two_users_lose_a_count_unless_they_read_under_a_lock(opened, counters, bump, conflict):
     def made(_world):
@@ -67,6 +68,7 @@ def test_two_users_lose_a_count_unless_they_read_under_a_lock(opened, counters, 
     assert conflict or result.exhausted
 
 
+@pytest.mark.long
 def test_sqlalchemy_takes_the_same_steps(address, counters):
     words = dict(word.split("=") for word in address.split())
     url = f"postgresql+psycopg2://{words['user']}@/{words['dbname']}?host={words['host']}"
@@ -129,6 +131,7 @@ def test_who_meets_a_row_lock_waits_and_finds_what_was_committed(outcomes):
     assert outcomes(twice, twice) == {(None, None, 6, 0)}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("level", ["REPEATABLE READ", "SERIALIZABLE"])
 def test_a_snapshot_that_was_overtaken_cannot_be_written_to(outcomes, level):
     def bump(connection):
@@ -251,6 +254,7 @@ def test_classes_of_cursors_and_connections_that_the_code_names_are_kept(opened,
     assert is_conflict(judged(body))
 
 
+@pytest.mark.long
 def test_a_cursor_of_the_server_shows_its_snapshot_and_rows_that_it_locks_are_unknown(
     outcomes, opened, counters
 ):
@@ -299,6 +303,7 @@ def test_a_transaction_that_failed_holds_no_lock_even_before_it_is_rolled_back(o
     assert judged(racing(counters, (flow,))).exhausted
 
 
+@pytest.mark.long
 def test_nowait_is_told_at_once_and_another_row_is_nobodys_business(outcomes):
     def slowly(connection):
         counts()(connection)

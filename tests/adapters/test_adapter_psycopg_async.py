@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from tests.adapters.counters import is_a_deadlock, is_two, racing, unknown
 from tests.adapters.counters import outcomes as everything
 from tests.adapters.flows import is_conflict, judged
+from tests.selection import few
 
 pytestmark = pytest.mark.postgresql
 READ = "SELECT n FROM counters WHERE name = 'n'"
@@ -47,7 +48,7 @@ async def read_under_a_lock(connection):
 
 @pytest.mark.parametrize(
     ("bump", "conflict"),
-    [(read_then_write, True), (counts(), False), (read_under_a_lock, False)],
+    few([(read_then_write, True), (read_under_a_lock, False), (counts(), False)], 2),
 )
 def test_two_users_lose_a_count_unless_they_read_under_a_lock(opened, counters, bump, conflict):
     async def flow():
@@ -59,6 +60,7 @@ def test_two_users_lose_a_count_unless_they_read_under_a_lock(opened, counters, 
     assert conflict or result.exhausted
 
 
+@pytest.mark.long
 def test_sqlalchemy_takes_the_same_steps(address, counters):
     words = dict(word.split("=") for word in address.split())
     url = f"postgresql+psycopg://{words['user']}@/{words['dbname']}?host={words['host']}"
@@ -120,6 +122,7 @@ def test_who_meets_a_row_lock_waits_and_finds_what_was_committed(outcomes):
     assert outcomes(twice, twice) == {(None, None, 6, 0)}
 
 
+@pytest.mark.long
 def test_a_snapshot_that_was_overtaken_cannot_be_written_to(outcomes):
     level = psycopg.IsolationLevel.REPEATABLE_READ
     one_fails = {("40001", None, 1, 0), (None, "40001", 1, 0)}
@@ -129,6 +132,7 @@ def test_a_snapshot_that_was_overtaken_cannot_be_written_to(outcomes):
     assert found == {(1, 1, 2, 0), ("40001", 1, 1, 0), (1, "40001", 1, 0)}
 
 
+@pytest.mark.long
 def test_nowait_is_told_at_once_and_another_row_is_nobodys_business(outcomes):
     async def slowly(connection):
         await counts()(connection)
@@ -194,6 +198,7 @@ def test_what_a_task_does_with_an_answer_may_come_after_the_steps_of_others(open
     assert result_of(fills=False).exhausted
 
 
+@pytest.mark.long
 def test_a_cursor_of_the_server_shows_its_snapshot_and_rows_that_it_locks_are_unknown(
     outcomes, opened, counters
 ):
