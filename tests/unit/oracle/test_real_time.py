@@ -77,8 +77,8 @@ def test_loads_are_about_real_time_only_within_a_window():
 
 def test_a_verdict_of_kind_trace_is_the_same_in_every_linearization():
     seen = set()
-    others = map(told_otherwise, traces(5, either(25, 50)))
-    for trace in (*traces(1, either(25, 50)), *traces(7, either(25, 50), distinct=False), *others):
+    others = map(told_otherwise, traces(5, either(12, 50)))
+    for trace in (*traces(1, either(12, 50)), *traces(7, either(12, 50), distinct=False), *others):
         executions = [trace.execution(order) for order in trace.linearizations()]
         for name in TRACE_KIND:
             verdicts = {verdict(GUARANTEES[name], execution) for execution in executions}
