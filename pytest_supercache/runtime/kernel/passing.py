@@ -41,6 +41,8 @@ def _join(state: ExecutionState, actor: Actor, announced: Announced) -> None:
     """
     if state.memory is None or announced.wait is not None or announced.deadline is not None:
         state.note_memory(f"{actor.name} took the step {announced.label!r} without an await")
+        if state.parting is not None:
+            state.parting.note_call(actor, len(state.choices) - 1)
     else:
         state.memory.join_passing(actor, announced.footprint)
 

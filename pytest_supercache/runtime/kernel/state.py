@@ -81,6 +81,7 @@ class ExecutionState(Notes):
         self.backgrounds: dict[str, BackgroundActor] = {}
         self.announced: dict[StepId, int] = {}  # after how many steps each step of a task was
         self.memory: Any = None  # the actors' memory accesses, if they are recorded
+        self.parting: Any = None  # if not: which starts and answers of coroutines are steps
         self.ready: frozenset[str] = frozenset()  # at the last choice
         self.fused: Actor | None = None  # chosen for the first time: entry and first step are one
         self.crash: BaseException | None = None

@@ -161,12 +161,12 @@ class Stepping:
 
     def schedule(self) -> Schedule:
         """Return the choices that were made."""
-        controller, memory = self.controller, self.controller.memory
+        controller, known = self.controller, self.controller.memory or self.controller.parting
         return Schedule(
             tuple(controller.choices),
             tuple(self.faults.strikes),
             controller.grain,
-            () if memory is None else memory.places(),
+            () if known is None else known.places(),
         )
 
     def farthest(self) -> float:

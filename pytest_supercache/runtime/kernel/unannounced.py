@@ -21,7 +21,7 @@ def begin(state: ExecutionState, actor: Actor) -> None:
         return
     state.fused = actor.pending = None
     if not state.shared_memory:
-        state.memory.note_entry(actor.name)
+        (state.memory or state.parting).note_entry(actor.name)
     add_step(state, actor, entry.label, entry.kind, entry.footprint, entry.wait)
     actor.end_first_lines()
 
@@ -31,9 +31,10 @@ def entry_step(state: ExecutionState, actor: Actor) -> Announced | None:
     if state.shared_memory:
         memory = frozenset({f"memory:{actor.node}"})
         return Announced("start", "memory", Footprint(memory, memory))
-    if state.memory and actor.name in state.memory.sharing.starts:
+    known = state.memory or state.parting
+    if known and actor.name in known.sharing.starts:
         born = Footprint(reads=frozenset({actor.born} if actor.born else ()))
-        return Announced("start", "memory", state.memory.sharing.widened(actor.name, "start", born))
+        return Announced("start", "memory", known.sharing.widened(actor.name, "start", born))
     return None
 
 

@@ -20,7 +20,6 @@ from pytest_supercache.core.trace import Step, last_chosen
 from pytest_supercache.layers.stack import FOLDER_PREFIX
 from pytest_supercache.runtime.kernel.actor import Actor, BackgroundActor
 from pytest_supercache.runtime.kernel.calling import current_actor, here, looking
-from pytest_supercache.runtime.kernel.ordering import RESUMES
 from pytest_supercache.runtime.kernel.spinning import take
 from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.kernel.under_test import dict_of
@@ -33,6 +32,7 @@ from pytest_supercache.runtime.memory.lasting import Lasting
 from pytest_supercache.runtime.memory.made_before import MadeBefore
 from pytest_supercache.runtime.memory.names import File, name_of_class
 from pytest_supercache.runtime.memory.nodes import NodeUses
+from pytest_supercache.runtime.memory.parting import WITHOUT_ANSWER
 from pytest_supercache.runtime.memory.sections import Sections
 from pytest_supercache.runtime.memory.sharing import (
     DICT,
@@ -49,9 +49,6 @@ from pytest_supercache.runtime.memory.sharing import (
 )
 from pytest_supercache.runtime.memory.storing import Stores
 from pytest_supercache.runtime.memory.uses import Comparison, acts_atomically
-
-_WITHOUT_ANSWER = frozenset({"memory", RESUMES})
-"""Kinds of steps of tasks that are answers themselves, or have none."""
 
 _TEMPORARY = Path(gettempdir())
 _OWN_FOLDERS = tuple(str(path / FOLDER_PREFIX) for path in (_TEMPORARY, _TEMPORARY.resolve()))
@@ -532,7 +529,7 @@ class Accesses:
         if actor.is_task:
             if answered := self._answered.get(actor.name):
                 ends.add((actor.name, answered))
-            if last is not None and last.kind not in _WITHOUT_ANSWER:  # it came to another task
+            if last is not None and last.kind not in WITHOUT_ANSWER:  # it came to another task
                 ends.add((last.actor, last.label))
         for name, label in ends:
             self._part(name, label)

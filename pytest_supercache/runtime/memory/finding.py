@@ -18,6 +18,7 @@ from pytest_supercache.runtime.memory.importing import imports_noticed
 from pytest_supercache.runtime.memory.lasting import Lasting
 from pytest_supercache.runtime.memory.listing import Listing
 from pytest_supercache.runtime.memory.made_before import MadeBefore
+from pytest_supercache.runtime.memory.parting import Parting
 from pytest_supercache.runtime.memory.sharing import Sharing
 
 
@@ -45,6 +46,8 @@ class MemoryFinder:
     def during(self, execution: Stepping, body: Any) -> Iterator[None]:
         """Look for shared memory while ``execution`` runs ``body``."""
         if self._functions is None:
+            execution.controller.parting = Parting(self.sharing, execution.record)
+            execution.is_undisturbed &= not self.sharing.changes_steps
             yield
             return
         if body is not self._body:
