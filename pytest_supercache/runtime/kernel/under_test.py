@@ -164,13 +164,20 @@ def members_of(value: Any) -> dict[str, Any]:
 def dict_of(value: Any) -> Any:
     """Return an object's ``__dict__``, which may be a subclass of dict; None: it has none.
 
-    No code of the object runs, but a dict subclass may override methods.
+    No code of the object runs, but a dict subclass may override methods. A proxy that is written in
+    C may show what another object has, such as the attributes of a class, or none.
     """
     try:
         holder = _known_holder(type(value))
     except TypeError:  # a class that cannot be hashed
         holder = _holder_of_members(type(value))
-    return None if holder is None else holder.__get__(value)
+    if holder is None:
+        return None
+    try:
+        members = holder.__get__(value)
+    except (AttributeError, ValueError):
+        return None
+    return members if issubclass(type(members), dict) else None
 
 
 def _holder_of_members(kind: type) -> Any:

@@ -31,6 +31,7 @@ from pytest_supercache.runtime.memory.effects import (
 from pytest_supercache.runtime.memory.generated import is_compared_unseen
 from pytest_supercache.runtime.memory.items import touch_item
 from pytest_supercache.runtime.memory.one_dict import note_dict_set
+from pytest_supercache.runtime.memory.proxies import behind, is_proxy
 from pytest_supercache.runtime.memory.reach import shown
 from pytest_supercache.runtime.memory.steps import Together
 from pytest_supercache.runtime.memory.touching import (
@@ -55,7 +56,7 @@ def load_attribute(holder: Any, name: str) -> None:
     if _is_without_memory(type(holder)):
         return
     if name == "__dict__" and Current.execution is not None:
-        note_owner(Current.execution, holder)
+        note_owner(Current.execution, holder if not is_proxy(type(holder)) else behind(holder))
         return
     accesses = _at_attribute(holder, name, writes=False)
     if accesses is not None:

@@ -14,6 +14,7 @@ from pytest_supercache.runtime.memory.foreign import derives_from_foreign
 from pytest_supercache.runtime.memory.library import touches_itself
 from pytest_supercache.runtime.memory.proxies import behind, is_proxy
 from pytest_supercache.runtime.memory.touching import (
+    touch_behind,
     touch_foreign,
     touch_whole,
 )
@@ -56,10 +57,11 @@ def touch_item(
 def _item_of_proxy(
     accesses: Accesses, proxy: Any, key: Any, method: str, *, writes: bool
 ) -> Footprint | None:
-    meant = behind(proxy)
-    if meant is not proxy:
-        return touch_item(accesses, meant, key, method, writes=writes)
-    return accesses.touch(proxy, WHOLE, writes=writes)
+    if behind(proxy) is proxy:
+        return accesses.touch(proxy, WHOLE, writes=writes)
+    return touch_behind(
+        accesses, proxy, lambda o: touch_item(accesses, o, key, method, writes=writes)
+    )
 
 
 def _item_by_method(accesses: Accesses, holder: Any, method: Any, *, writes: bool) -> None:

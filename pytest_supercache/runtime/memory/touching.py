@@ -8,8 +8,9 @@ import threading
 import types
 import weakref
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.identity import identity
@@ -64,12 +65,20 @@ from pytest_supercache.runtime.memory.passing import (
     calls_of,
     passed_on,
 )
-from pytest_supercache.runtime.memory.proxies import behind, is_proxy
+from pytest_supercache.runtime.memory.proxies import (
+    BEHIND,
+    behind,
+    has_itself,
+    is_proxy,
+    is_transparent,
+)
 from pytest_supercache.runtime.memory.sharing import STARTED, written
 from pytest_supercache.runtime.memory.steps import Together
 from pytest_supercache.runtime.memory.steps import footprint as footprint_of_all
 from pytest_supercache.runtime.memory.storing import tell_of_return
 from pytest_supercache.runtime.memory.uses import acts_atomically
+
+_Touched = TypeVar("_Touched")
 
 LOOKED_AT = (
     types.FunctionType, functools.partial, super, type, threading.local, threading.Thread,
@@ -104,10 +113,25 @@ def touch_attribute(accesses: Accesses, holder: Any, name: str, *, writes: bool)
         _module_attribute(accesses, vars(holder), name, writes=writes)
     elif issubclass(kind, type):
         _class_attribute(accesses, holder, name, writes=writes)
-    elif is_proxy(kind) and (meant := behind(holder)) is not holder:
-        touch_attribute(accesses, meant, name, writes=writes)
+    elif is_proxy(kind) and not has_itself(kind, name) and behind(holder) is not holder:
+        touch_behind(accesses, holder, lambda o: touch_attribute(accesses, o, name, writes=writes))
     else:
         _instance_attribute(accesses, holder, name, writes=writes)
+
+
+def touch_behind(accesses: Accesses, proxy: Any, touch: Callable[[Any], _Touched]) -> _Touched:
+    """Touch the object that a proxy stands for, and which one that is.
+
+    It is touched again if there is another one by then.
+    """
+    while True:
+        meant = behind(proxy)
+        with Together(accesses):
+            if is_transparent(type(proxy)):
+                accesses.touch(proxy, BEHIND, writes=False)
+            touched = touch(meant)
+        if accesses.collected is not None or behind(proxy) is meant:
+            return touched
 
 
 def _module_attribute(
@@ -341,6 +365,10 @@ def touch_whole(
         return touch_looked_into(accesses, holder)
     if type(holder) is types.GeneratorType:
         return run_through(accesses, holder)
+    if is_proxy(type(holder)) and behind(holder) is not holder:
+        return touch_behind(
+            accesses, holder, lambda o: touch_whole(accesses, o, writes=writes, drops=drops)
+        )
     if is_container_in_python(type(holder)) or not holds(type(holder)):
         return None
     if issubclass(type(holder), Counter):
