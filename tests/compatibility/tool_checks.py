@@ -41,6 +41,7 @@ from werkzeug.local import LocalProxy
 from pytest_supercache.declare.adapters import aiocache, diskcache, django
 from pytest_supercache.declare.adapters import async_lru as async_lru_table
 from pytest_supercache.plugin.prefetch import _PREPARE_NOTHING, _is_runner_overridden
+from pytest_supercache.runtime.kernel.under_test import dict_of
 from pytest_supercache.runtime.memory import proxies
 from pytest_supercache.runtime.observe.targets import find_target
 from pytest_supercache.runtime.process.library_doors import BEFOREHAND, DOORS
@@ -407,6 +408,29 @@ def _caches_of_a_process_are_in_three_dicts():
     assert django.MADE_PER_NODE.keys() == {
         "django.core.cache:caches._connections", "django.db:connections._connections",
     }  # fmt: skip
+
+
+@CHECKS.of(
+    "wrapt: ObjectProxy.__wrapped__, __wrapped_get_called__, names that begin with _self_; "
+    "lazy_object_proxy: Proxy.__resolved__"
+)
+def _transparent_proxies_lead_to_what_is_behind_them():
+    import lazy_object_proxy
+    import wrapt
+
+    stock: list[int] = []
+    for make in (wrapt.LazyObjectProxy, lazy_object_proxy.Proxy):
+        lazy = make(lambda: stock)
+        assert proxies.behind(lazy) is lazy, "nobody has asked it yet"
+        assert len(lazy) == 0
+        assert proxies.behind(lazy) is stock
+    proxy = wrapt.ObjectProxy(stock)
+    assert proxies.behind(proxy) is stock
+    assert proxies.has_itself(type(proxy), "_self_mine")
+    assert proxies.has_itself(type(proxy), "__wrapped__")
+    assert not proxies.has_itself(type(proxy), "append")
+    assert dict_of(proxy) is None, "a list has none"
+    assert dict_of(wrapt.ObjectProxy(int)) is None, "that of a class is read-only"
 
 
 @CHECKS.of(
