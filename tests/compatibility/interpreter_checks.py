@@ -27,7 +27,13 @@ from types import FunctionType, ModuleType
 from pytest_supercache.core.identity import identity
 from pytest_supercache.runtime.kernel import functions_under_test
 from pytest_supercache.runtime.kernel.coroutines import serves
-from pytest_supercache.runtime.memory.effects import is_left_alone, is_view, sources
+from pytest_supercache.runtime.memory.effects import (
+    FINALIZER_NUMBERS,
+    FINALIZERS,
+    is_left_alone,
+    is_view,
+    sources,
+)
 from pytest_supercache.runtime.memory.entering import _LOOPING
 from pytest_supercache.runtime.memory.passing import calls_of, passed_on
 from pytest_supercache.runtime.memory.referring import functions_of
@@ -258,6 +264,19 @@ def _a_proxy_leads_to_its_object():
 
     shop = Shop()
     assert _referent(weakref.proxy(shop)) is shop
+
+
+@CHECKS.of("weakref.finalize._registry, _index_iter")
+def _finalizers_are_entries_of_one_dict():
+    class Page:
+        pass
+
+    page, number = Page(), repr(FINALIZER_NUMBERS)
+    finalizer = weakref.finalize(page, len, "")
+    assert finalizer in FINALIZERS
+    assert repr(FINALIZER_NUMBERS) != number, "each takes a number"
+    finalizer.detach()
+    assert finalizer not in FINALIZERS
 
 
 @CHECKS.of("names of built-in types and of the modules that they are in")

@@ -28,6 +28,7 @@ from pytest_supercache.runtime.memory.dropping import drop, drop_all
 from pytest_supercache.runtime.memory.effects import (
     CONTAINERS,
     DEEP_READERS,
+    FINALIZER_NUMBERS,
     GETTERS,
     KEYED_METHODS,
     NO_ACCESS,
@@ -311,6 +312,8 @@ def _take(accesses: Accesses, iterator: Any) -> Footprint | None:
     Returns:
         The footprint of the shared containers behind it; None: none is shared.
     """
+    if iterator is FINALIZER_NUMBERS:
+        return None
     if is_view(type(iterator)):
         accesses.touch(iterator, WHOLE, writes=True)
     advancing = getattr(type(iterator), "__next__", None)

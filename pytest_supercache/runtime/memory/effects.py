@@ -45,6 +45,12 @@ PLAIN = frozenset(
 )  # fmt: skip
 """Types whose objects hold no memory that could change, or only memory tracked elsewhere."""
 
+FINALIZERS: Any = vars(weakref.finalize)["_registry"]
+"""Where all objects of ``weakref.finalize`` keep their state: an entry for each of them."""
+
+FINALIZER_NUMBERS: Any = vars(weakref.finalize)["_index_iter"]
+"""Where each of them gets its number, of which only the end of the process takes notice."""
+
 SCALARS = frozenset({str, bytes, int, float, bool, complex, type(None)})
 """Types whose objects hold no other objects."""
 

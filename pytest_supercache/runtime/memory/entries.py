@@ -6,7 +6,13 @@ from typing import Any
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.runtime.memory.accesses import Accesses
-from pytest_supercache.runtime.memory.effects import PLAIN, fills_missing, peek, runs_python
+from pytest_supercache.runtime.memory.effects import (
+    FINALIZERS,
+    PLAIN,
+    fills_missing,
+    peek,
+    runs_python,
+)
 from pytest_supercache.runtime.memory.reach import shown
 
 
@@ -43,6 +49,8 @@ def touch_entry(
     accesses: Accesses, holder: dict[Any, Any], key: Any, *, writes: bool, drops: bool = False
 ) -> Footprint | None:
     """Touch one entry of a dict, or the attribute that it stands for."""
+    if holder is FINALIZERS:
+        return accesses.touch(key, WHOLE, writes=writes, drops=drops)
     owner = accesses.owner_of(holder)
     if owner is None and type(holder) is dict and "__builtins__" in holder:
         owner = holder  # the globals of a module

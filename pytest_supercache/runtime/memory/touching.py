@@ -160,6 +160,8 @@ def _referent(proxy: Any) -> Any:
 
 
 def _class_attribute(accesses: Accesses, holder: type, name: str, *, writes: bool) -> None:
+    if holder is weakref.finalize:  # what it keeps for itself is for the end of the process
+        return
     if writes:
         accesses.touch(holder, f".{name}", writes=True)
         return
