@@ -1,5 +1,8 @@
 """Memory that actors share is found, named, raced, and told of; what they do not share is not."""
 
+import mmap
+import re
+import struct
 import threading
 from enum import StrEnum
 
@@ -54,6 +57,49 @@ def test_an_entry_of_a_near_cache_is_a_step_with_its_name():
     labels = {step.label for step in found.execution.race if step.kind == "memory"}
     assert labels == {f"{verb} Near.entries['k']" for verb in ("read", "write", "delete")}
     assert "and at shared memory (Near.entries['k']" in result.coverage
+
+
+def slots_of_a_buffer(slots):
+    """Two users count in slots of one buffer, through one ``struct.Struct`` of a module."""
+
+    def body(world):
+        redis, counts = world.existing_cache.client(), mmap.mmap(-1, 2 * SLOT.size)
+
+        def count(slot):
+            redis.incr("requests")
+            (hits,) = SLOT.unpack_from(counts, slot * SLOT.size)
+            SLOT.pack_into(counts, slot * SLOT.size, hits + 1)
+
+        world.actor("x", count, slots[0])
+        world.actor("y", count, slots[1])
+        world.run()
+        assert sum(hits for (hits,) in SLOT.iter_unpack(counts[:])) == 2
+
+    return body
+
+
+SLOT = struct.Struct("<Q")
+
+
+def test_a_format_is_no_memory_and_the_buffer_is():
+    broken, right = check(slots_of_a_buffer([0, 0])), check(slots_of_a_buffer([0, 1]))
+    assert broken.verdict is Verdict.VIOLATED
+    assert right.verdict is Verdict.HOLDS
+    for result in (broken, right):
+        (shared,) = re.findall(r"shared memory \((.*?)\)", result.coverage)
+        assert "SLOT" not in shared
+
+
+def test_bytes_that_users_pack_with_one_format_are_not_shared():
+    def body(world):
+        client = world.existing_cache.client()
+        world.actor("x", lambda: client.set("x", SLOT.pack(1)))
+        world.actor("y", lambda: client.set("y", SLOT.pack(2)))
+        world.run()
+
+    result = check(body)
+    assert result.verdict is Verdict.HOLDS
+    assert "shared memory" not in result.coverage
 
 
 def test_the_token_names_the_memory_and_is_read_again():

@@ -10,6 +10,7 @@ import gc
 import itertools
 import operator
 import re
+import struct
 import sys
 import types
 import weakref
@@ -40,7 +41,7 @@ PLAIN = frozenset(
         types.MethodWrapperType, types.ClassMethodDescriptorType, types.GetSetDescriptorType,
         types.MemberDescriptorType, types.CoroutineType, types.FrameType,
         types.TracebackType, types.FunctionType, functools.partial, property, classmethod,
-        staticmethod, super, object, weakref.ReferenceType,
+        staticmethod, super, object, weakref.ReferenceType, struct.Struct,
     }
 )  # fmt: skip
 """Types whose objects hold no memory that could change, or only memory tracked elsewhere."""
