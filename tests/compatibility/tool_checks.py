@@ -43,6 +43,8 @@ from pytest_supercache.declare.adapters import async_lru as async_lru_table
 from pytest_supercache.plugin.prefetch import _PREPARE_NOTHING, _is_runner_overridden
 from pytest_supercache.runtime.kernel.under_test import dict_of
 from pytest_supercache.runtime.memory import proxies
+from pytest_supercache.runtime.memory.cached_properties import cached_of
+from pytest_supercache.runtime.memory.effects import behind_view, is_of_cython
 from pytest_supercache.runtime.observe.targets import find_target
 from pytest_supercache.runtime.process.library_doors import BEFOREHAND, DOORS
 from pytest_supercache.runtime.process.virtual_time import frozen_pairs
@@ -408,6 +410,44 @@ def _caches_of_a_process_are_in_three_dicts():
     assert django.MADE_PER_NODE.keys() == {
         "django.core.cache:caches._connections", "django.db:connections._connections",
     }  # fmt: skip
+
+
+@CHECKS.of("propcache: _helpers_c.cached_property, under_cached_property and its dict _cache")
+def _properties_of_propcache_are_known():
+    from propcache.api import cached_property, under_cached_property
+
+    class Product:
+        def __init__(self):
+            self._cache = {}
+
+        @cached_property
+        def price(self):
+            return 1
+
+        @under_cached_property
+        def tax(self):
+            return 2
+
+    known = {name: cached_of(vars(Product)[name]) for name in ("price", "tax")}
+    product = Product()
+    assert [known[name].function(product) for name in known] == [1, 2]
+    assert (product.price, product.tax) == (1, 2)
+    assert vars(product) == {"_cache": {"tax": 2}, "price": 1}
+    assert [each.keeps_in for each in known.values()] == ["", "_cache"]
+
+
+@CHECKS.of("Cython: functions whose type is in a module _cython...; numpy: ndarray.base")
+def _compiled_code_is_known():
+    import msgpack
+    import numpy
+
+    assert is_of_cython(type(msgpack.Packer().pack.__func__))
+    assert not is_of_cython(type(msgpack.packb)), "that one is Python's"
+    elements = bytearray(4)
+    array = numpy.frombuffer(elements, dtype=numpy.uint8)
+    assert behind_view(array) == [elements]
+    assert behind_view(array[1:])[0] is array
+    assert behind_view(numpy.zeros(1)) == []
 
 
 @CHECKS.of(

@@ -44,6 +44,9 @@ from pytest_supercache.runtime.memory.effects import (
     find_in_class,
     holds,
     is_left_alone,
+    is_object_of_other_c,
+    is_of_cython,
+    is_of_other_c,
     is_read_by,
     is_rewritten,
     is_view,
@@ -82,6 +85,7 @@ from pytest_supercache.runtime.memory.paths import (
     touch_descriptor,
     touch_file,
 )
+from pytest_supercache.runtime.memory.proxies import is_transparent
 from pytest_supercache.runtime.memory.reach import shown
 from pytest_supercache.runtime.memory.seen import is_seen
 from pytest_supercache.runtime.memory.steps import Together
@@ -159,6 +163,10 @@ def _touch_of(function: Any, arguments: tuple[Any, ...]) -> Any:
         if issubclass(kind, enum.EnumType) and len(arguments) == 1:
             return _member
         return None if SCALARS.issuperset(map(type, arguments)) else _made
+    if is_of_cython(kind):
+        return _builtin
+    if is_object_of_other_c(kind) and not is_transparent(kind):
+        return _object_of_c
     return _wrapper if top(kind.__module__) in DECORATING else None
 
 
@@ -306,6 +314,18 @@ def _builtin(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> A
     return None
 
 
+def _object_of_c(accesses: Accesses, called: Any, arguments: tuple[Any, ...]) -> Any:
+    """Touch an object of a library whose call is C code, and what that is given."""
+    given = _given(accesses, arguments, read_deeply)
+    is_stateless = top(type(called).__module__) in _STATELESS
+    own = None if is_stateless else touch_whole(accesses, called, writes=True)
+    return going_on(accesses, joined(given, own), called)
+
+
+_STATELESS = frozenset({"numpy"})
+"""Libraries whose objects of C keep nothing between two calls of them."""
+
+
 def _take(accesses: Accesses, iterator: Any) -> Footprint | None:
     """Touch an iterator whose next element is taken: unlike one of a loop, it may be shared.
 
@@ -360,7 +380,9 @@ def _reader_of_method(kind: type, name: str) -> Reader:
         return read_deeply
     if issubclass(kind, dict) and name in _TAKING_PAIRS:
         return read_pairs
-    return read_within if method_looks_within(kind, name) else read
+    if not method_looks_within(kind, name):
+        return read
+    return read_within if is_standard_name(top(kind.__module__)) else read_deeply
 
 
 _TAKING_PAIRS = frozenset({"update", "__ior__", "__init__"})
@@ -512,7 +534,8 @@ def _arguments(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) ->
     elif function in BY_DESCRIPTOR and arguments and type(arguments[0]) is int:
         touch_descriptor(accesses, arguments[0], writes=BY_DESCRIPTOR[function])
     reads_only, is_deep = is_read_by(function), reads_deeply(function)
-    is_of_c = looks_within(function)
+    is_of_c = looks_within(function) or is_of_cython(type(function))
+    within = read_deeply if is_of_other_c(function) else read_within
     for argument in arguments:
         kind = type(argument)
         if kind in _OF_C:
@@ -525,7 +548,7 @@ def _arguments(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) ->
             shared = joined(shared, read_deeply(argument))
         else:
             shared = joined(shared, _argument(accesses, argument, writes=not reads_only))
-            shared = joined(shared, read_within(argument)) if is_of_c else shared
+            shared = joined(shared, within(argument)) if is_of_c else shared
     return shared
 
 

@@ -281,6 +281,75 @@ def reads_deeply(function: Any) -> bool:
     return function in _DEEP or top(getattr(function, "__module__", None)) in DEEP_READERS
 
 
+@of_kind
+def is_of_cython(kind: type) -> bool:
+    """Say whether objects of a type are functions compiled by Cython, which seem to be Python's."""
+    return kind.__module__.startswith("_cython")
+
+
+def is_of_other_c(function: Any) -> bool:
+    """Say whether a function is C code outside of the standard library.
+
+    It may read attributes of the objects inside its arguments: encoders do.
+    """
+    kind = type(function)
+    if kind is not types.BuiltinFunctionType and not is_of_cython(kind):
+        return False
+    module = getattr(function, "__module__", None)
+    return type(module) is str and not is_standard_name(top(module))
+
+
+@of_kind
+def is_object_of_other_c(kind: type) -> bool:
+    """Say whether a call of an object is C code outside of the standard library."""
+    called, base = find_in_class(kind, "__call__")
+    return (
+        base is not None
+        and type(called) is types.WrapperDescriptorType
+        and not issubclass(kind, type)
+        and not is_standard_name(top(base.__module__))
+        and not is_left_alone(kind)
+    )
+
+
+def behind_view(value: Any) -> list[Any]:
+    """Return what an object of C shows: if it is a view, or a read-only proxy, another object.
+
+    That is one of the same library; of an array of numpy it is whatever has the elements.
+    """
+    package = _package_in_c(type(value))
+    if not package:
+        return []
+    if is_view_of_array(value):
+        return [find_in_class(type(value), "base")[0].__get__(value)]
+    return [
+        one
+        for one in gc.get_referents(value)
+        if top(type(one).__module__) == package and holds(type(one))
+    ]
+
+
+def is_view_of_array(value: Any) -> bool:
+    """Say whether a value is an array of numpy whose elements are those of another object."""
+    if _package_in_c(type(value)) != "numpy":
+        return False
+    base = find_in_class(type(value), "base")[0]
+    return type(base) is types.GetSetDescriptorType and base.__get__(value) is not None
+
+
+@of_kind
+def _package_in_c(kind: type) -> str:
+    """Return the library, not the standard one, whose C code a type is; empty: there is none."""
+    if issubclass(kind, CONTAINERS) or is_left_alone(kind):
+        return ""
+    for base in kind.__mro__[:-1]:
+        package = top(base.__module__)
+        is_in_c = any(type(member) in _OF_C for member in vars(base).values())
+        if is_in_c and not is_standard_name(package):
+            return package
+    return ""
+
+
 _SHALLOW = frozenset({len, iter, aiter, hash})
 
 

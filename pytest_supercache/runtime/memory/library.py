@@ -13,6 +13,7 @@ from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.effects import (
     CONTAINER_MODULES,
     CONTAINERS,
+    is_of_cython,
     is_rewritten,
     top,
 )
@@ -40,6 +41,8 @@ def prepare_counter(kind: type) -> None:
 
 def touches_itself(function: Any) -> bool:
     """Say whether a function reports its own accesses; it is rewritten first if necessary."""
+    if is_of_cython(type(function)):
+        return False
     module = getattr(function, "__module__", None)
     is_looked_into = module in CONTAINER_MODULES or module in Current.looked_into
     if is_looked_into and type(function) is types.FunctionType:

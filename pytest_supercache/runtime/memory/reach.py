@@ -11,7 +11,13 @@ from typing import Any
 from pytest_supercache.core.masking import masked
 from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.runtime.kernel.under_test import dict_of, members_of
-from pytest_supercache.runtime.memory.effects import elements_of, is_rewritten, slots_of, top
+from pytest_supercache.runtime.memory.effects import (
+    behind_view,
+    elements_of,
+    is_rewritten,
+    slots_of,
+    top,
+)
 
 WALKED = (types.FunctionType, types.MethodType, types.CellType, functools.partial, tuple)
 """Types that hold no memory themselves, but lead to it."""
@@ -87,6 +93,7 @@ def _inside_instance(value: Any, kind: type) -> Iterator[tuple[Any, Way]]:
         for number, inner in enumerate(gc.get_referents(value)):
             if inner is not members:
                 yield inner, _added(f"~{number}")
+    yield from ((inner, _added("~")) for inner in behind_view(value))
 
 
 def attribute_of(holder: Any, name: str) -> Any:

@@ -28,6 +28,7 @@ from pytest_supercache.runtime.memory.effects import (
     PLAIN,
     SCALARS,
     CMethod,
+    behind_view,
     find_in_class,
     holds,
     inner_objects,
@@ -37,10 +38,12 @@ from pytest_supercache.runtime.memory.effects import (
     is_read_by,
     is_rewritten,
     is_view,
+    is_view_of_array,
     method_reads,
     slots_of,
     sources,
 )
+from pytest_supercache.runtime.memory.entries import touch_entry
 from pytest_supercache.runtime.memory.foreign import derives_from_foreign, keeps_attributes
 from pytest_supercache.runtime.memory.generated import (
     is_compared_unseen,
@@ -72,6 +75,7 @@ from pytest_supercache.runtime.memory.proxies import (
     is_proxy,
     is_transparent,
 )
+from pytest_supercache.runtime.memory.reach import attribute_of
 from pytest_supercache.runtime.memory.sharing import STARTED, written
 from pytest_supercache.runtime.memory.steps import Together
 from pytest_supercache.runtime.memory.steps import footprint as footprint_of_all
@@ -305,6 +309,9 @@ _BOUND_METHODS = (types.MethodType, types.BuiltinFunctionType, CMethod)
 
 def _cached(accesses: Accesses, holder: Any, name: str, cached: Cached) -> None:
     """Do what a cached property does, with switch points while its function runs."""
+    if cached.keeps_in:
+        _cached_elsewhere(accesses, holder, name, cached)
+        return
     touch_own(accesses, holder, name, writes=False)
     accesses.touch_now()
     members = dict_of(holder)
@@ -323,6 +330,24 @@ def _cached(accesses: Accesses, holder: Any, name: str, cached: Cached) -> None:
         touch_own(accesses, holder, name, writes=True)
         accesses.touch_now()
         dict.__setitem__(dict_of(holder), name, value)
+
+
+def _cached_elsewhere(accesses: Accesses, holder: Any, name: str, cached: Cached) -> None:
+    """Do what a cached property does that keeps its results in a dict of the object."""
+    touch_attribute(accesses, holder, cached.keeps_in, writes=False)
+    kept = attribute_of(holder, cached.keeps_in)
+    if type(kept) is not dict:
+        return
+    touch_entry(accesses, kept, name, writes=False)
+    accesses.touch_now()
+    if dict.__contains__(kept, name):
+        return
+    footprint = touch_entry(accesses, kept, name, writes=True)
+    with accesses.calling_back(footprint), suppress(AttributeError):
+        value = cached.function(holder)
+        touch_entry(accesses, kept, name, writes=True)
+        accesses.touch_now()
+        dict.__setitem__(kept, name, value)
 
 
 def _slot(accesses: Accesses, holder: Any, slot: Any, *, writes: bool) -> None:
@@ -361,23 +386,46 @@ def touch_whole(
     """Touch all that an object holds; of an iterator or a view, the objects behind it."""
     if type(holder) is memoryview:
         holder = holder.obj
-    if is_view(type(holder)):
-        if hasattr(type(holder), "__next__"):  # what is taken of an iterator nobody else gets
+    kind = type(holder)
+    if is_view(kind):
+        if hasattr(kind, "__next__"):  # what is taken of an iterator nobody else gets
             accesses.touch(holder, WHOLE, writes=True)
         return touch_looked_into(accesses, holder)
-    if type(holder) is types.GeneratorType:
+    if kind is types.GeneratorType:
         return run_through(accesses, holder)
-    if is_proxy(type(holder)) and behind(holder) is not holder:
+    if is_proxy(kind) and behind(holder) is not holder:
         return touch_behind(
             accesses, holder, lambda o: touch_whole(accesses, o, writes=writes, drops=drops)
         )
-    if is_container_in_python(type(holder)) or not holds(type(holder)):
+    if is_container_in_python(kind) or not holds(kind):
         return None
+    return _touch_container(accesses, holder, writes=writes, drops=drops)
+
+
+def _touch_container(
+    accesses: Accesses, holder: Any, *, writes: bool, drops: bool
+) -> Footprint | None:
     if issubclass(type(holder), Counter):
         prepare_counter(type(holder))
     owner = accesses.owner_of(holder)
     whose = holder if owner is None else owner
-    return accesses.touch(whose, WHOLE, writes=writes, drops=drops)
+    if not (others := behind_view(holder)):
+        return accesses.touch(whose, WHOLE, writes=writes, drops=drops)
+    with Together(accesses):
+        touched = accesses.touch(whose, WHOLE, writes=writes, drops=drops)
+        return joined(touched, _touch_shown(accesses, holder, others, writes=writes))
+
+
+def _touch_shown(
+    accesses: Accesses, view: Any, others: list[Any], *, writes: bool
+) -> Footprint | None:
+    """Touch what a view of a library shows; elements of an array may be those of a builtin."""
+    if is_view_of_array(view):
+        return touch_whole(accesses, others[0], writes=writes)
+    touched = None
+    for one in others:
+        touched = joined(touched, accesses.touch(one, WHOLE, writes=writes))
+    return touched
 
 
 def touch_foreign(accesses: Accesses, holder: Any, *, writes: bool) -> Footprint | None:

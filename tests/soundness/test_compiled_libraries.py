@@ -1,0 +1,222 @@
+"""Memory that users share through libraries that are compiled: encoders, views, memos, arrays."""
+
+import threading
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import cytoolz
+import msgpack
+import msgspec
+import numpy
+import pytest
+from multidict import MultiDict, MultiDictProxy
+from propcache.api import cached_property, under_cached_property
+
+from tests.soundness.truth import broken, right, systems_of
+
+
+@dataclass
+class Price:
+    net: int = 100
+    tax: int = 10
+
+
+def _change(price):
+    price.net = 200
+    price.tax = 20
+
+
+def _change_entries(price):
+    price["net"] = 200
+    price["tax"] = 20
+
+
+def _encoded(world, encode, make, change, lock):
+    redis, state = world.existing_cache.client(), {"price": make()}
+
+    def write():
+        redis.incr("writes")
+        with lock:
+            change(state["price"])
+
+    def read():
+        redis.incr("reads")
+        with lock:
+            return encode(state)
+
+    world.actor("writer", write)
+    world.actor("reader", read)
+    assert world.run()["reader"] in {encode({"price": make()}), encode(state)}
+
+
+@broken("the encoder reads the attributes of the price between the two changes")
+def an_object_inside_of_what_is_encoded(world):
+    _encoded(world, msgspec.json.encode, Price, _change, nullcontext())
+
+
+@right("they hold one lock")
+def an_object_inside_of_what_is_encoded_under_a_lock(world):
+    _encoded(world, msgspec.json.encode, Price, _change, threading.Lock())
+
+
+def _make_entries():
+    return {"net": 100, "tax": 10}
+
+
+@broken("the packer, a method that Cython has compiled, reads the entries between the two changes")
+def entries_inside_of_what_is_packed(world):
+    _encoded(world, msgpack.packb, _make_entries, _change_entries, nullcontext())
+
+
+@right("they hold one lock")
+def entries_inside_of_what_is_packed_under_a_lock(world):
+    _encoded(world, msgpack.packb, _make_entries, _change_entries, threading.Lock())
+
+
+def _cleared(world, look):
+    redis, headers = world.existing_cache.client(), MultiDict(etag="1")
+
+    def drop():
+        redis.incr("drops")
+        headers.clear()
+
+    world.actor("reader", look, MultiDictProxy(headers))
+    world.actor("keeper", drop)
+    assert world.run()["reader"] in {"1", ""}
+
+
+@broken("the headers are cleared between the two looks through the proxy")
+def headers_looked_at_twice(world):
+    _cleared(world, lambda headers: headers["etag"] if len(headers) else "")
+
+
+@right("there is one look")
+def headers_looked_at_once(world):
+    _cleared(world, lambda headers: headers.get("etag", ""))
+
+
+def _hit_by_two(world, views, total, lock):
+    redis = world.existing_cache.client()
+
+    def hit(view):
+        redis.incr("requests")
+        with lock:
+            view[0] = view[0] + 1
+
+    world.actor("x", hit, views[0])
+    world.actor("y", hit, views[1])
+    world.run()
+    assert total() == 2
+
+
+@broken("the views show the same elements")
+def two_views_of_an_array(world):
+    hits = numpy.zeros(4, dtype=numpy.int64)
+    _hit_by_two(world, [hits[1:], hits[1:]], hits.sum, nullcontext())
+
+
+@right("they hold one lock")
+def two_views_of_an_array_and_a_lock(world):
+    hits = numpy.zeros(4, dtype=numpy.int64)
+    _hit_by_two(world, [hits[1:], hits[1:]], hits.sum, threading.Lock())
+
+
+@broken("the array shows the bytes that the other one sets by itself")
+def an_array_over_bytes(world):
+    hits = bytearray(4)
+    view = numpy.frombuffer(hits, dtype=numpy.uint8)
+    _hit_by_two(world, [view, hits], lambda: hits[0], nullcontext())
+
+
+@right("each has bytes of its own")
+def arrays_over_bytes_of_their_own(world):
+    mine, yours = bytearray(4), bytearray(4)
+    view = numpy.frombuffer(mine, dtype=numpy.uint8)
+    _hit_by_two(world, [view, yours], lambda: mine[0] + yours[0], nullcontext())
+
+
+def _loaded_by_two(world, lock):
+    redis = world.existing_cache.client()
+    load = cytoolz.memoize(lambda key: redis.incr(key))
+
+    def ask():
+        with lock:
+            return load("loads")
+
+    world.actor("x", ask)
+    world.actor("y", ask)
+    assert world.run() == {"x": 1, "y": 1}
+
+
+@broken("both are called before either result is kept")
+def a_memo_that_is_compiled(world):
+    _loaded_by_two(world, nullcontext())
+
+
+@right("they hold one lock")
+def a_memo_that_is_compiled_under_a_lock(world):
+    _loaded_by_two(world, threading.Lock())
+
+
+class Product:
+    def __init__(self, redis):
+        self.redis, self.lock, self._cache = redis, threading.Lock(), {}
+
+    @cached_property
+    def price(self):
+        return self.redis.get("price")
+
+    @under_cached_property
+    def tax(self):
+        return self.redis.get("tax")
+
+    def forget_price(self):
+        self.__dict__.pop("price", None)
+
+    def forget_tax(self):
+        self._cache.pop("tax", None)
+
+
+def _changed(world, name, forget, lock):
+    redis = world.existing_cache.client()
+    redis.set(name, "old")
+    product = Product(redis)
+
+    def read():
+        with lock:
+            return getattr(product, name)
+
+    def change():
+        with lock:
+            redis.set(name, "new")
+            forget(product)
+
+    world.actor("reader", read)
+    world.actor("writer", change)
+    world.run()
+    assert getattr(product, name) == b"new"
+
+
+@broken("what the property has read is stored after the change")
+def a_property_that_is_compiled(world):
+    _changed(world, "price", Product.forget_price, nullcontext())
+
+
+@right("they hold one lock")
+def a_property_that_is_compiled_under_a_lock(world):
+    _changed(world, "price", Product.forget_price, threading.Lock())
+
+
+@broken("what the property has read is stored in the dict after the change")
+def a_property_that_keeps_in_a_dict(world):
+    _changed(world, "tax", Product.forget_tax, nullcontext())
+
+
+@right("they hold one lock")
+def a_property_that_keeps_in_a_dict_under_a_lock(world):
+    _changed(world, "tax", Product.forget_tax, threading.Lock())
+
+
+@pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)
+def test_the_verdict_is_the_truth(system):
+    system.must_be_told()
