@@ -1,5 +1,6 @@
 """Code that asks again and again without a wait: spin locks, loops until something is there."""
 
+import asyncio
 import random
 import threading
 import time
@@ -312,6 +313,31 @@ def a_flag_looked_at_without_its_lock(world):
 @right("flag and value are written in one section")
 def a_flag_looked_at_under_its_lock(world):
     _guarded(world, looks_inside=True)
+
+
+async def _waited_until(world, is_over):
+    """A coroutine looks for a price until somebody has written one, or until it gives up."""
+    redis = world.existing_cache.aclient(decode_responses=True)
+
+    async def read():
+        end = asyncio.get_running_loop().time() + 3_600
+        while not is_over(end) and not await redis.exists("price"):
+            pass
+        return await redis.get("price")
+
+    world.actor("alice", read)
+    world.actor("bob", redis.set, "price", 1)
+    assert (await world.run())["alice"] == "1"
+
+
+@broken("it gives up after an hour of its loop", unknown="counts, or remembers", executions=30)
+async def a_command_repeated_until_a_time_of_the_loop(world):
+    await _waited_until(world, lambda end: asyncio.get_running_loop().time() > end)
+
+
+@right("the time of the loop is read once, and nobody gives up")
+async def a_command_repeated_after_a_look_at_the_loop_s_time(world):
+    await _waited_until(world, lambda end: end < 0)
 
 
 @pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)

@@ -35,6 +35,7 @@ from pytest_supercache.runtime.kernel.actor import (
     name_of_child,
 )
 from pytest_supercache.runtime.kernel.baton import Baton
+from pytest_supercache.runtime.kernel.calling import current_actor
 from pytest_supercache.runtime.kernel.controller import Controller
 from pytest_supercache.runtime.kernel.coroutines import is_inner, serves
 from pytest_supercache.runtime.kernel.passing import take_alone
@@ -50,6 +51,10 @@ _MAKES_TASKS = "sqlalchemy.ext.asyncio."
 
 SOCKET_SECONDS = 0.05
 """How long to wait for sockets at a time, while a command is on its way to a real server."""
+
+
+_OWN_READERS = frozenset({"asyncio", "pytest_supercache"})
+"""Packages that read a loop's time for their own ends."""
 
 
 class ControlledLoop(LoopInterface):
@@ -92,7 +97,14 @@ class ControlledLoop(LoopInterface):
     # -- the interface that asyncio expects of a loop ----------------------------------------------
 
     def time(self) -> float:
-        """Return the virtual seconds since the start."""
+        """Return the virtual seconds since the start.
+
+        Code that reads them in a loop is in a new state each time, as with every other clock.
+        asyncio reads them for its own timers.
+        """
+        reader = str(sys._getframe(1).f_globals.get("__name__")).partition(".")[0]
+        if reader not in _OWN_READERS and (actor := current_actor()) is not None:
+            actor.writes += 1
         return self._clock.now()
 
     def _make_self_pipe(self) -> None:
