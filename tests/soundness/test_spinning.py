@@ -315,6 +315,75 @@ def a_flag_looked_at_under_its_lock(world):
     _guarded(world, looks_inside=True)
 
 
+class _Offer:
+    """Two values under a version, which is odd while they are written."""
+
+    def __init__(self):
+        self.version, self.net, self.gross = 0, "100", "120"
+
+    def store(self, net, gross):
+        self.version += 1
+        self.net = net
+        self.gross = gross
+        self.version += 1
+
+    def load(self, *, looks_again):
+        while True:
+            before = self.version
+            if before % 2:
+                continue
+            pair = self.net, self.gross
+            if not looks_again or self.version == before:
+                return pair
+
+
+def _versioned(world, *, looks_again):
+    redis, offer = _client(world), _Offer()
+    redis.mset({"net": 200, "gross": 240})
+    world.actor("alice", lambda: offer.load(looks_again=looks_again))
+    world.actor("bob", lambda: offer.store(*redis.mget("net", "gross")))
+    assert world.run()["alice"] in [("100", "120"), ("200", "240")]
+
+
+@broken("the values are written between the look at the version and the second read")
+def a_version_looked_at_before_the_values(world):
+    _versioned(world, looks_again=False)
+
+
+@right("a version that is the same afterwards says that nobody wrote meanwhile", executions=100)
+def a_version_looked_at_before_and_after_the_values(world):
+    _versioned(world, looks_again=True)
+
+
+def _doubled(world, first, second):
+    """One writes two numbers, the other one waits until they are equal."""
+    redis, numbers = _client(world), {"a": 0, "b": 1}
+
+    def write():
+        numbers[first] = 2
+        numbers[second] = 2
+        redis.set("doubled", 1)
+
+    def read():
+        while numbers["a"] != numbers["b"]:
+            pass
+        return numbers["a"], redis.get("doubled")
+
+    world.actor("alice", write)
+    world.actor("bob", read)
+    return world.run()["bob"]
+
+
+@broken("they are equal before it is said so")
+def two_numbers_looked_at_until_they_are_equal(world):
+    assert _doubled(world, "a", "b") == (2, "1")
+
+
+@right("only the second write makes them equal, whichever was read before it")
+def two_numbers_seen_equal_after_the_second_write(world):
+    assert _doubled(world, "a", "b")[0] == 2
+
+
 async def _waited_until(world, is_over):
     """A coroutine looks for a price until somebody has written one, or until it gives up."""
     redis = world.existing_cache.aclient(decode_responses=True)

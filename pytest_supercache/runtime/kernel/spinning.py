@@ -133,9 +133,12 @@ class Question:
         known = spin.visits.get((self.label, place))
         spin.visits[self.label, place] = (remembered, len(steps))
         own = _after_own_last(actor, steps)
+        reads = spin.reads
         if known is not None and known[0] == remembered:
-            if any(_is_news(step, spin.reads) for step in steps[known[1] : own]):
+            seen = _read_unchanged(actor, steps[known[1] : own])
+            if seen is None:
                 return
+            reads = seen
         elif spin.asked[self.label] > COUNTED_MAX:
             controller.leave_unproven(
                 f"{actor.name} has asked the same {COUNTED_MAX} times in a row ({self.label}) and "
@@ -146,7 +149,7 @@ class Question:
             return
         spin.is_cut = True
         self.since = own
-        self.footprint |= Footprint(reads=spin.reads)
+        self.footprint |= Footprint(reads=reads)
 
 
 def _after_own_last(actor: Actor, steps: Sequence[Step]) -> int:
@@ -157,5 +160,16 @@ def _after_own_last(actor: Actor, steps: Sequence[Step]) -> int:
     return at
 
 
-def _is_news(step: Step, reads: frozenset[str]) -> bool:
-    return touches(step.footprint.writes, reads) and not step.futile
+def _read_unchanged(actor: Actor, turn: Sequence[Step]) -> frozenset[str] | None:
+    """Return what an actor has read in one turn of its loop; None: some of it was written since.
+
+    What was written before the turn read it is known to the turn. To count it would make the order
+    of that write and of an earlier step matter, which have nothing in common.
+    """
+    seen: frozenset[str] = frozenset()
+    for step in turn:
+        if step.actor == actor.name:
+            seen |= step.footprint.reads
+        elif touches(step.footprint.writes, seen) and not step.futile:
+            return None
+    return seen
