@@ -28,6 +28,8 @@ from pytest_supercache.runtime.kernel import async_context as async_stepping
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.calling import current_actor
 from pytest_supercache.runtime.kernel.patches import Patches
+from pytest_supercache.runtime.kernel.spinning import Question
+from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.kernel.task_actor import TaskActor
 from pytest_supercache.runtime.kernel.under_test import is_under_test_name
 
@@ -55,7 +57,7 @@ async def sleep(delay: float, result: Any = None) -> Any:
     if execution is None or not _is_racing():
         return await _real_sleep(delay, result)  # the loop runs other tasks, then lets time pass
     if delay <= 0:
-        await async_stepping.step(execution, "sleep 0 ms", NOTHING, kind="clock")
+        await _let_others_in(execution)
     else:
         await async_stepping.step(
             execution,
@@ -65,6 +67,23 @@ async def sleep(delay: float, result: Any = None) -> Any:
             deadline=execution.now() + delay,
         )
     return result
+
+
+async def _let_others_in(execution: Stepping) -> None:
+    """Take a step without an effect, which waits where a loop would take it again and again.
+
+    Where no code is rewritten, nobody knows whether the loop is in the same state as before.
+    """
+    label = "sleep 0 ms"
+    if execution.controller.memory is None:
+        await async_stepping.step(execution, label, NOTHING, kind="clock")
+        return
+    pause = Question(execution, label, NOTHING, is_pause=True)
+    await async_stepping.step(
+        execution, label, pause.footprint, kind="clock", recheck_from=pause.since,
+        polls=pause.since is not None,
+    )  # fmt: skip
+    pause.note_unchanged()
 
 
 async def wait_for(fut: Any, timeout: float | None) -> Any:

@@ -9,7 +9,8 @@ that code which gives up after a few tries does so in some schedule. Code that c
 no such loop: it is executed, up to ``COUNTED_MAX`` questions in a row.
 
 Questions are commands that read, commands that have changed nothing (``SET key NX`` of a key that
-is there), and reads of shared memory.
+is there), reads of shared memory, and ``asyncio.sleep(0)``: what a coroutine asks between two of
+these belongs to the earlier one.
 """
 
 from __future__ import annotations
@@ -84,14 +85,21 @@ class Question:
         execution: the running execution.
         label: the question.
         footprint: the resources that it may touch.
+        is_pause: it only lets others in, between two questions that are no steps. Code may pause
+            as often as it likes, so nothing is said of a pause that is not known to be in a loop.
     """
 
-    __slots__ = ("_execution", "_spin", "footprint", "label", "since")
+    __slots__ = ("_execution", "_is_pause", "_spin", "footprint", "label", "since")
 
-    def __init__(self, execution: Stepping, label: str, footprint: Footprint) -> None:
+    def __init__(
+        self, execution: Stepping, label: str, footprint: Footprint, *, is_pause: bool = False
+    ) -> None:
         actor = current_actor()
         is_alone = actor is None or actor.direct or execution.controller.phase != RACE
+        if actor is not None and actor.is_task:
+            is_alone |= _follows_a_recording(execution)
         self._execution = execution
+        self._is_pause = is_pause
         self.label = label
         self._spin: Spin | None = None if actor is None else actor.spin
         self.footprint = footprint
@@ -139,7 +147,7 @@ class Question:
             if seen is None:
                 return
             reads = seen
-        elif spin.asked[self.label] > COUNTED_MAX:
+        elif spin.asked[self.label] > COUNTED_MAX and not self._is_pause:
             controller.leave_unproven(
                 f"{actor.name} has asked the same {COUNTED_MAX} times in a row ({self.label}) and "
                 "counts, or remembers, how often it asks: it may give up later, which was not "
@@ -150,6 +158,16 @@ class Question:
         spin.is_cut = True
         self.since = own
         self.footprint |= Footprint(reads=reads)
+
+
+def _follows_a_recording(execution: Stepping) -> bool:
+    """Say whether a recorded schedule is repeated, which has the end of each loop in it.
+
+    It does not tell what coroutines touch between two steps, so nobody knows there whom a write
+    concerns.
+    """
+    memory = execution.controller.memory
+    return memory is not None and memory.sharing.is_recorded
 
 
 def _after_own_last(actor: Actor, steps: Sequence[Step]) -> int:

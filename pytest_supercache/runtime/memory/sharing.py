@@ -36,6 +36,8 @@ class Sharing:
     """Whether tasks and callbacks go on in steps of their own after the step that let them."""
     meets_tools = False
     """Whether code under test uses a lock or a queue that stayed real: it needs a name."""
+    is_recorded = False
+    """Whether this is what a recorded schedule tells: then what coroutines touch is not known."""
     is_everything = False
     """Whether every step is taken to touch the memory of its node, besides what is found."""
 
@@ -86,6 +88,7 @@ class Sharing:
         """Return the knowledge of a process that reads a recorded schedule; it does not grow."""
         recorded = Sharing(listing=self.listing)
         recorded._is_quiet_by_default = False
+        recorded.is_recorded = True
         for place in places:
             recorded._take_in(*place)
         recorded.wants_names = bool(recorded.locations) or recorded.meets_tools
