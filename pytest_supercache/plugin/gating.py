@@ -198,14 +198,17 @@ class Gate:
         if report.failed:
             self._failures += 1
             self._facts["broken"].append(masked_id(report.nodeid))
+            self._items.report_failure(report.nodeid)
 
-    @pytest.hookimpl(wrapper=True)
+    @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_make_collect_report(
         self, collector: pytest.Collector
     ) -> Generator[None, pytest.CollectReport, Any]:
-        """Record the items of each file, also those that a node id leaves out."""
+        """Record what each file has, before other plugins take anything from the report."""
         report = yield
-        if report.skipped:
+        if report.failed:
+            self._items.fail(collector)
+        elif report.skipped or self._items.was_passed_over(collector, report):
             self._items.skip_file(collector)
         if isinstance(collector, pytest.Module):
             self._items.modules.add(str(collector.path))

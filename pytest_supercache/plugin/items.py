@@ -18,6 +18,7 @@ import pytest
 from pytest_supercache.core.masking import masked_id
 from pytest_supercache.plugin.arguments import from_root, given_path
 from pytest_supercache.plugin.no_tests import NoTests
+from pytest_supercache.scenario.names import is_scenario_file
 from pytest_supercache.scenario.walk import find_files
 
 _OUTPUT = "supercache_items"
@@ -47,6 +48,7 @@ class CollectedItems:
         self.deselected = 0  # how many items, of anybody's, were left out and told
         self.without_asserts = bool(sys.flags.optimize)  # here, or in any worker
         self._skipped_files: set[str] = set()
+        self._failed = dict[str, pytest.Collector]()  # whose failure has not been reported yet
         self.files: set[str] = set()  # of scenarios, that were collected
         self.modules: set[str] = set()  # of tests, likewise
         self.no_tests = NoTests(config)
@@ -54,7 +56,8 @@ class CollectedItems:
     @property
     def collected(self) -> dict[str, str]:
         """Names of the collected items, by their current node ids."""
-        return self._told | {item.nodeid: item.name for item in self._collected}
+        here = [*self._collected, *self._taken_out]
+        return self._told | {item.nodeid: item.name for item in here}
 
     @property
     def ran_from(self) -> set[str]:
@@ -76,10 +79,28 @@ class CollectedItems:
         return self._told_left_out | {item.nodeid for item in self._deselected}
 
     @property
+    def _rest(self) -> list[pytest.Item]:
+        """The items of files that pytest did not collect."""
+        collected = {id(item) for item in self._collected}
+        return [item for item in self._in_files if id(item) not in collected]
+
+    @property
+    def _taken_out(self) -> list[pytest.Item]:
+        """The items that a plugin took out of the report about their file."""
+        if self._config.getoption("lf", default=False):
+            return []
+        here = self._config.invocation_params.dir
+        parts = {
+            os.path.realpath(given_path(self._config, argument, here))
+            for argument in self._config.args
+            if "::" in argument
+        }
+        return [item for item in self._rest if os.path.realpath(item.path) not in parts]
+
+    @property
     def _unasked(self) -> dict[str, str]:
         """The items of files that the node ids on the command line leave out."""
-        collected = {id(item) for item in self._collected}
-        rest = {item.nodeid: item.name for item in self._in_files if id(item) not in collected}
+        rest = {item.nodeid: item.name for item in self._rest}
         present = self._told_unasked | rest
         return {node_id: name for node_id, name in present.items() if node_id not in self.collected}
 
@@ -88,12 +109,40 @@ class CollectedItems:
         self._in_files.append(item)
 
     def all_are_collected(self) -> None:
-        """Find the explored functions that became no test."""
+        """Find the explored functions that became no test, and the files that failed in secret."""
+        self._skip_hidden_failures()
         self.no_tests.look(self._in_files, selecting(self._config))
 
     def collect(self, item: pytest.Item) -> None:
         """Note an item that needs a result."""
         self._collected.append(item)
+
+    def fail(self, collector: pytest.Collector) -> None:
+        """Note a file or folder whose collection failed."""
+        self._failed[collector.nodeid] = collector
+
+    def report_failure(self, node_id: str) -> None:
+        """Note that a failed collection was reported, and so was not hidden by a plugin."""
+        self._failed.pop(node_id, None)
+
+    def _skip_hidden_failures(self) -> None:
+        """Note the files whose failed collection a plugin has reported as something else."""
+        for collector in self._failed.values():
+            self.skip_file(collector)
+
+    def was_passed_over(self, collector: pytest.Collector, report: pytest.CollectReport) -> bool:
+        """Say whether a module has no items because nobody imported it, or not to its end.
+
+        A plugin may have a class of modules of its own, which ignores errors of imports. With
+        ``--lf``, pytest imports only some modules, and says so.
+        """
+        if report.result or not report.passed or not isinstance(collector, pytest.Module):
+            return False
+        if is_scenario_file(collector.path.name) or self._config.getoption("lf", default=False):
+            return False
+        from pytest_supercache.plugin.unimported import was_imported
+
+        return not was_imported(collector.path)
 
     def skip_file(self, collector: pytest.Collector) -> None:
         """Note a file that was skipped at import, if it may have had items of ours.

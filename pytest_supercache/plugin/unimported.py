@@ -33,6 +33,28 @@ def may_explore(path: Path, root: Path) -> bool:
     return _lead_to_us(_files(modules, path, root), root)
 
 
+def was_imported(path: Path) -> bool:
+    """Say whether a module was imported to its end: its last function or class is there.
+
+    A module whose import has failed may stay in ``sys.modules`` with what it had by then.
+    """
+    names = _definitions(_text(path))
+    modules = [
+        one for one in list(sys.modules.values()) if getattr(one, "__file__", "") == str(path)
+    ]
+    return any(not names or names[-1] in vars(module) for module in modules)
+
+
+def _definitions(text: bytes) -> list[str]:
+    """Return the names of the functions and classes of a module, in their order."""
+    try:
+        nodes = ast.parse(text).body
+    except (SyntaxError, ValueError, RecursionError):
+        return []
+    kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+    return [node.name for node in nodes if isinstance(node, kinds)]
+
+
 def _lead_to_us(files: Iterable[Path], root: Path) -> bool:
     """Say whether one of the modules imports this package, directly or by another module."""
     waiting, seen = list(files), set[Path]()

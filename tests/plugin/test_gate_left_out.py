@@ -87,6 +87,15 @@ def pytest_collection_modifyitems(items):
     items[0] = pytest.Function.from_parent(parent, name="L-1", callobj=lambda: None)
 """,
     "at the end": "def pytest_collection_finish(session): del session.items[0]",
+    "from what its file has": """
+import pytest
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    report = yield
+    if collector.name.startswith("a."):
+        report.result = []
+    return report
+""",
 }
 
 
@@ -96,6 +105,7 @@ def pytest_collection_modifyitems(items):
         *((how, ()) for how in REMOVED),
         ("from the items", ("-n", "1")),
         ("at the end", ("-n", "1")),
+        ("from what its file has", ("-n", "1")),
         pytest.param("before all others", ("-n", "1"), marks=pytest.mark.long),
         pytest.param("for one that passes", ("-n", "1"), marks=pytest.mark.long),
     ],
@@ -267,6 +277,56 @@ def test_so_is_one_that_knows_explore_by_a_name_of_the_project(project: Project)
     project.test_file(f"{SKIPPED}from support import race\n@race\ndef test_it(world): pass\n")
     assert project.run("--supercache-gate").ret == 6
     assert gate(project)["reasons"] == ["test_it.py was skipped"]
+
+
+HIDING = {
+    "the report about a failure": """
+import pytest
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    report = yield
+    if report.failed:
+        report.outcome, report.result, report.longrepr = "passed", [], None
+    return report
+""",
+    "the error of an import": """
+import pytest
+class Lenient(pytest.Module):
+    def collect(self):
+        try:
+            return list(super().collect())
+        except self.CollectError:
+            return []
+def pytest_pycollect_makemodule(module_path, parent):
+    return Lenient.from_parent(parent, path=module_path)
+""",
+}
+EXPLORES = (
+    "import pytest_supercache as sc\nimport missing_here\n@sc.explore\ndef test_it(world): pass\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("what", "options"),
+    [
+        *((what, ()) for what in HIDING),
+        ("the error of an import", ("--import-mode=importlib",)),
+        ("the report about a failure", ("-n", "1")),
+    ],
+)
+def test_a_module_whose_failed_import_a_conftest_hides_is_no_verdict(
+    project: Project, what: str, options: tuple[str, ...]
+) -> None:
+    """The twins: it has no test of ours, or it can be imported and has no test at all."""
+    project.scenario(race("H-1", "uncached"))
+    project.add_to_conftest(HIDING[what])
+    run = project.run_apart if "-n" in options else project.run
+    project.test_file("import missing_here\ndef test_it(): pass\n", "test_of_others")
+    project.test_file("import pytest_supercache as sc\ndef helper(): pass\n", "test_helpers")
+    assert run("--supercache-gate", *options).ret == 0
+    project.test_file(EXPLORES, "test_lost")
+    assert run("--supercache-gate", *options).ret == 6
+    assert gate(project)["reasons"] == ["test_lost.py was skipped"]
 
 
 def test_a_module_of_others_that_is_skipped_whole_is_as_good_as_its_tests(
