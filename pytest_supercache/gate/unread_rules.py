@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.gate.always_on import above
 from pytest_supercache.gate.known import KnownIssue
 from pytest_supercache.gate.paths import uncovered
 from pytest_supercache.gate.project import KNOWN_ISSUES, LOCK, is_of_the_gate, read_rules
@@ -23,7 +24,6 @@ from pytest_supercache.gate.rules import Rules
 from pytest_supercache.gate.rules_apart import is_more_severe
 
 _FILES = (LOCK, KNOWN_ISSUES, SETTINGS)
-_REPOSITORIES = (".git", ".hg", ".svn", ".jj")
 _NEVER_LESS = {
     "release", "minimum_severity", "known_issues", "gate", "uncollected", "absent", "report",
     "build", "seed", "odds", "traffic", "link_patterns", "step_timeout", "time", "executions",
@@ -60,7 +60,7 @@ def unread_rules(
             if why:
                 yield folder / name, why
     if not any(_presence(root / name) for name in _FILES):
-        for folder in _above(Path(os.path.realpath(root))):
+        for folder in above(Path(os.path.realpath(root))):
             for name in _FILES:
                 if why := _presence(folder / name):
                     yield folder / name, f"{why}; {_NONE_BELOW}"
@@ -95,15 +95,6 @@ def _between(root: Path, start: Path) -> Iterator[Path]:
                 yield folder
     if common != root:
         yield common
-
-
-def _above(root: Path) -> Iterator[Path]:
-    """Yield the folders above the root, up to the top of its repository."""
-    for folder in (root, *root.parents):
-        if folder != root:
-            yield folder
-        if any(os.path.lexists(folder / name) for name in _REPOSITORIES):
-            return
 
 
 def _presence(file: Path) -> str:

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import pytest
 
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.gate.always_on import is_on_around
 from pytest_supercache.plugin.project_table import read_table
 
 _LISTINGS = (
@@ -129,10 +130,21 @@ def held_while_loading(*, is_gate_run: bool) -> Generator[None, object, object]:
 
 def is_asked(config: pytest.Config, options: Namespace, table: Mapping[str, Any]) -> bool:
     """Say whether the gate is on, by the options of the run and the project's settings."""
+    if getattr(options, "supercache_gate", None):
+        return True
+    if is_listing(options) or getattr(options, "supercache_shard", None) is not None:
+        return False
     by_ini = config.getini("supercache_gate")
     always = table.get("gate") if by_ini is None else by_ini
-    is_exempt = is_listing(options) or getattr(options, "supercache_shard", None) is not None
-    return bool(getattr(options, "supercache_gate", None) or (always and not is_exempt))
+    return bool(always or (always is None and _is_on_around(config, options)))
+
+
+def _is_on_around(config: pytest.Config, options: Namespace) -> bool:
+    """Say whether the gate is on in settings that are those of another root, and so unread."""
+    here = config.invocation_params.dir
+    given = [*(getattr(options, "file_or_dir", None) or ()), *getattr(config, "args", ())]
+    paths = (here / str(argument).partition("::")[0] for argument in given)
+    return is_on_around(config.rootpath, [here, *paths])
 
 
 def is_listing(options: Namespace) -> bool:

@@ -65,6 +65,40 @@ def test_rules_deeper_than_the_arguments_are_found_when_they_are_run(
     assert mono.run("--supercache-gate").ret == 0, "nothing is run beside these rules"
 
 
+ALWAYS_ON = "[tool.supercache]\ngate = true\n"
+
+
+@pytest.mark.parametrize(
+    ("place", "started", "given"),
+    [
+        (".", ".", ["svc"]),
+        (".", "svc", []),
+        (".", ".", ["--rootdir=svc", "svc"]),
+        ("svc/scenarios", ".", ["--rootdir=svc", "svc/scenarios"]),
+    ],
+)
+def test_a_gate_that_is_always_on_is_so_under_another_root(
+    mono: Project, monkeypatch: pytest.MonkeyPatch, place: str, started: str, given: list[str]
+) -> None:
+    """The twins: a root with rules of its own decides, and a run that lists decides nothing."""
+    (mono.path / "tox.ini").unlink()
+    (mono.path / "conftest.py").rename(mono.path / "svc" / "conftest.py")
+    write(mono, "svc/pytest.ini", "[pytest]\n")
+    write(mono, f"{place}/pyproject.toml", ALWAYS_ON)
+    monkeypatch.chdir(mono.path / started)
+    result = mono.run(*given)
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*pyproject.toml would not be read: pytest's root is *svc;*"])
+    assert mono.run("--collect-only", *given).ret == 0
+    write(mono, "svc/pytest.ini", "[pytest]\nsupercache_gate = false\n")
+    assert mono.run(*given).ret == 0
+    write(mono, "svc/pytest.ini", "[pytest]\n")
+    write(mono, "svc/pyproject.toml", "[tool.supercache]\n")
+    is_above = place == "."
+    assert mono.run(*given).ret == 0
+    assert (mono.verdict("svc/reports")["gate"] is None) == is_above
+
+
 MORE = {
     "a scenario": (
         "gate.lock", lock("H-1", path="."), lock("H-1", "V-1", path="scenarios"),

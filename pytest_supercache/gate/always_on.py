@@ -1,0 +1,65 @@
+"""Finds a project that has its gate always on, and whose settings a run would not read.
+
+Which folder is pytest's root depends on arguments, options and ini files. A run that does not read
+``gate = true`` would end with exit status 0 where the gate would have refused it.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from pytest_supercache.core.inputs import InputError
+from pytest_supercache.gate.project_table import has_table, read_table
+
+_OTHER_RULES = ("gate.lock", "known-issues.toml")
+_REPOSITORIES = (".git", ".hg", ".svn", ".jj")
+
+
+def is_on_around(root: Path, starts: Iterable[Path]) -> bool:
+    """Say whether the gate is always on in a project around a root that is not its own.
+
+    That is a folder on the way to one of ``starts``. One above the root counts only if the root has
+    no rules of its own.
+    """
+    root = Path(os.path.realpath(root))
+    ways = [_between(root, Path(os.path.realpath(start))) for start in starts]
+    folders = {*(folder for way in ways for folder in way), *above(root)} - {root}
+    if _has_rules(root):
+        folders = {folder for folder in folders if not root.is_relative_to(folder)}
+    return any(_is_on(folder) for folder in folders)
+
+
+def above(root: Path) -> Iterator[Path]:
+    """Yield the folders above a root, up to the top of its repository."""
+    for folder in (root, *root.parents):
+        if folder != root:
+            yield folder
+        if any(os.path.lexists(folder / name) for name in _REPOSITORIES):
+            return
+
+
+def _between(root: Path, start: Path) -> Iterator[Path]:
+    """Yield the folders on the way from ``start`` to the one that has both paths in it."""
+    for folder in (start, *start.parents):
+        if folder.is_dir():
+            yield folder
+        if root.is_relative_to(folder):
+            return
+
+
+def _has_rules(root: Path) -> bool:
+    return _has_table(root) or any(os.path.lexists(root / name) for name in _OTHER_RULES)
+
+
+def _has_table(root: Path) -> bool:
+    try:
+        return has_table(root)
+    except InputError:  # whoever reads it says so
+        return True
+
+
+def _is_on(folder: Path) -> bool:
+    try:
+        return bool(read_table(folder).get("gate"))
+    except InputError:  # a gate run that may have to read it is refused
+        return False
