@@ -151,7 +151,7 @@ def meanwhile(began: Checkout, ended: Checkout) -> tuple[Checkout, list[str]]:
     """Return the checkout that a run has tested, and the paths that changed meanwhile.
 
     An untracked file may be an output of the run, so it is no change, and later comparisons skip
-    it.
+    it; but not code that was there before.
     """
     if began.changes is None or ended.changes is None or began.commit != ended.commit:
         are_known = None not in {began.commit, ended.commit}
@@ -162,9 +162,15 @@ def meanwhile(began: Checkout, ended: Checkout) -> tuple[Checkout, list[str]]:
         for name in {*began.changes, *ended.changes}
         if began.changes.get(name) != ended.changes.get(name)
     }
-    written = apart & (began.untracked | ended.untracked)
+    new = apart & (began.untracked | ended.untracked)
+    written = {name for name in new if not (name in began.changes and _is_code(name))}
     changes = {**began.changes, **dict.fromkeys(written)}
     return Checkout(commit=began.commit, changes=changes), sorted(apart - written)
+
+
+def _is_code(name: str) -> bool:
+    """Say whether a file is a module, a scenario or settings, which runs read and do not write."""
+    return name.endswith((".py", ".toml", ".ini", ".cfg")) or is_scenario_file(name)
 
 
 def written_later(tested: Checkout, later: Checkout) -> Checkout:
@@ -172,7 +178,10 @@ def written_later(tested: Checkout, later: Checkout) -> Checkout:
     if tested.changes is None or later.changes is None:
         return tested
     written = {
-        name for name in later.untracked if later.changes[name] != tested.changes.get(name, "")
+        name
+        for name in later.untracked
+        if later.changes[name] != tested.changes.get(name, "")
+        and not (tested.changes.get(name) is not None and _is_code(name))
     }
     return replace(tested, changes={**tested.changes, **dict.fromkeys(written)})
 

@@ -116,6 +116,36 @@ def pytest_collection_finish():
     assert gate(project)["reasons"] == ["shop.py was changed while the run went on"]
 
 
+@pytest.mark.parametrize("name", ["new.py", "new.toml", "new.supercache.yaml"])
+@pytest.mark.parametrize("hook", ["pytest_collection_finish", "pytest_unconfigure"])
+def test_new_code_that_was_there_before_is_no_output_of_the_run(
+    project: Project, name: str, hook: str
+) -> None:
+    """The twin: the run makes it."""
+    new = project.path / name
+    text = race("U-7", "uncached") if name.endswith(".yaml") else ""
+    project.scenario(race("U-6", "uncached"))
+    append(project.path / ".gitignore", IGNORED)
+    project.add_to_conftest(f"""
+import pathlib
+def {hook}():
+    with pathlib.Path("{name}").open("a") as file:
+        file.write("# changed\\n")
+""")
+    committed(project.path)
+    assert project.run("--supercache-gate").ret == 0
+    assert verdict().exit_code == 0
+    new.write_text(text)
+    status = project.run("--supercache-gate").ret
+    told = verdict()
+    assert told.exit_code == 6
+    if hook == "pytest_unconfigure":
+        assert f"are others here: {name}; " in told.output
+    else:
+        assert status == 6
+        assert f"{name} was changed while the run went on" in told.output
+
+
 EDITS = """
 import pathlib
 _file = pathlib.Path(__file__).with_name("text.txt")
