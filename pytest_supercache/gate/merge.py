@@ -29,8 +29,9 @@ SAME = (
 
 JOINED = (
     "failed", "broken", "crashed", "skipped", "removed", "silent", "elsewhere", "changed",
-    "written", "uncollected", "uncollected_ignored", "uncollected_left_out", "uncollected_named",
-    "uncollected_outside", "empty_paths", "testpaths_without_match", "unread", "in_vain",
+    "written", "preloaded", "shadowed", "uncollected", "uncollected_ignored",
+    "uncollected_left_out", "uncollected_named", "uncollected_outside", "empty_paths",
+    "testpaths_without_match", "unread", "in_vain",
     "in_vain_as_said", "in_vain_besides", "no_tests",
 )  # fmt: skip
 """The lists of facts that are joined; a function that one shard called needs no test in another."""

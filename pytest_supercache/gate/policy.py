@@ -304,6 +304,14 @@ _HAPPENED = {
         "was written while the run loaded its files, so nobody knows what it held before; with "
         "--supercache-gate the run compares its content"
     ),
+    "preloaded": (
+        "was imported by this process before the run, and written since the process began, so "
+        "nobody knows whether it is the code that was run: run pytest in a process of its own"
+    ),
+    "shadowed": (
+        "so the code beside the importing file was not run: give these modules names of their own, "
+        "make packages of their folders, or run each project by itself"
+    ),
     "uncollected": UNEXPLAINED,
     "testpaths_without_match": (
         "is one of the testpaths and matches nothing, so what it should have was not run: correct "

@@ -206,6 +206,8 @@ class Gate:
     ) -> Generator[None, pytest.CollectReport, Any]:
         """Record what each file has, before other plugins take anything from the report."""
         report = yield
+        if isinstance(collector, pytest.File):
+            self._items.shadows.look()
         if report.failed:
             self._items.fail(collector)
         elif report.skipped or self._items.was_passed_over(collector, report):
@@ -252,6 +254,7 @@ class Gate:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
         """On a worker of xdist: send its items to the controller, which collects nothing."""
+        self._items.shadows.look_again()
         self._items.tell()
 
     @pytest.hookimpl(optionalhook=True)
@@ -393,6 +396,7 @@ class Gate:
     # -- what happened -------------------------------------------------------------------------
 
     def _run(self, session: pytest.Session) -> dict[str, Any]:
+        self._items.shadows.look_again()
         status = int(session.exitstatus)
         unexplained = max(0, session.testsfailed - self._failures)
         stopped = self._runs.stopped(session)

@@ -18,6 +18,7 @@ import pytest
 from pytest_supercache.core.masking import masked_id
 from pytest_supercache.plugin.arguments import from_root, given_path
 from pytest_supercache.plugin.no_tests import NoTests
+from pytest_supercache.plugin.shadowed import Shadows
 from pytest_supercache.scenario.names import is_scenario_file
 from pytest_supercache.scenario.walk import find_files
 
@@ -36,6 +37,7 @@ class CollectedItems:
         self._config = config
         self._in_files: list[pytest.Item] = []  # also what node ids did not ask for
         self._collected: list[pytest.Item] = []  # here; a plugin may give them other ids later
+        self._taken_out: list[pytest.Item] = []
         self._deselected: list[pytest.Item] = []
         self._of_other_shards: list[pytest.Item] = []
         self._told = dict[str, str]()  # what workers have collected: node id -> name
@@ -52,6 +54,7 @@ class CollectedItems:
         self.files: set[str] = set()  # of scenarios, that were collected
         self.modules: set[str] = set()  # of tests, likewise
         self.no_tests = NoTests(config)
+        self.shadows = Shadows(config)
 
     @property
     def collected(self) -> dict[str, str]:
@@ -84,9 +87,11 @@ class CollectedItems:
         collected = {id(item) for item in self._collected}
         return [item for item in self._in_files if id(item) not in collected]
 
-    @property
-    def _taken_out(self) -> list[pytest.Item]:
-        """The items that a plugin took out of the report about their file."""
+    def _of_whole_files(self) -> list[pytest.Item]:
+        """Return the uncollected items of files of which no node id asks for a part.
+
+        A plugin has taken them out of the report about their file.
+        """
         if self._config.getoption("lf", default=False):
             return []
         here = self._config.invocation_params.dir
@@ -110,6 +115,8 @@ class CollectedItems:
 
     def all_are_collected(self) -> None:
         """Find the explored functions that became no test, and the files that failed in secret."""
+        self.shadows.look()
+        self._taken_out = self._of_whole_files()
         self._skip_hidden_failures()
         self.no_tests.look(self._in_files, selecting(self._config))
 
@@ -192,6 +199,7 @@ class CollectedItems:
                 "files": sorted(self.files),
                 "modules": sorted(self.modules),
                 "no_tests": self.no_tests.part(),
+                "shadowed": self.shadows.part(),
             }
 
     def learn(self, worker: str, output: dict[str, Any]) -> None:
@@ -212,6 +220,7 @@ class CollectedItems:
         self.files |= set(told["files"])
         self.modules |= set(told["modules"])
         self.no_tests.learn(told["no_tests"])
+        self.shadows.learn(told["shadowed"])
 
     def part(self, *, is_stopped: bool) -> dict[str, Any]:
         """Return the part of ``verdict.json`` about collected and left-out items."""
@@ -222,6 +231,7 @@ class CollectedItems:
             "silent": sorted(self.silent),
             "elsewhere": sorted(self.elsewhere),
             "no_tests": self.no_tests.lost(),
+            "shadowed": self.shadows.part(),
             "selecting": selecting(self._config),
             "paths": paths(self._config),
             "empty_paths": empty_paths(self._config),

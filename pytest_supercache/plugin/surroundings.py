@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_supercache.plugin.preloaded import Preloaded
 from pytest_supercache.plugin.uncollected import ScenarioFiles, Uncollected
 from pytest_supercache.plugin.unimported import names_us
 from pytest_supercache.plugin.unread import unread
@@ -24,11 +25,13 @@ if TYPE_CHECKING:
 
 _BEGAN: "pytest.StashKey[Checkout]" = pytest.StashKey()
 _STARTED: pytest.StashKey[int] = pytest.StashKey()
+_PRELOADED: pytest.StashKey[Preloaded] = pytest.StashKey()
 
 
 def note_start(config: pytest.Config) -> None:
-    """Note when a run began, before conftest files are imported."""
+    """Note when a run began, and what was imported by then: no conftest file is."""
     config.stash.setdefault(_STARTED, time.time_ns())
+    config.stash.setdefault(_PRELOADED, Preloaded.now())
 
 
 def started_at(config: pytest.Config) -> int:
@@ -56,11 +59,18 @@ class Surroundings:
         self._files = ScenarioFiles.of(config, project)
         self._began: Checkout | None = config.stash.get(_BEGAN, None)
         self._written: list[str] = []  # before anybody looked
+        self._preloaded: list[str] = []  # code that was imported before the run, and written since
+        self._is_checked = False
         self._is_looked_at = False
         self._of_others = set[str]()  # files that have nothing of ours
 
     def look_at_checkout(self) -> None:
         """Record the state of the project, once."""
+        if self._is_checked:
+            return
+        self._is_checked = True
+        preloaded = self._config.stash.get(_PRELOADED, None)
+        self._preloaded = preloaded.written_since(self._config.rootpath) if preloaded else []
         if self._began is None:
             self._began = self._checkout()
             self._written = self._written_since_start()
@@ -105,6 +115,7 @@ class Surroundings:
             "unread": unread(self._config, ran_from),
             "changed": self._checked_out[1],
             "written": sorted({*self._written} - {*self._checked_out[1]}),
+            "preloaded": self._preloaded,
             "unobserved": not self._is_looked_at,
             "git_refused": self._refusal(),
         }

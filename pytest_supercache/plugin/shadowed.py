@@ -1,0 +1,174 @@
+"""Finds modules that were not imported because another one of the same name already was.
+
+pytest puts the folders of conftest files and tests on ``sys.path``. If two of them have a module
+``shop``, both get the one that was imported first, and the other one is never run.
+"""
+
+import ast
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+_SUFFIX = ".py"
+_CONFTEST = "conftest"
+
+
+class Shadows:
+    """The imports of a project's files by which they got a module of another folder."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._root = os.path.realpath(config.rootpath)
+        self._names = set[str]()  # of modules that were looked at
+        self._conftests = set[str]()  # likewise, which share one name
+        self._found = set[str]()
+        self._told = set[str]()  # by workers of xdist
+
+    def look(self) -> None:
+        """Look at what was imported since the last look, while ``sys.modules`` still has it so."""
+        new = [name for name in sys.modules if name not in self._names]
+        self._names |= set(new)
+        files = {_file_of(sys.modules[name]) for name in new}
+        conftests = {_file_of(plugin) for plugin in self._config.pluginmanager.get_plugins()}
+        files |= {one for one in conftests if one and one.endswith(f"{os.sep}{_CONFTEST}{_SUFFIX}")}
+        self._look_at({one for one in files if one is not None} - self._conftests)
+        self._conftests |= {one for one in conftests if one is not None}
+
+    def look_again(self) -> None:
+        """Look at all modules: a function may have imported something when it was called."""
+        files = {file for one in [*sys.modules.values()] if (file := _file_of(one)) is not None}
+        self._look_at(files | self._conftests, besides=_CONFTEST)
+
+    def part(self) -> list[str]:
+        """Return what was found, also by workers."""
+        return sorted(self._found | self._told)
+
+    def learn(self, told: list[str]) -> None:
+        """Add what a worker of xdist has found."""
+        self._told |= set(told)
+
+    def _look_at(self, files: set[str], besides: str = "") -> None:
+        if self._config.getoption("importmode", "prepend") != "prepend":
+            return  # the folders of tests are no place, or the last one, to import from
+        searched = [os.path.realpath(path) for path in sys.path]
+        roots = (self._root, str(self._config.rootpath))
+        for file in (one for one in files if one.startswith(roots)):
+            file, folder = os.path.realpath(file), _import_folder(os.path.realpath(file))
+            if folder in searched and (names := _taken(folder) - {besides}):
+                self._found |= set(self._got_others(file, folder, names, searched, set()))
+
+    def _got_others(
+        self, file: str, folder: str, names: set[str], searched: list[str], seen: set[str]
+    ) -> Iterator[str]:
+        """Yield the imports of a file by which it got a module of another folder than its own."""
+        seen.add(file)
+        for name in sorted(_imported(file, names)):
+            if name.partition(".")[0] not in names or name not in sys.modules:
+                continue
+            got, own = _file_of(sys.modules[name]), _own(folder, name)
+            if got is None or own is None or not self._is_meant(folder, got, searched):
+                continue
+            if os.path.realpath(got) == os.path.realpath(own) or own in seen:
+                continue
+            if _text(got) != _text(own):
+                shown = (
+                    Path(os.path.relpath(one, self._root)).as_posix() for one in (file, got, own)
+                )
+                importer, other, lost = shown
+                yield f"{importer} imports {name} and got {other} instead of {lost},"
+            else:  # a copy, which may import what is no copy
+                yield from self._got_others(own, folder, names, searched, seen)
+
+    def _is_meant(self, folder: str, got: str, searched: list[str]) -> bool:
+        """Say whether an import of a file means the module in its own folder.
+
+        That is so among the folders of one project. A module that is installed is meant if it would
+        be found first.
+        """
+        other = _import_folder(os.path.realpath(got))
+        if _is_below(got, self._root) or other not in searched:
+            return True
+        return searched.index(folder) < searched.index(other)
+
+
+def _taken(folder: str) -> set[str]:
+    """Return the names of modules in a folder that are those of modules from elsewhere."""
+    names = _names_in(folder) & set(sys.modules) - sys.stdlib_module_names
+    return {name for name in names if not _is_from(sys.modules[name], folder)}
+
+
+def _is_from(module: ModuleType, folder: str) -> bool:
+    """Say whether a module is from a folder, and from no other one."""
+    file, paths = _file_of(module), getattr(module, "__path__", ())
+    if file is not None:
+        return _import_folder(os.path.realpath(file)) == folder
+    return all(str(Path(os.path.realpath(path)).parent) == folder for path in paths)
+
+
+@cache
+def _names_in(folder: str) -> frozenset[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return frozenset(entry.name.removesuffix(_SUFFIX) for entry in entries)
+    except OSError:
+        return frozenset()
+
+
+def _import_folder(file: str) -> str:
+    """Return the folder from which a file is imported: that of its outermost package."""
+    path = Path(file).parent
+    while (path / "__init__.py").exists():
+        path = path.parent
+    return str(path)
+
+
+def _own(folder: str, name: str) -> str | None:
+    """Return the file in a folder that an import of a name would find, were it the only one.
+
+    A folder without `__init__.py` counts only if no other folder has a package of that name.
+    """
+    first, *rest = name.split(".")
+    top = Path(folder, first)
+    is_package = (top / "__init__.py").exists()
+    if rest and not is_package and _file_of(sys.modules[first]) is not None:
+        return None
+    path = top.joinpath(*rest)
+    for own in (path / "__init__.py", path.with_name(f"{path.name}{_SUFFIX}")):
+        if own.is_file():
+            return str(own)
+    return None
+
+
+def _imported(file: str, names: set[str]) -> set[str]:
+    """Return the modules that a file imports by their whole names, if it has one of ``names``."""
+    text, found = _text(file), set[str]()
+    if not any(name.encode() in text for name in names):
+        return found
+    with suppress(SyntaxError, ValueError, RecursionError):
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+                found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def _text(file: str) -> bytes:
+    with suppress(OSError):
+        return Path(file).read_bytes()
+    return b""
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return path.startswith(f"{folder}{os.sep}")
+
+
+def _file_of(module: object) -> str | None:
+    file = getattr(module, "__file__", None)
+    return file if isinstance(file, str) else None

@@ -1,0 +1,165 @@
+"""The code that was run is the code that is there: beside the test, and in the file."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.plugin.conftest import Project
+from tests.plugin.projects import SHOP, race
+from tests.plugin.test_gate_old_go import verdict
+from tests.plugin.test_plugin_gate import gate
+
+RACES = SHOP.partition("@sc.system")[0]
+"""A module `shop` whose class has the race."""
+
+HOLDS = f"{RACES}\nclass Shop(Shop):\n    def get(self, key):\n        return self.db.get(key)\n"
+
+AT_IMPORT = """
+import pytest_supercache as sc
+from {module} import Shop
+
+@sc.system("{name}")
+def {name}(layers):
+    return Shop(layers.existing_cache.client(), layers.origin)
+"""
+IN_A_FUNCTION = """
+import pytest_supercache as sc
+
+@sc.system("{name}")
+def {name}(layers):
+    from {module} import Shop
+    return Shop(layers.existing_cache.client(), layers.origin)
+"""
+
+
+@pytest.fixture
+def services(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """Two folders, each with a module `shop`: that of `b` has the race."""
+    monkeypatch.delenv("SUPERCACHE_RUN_ID", raising=False)
+    monkeypatch.chdir(project.path)
+    (project.path / "conftest.py").unlink()
+    service(project, "a", HOLDS)
+    service(project, "b", RACES)
+    return project
+
+
+def service(
+    project: Project, name: str, shop: str, conftest: str = AT_IMPORT, module: str = "shop"
+) -> Path:
+    folder = project.path / name
+    folder.mkdir(exist_ok=True)
+    (folder / "conftest.py").write_text(conftest.format(name=name, module=module))
+    (folder / "shop.py").write_text(shop)
+    (folder / f"{name}.supercache.yaml").write_text(race(f"O-{name}", name))
+    return folder
+
+
+def complaint(importer: str = "b/conftest.py") -> str:
+    return f"{importer} imports shop and got a/shop.py instead of b/shop.py, so the code beside"
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "1")])
+def test_a_module_that_is_hidden_by_one_of_the_same_name_is_no_verdict(
+    services: Project, workers: tuple[str, ...]
+) -> None:
+    """The twin: alone, it is run, and has the race."""
+    run = services.run_apart if workers else services.run
+    assert run("--supercache-gate", *workers).ret == 6
+    (reason,) = gate(services)["reasons"]
+    assert reason.startswith(complaint())
+    assert verdict().exit_code == 6
+    assert run("--supercache-gate", "b", *workers).ret == 1
+
+
+def test_so_is_one_that_a_helper_imports_and_one_that_a_function_imports(
+    services: Project,
+) -> None:
+    service(services, "b", RACES, module="b_helper")
+    (services.path / "b" / "b_helper.py").write_text("from shop import Shop\n")
+    assert services.run("--supercache-gate").ret == 6
+    assert gate(services)["reasons"][0].startswith(complaint("b/b_helper.py"))
+    for name, shop in (("a", HOLDS), ("b", RACES)):
+        service(services, name, shop, IN_A_FUNCTION)
+    assert services.run("--supercache-gate").ret != 0
+    assert "imports shop and got" in "\n".join(gate(services)["reasons"])
+
+
+def test_a_test_that_gets_the_conftest_file_of_another_folder_is_no_verdict(
+    services: Project,
+) -> None:
+    """The twin: it is in the folder of that one."""
+    (services.path / "conftest.py").write_text(RACES)
+    (services.path / "a" / "conftest.py").write_text(f"{HOLDS}\n@sc.system('a')\n{MADE}")
+    test = "import pytest_supercache as sc\nfrom conftest import Shop\ndef test_it(): pass\n"
+    (services.path / "a" / "test_in_a.py").write_text(test)
+    assert services.run("--supercache-gate", "a").ret == 0
+    services.test_file(test, "test_late")
+    assert services.run("--supercache-gate", "a", "test_late.py").ret == 6
+    said = "test_late.py imports conftest and got a/conftest.py instead of conftest.py, so"
+    assert gate(services)["reasons"][0].startswith(said)
+
+
+MADE = "def made(layers): return Shop(layers.existing_cache.client(), layers.origin)\n"
+
+
+def packed(folder: Path, name: str) -> None:
+    """Make a package of a folder, with a module of the same name and another text."""
+    (folder / "__init__.py").touch()
+    (folder / "conftest.py").write_text(AT_IMPORT.format(name=name, module=f"{name}.shop"))
+    (folder / "shop.py").write_text(f"{HOLDS}\n# {name}\n")
+
+
+APART = {
+    "a copy": lambda path: (path / "b" / "shop.py").write_text(HOLDS),
+    "another name": lambda path: [
+        (path / "b" / "shop.py").rename(path / "b" / "b_shop.py"),
+        (path / "b" / "conftest.py").write_text(
+            AT_IMPORT.format(name="b", module="b_shop")
+        ),
+        (path / "b" / "b_shop.py").write_text(f"{HOLDS}\n# b\n"),
+    ],
+    "packages": lambda path: [packed(path / name, name) for name in "ab"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", APART)
+def test_modules_that_are_what_their_importers_mean_are_fine(services: Project, how: str) -> None:
+    APART[how](services.path)
+    result = services.run("--supercache-gate")
+    assert result.ret == 0, gate(services)["reasons"]
+
+
+TWICE = """
+import os, pathlib, sys
+import pytest
+arguments = ["-p", "supercache", "-p", "no:cacheprovider", "--supercache-gate"]
+first = pytest.main(arguments)
+with pathlib.Path(os.environ["EDITED"]).open("a") as file:
+    file.write("# edited" + chr(10))
+print("first", int(first), "second", int(pytest.main(arguments)))
+"""
+
+
+@pytest.mark.parametrize(("edited", "second"), [("shop.py", 6), ("notes.txt", 0)])
+def test_a_second_run_in_one_process_is_none_of_code_that_was_edited_since(
+    project: Project, monkeypatch: pytest.MonkeyPatch, edited: str, second: int
+) -> None:
+    """It imports nothing anew. The twin: something else was edited."""
+    monkeypatch.delenv("SUPERCACHE_RUN_ID", raising=False)
+    monkeypatch.setenv("EDITED", edited)
+    monkeypatch.chdir(project.path)
+    (project.path / "conftest.py").write_text(AT_IMPORT.format(name="shop", module="shop"))
+    (project.path / "shop.py").write_text(HOLDS)
+    project.scenario(race("T-1"))
+    (project.path / "drive.py").write_text(TWICE)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [*sys.path, "."])))
+    result = project.pytester.run(sys.executable, "drive.py")
+    result.stdout.fnmatch_lines([f"first 0 second {second}"])
+    told = verdict()
+    assert told.exit_code == second
+    if second:
+        assert (
+            "shop.py was imported by this process before the run, and written since" in told.output
+        )
