@@ -45,6 +45,7 @@ from pytest_supercache.gate.record import worse_than_contents
 from pytest_supercache.gate.rules import Rules
 from pytest_supercache.gate.rules_apart import weaker
 from pytest_supercache.gate.run_id import RUN_ID, known_as
+from pytest_supercache.gate.same_id import later_beside
 from pytest_supercache.gate.screen import screen
 from pytest_supercache.gate.shards import incomplete
 from pytest_supercache.gate.unmarked import unmarked
@@ -261,6 +262,7 @@ def _judge(
             asked = asks(path, here.place.root)
             reduction_checks += unmarked(path, asked.run_id)
             reduction_checks += doubts_of(document, asked)
+            reduction_checks += later_beside(path, document)
             reduction_checks += weaker(document, here.rules, besides_lock=for_lock)
             if not (reduction_checks or for_lock):  # else by other rules, or in another state
                 reduction_checks += worse_than_contents(document, here.rules)

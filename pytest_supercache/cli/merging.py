@@ -29,7 +29,7 @@ from pytest_supercache.gate.merge import identity, merge_shards
 from pytest_supercache.gate.place import way_to_root
 from pytest_supercache.gate.policy import Decision, decide
 from pytest_supercache.gate.rules_apart import weaker
-from pytest_supercache.gate.same_id import others_beside, write_beside_others
+from pytest_supercache.gate.same_id import later_beside, others_beside, write_beside_others
 from pytest_supercache.gate.screen import REASONS_SHOWN, gate_part, screen
 from pytest_supercache.gate.shards import SHARDS_MAX
 from pytest_supercache.gate.unmarked import forget_other_notes, note_unmarked
@@ -67,6 +67,7 @@ def merge(
     _refuse(files, here.verdict_file)
     _begin(here.verdict_file, run_id)
     documents, unread = _read(files)
+    unread += _older_than_others(documents)
     document = merge_shards(documents, unread)
     asked = _asked(here, files, document, max_age, run_id)
     moments = {str(one["when"]) for one in documents.values() if one.get("when")}
@@ -130,6 +131,15 @@ def _read(files: Iterable[Path]) -> tuple[dict[str, Mapping[str, Any]], list[str
         except SupercacheError as error:
             unread.append(str(error))
     return documents, unread
+
+
+def _older_than_others(documents: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Yield a complaint about each file of a run beside which a later one has not ended well."""
+    runs = [run for one in documents.values() if isinstance(run := one.get("run"), Mapping)]
+    owners = [run.get("owner") for run in runs]
+    for name, document in documents.items():
+        for said in later_beside(Path(name), document, owners):
+            yield f"{name}: {said}"
 
 
 def _asked(

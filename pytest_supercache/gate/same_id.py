@@ -16,6 +16,7 @@ from typing import Any
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.inputs import InputError
 from pytest_supercache.core.real_clock import real_seconds, real_sleep
+from pytest_supercache.report.run_folders import VERDICT, top_of
 from pytest_supercache.report.values import short
 from pytest_supercache.report.verdict_json import Row, write_verdict
 from pytest_supercache.report.verdict_schema import read_verdict
@@ -60,6 +61,27 @@ def write_beside_others(
 def others_beside(path: Path, run: Mapping[str, Any], before: Others | None) -> Others:
     """Return the other runs of the same id in the file that rule out a GO."""
     return _runs_in(path, run, before)[1]
+
+
+def later_beside(
+    path: Path, document: Mapping[str, Any], asked: Iterable[object] = ()
+) -> Iterator[str]:
+    """Yield a complaint for each run of the same id that stands against an older run's file.
+
+    The file is that of a run in its own folder; the folder of reports has what came after it. Runs
+    with one of the numbers ``asked`` are no others.
+    """
+    run, top = document.get("run"), top_of(path.resolve().parent) / VERDICT
+    if isinstance(run, Mapping) and {"id", "owner"} <= set(run) and not _is_same(path, top):
+        own = {"is_gate": bool(document.get("gate")), **run}
+        others = others_beside(top, own, None)
+        yield from against_go(
+            {**run, "others": [one for one in others if one.get("owner") not in {*asked}]}
+        )
+
+
+def _is_same(path: Path, other: Path) -> bool:
+    return os.path.realpath(path) == os.path.realpath(other)
 
 
 def against_go(run: Mapping[str, Any]) -> Iterator[str]:

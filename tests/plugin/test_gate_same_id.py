@@ -73,6 +73,40 @@ def test_a_go_after_a_no_go_of_the_same_id_is_no_verdict_and_names_both(job: Pro
     assert verdict().exit_code == 0
 
 
+def test_the_file_of_an_older_run_is_none_after_a_no_go_of_the_same_id(job: Project) -> None:
+    """The twins: after a GO, or after a run of another id."""
+    assert job.run(*GO).ret == 0
+    (older,) = (job.path / "reports" / "runs").glob("*/verdict.json")
+    assert verdict(str(older)).exit_code == 0
+    assert job.run(*GO).ret == 0
+    assert verdict(str(older)).exit_code == 0
+    assert job.run(*NO_GO).ret == 1
+    said = verdict(str(older))
+    assert said.exit_code == 6
+    assert "the run id 77 has another run: process " in said.output
+    os.environ["SUPERCACHE_RUN_ID"] = "78"
+    assert job.run(*NO_GO).ret == 1
+    assert verdict(str(older), "--run-id=77").exit_code == 0
+
+
+def test_the_file_of_an_older_shard_is_none_after_one_that_failed(job: Project) -> None:
+    """The twin: the later one passes."""
+    shard = ("--supercache-shard=1/1", "go.supercache.yaml")
+    failed = (*shard, "test_no_go.py")
+    assert job.run(*shard, "--supercache-report=out").ret == 0
+    (older,) = (job.path / "out" / "runs").glob("*/verdict.json")
+    assert job.run(*shard, "--supercache-report=out").ret == 0
+    merge = CliRunner().invoke(main, ["merge", str(older)])
+    assert merge.exit_code == 0, merge.output
+    os.environ["SUPERCACHE_RUN_ID"] = "79"
+    assert job.run(*shard, "--supercache-report=more").ret == 0
+    (older,) = (job.path / "more" / "runs").glob("*/verdict.json")
+    assert job.run(*failed, "--supercache-report=more").ret == 1
+    merge = CliRunner().invoke(main, ["merge", str(older)])
+    assert merge.exit_code == 6
+    assert "has another run: process " in merge.output
+
+
 def test_a_go_after_a_run_that_did_not_finish_is_none(job: Project) -> None:
     leave_open(job)
     assert job.run(*GO).ret == 6
