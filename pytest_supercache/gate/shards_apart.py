@@ -55,8 +55,16 @@ def _facts(part: Part) -> dict[str, Any]:
         **{label: run["rules"].get(name) for name, label in _RULES.items()},
         **{label: run.get(name) for name, label in _FACTS.items()},
         **{f"the version of {name}": number for name, number in versions.items()},
+        **{f"the installed version of {name}": one for name, one in _installed(part).items()},
         **{f"the setting {name}": value for name, value in settings.items()},
     }
+
+
+def _installed(part: Part) -> dict[str, Any]:
+    """Return the versions of the packages that stand nowhere else."""
+    found: dict[str, Any] = part.run["shard"].get("installed") or {}
+    told = part.document.get("versions") or {}
+    return {name: version for name, version in found.items() if name not in told}
 
 
 def _by_value(values: Sequence[Any], parts: Sequence[Part]) -> str:

@@ -6,6 +6,7 @@ itself. Workers of xdist divide alike and send what they have seen to the contro
 """
 
 from collections.abc import Generator
+from importlib.metadata import distributions
 from typing import Any
 
 import pytest
@@ -122,6 +123,7 @@ class Sharding:
             "called": sorted(called),
             "settings": self._settings,
             "folder": folder_in_repository(self._config.rootpath),
+            "installed": _installed(),
         }
 
     @property
@@ -145,3 +147,12 @@ class Sharding:
         terminalreporter.line(
             f"{self._shard} ran {told}; `supercache merge` decides from the verdict.json of all"
         )
+
+
+_INSTALLERS = {"pip", "setuptools", "wheel"}
+
+
+def _installed() -> dict[str, str]:
+    """Return the versions of the installed packages: code under test may use any of them."""
+    found = {str(one.name).lower(): str(one.version) for one in distributions()}
+    return {name: found[name] for name in sorted(set(found) - _INSTALLERS)}

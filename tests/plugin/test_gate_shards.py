@@ -288,6 +288,10 @@ NEVER_GO: dict[str, tuple[Edit, str]] = {
         f"{DIFFER}the version of pytest-supercache: ",
     ),
     "a further library": (put("versions", "hypothesis", value="0"), f"{DIFFER}the version of hyp"),
+    "another package": (
+        put("run", "shard", "installed", value={"cachetools": "4"}),
+        f"{DIFFER}the installed version of cachetools: ",
+    ),
     "another server": (on_servers, f"{DIFFER}the version of redis-server: 7.0 in verdict-1.json; "),
     "another project": (
         put("run", "shard", "folder", value="b"), f"{DIFFER}the folder of the project in the repos"
