@@ -1,12 +1,14 @@
 """Writes a value the same way in every sentence and picture: data as JSON, with spaces.
 
 A cache holds text where people think in data, so text that spells an object or a list is written
-as that object or list.
+as that object or list, and a pickle as what it holds.
 """
 
 import json
 import reprlib
 from typing import Any
+
+from pytest_supercache.core.serialized import Deserialized, deserialized
 
 SEEN_MAX = 240
 _OPENING = ("{", "[")
@@ -16,9 +18,15 @@ _BOUNDED.maxstring = _BOUNDED.maxother = 120
 
 
 def value_text(value: Any) -> str:
-    """Return a value as a sentence quotes it: text in quotes, unless it spells JSON."""
+    """Return a value as a sentence quotes it: text in quotes, unless it spells JSON.
+
+    What is stored in another form is told with it: ``{"price": 100} (pickled)``.
+    """
     if value is None:
         return "nothing"
+    found = deserialized(value)
+    if found is not None:
+        return f"{held_text(found)} ({found.form})"
     text = _decoded(value)
     if isinstance(text, str):
         return data_text(_read(text))
@@ -33,14 +41,23 @@ def data_text(data: Any) -> str:
         return _BOUNDED.repr(data)
 
 
+def held_text(found: Deserialized) -> str:
+    """Return what a serialized value holds: text in quotes, unless it spells JSON."""
+    data = _read(found.data) if isinstance(found.data, str) else found.data
+    return f"{found.before}{data_text(data)}"
+
+
 def seen_text(value: Any) -> str:
-    """Return a value as `value_text`, but text is told from the number that it spells."""
+    """Return a value as `value_text`, but text is told from the number that it spells.
+
+    What is serialized is quoted as it is: it was compared as it is, with what it may hold.
+    """
     text = _decoded(value)
     if isinstance(text, str):
         is_data = text.startswith(_OPENING) and isinstance(_read(text), dict | list)
         return _cut(respelled(text) if is_data else data_text(text))
     if value is None or _is_data(value):
-        return _cut(value_text(value))
+        return _cut("nothing" if value is None else data_text(value))
     return _BOUNDED.repr(value)
 
 

@@ -1,7 +1,7 @@
 """Formats accesses to shared memory for people, with the value that is read or written."""
 
 from pytest_supercache.core.trace import Step
-from pytest_supercache.report.values import short, shown
+from pytest_supercache.report.values import held, short
 
 VALUE_MAX = 40
 
@@ -15,10 +15,10 @@ def told(step: Step) -> str:
     sign = _SIGNS.get(verb)
     if step.kind != "memory" or sign is None:
         return step.label
-    for place, held in (step.memory or {}).items():
-        for key, value in held.items():
+    for place, content in (step.memory or {}).items():
+        for key, value in content.items():
             if what in {f"{place}[{key!r}]", f"{place}[{key}]"} or (not key and what == place):
-                return f"{step.label} {sign} {short(shown(value), VALUE_MAX)}"
+                return f"{step.label} {sign} {short(held(value), VALUE_MAX)}"
     return step.label
 
 

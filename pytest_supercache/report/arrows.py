@@ -12,7 +12,7 @@ from typing import Any
 from pytest_supercache.core.footprint import EVERYTHING
 from pytest_supercache.core.messages import MESSAGES
 from pytest_supercache.report.columns import content_of
-from pytest_supercache.report.values import shown
+from pytest_supercache.report.values import held
 
 Json = Mapping[str, Any]
 
@@ -88,9 +88,9 @@ def _value(
     content = (content_of(step) or {}).get(place)
     if content is None or key is None or step.get("is_struck"):
         return None
-    value: str = shown(content.get(key))
+    value: str = held(content.get(key))
     if is_written:
-        was = shown(((before or {}).get(place) or {}).get(key))
+        was = held(((before or {}).get(place) or {}).get(key))
         return value if value != was else None
     return value if step["kind"] in _SHOW_WHAT_THEY_FIND and not _looks(step) else None
 

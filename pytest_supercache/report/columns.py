@@ -6,7 +6,7 @@ from typing import Any
 
 from pytest_supercache.core.footprint import EVERYTHING
 from pytest_supercache.core.places import place_title
-from pytest_supercache.report.values import short, shown
+from pytest_supercache.report.values import held, short
 
 Json = Mapping[str, Any]
 
@@ -100,7 +100,7 @@ def _keys_of(place: str, states: list[Json], common: set[str], touched: set[str]
 
 
 def _changes(place: str, key: str, states: list[Json]) -> bool:
-    return len({shown((layers.get(place) or {}).get(key)) for layers in states}) > 1
+    return len({held((layers.get(place) or {}).get(key)) for layers in states}) > 1
 
 
 def _common_keys(recordings: list[Json], violated_key: str | None) -> set[str]:

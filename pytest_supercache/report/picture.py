@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pytest_supercache.report.aside import without_aside
+from pytest_supercache.report.serialized_values import note_of
 from pytest_supercache.report.timeline import START, Text, Timeline, TimelineRow, shortened
 from pytest_supercache.report.values import NOTHING, pad, width_of, wrap
 from pytest_supercache.report.values import short as one_line
@@ -55,6 +56,7 @@ def picture(whole: Timeline, width: int) -> str:
     else:
         lines, below = list(_table(drawn, layout, width)), _notes(drawn, layout)
     below += [f"not drawn, because it plays no part: {', '.join(left_out)}"] if left_out else []
+    below += note_of(drawn.serialized)
     below += [f"{mark} {text}" for mark, text in drawn.legend]
     room = max(width - len(_MARGIN), 1)
     notes = [f"{_MARGIN}{line}" for note in below for line in wrap(note, room)]

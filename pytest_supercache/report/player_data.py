@@ -32,6 +32,8 @@ WITHOUT_STEPS: dict[str, Plain] = {
 
 _HEXADECIMAL = re.compile("[0-9a-f]+")
 VALUE_MAX = 200
+STORED_MAX = 1_000
+STORED_VALUES_MAX = 60
 NAME_MAX = 60
 
 
@@ -81,6 +83,10 @@ def _player(drawn: Timeline, aside: Aside, short: Short) -> dict[str, Plain]:
             for row, came in list(zip(drawn.rows, provenance(drawn), strict=True))[-ROWS_MAX:]
         ],
         "breaks": drawn.breaks,
+        "stored": [
+            [short(one.text, VALUE_MAX), one.form, short(one.stored, STORED_MAX)]
+            for one in drawn.serialized[:STORED_VALUES_MAX]
+        ],
         "left_out": f"not shown, but in verdict.json: {', '.join(left_out)}" if left_out else "",
     }
 

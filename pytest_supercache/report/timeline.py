@@ -15,7 +15,8 @@ from pytest_supercache.report.actors import actor_title
 from pytest_supercache.report.arrows import Arrow, arrows_of
 from pytest_supercache.report.breaking import ANSWER, BLOCKED, PROBE, STAY_INCONSISTENT, STEP
 from pytest_supercache.report.columns import Column, columns_of, content_at_start, content_of
-from pytest_supercache.report.values import NOTHING, Legend, Value, clean, short, shown
+from pytest_supercache.report.serialized_values import SerializedValue, serialized_values
+from pytest_supercache.report.values import NOTHING, Legend, Value, clean, held, short, shown
 
 Json = Mapping[str, Any]
 
@@ -74,7 +75,8 @@ class TimelineRow:
 class Timeline:
     """The whole layout; ``breaks`` says what the marked row breaks.
 
-    ``legend`` has the full texts of values that ``shortened`` has cut.
+    ``legend`` has the full texts of values that ``shortened`` has cut, ``serialized`` those that
+    are not shown as they are stored.
     """
 
     lanes: tuple[Lane, ...]
@@ -83,6 +85,7 @@ class Timeline:
     breaks: str = ""
     node: str | None = None  # of the violation
     legend: tuple[tuple[str, str], ...] = ()
+    serialized: tuple[SerializedValue, ...] = ()
 
 
 def shortened(drawn: Timeline) -> Timeline:
@@ -165,7 +168,7 @@ class _Drawing:
 
 
 def _held(layers: Json, column: Column) -> str:
-    return shown((layers.get(column.place) or {}).get(column.key))
+    return held((layers.get(column.place) or {}).get(column.key))
 
 
 def _laid_out(
@@ -192,6 +195,7 @@ def _laid_out(
         rows=tuple(drawing.rows),
         breaks=breaks.get("says") or "",
         node=found["violation"].get("node"),
+        serialized=serialized_values(recordings, drawing.columns),
     )
 
 
@@ -327,8 +331,8 @@ def _draw_stepless(drawing: _Drawing, operations: list[tuple[int, Json]]) -> Non
 def _draw_blocked(drawing: _Drawing) -> None:
     for at, pending in enumerate(drawing.recorded.get("blocked") or ()):
         holder = pending.get("holder")
-        held = f" (held by {_text(holder)})" if holder else ""
-        text = (f"waits for: {_text(pending['label'])}{held}",)
+        by = f" (held by {_text(holder)})" if holder else ""
+        text = (f"waits for: {_text(pending['label'])}{by}",)
         row = drawing.still(text, drawing.lane(pending["actor"]))
         breaks, source = drawing.breaks == (BLOCKED, at), tuple(pending.get("source") or ())
         drawing.rows.append(replace(row, breaks=breaks, source=source))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from html import escape
 
 from pytest_supercache.report.aside import without_aside
+from pytest_supercache.report.serialized_values import note_of
 from pytest_supercache.report.timeline import START, Text, Timeline, TimelineRow, shortened
 from pytest_supercache.report.values import short, width_of, wrap
 
@@ -209,6 +210,7 @@ def _foot(
         notes.append("red: not what the origin holds at that moment; yellow: changed by this step")
     if left_out:
         notes.append(f"not drawn, because it plays no part: {', '.join(left_out)}")
+    notes += note_of(timeline.serialized)
     notes += [f"{mark} {text}" for mark, text in timeline.legend]
     y += 6
     for line in _wrapped(notes, chars):

@@ -2,12 +2,14 @@
 
 import json
 import unicodedata
+from collections.abc import Iterator
 from typing import Any
 
 from pytest_supercache.core.masking import masked
 from pytest_supercache.core.printable import printable
+from pytest_supercache.core.serialized import deserialized
 from pytest_supercache.core.value_text import data_text, respelled
-from pytest_supercache.report.plain import plain
+from pytest_supercache.report.plain import Plain, plain
 
 
 class Value(str):
@@ -37,10 +39,60 @@ def clean(text: str) -> str:
 
 
 def shown(value: object) -> str:
-    """Return a value in one line: text as it is, data as JSON, None as ``-``."""
-    if value is MISSING or value is None:
+    """Return a value in one line: text as it is, data as JSON, None as ``-``.
+
+    What is serialized is shown as what it holds, and says so: ``{"price": 100} (pickled)``. A user
+    who got such a value got bytes.
+    """
+    form = form_of(value)
+    return f"{held(value)} ({form})" if form else held(value)
+
+
+def held(value: object) -> str:
+    """Return what a layer holds in one line, like ``shown``.
+
+    What is serialized reads like the value that it holds, so that layers can be compared by eye.
+    """
+    if value is MISSING:
         return NOTHING
-    as_plain = plain(value)
+    return _line(_deserialized(plain(value)), nothing="null" if form_of(value) else NOTHING)
+
+
+def as_stored(value: object) -> str:
+    """Return a value in one line, serialized if it is stored so."""
+    return _line(plain(value), nothing=NOTHING)
+
+
+def form_of(value: object) -> str:
+    """Return how a value, or what is in it, is serialized: ``pickled, zlib``; else nothing."""
+    return ", ".join(dict.fromkeys(_forms_in(plain(value))))
+
+
+def _forms_in(value: Plain) -> Iterator[str]:
+    if isinstance(value, str):
+        found = deserialized(value)
+        if found is not None:
+            yield found.form
+    elif isinstance(value, list | dict):
+        for member in value.values() if isinstance(value, dict) else value:
+            yield from _forms_in(member)
+
+
+def _deserialized(value: Plain) -> Plain:
+    """Return a value with what it holds in place of what is serialized."""
+    if isinstance(value, list):
+        return [_deserialized(member) for member in value]
+    if isinstance(value, dict):
+        return {key: _deserialized(member) for key, member in value.items()}
+    found = deserialized(value)
+    if found is None:
+        return value
+    return f"{found.before}{data_text(found.data)}" if found.before else plain(found.data)
+
+
+def _line(as_plain: Plain, *, nothing: str) -> str:
+    if as_plain is None:
+        return nothing
     if not isinstance(as_plain, str):
         return clean(data_text(as_plain))
     if as_plain == NOTHING or as_plain.strip() != as_plain or not as_plain:

@@ -11,7 +11,7 @@
  *   arrows: Arrow[], values: string[], changed: number[], apart: [number, boolean][], breaks: boolean, turned: boolean,
  *   step: string | null, source: number[], from: Came[]}} Row
  * @typedef {{lanes: [string, boolean][], places: [string, boolean][], columns: [number, string][], rows: Row[], breaks: string,
- *   left_out: string}} Player
+ *   stored: [text: string, form: string, stored: string][], left_out: string}} Player
  * @typedef {[first: string, row: number | null, second: string, row: number | null]} Order
  * @typedef {[string, string]} Pair
  * @typedef {{summary: string, slug: string | null, replays: string, advice: Pair[], told: Pair[], other: string[],
@@ -108,9 +108,10 @@
     }
     return node;
   }
-  /** @param {string} text @param {string} name @param {number} limit */
-  function valueOf(text, name, limit) {  // a text that is only a dash comes in quotes
-    return el("span", { class: text === NOTHING ? name + " none" : name, title: text.length > limit ? text : null },
+  /** @param {string} text @param {string} name @param {number} limit @param {Player} player */
+  function valueOf(text, name, limit, player) {  // a text that is only a dash comes in quotes
+    const stored = player.stored.filter(([shown]) => shown === text).map(([, form, raw]) => "\n" + form + ": " + raw).join("");
+    return el("span", { class: text === NOTHING ? name + " none" : name, title: text.length > limit || stored ? text + stored : null },
       text === NOTHING ? "nothing" : cut(text, limit));
   }
   /** @param {Pair} pair @returns {Child[]} */
@@ -315,7 +316,7 @@
       const same = before && !changed && stale === markOf(before, lane.number);
       const cell = el("span", { class: ["cell", changed ? "changed" : "", stale ? "stale" : "", same ? "same" : ""].join(" ").trim(),
         "data-place": player.places[player.columns[lane.number][0]][0] },
-      valueOf(row.values[lane.number], "value", CELL_MAX), stale ? el("span", { class: "mark" }, " " + stale) : null);
+      valueOf(row.values[lane.number], "value", CELL_MAX, player), stale ? el("span", { class: "mark" }, " " + stale) : null);
       if (stale && isWrong) { cell.classList.add("wrong"); }
       cell.dataset.column = String(lane.number);
       cell.style.left = lane.left + 8 + "px";
@@ -362,6 +363,12 @@
 
   /** @typedef {ReturnType<typeof laneOf>} Lanes */
   /** @typedef {ReturnType<typeof playerOf>} Shown */
+
+  /** @param {Player} player */
+  function storedOf(player) {  // a table reads raw values better than a title, and a keyboard gets there
+    return player.stored.length ? folded("Values as they are stored", el("dl", { class: "pairs stored" }, player.stored.map(([text, form, raw]) =>
+      el("div", {}, el("dt", { class: "mono" }, text, el("span", { class: "dim" }, " " + form)), el("dd", { class: "mono" }, raw))))) : null;
+  }
 
   // -- a player ----------------------------------------------------------------------------
   /** @param {Player} player @param {string} kind @param {string} name @param {Children} said @param {Source[]} sources */
@@ -473,6 +480,7 @@
       el("div", { class: "controls" }, back, play, forward, range,
         breaking < 0 ? null : button("Where it breaks", { "data-act": "part" }, () => go(breaking))),
       live, box, hidden, way, code.box,
+      storedOf(player),
       el("p", { class: "left dim" }, player.left_out));
     node.addEventListener("keydown", (event) => {
       const own = event.target === range || event.target === all
