@@ -82,38 +82,45 @@ def note_effects_between(state: ExecutionState) -> None:
         if step.choice is not None:
             steps.setdefault(step.choice, []).append(step)
     order = None
-    for choice, (_, *blocking) in steps.items():
-        if not (calls := [call for call in blocking if call.kind not in _IN_MEMORY]):
-            continue
-        order = order or TurnOrder(state.record.steps)
-        for sent, sent_with in _sent_by(order, steps, choice):
-            met = [call for call in calls if dependent(sent.footprint, call.footprint)]
-            if sent_with == choice:  # it cannot take effect before the choice
-                since = state.announced.get((sent.actor, sent.index), 0)
-                is_missed = any(call in state.record.steps[since:] for call in met)
-            else:
-                is_missed = len(met) > 1
-            if is_missed:
-                who = f"{sent.actor}'s {sent.label!r}, which has been sent,"
-                state.leave_unproven(_COULD_COME.format(met[-1].actor, met[-1].label, who))
+    for choice, sent, sent_with, met in _meetings(steps):
+        if order is None:
+            order = TurnOrder(state.record.steps)
+            order.add_up_to(max(steps))
+        if sent_with == choice:  # it cannot take effect before the choice
+            since = state.announced.get((sent.actor, sent.index), 0)
+            is_missed = any(call in state.record.steps[since:] for call in met)
+        else:  # it may be sent by then, unless it is sent because of the choice
+            is_missed = len(met) > 1 and not order.leads(choice, sent_with)
+        if is_missed:
+            who = f"{sent.actor}'s {sent.label!r}, which has been sent,"
+            state.leave_unproven(_COULD_COME.format(met[-1].actor, met[-1].label, who))
 
 
-def _sent_by(
-    order: TurnOrder, steps: dict[int, list[Step]], choice: int
-) -> Iterator[tuple[Step, int]]:
-    """Yield the commands that took effect after a choice and may be sent by then, and with which.
+def _meetings(steps: dict[int, list[Step]]) -> Iterator[tuple[int, Step, int, list[Step]]]:
+    """Yield each choice with blocking calls, and each command after it that some of them affect.
 
-    Those that were sent with the choice, or after it though the choice need not happen before.
+    With the command comes the choice with which it was sent.
     """
-    order.add_up_to(max(steps))
+    effects = _effects_of(steps)
+    for choice, (_, *blocking) in steps.items():
+        calls = [call for call in blocking if call.kind not in _IN_MEMORY]
+        for at, sent, sent_with in effects if calls else ():
+            met = [call for call in calls if dependent(sent.footprint, call.footprint)]
+            if at > choice and met:
+                yield choice, sent, sent_with, met
+
+
+def _effects_of(steps: dict[int, list[Step]]) -> list[tuple[int, Step, int]]:
+    """Return the choices at which commands took effect, these, and with which each was sent."""
+    found: list[tuple[int, Step, int]] = []
     places: dict[StepId, int] = {}
     for at, (step, *_) in steps.items():
         before = ((step.actor, step.index - 1), step.cause)
-        sent_with = max(places.get(one, -1) for one in before if one is not None)
-        is_sent = sent_with == choice or not order.leads(choice, sent_with)
-        if at > choice and step.kind in WITH_EFFECTS and is_sent:
-            yield step, sent_with
+        if step.kind in WITH_EFFECTS:
+            sent_with = max(places.get(one, -1) for one in before if one is not None)
+            found.append((at, step, sent_with))
         places.update(((one.actor, one.index), at) for one in steps[at])
+    return found
 
 
 def _goes_on_beside(other: Actor, actor: Actor) -> bool:
