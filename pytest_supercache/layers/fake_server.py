@@ -38,7 +38,7 @@ class FakeRedisServer:
 
     def connection(self, arguments: Mapping[str, Any], library: str = "redis") -> Any:
         """Make a connection of redis-py or valkey-py to the current server."""
-        arguments = portable_arguments(arguments)
+        arguments = _of_numbered_database(arguments)
         if library == "valkey":
             import fakeredis
 
@@ -59,7 +59,7 @@ class FakeRedisServer:
         """Make an asyncio connection of redis-py or valkey-py to the current server."""
         from pytest_supercache.layers.fake_connection import AsyncFieldsConnection
 
-        arguments = portable_arguments(arguments)
+        arguments = _of_numbered_database(arguments)
         if library == "valkey":
             import fakeredis
 
@@ -165,6 +165,15 @@ def _connection_class() -> type:
     from pytest_supercache.layers.fake_connection import FieldsConnection
 
     return FieldsConnection
+
+
+def _of_numbered_database(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a connection's arguments with the number of its database.
+
+    Libraries say None for the first one, as redis-py takes it. fakeredis would make a database of
+    its own for it, which other clients do not see.
+    """
+    return {**portable_arguments(arguments), "db": int(arguments.get("db") or 0)}
 
 
 def _text(value: bytes) -> str:

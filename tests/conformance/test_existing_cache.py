@@ -1,5 +1,6 @@
 """What every server behind the existing cache must do: be emptied, looked at, saved and stopped."""
 
+import asyncio
 from pathlib import Path
 
 import fakeredis
@@ -166,6 +167,23 @@ def test_the_database_that_clients_use_has_what_is_given_and_is_looked_at(cache,
     assert client.get("k") is None
     cache.drop(None)
     assert cache.content() == {}
+
+
+@pytest.mark.parametrize(("said", "number"), [(None, 0), ("0", 0), ("3", 3)])
+def test_a_database_has_one_number_however_a_client_says_it(cache, said, number):
+    async def read():
+        client = cache.aclient(db=said)
+        found = await client.get("own")
+        await client.connection_pool.disconnect()
+        return found
+
+    cache.reset({"k": "given"})
+    assert cache.client(db=said).get("k") == b"given"
+    cache.client(db=number).set("own", "stored")
+    assert cache.client(db=said).get("own") == b"stored"
+    assert asyncio.run(read()) == b"stored"
+    assert cache.content() == {"k": "given", "own": "stored"}
+    assert cache.client(db=number + 1).get("own") is None
 
 
 def test_of_two_databases_the_later_one_has_its_number_before_its_keys(cache):
