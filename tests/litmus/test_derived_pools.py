@@ -117,6 +117,7 @@ def test_a_class_that_cannot_be_changed_is_told():
     found = counted(Fixed, count)
     assert found.verdict is Verdict.UNKNOWN
     assert any("has started a thread" in reason for reason in found.reasons)
+    assert any("runs concurrent.futures.thread._worker" in reason for reason in found.reasons)
 
 
 def test_its_class_is_what_it_was_afterwards():

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FunctionType, MethodType
 from typing import Any
 
 from pytest_supercache.core import failed_connections
@@ -95,13 +96,22 @@ def _named_start(start: _Method) -> _Method:
                 _name_thread_pool()
                 raise RuntimeError("can't start new thread")  # as when there are too many
             start_really(thread)
-            _name_start(f"a thread ({unnumbered(thread.name)}) through a library")
+            _name_start(f"a thread ({unnumbered(thread.name)}) through a library{_runs(thread)}")
             return
         start_really(thread)
         if here.is_importing:
             _name_start(f"a thread ({unnumbered(thread.name)}) while a module is imported")
 
     return named_start
+
+
+def _runs(thread: threading.Thread) -> str:
+    """Say which function a thread runs, as far as that is known: its name alone says little."""
+    target = getattr(thread, "_target", None)
+    function = target.__func__ if type(target) is MethodType else target
+    if type(function) is not FunctionType:
+        return ""
+    return f", which runs {function.__module__}.{function.__qualname__}"
 
 
 def _is_of_thread_pool(thread: threading.Thread) -> bool:
