@@ -153,8 +153,13 @@ class AsyncFieldsConnection(_AsyncConnection):  # type: ignore[misc] # either of
 
     async def _read_response(self, **options: Any) -> Any:
         if self._is_open and not self._sock.responses.empty():
-            return self._sock.responses.get_nowait()
-        return await super()._read_response(**options)
+            response = self._sock.responses.get_nowait()
+        else:
+            response = await super()._read_response(**options)
+        if self.health_check_interval:  # fakeredis replaces the method of redis-py that notes it
+            now = asyncio.get_running_loop().time()
+            self.next_health_check = now + self.health_check_interval
+        return response
 
 
 class _TakesFields:
