@@ -317,6 +317,51 @@ def test_a_project_that_mutes_a_signal_mutes_it_for_others_too(other, verdict):
     assert raced(heard_once, other, send)[0] == verdict
 
 
+def heard_by_nobody(**_):
+    """Do nothing when a signal is sent."""
+
+
+def send_of_django(_pages):
+    changed.send(None)
+
+
+def under_a_lock_of_the_project(pages):
+    with GUARD:
+        pages.append("seen")
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "is_framework"), [(send_of_django, True), (under_a_lock_of_the_project, False)]
+)
+def test_only_a_lock_of_the_framework_is_no_step_inside_of_a_coroutine(meanwhile, is_framework):
+    labels = set()
+
+    async def body(world):
+        client, pages = world.existing_cache.aclient(), []
+        changed.sender_receivers_cache.clear()
+
+        async def count():
+            number = int(await client.get("n") or 0)
+            meanwhile(pages)
+            await client.set("n", number + 1)
+
+        world.actor("one", count)
+        world.actor("two", count)
+        await world.run()
+        labels.update(step.label for step in world.stepping.record.steps)
+        assert world.existing_cache.peek("n") == "2"
+
+    changed.connect(heard_by_nobody)  # as a project does while it is imported
+    try:
+        found = check(body, guarantees=())
+    finally:
+        changed.disconnect(heard_by_nobody)
+    assert found.verdict.value == "violated"
+    locks = [label for label in labels if label.startswith("acquire")]
+    assert (not locks) is is_framework, labels
+    assert (not any("memory is treated as shared" in note for note in found.notes)) is is_framework
+
+
 def test_the_caches_in_memory_have_no_steps_but_their_calls():
     def cache(_world):
         return {"n": 0, "expected": 0, "cache": local(None)}

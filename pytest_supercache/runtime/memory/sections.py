@@ -82,10 +82,14 @@ class Sections:
         if not self._is_quiet(actor, lock, state, caller):
             self._loud.add(lock)
             return False
-        self._is_used = True
         shown, function = lock.partition(":")[2], caller.f_code.co_name
         label = label_of_section(shown, function)
-        if self._sharing.is_section(actor.name, shown, label):
+        is_step = self._sharing.is_section(actor.name, shown, label)
+        if is_step and actor.is_task:  # it cannot wait for its turn inside of a coroutine
+            self.note_loud(lock)
+            return False
+        self._is_used = True
+        if is_step:
             touched = self._sharing.widened(actor.name, label, Footprint())
             self._steps.add(place_of_section(actor.name, shown, function, touched))
             take(self._execution, label, touched, "lock")
@@ -111,11 +115,13 @@ class Sections:
         """Say whether an acquire begins a section; if the lock can have none, it becomes loud."""
         if not self._sharing.is_quiet(lock):
             return False
-        if actor.is_task or actor.section is not None or state.holder is not None:
+        is_bookkeeping = _is_bookkeeping(caller)
+        is_outside = not actor.is_task or is_bookkeeping
+        if not is_outside or actor.section is not None or state.holder is not None:
             self.note_loud(lock)
             return False
         is_seen = Current.knows_code is not None and Current.knows_code(caller.f_code)
-        if not is_seen and not _is_bookkeeping(caller):
+        if not is_seen and not is_bookkeeping:
             self._sharing.note_unseen(lock.partition(":")[2])
         return True
 
