@@ -207,6 +207,29 @@ def test_a_view_of_django_that_changes_a_model_is_the_change(
     assert project.row()["counterexample"]["conflict_class"] == "stale-set"
 
 
+@pytest.mark.parametrize(
+    ("define", "client", "saves"),
+    [
+        ("async def", "await AsyncClient().get(", "await row.asave()"),
+        ("def", "Client().get(", "row.save()"),
+    ],
+)
+def test_pages_of_django_that_are_coroutines_are_awaited(
+    project: Project, new: Command, define: str, client: str, saves: str
+) -> None:
+    write(project, "django")
+    urls = project.path / "shop" / "urls.py"
+    urls.write_text(urls.read_text().replace("def page(", f"{define} page("))
+    said = new("--app", "django")
+    is_async = define != "def"
+    assert ("found: views that are coroutines" in said) is is_async
+    written = (project.path / "conftest.py").read_text()
+    assert f"    {define} get(self, key):" in written
+    assert f"        answer = {client}" in written
+    assert f"            {saves}" in written
+    assert "\ndef opened(layers):" in written
+
+
 def test_a_database_that_is_not_led_elsewhere_is_to_do(project: Project, new: Command) -> None:
     write(project, "fastapi")
     main = project.path / "shop" / "main.py"

@@ -93,6 +93,8 @@ def _look_at(settings: str, where: str, seen: Look) -> None:
         seen.found.append(f"no view that changes it, so {model.__name__}.save() is the change")
     else:
         seen.found.append(f"{change[0].upper()} {change[1].path} with {field.name}")
+    if _is_async(page, change):
+        seen.found.append("views that are coroutines, so the requests are, too")
     in_ini = where in _INI_FILES
     seen.flow = _flow(None if in_ini else settings, page, model, field, change)
 
@@ -230,6 +232,12 @@ def _row(model: Any, page: View) -> tuple[str, dict[str, str]] | None:
     return key, values
 
 
+def _is_async(page: View, change: tuple[str, View, str] | None) -> bool:
+    """Say whether a view is a coroutine: `Client` would run it on a loop in another thread."""
+    is_coroutine = import_module("asgiref.sync").iscoroutinefunction
+    return is_coroutine(page.function) or bool(change and is_coroutine(change[1].function))
+
+
 def _flow(
     settings: str | None, page: View, model: Any, field: Any, change: tuple[str, View, str] | None
 ) -> FirstFlow:
@@ -243,9 +251,11 @@ def _flow(
     pk = f'"{key}"' if page.converter == "uuid" else key
     defaults = ", ".join(f'"{one}": {value}' for one, value in given.items())
     imported = f"from {module} import {name}\n\n"
+    is_async = _is_async(page, change)
+    loop, save = ("async for", "await row.asave()") if is_async else ("for", "row.save()")
     saved = (
-        f"{imported}for row in {name}.objects.filter(pk={pk}):\n"
-        f"    row.{field.name} = value\n    row.save()\n"
+        f"{imported}{loop} row in {name}.objects.filter(pk={pk}):\n"
+        f"    row.{field.name} = value\n    {save}\n"
     )
     env = (
         [f'os.environ.setdefault("{_VARIABLE}", "{settings}")\ndjango.setup()\n']
@@ -257,12 +267,15 @@ def _flow(
         system=module.partition(".")[0],
         page=page.path,
         field=field.name,
+        is_async=is_async,
         values=values,
         key=key,
-        change=saved if change is None else request("django", change[0], change[1].path, change[2]),
+        change=saved
+        if change is None
+        else request("django", change[0], change[1].path, change[2], is_async=is_async),
         imports=(
             *(["import os", "import django"] if settings else []),
-            "from django.test import Client",
+            f"from django.test import {'AsyncClient' if is_async else 'Client'}",
         ),
         blocks=tuple(env),
         rows=f"{imported}{name}.objects.update_or_create(pk={pk}, defaults={{{defaults}}})\n",

@@ -16,6 +16,7 @@ class FirstFlow:
     system: str
     page: str  # its path, with {key}
     field: str  # what is changed
+    is_async: bool = False  # requests are awaited
     values: tuple[str, str]
     key: str = "1"
     change: str  # the statements of `set`

@@ -18,7 +18,7 @@ class Site:
 {made}
     {define} get(self, key):
         """Return which of the two values the page shows."""
-        answer = {wait}{client}.get(f"{page}")
+        answer = {client}.get(f"{page}")
         if answer.status_code == 404:
             return None
         text = {text}
@@ -32,7 +32,7 @@ class Site:
 {change}
 
 @sc.system("{system}")
-{define} {function}(layers):
+{define_factory} {function}(layers):
     """Open the application; make what its pages need here."""
 '''
 
@@ -66,26 +66,32 @@ finally:
 """
 
 
-def request(style: str, method: str, path: str, arguments: str) -> str:
+def request(style: str, method: str, path: str, arguments: str, *, is_async: bool = False) -> str:
     """Return the statements that make a request, and check that it was answered well."""
-    wait = "await " if style == "fastapi" else ""
     return (
-        f'answer = {wait}{_CLIENTS[style]}.{method}(f"{path}", {arguments})\n'
+        f'answer = {_client(style, is_async=is_async)}.{method}(f"{path}", {arguments})\n'
         f'assert answer.status_code < 400, f"{{answer.status_code}}: {{{_TEXTS[style]}:.200}}"\n'
     )
 
 
+def _client(style: str, *, is_async: bool) -> str:
+    """Return the expression for a client, awaited if its requests are."""
+    if style == "django" and is_async:
+        return "await AsyncClient()"
+    return f"await {_CLIENTS[style]}" if style == "fastapi" else _CLIENTS[style]
+
+
 def conftest(flow: FirstFlow, folder: Path, import_root: Path | None) -> str:
     """Return the text of the conftest for a folder; pytest puts the folder on the path."""
-    is_async = flow.style == "fastapi"
+    is_async = flow.is_async or flow.style == "fastapi"
     parts = {"fastapi": _MADE.format(name="http"), "flask": _MADE.format(name="app"), "django": ""}
     site = _SITE.format(
         old=flow.values[0],
         new=flow.values[1],
         made=parts[flow.style],
         define="async def" if is_async else "def",
-        wait="await " if is_async else "",
-        client=_CLIENTS[flow.style],
+        define_factory="async def" if flow.style == "fastapi" else "def",
+        client=_client(flow.style, is_async=is_async),
         text=_TEXTS[flow.style],
         page=flow.page,
         field=flow.field,
