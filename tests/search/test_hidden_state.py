@@ -7,7 +7,7 @@ import pytest
 from pytest_supercache import Verdict, check
 from tests.selection import either
 
-SEEDS = range(either(10, 20))
+SEEDS = range(either(4, 20))
 
 
 def touch(world, key):

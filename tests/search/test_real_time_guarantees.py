@@ -20,6 +20,7 @@ from pytest_supercache import (
 )
 from pytest_supercache.oracle.guarantee import NeverJudgedError
 from pytest_supercache.oracle.real_time import Pattern
+from tests.selection import few
 
 
 def deleted_meanwhile(read):
@@ -162,7 +163,7 @@ def deletes_first(execution):
         yield Pattern(((deleted, read),))
 
 
-@pytest.mark.parametrize("search", ["exhaustive", "all-schedules"])
+@pytest.mark.parametrize("search", few(["exhaustive", "all-schedules"], 1))
 def test_in_another_order_the_same_users_have_begun_when_the_clock_moves(monkeypatch, search):
     monkeypatch.setattr(
         "pytest_supercache.checking.reduction_check.ReductionCheck._are_few",
@@ -224,7 +225,7 @@ class SingleFlight:
             self.flights.pop(key, None)
 
 
-@pytest.mark.parametrize("search", ["exhaustive", "all-schedules"])
+@pytest.mark.parametrize("search", few(["exhaustive", "all-schedules"], 1))
 @pytest.mark.parametrize(
     ("ends_flights", "verdict"), [(True, Verdict.HOLDS), (False, Verdict.VIOLATED)]
 )

@@ -23,11 +23,7 @@ from tests.search.well_known import (
     writers,
     writers_and_reader,
 )
-
-
-def larger(*values):
-    """Mark a larger size of a program for the long form."""
-    return pytest.param(*values, marks=pytest.mark.long)
+from tests.selection import few
 
 
 def counted(body, **options):
@@ -40,34 +36,35 @@ def counted(body, **options):
     return result.executions
 
 
-@pytest.mark.parametrize("n", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("n", few([1, 2, 3, 4, 5], 4))
 def test_writers_of_one_variable(n):
     assert counted(writers(n, 1)) == factorial(n)
 
 
 @pytest.mark.parametrize(
-    ("n", "k", "expected"), [(2, 2, 6), (2, 3, 20), (2, 4, 70), (3, 2, 90), larger(3, 3, 1_680)]
+    ("n", "k", "expected"),
+    few([(2, 2, 6), (2, 3, 20), (3, 2, 90), (2, 4, 70), (3, 3, 1_680)], 3),
 )
 def test_threads_that_write_several_times(n, k, expected):
     assert counted(writers(n, k)) == expected
 
 
-@pytest.mark.parametrize("n", [1, 2, 3, 4, larger(8)])
+@pytest.mark.parametrize("n", few([1, 2, 3, 4, 8], 4))
 def test_readers_beside_one_writer(n):
     assert counted(readers(n)) == 2**n
 
 
-@pytest.mark.parametrize("n", [1, 2, 3, 4])
+@pytest.mark.parametrize("n", few([1, 2, 3, 4], 3))
 def test_writers_and_a_reader(n):
     assert counted(writers_and_reader(n)) == factorial(n + 1)
 
 
-@pytest.mark.parametrize(("w", "r", "m"), [(3, 3, 1), (2, 2, 2), (3, 3, 2)])
+@pytest.mark.parametrize(("w", "r", "m"), few([(3, 3, 1), (2, 2, 2), (3, 3, 2)], 2))
 def test_hairbrush(w, r, m):
     assert counted(hairbrush(w, r, m)) == comb(w + r, r) ** m
 
 
-@pytest.mark.parametrize("n", [1, 2, 3, 4, larger(5), larger(6)])
+@pytest.mark.parametrize("n", few([1, 2, 3, 4, 5, 6], 3))
 def test_lastzero(n):
     assert counted(lastzero(n)) == (2 if n == 1 else (n + 3) * 2 ** (n - 2))
 
@@ -77,12 +74,13 @@ def test_indexer(n, expected):
     assert counted(indexer(n)) == expected
 
 
-@pytest.mark.parametrize(("n", "expected"), [(13, 1), (14, 2), larger(16, 8)])
+@pytest.mark.long  # as test_indexer, with locks
+@pytest.mark.parametrize(("n", "expected"), [(13, 1), (14, 2), (16, 8)])
 def test_filesystem(n, expected):
     assert counted(filesystem(n)) == expected
 
 
-@pytest.mark.parametrize("n", [2, 3, 4])
+@pytest.mark.parametrize("n", few([2, 3, 4], 2))
 def test_a_real_lock(n):
     assert counted(mutex(n)) == factorial(n)
 
@@ -98,16 +96,19 @@ def test_independent_keys_and_independent_copies():
 
 @pytest.mark.parametrize(
     ("body", "expected"),
-    [
-        (popl_example(), 5),
-        (manywrite(), 16),
-        (depend(1), 12),
-        (depend(4), 30),
-        (two_writers_readers(), 9),
-        (sleeping_races(), 10),
-        (redundant_co(1), 12),
-        (redundant_co(2), 90),
-    ],
+    few(
+        [
+            (popl_example(), 5),
+            (manywrite(), 16),
+            (depend(1), 12),
+            (two_writers_readers(), 9),
+            (sleeping_races(), 10),
+            (redundant_co(1), 12),
+            (depend(4), 30),
+            (redundant_co(2), 90),
+        ],
+        6,
+    ),
 )
 def test_programs_of_the_literature(body, expected):
     assert counted(body) == expected
