@@ -97,7 +97,9 @@ def test_old_garbage_goes_when_the_next_check_begins():
     check_of(int)
     first = Entry()
     much = sys.getallocatedblocks() // 300_000 + 6
+    gc.disable()  # it would come a thousand times meanwhile
     first.more = [makes_much(100_000) for _ in range(much)]
+    gc.enable()
     gc.collect()  # what is left is old from now on
     left = weakref.ref(first)
     del first
