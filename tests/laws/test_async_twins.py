@@ -7,6 +7,7 @@ import time
 import pytest
 
 from pytest_supercache import Verdict, check
+from tests.selection import few
 
 KEYS = ("x", "y")
 
@@ -69,7 +70,7 @@ def keep(world, results, outcomes):
     outcomes.add((repr(sorted(results.items())), left, world.clock.now()))
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", few([1, 2, 3, 0, 4, 5], 3))
 def test_random_programs_have_the_interleavings_and_outcomes_of_their_twins(seed):
     made = programs(seed)
     found = []

@@ -23,7 +23,7 @@ from tests.litmus.test_conflict_classes import (
     StoresWhatItWrites,
 )
 from tests.litmus.test_counts_and_workloads import BACKENDS
-from tests.selection import either
+from tests.selection import either, few
 
 SLUGS = st.sampled_from(sorted(CLASSES))
 NAMES = st.text(st.characters(categories=["L", "Nd"]), min_size=1, max_size=8)
@@ -80,19 +80,19 @@ def original(slug):
 
 
 @given(SLUGS, USERS, KEYS)
-@settings(max_examples=either(5, 10))
+@settings(max_examples=either(3, 10))
 def test_other_names_of_users_and_keys_leave_it(slug, users, key):
     assert found(of(slug, users=users, key=key), slug) == original(slug)
 
 
 @given(SLUGS, VALUES)
-@settings(max_examples=either(4, 8))
+@settings(max_examples=either(3, 8))
 def test_other_values_leave_it(slug, values):
     assert found(of(slug, values=values), slug) == original(slug)
 
 
 @given(SLUGS, BYSTANDERS)
-@settings(max_examples=either(6, 12))
+@settings(max_examples=either(4, 12))
 def test_steps_of_others_that_change_nothing_about_it_leave_it(slug, bystander):
     if CLASSES[slug][0] is NearOverFar and bystander != ("read", None):
         bystander = ("read", None)  # it knows no other key
@@ -100,7 +100,7 @@ def test_steps_of_others_that_change_nothing_about_it_leave_it(slug, bystander):
 
 
 @given(SLUGS, st.sampled_from(["random", "uniform", "pct"]), st.integers(0, 99), BYSTANDERS)
-@settings(max_examples=either(5, 10))
+@settings(max_examples=either(3, 10))
 def test_another_part_of_the_schedules_leaves_it(slug, search, seed, bystander):
     """Whatever was found first, whoever else found or missed the entry before."""
     extra = [("read", None)] if bystander[1] is None else []
@@ -112,7 +112,7 @@ def test_another_part_of_the_schedules_leaves_it(slug, search, seed, bystander):
         assert result.counterexample.fingerprint == original(slug)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", few(BACKENDS, 2))
 def test_another_backend_leaves_it(backend):
     server = start_server(backend)
     try:
@@ -131,7 +131,7 @@ RIVALS = {
 
 
 @given(st.sampled_from(sorted(RIVALS)), USERS, VALUES)
-@settings(max_examples=4)
+@settings(max_examples=either(2, 4))
 def test_another_conflict_in_the_same_scenario_changes_it(slug, users, values):
     """The system is changed, the flow, its users, keys and values stay."""
     acts = (("read",), ("write", 2))

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from pytest_supercache import check
+from tests.selection import few
 
 Fingerprints = Iterator[str]
 
@@ -102,7 +103,7 @@ def fingerprint(body: Callable[[Any], Any]) -> str:
 WAYS = ["caused", "caused_twice", "in_context", "hidden", "made", "grouped", "grouped_deep"]
 
 
-@pytest.mark.parametrize("how", WAYS)
+@pytest.mark.parametrize("how", few(dict.fromkeys(["caused", "hidden", "grouped", *WAYS]), 3))
 def test_another_error_behind_a_facade_is_another_conflict(how: str) -> None:
     first, again, other = (
         fingerprint(read(lambda error=error: Facade(how, error)))

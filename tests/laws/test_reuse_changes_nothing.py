@@ -78,7 +78,7 @@ def ends(seed, *, on_a_loop):
 
 
 @pytest.mark.parametrize("on_a_loop", [False, True], ids=["threads", "asyncio"])
-@pytest.mark.parametrize("seed", range(either(5, 15)))
+@pytest.mark.parametrize("seed", range(either(2, 15)))
 def test_programs_end_as_on_a_new_server(seed, on_a_loop, monkeypatch):
     check(lambda world: world.actor("x", world.existing_cache.client().get, "k") or world.run())
     reused = ends(seed, on_a_loop=on_a_loop)
