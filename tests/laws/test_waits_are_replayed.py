@@ -6,6 +6,7 @@ A search relies on it: it never runs user code to learn whether a step could hav
 import queue
 import threading
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from functools import cache
 from time import sleep  # noqa: TID251 - what code under test does
 
 import pytest
@@ -141,9 +142,13 @@ def executions_of(program):
     return found
 
 
+recorded_of = cache(executions_of)
+"""The same executions, for tests that only look at them."""
+
+
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_a_replay_of_what_was_recorded_tells_who_could_go_on(program):
-    executions, asked, refused = executions_of(program), 0, 0
+    executions, asked, refused = recorded_of(program), 0, 0
     assert len(executions) > 1
     for execution in executions:
         assert not execution.hazards
@@ -166,7 +171,7 @@ def test_a_replay_of_what_was_recorded_tells_who_could_go_on(program):
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_every_step_that_waits_says_what_it_touches(program):
-    for execution in executions_of(program)[:20]:
+    for execution in recorded_of(program)[:20]:
         for step in execution.race:
             wait = step.wait
             if wait is None:
