@@ -256,7 +256,7 @@ class Awaited:
         value = await self._origin.get(key)
         if self._keeps:
             self._kept[key] = value
-        await asyncio.sleep(0)
+            await asyncio.sleep(0)
         self._flights.pop(key, None)
         return value
 

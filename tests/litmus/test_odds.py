@@ -123,7 +123,7 @@ def test_variants_of_a_system_are_met_by_the_same_users_at_the_same_time():
             world.run()
             world.settle()
 
-        result = checked(body, 20, guarantees=[COHERENT_WHEN_SETTLED])
+        result = checked(body, 20, guarantees=[COHERENT_WHEN_SETTLED], preemptions=1)
         assert result.odds.runs == 20
     naive, workaround = (found[-20:] for found in starts.values())
     assert naive == workaround
@@ -136,7 +136,7 @@ def test_variants_of_a_system_are_met_by_the_same_users_at_the_same_time():
 def test_a_workaround_that_waits_fails_when_a_reader_is_slower_than_it_waits(origin, fails):
     result = checked(
         price_change(WorkaroundShop, "aa"), 60, latencies=Latencies(origin=origin),
-        within=2 * origin.median, guarantees=[COHERENT_WHEN_SETTLED],
+        within=2 * origin.median, guarantees=[COHERENT_WHEN_SETTLED], preemptions=1,
     )  # fmt: skip
     assert result.verdict is Verdict.VIOLATED, "odds make no verdict"
     assert bool(result.odds.failing) is fails

@@ -16,8 +16,9 @@ from pytest_supercache.checking.workers import forked, forks
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.layers.servers import start_server
 from tests import fault_programs as programs
+from tests.selection import either, few
 
-WITHSTOOD = Faults(max=2, kinds=("evict",))
+WITHSTOOD = Faults(max=either(1, 2), kinds=("evict",))
 BROKEN = Faults(kinds=("evict", "drop_invalidation", "error_before"))
 
 
@@ -136,7 +137,7 @@ def dies_or_goes_on(dies):
             continue
 
 
-@pytest.mark.parametrize("_round", [0, *(pytest.param(n, marks=pytest.mark.long) for n in (1, 2))])
+@pytest.mark.parametrize("_round", few(range(3), 1))
 def test_after_a_worker_died_no_other_one_is_waited_for(_round):
     with forks(2, dies_or_goes_on) as place:
         place(False)
