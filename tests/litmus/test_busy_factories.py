@@ -10,7 +10,7 @@ from pytest_supercache import Verdict, check
 from tests.busy_factories import mistakes
 from tests.selection import either
 
-SEEDS = either(12, 200)
+SEEDS = either(5, 200)
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))

@@ -8,6 +8,7 @@ import pytest
 from pytest_supercache import Verdict, check
 from tests.adapters.flows import is_conflict, judged
 from tests.searched import complete
+from tests.selection import few
 
 
 class Node:
@@ -71,19 +72,22 @@ def with_the_thread_of_the_library(node):
     node.channel.run_in_thread(sleep_time=1, daemon=True)
 
 
-@pytest.mark.parametrize("careful", [False, True])
+LISTEN = {
+    "listen": on_a_thread(listening),
+    "library": with_the_thread_of_the_library,
+    "timeout": on_a_thread(waiting_a_while),
+    "poll": on_a_thread(polling),
+}
+
+
 @pytest.mark.parametrize(
-    "listen",
-    [
-        on_a_thread(listening), on_a_thread(waiting_a_while), on_a_thread(polling),
-        with_the_thread_of_the_library,
-    ],
-    ids=["listen", "timeout", "poll", "library"],
-)  # fmt: skip
+    ("listen", "careful"),
+    few([(listen, careful) for listen in LISTEN for careful in (False, True)], 3),
+)
 def test_a_fill_that_was_overtaken_by_its_message_stays_unless_it_is_dropped(listen, careful):
     def body(world):
         world.existing_cache.client().set("k", "old")
-        node = Node(world, listen, careful)
+        node = Node(world, LISTEN[listen], careful)
         world.actor("alice", node.get, "k")
         world.actor("bob", node.set, "k", "new")
         world.run()

@@ -11,6 +11,7 @@ import threading
 import pytest
 
 from pytest_supercache import Verdict, check
+from tests.selection import few
 
 KEY = "tea"
 
@@ -103,12 +104,15 @@ LINE = "INSERT INTO audit VALUES ('x')"
 
 @pytest.mark.parametrize(
     ("statements", "before", "expected"),
-    [
-        ([UPDATE], (), "stale-set"),
-        ([LINE, UPDATE, LINE], (), "stale-set"),
-        ([DELETE], (), "resurrection"),
-        ([INSERT], [DELETE], "negative-poisoning"),
-    ],
+    few(
+        [
+            ([UPDATE], (), "stale-set"),
+            ([DELETE], (), "resurrection"),
+            ([INSERT], [DELETE], "negative-poisoning"),
+            ([LINE, UPDATE, LINE], (), "stale-set"),
+        ],
+        3,
+    ),
 )
 def test_a_late_fill_is_named_after_what_the_writer_did_to_the_table(statements, before, expected):
     assert class_of(found(lambda shop: shop.change(*statements), before=before)) == expected
@@ -133,11 +137,14 @@ def test_an_entry_that_nothing_removes_has_no_class_of_a_late_fill():
 
 @pytest.mark.parametrize(
     "write",
-    [
-        lambda shop: shop.change(UPDATE, ends="rollback"),
-        lambda shop: shop.change(OTHER),
-        lambda shop: shop.change(LINE),
-    ],
+    few(
+        [
+            lambda shop: shop.change(UPDATE, ends="rollback"),
+            lambda shop: shop.change(OTHER),
+            lambda shop: shop.change(LINE),
+        ],
+        2,
+    ),
 )
 def test_what_leaves_the_row_as_it_was_is_no_conflict(write):
     assert found(write).verdict is Verdict.HOLDS

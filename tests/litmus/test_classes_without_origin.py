@@ -9,6 +9,7 @@ import pytest
 
 from pytest_supercache import Verdict, check
 from tests.flows_without_origin import FLOWS, HOLDS, NONE
+from tests.selection import few
 
 
 def classified(body, **options):
@@ -26,7 +27,16 @@ def class_of(body, **options):
     return classified(body, **options)[0]
 
 
-@pytest.mark.parametrize("name", FLOWS)
+SHORT = [
+    "near_copy_of_a_price", "deleted_product_is_back", "copy_dropped_twice", "background_refresh",
+    "two_clerks_write_through", "lru_is_cleared", "memo_of_sites", "page_from_another_redis",
+    "message_during_a_fetch", "copy_dropped_too_early", "exists_then_get",
+    "last_seat", "placeholder", "generation_before_the_load", "counted_by_the_server",
+]  # fmt: skip
+"""One of each class and each kind of cache, some that have no class, and some that hold."""
+
+
+@pytest.mark.parametrize("name", few(dict.fromkeys([*SHORT, *FLOWS]), len(SHORT)))
 def test_a_flow_has_the_class_that_an_expert_gives_it_or_none(name):
     flow = FLOWS[name]
     slug, near = classified(flow.body, **flow.options)
@@ -92,15 +102,18 @@ def fills_memory(_far, near, done):
 
 @pytest.mark.parametrize(
     ("act", "given", "expected"),
-    [
-        (counts, "0", "cached-rmw"),
-        (counts, None, "cached-rmw"),
-        (counts_in_memory, "1", "cached-rmw"),
-        (takes_one, "1", NONE),
-        (marks, None, NONE),
-        (fills_from_redis, None, NONE),
-        (fills_memory, None, NONE),
-    ],
+    few(
+        [
+            (counts, "0", "cached-rmw"),
+            (takes_one, "1", NONE),
+            (counts_in_memory, "1", "cached-rmw"),
+            (fills_memory, None, NONE),
+            (counts, None, "cached-rmw"),
+            (marks, None, NONE),
+            (fills_from_redis, None, NONE),
+        ],
+        4,
+    ),
 )
 def test_who_stores_nothing_made_of_what_was_read_has_modified_nothing(act, given, expected):
     slug, near = classified(two(act, given=given))
@@ -241,13 +254,16 @@ def rendered(page_of, *, removes=("page",), load="theme"):
 
 @pytest.mark.parametrize(
     ("page_of", "removes", "expected"),
-    [
-        (lambda theme: f"<body class={theme}>", ("page",), "stale-set"),
-        (lambda theme: json.dumps({"theme": theme}), ("page",), "stale-set"),
-        (lambda theme: theme.upper(), ("page",), NONE),  # nothing shows what the page is made of
-        (lambda theme: theme, (), NONE),
-        (lambda theme: theme, ("home",), NONE),
-    ],
+    few(
+        [
+            (lambda theme: f"<body class={theme}>", ("page",), "stale-set"),
+            (lambda theme: theme.upper(), ("page",), NONE),  # nothing shows what it is made of
+            (lambda theme: theme, ("home",), NONE),
+            (lambda theme: json.dumps({"theme": theme}), ("page",), "stale-set"),
+            (lambda theme: theme, (), NONE),
+        ],
+        3,
+    ),
 )
 def test_the_entry_whose_value_is_stored_under_another_key_is_its_source(
     page_of, removes, expected

@@ -12,6 +12,7 @@ import types
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache, partial
+from itertools import product
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ from pytest_supercache.core.result import CheckResult
 from pytest_supercache.core.schedule import Schedule, read_token
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.layers.servers import start_server
+from tests.selection import few
 
 _server = cache(partial(start_server, "fakeredis"))
 _lock = threading.Lock()
@@ -62,12 +64,7 @@ def _kinds() -> dict[str, Memo]:
     }
 
 
-@pytest.fixture(params=["open", "under a lock"])
-def locked(request: pytest.FixtureRequest) -> bool:
-    return bool(request.param == "under a lock")
-
-
-@pytest.fixture(params=_kinds())
+@pytest.fixture
 def memo(request: pytest.FixtureRequest) -> Iterator[Memo]:
     kept = _kinds()[request.param]
     yield kept
@@ -121,7 +118,19 @@ def schedule_of(result: CheckResult) -> Schedule:
     return read_token(result.counterexample.token)[1]
 
 
-@pytest.mark.parametrize("order", [(True, False), (False, True)])
+BROKEN_FIRST, BROKEN_LAST = (True, False), (False, True)
+IN_A_ROW = [
+    ("environment", True, BROKEN_FIRST), ("environment", False, BROKEN_LAST),
+    *((kind, False, BROKEN_FIRST) for kind in _kinds() if kind != "environment"),
+]  # fmt: skip
+REST = list(product(_kinds(), (False, True), (BROKEN_FIRST, BROKEN_LAST)))
+
+
+@pytest.mark.parametrize(
+    ("memo", "locked", "order"),
+    few(dict.fromkeys([*IN_A_ROW, *REST]), len(IN_A_ROW)),
+    indirect=["memo"],
+)
 def test_two_flows_in_a_row_are_as_they_are_alone_and_the_token_replays_where_nothing_is_filled(
     memo: Memo, order: tuple[bool, bool], *, locked: bool
 ) -> None:

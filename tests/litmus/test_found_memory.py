@@ -14,6 +14,7 @@ from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.schedule import read_token
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.layers.servers import start_server
+from tests.selection import few
 
 
 class Near:
@@ -191,7 +192,9 @@ def test_who_looks_at_a_whole_dict_meets_a_thread_that_comes_later_to_an_entry(i
     assert check(body).verdict is verdict
 
 
-@pytest.mark.parametrize("options", [{"memory": "shared"}, {"grain": "wire"}, {"grain": "await"}])
+@pytest.mark.parametrize(
+    "options", few([{"memory": "shared"}, {"grain": "wire"}, {"grain": "await"}], 1)
+)
 def test_an_access_between_two_steps_is_found_where_memory_is_shared_from_the_start(options):
     def body(world):
         redis, stats = world.existing_cache.client(), Stats()
@@ -284,7 +287,7 @@ class Log:
         self.lines = []
 
 
-@pytest.mark.parametrize("name", ["Near.entr", "Near.entries['other']", "near"])
+@pytest.mark.parametrize("name", few(["Near.entr", "Near.entries['other']", "near"], 2))
 def test_another_name_declares_nothing_and_is_told(name):
     result = check(flow(), atomic=[name])
     assert result.verdict is Verdict.VIOLATED

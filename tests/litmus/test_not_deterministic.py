@@ -1,8 +1,11 @@
 """Code that fails at first and not later: it is not deterministic, and never HOLDS."""
 
+from itertools import product
+
 import pytest
 
 from pytest_supercache import Verdict, check
+from tests.selection import few
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -27,8 +30,14 @@ def failing_at_first(times):
     return body
 
 
-@pytest.mark.parametrize("search", ["auto", "exhaustive", "all-schedules"])
-@pytest.mark.parametrize("times", range(1, 9))
+SEARCHES = ["auto", "exhaustive", "all-schedules"]
+FIRST = [
+    *((1, search) for search in SEARCHES), (2, "auto"), (4, "exhaustive"), (8, "all-schedules"),
+]  # fmt: skip
+REST = product(range(1, 9), SEARCHES)
+
+
+@pytest.mark.parametrize(("times", "search"), few(dict.fromkeys([*FIRST, *REST]), len(FIRST)))
 def test_a_failure_of_the_first_executions_is_not_forgotten(times, search):
     result = check(failing_at_first(times), search=search)
     assert result.verdict is Verdict.UNKNOWN

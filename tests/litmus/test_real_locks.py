@@ -14,6 +14,7 @@ from pytest_supercache.checking.check import check_on
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.layers.servers import start_server
 from pytest_supercache.runtime.kernel import real_locks, under_test
+from tests.selection import few
 
 
 def _checked(body):
@@ -142,7 +143,7 @@ def _cached(function):
     return vars(Holder)["all"]
 
 
-@pytest.mark.parametrize("make", [lambda: Prices, _made_in_the_check])
+@pytest.mark.parametrize("make", few([lambda: Prices, _made_in_the_check], 1))
 def test_two_who_ask_for_a_cached_property_compute_it_once_where_it_has_a_lock(make):
     found = _checked(_prices_of(make)).verdict
     assert found is (Verdict.HOLDS if sys.version_info < (3, 12) else Verdict.VIOLATED)

@@ -16,6 +16,7 @@ import pytest
 from pytest_supercache import Assume, Label, Verdict, check
 from pytest_supercache.runtime.kernel.baton import SPARE_MAX
 from tests.searched import complete, violation_of
+from tests.selection import few
 
 
 @pytest.fixture(autouse=True)
@@ -356,7 +357,7 @@ def delayed(world, pause, daemon):
     assert world.existing_cache.peek("copy") in {None, "new"}
 
 
-@pytest.mark.parametrize("daemon", [False, True])
+@pytest.mark.parametrize("daemon", few([False, True], 1))
 @pytest.mark.parametrize(
     ("pause", "ticks", "assume", "verdict"),
     [
