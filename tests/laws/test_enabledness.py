@@ -17,7 +17,7 @@ def test_the_answers_agree_at_every_moment_of_random_programs() -> None:
 
 def test_the_answers_agree_at_every_moment_of_random_traces() -> None:
     random = Random(SEED)
-    for _ in range(either(2_000, 100_000)):
+    for _ in range(either(1_000, 100_000)):
         events, waiting, waits = random_trace(random)
         assert list(differences(events, waiting, waits)) == [], (events, waiting, waits)
 
