@@ -98,6 +98,13 @@ class Project:
             patch.setattr(self.pytester, "popen", self.parents.start)
             return self.run_cold(*args)
 
+    def run_with_input(self, typed: bytes, *args: str) -> pytest.RunResult:
+        """Run pytest in a process of its own, at whose standard input somebody types this."""
+        command = [sys.executable, "-mpytest", "-p", "no:cacheprovider", *self._without(args)]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(self.pytester, "popen", self.parents.start)
+            return self.pytester.run(*command, *args, stdin=typed)
+
     def rerun(self, command: str) -> pytest.RunResult:
         """Run a printed command as it was printed, in a process of its own."""
         program, *arguments = shlex.split(command)

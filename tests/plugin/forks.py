@@ -63,11 +63,24 @@ class Parents:
         self._started: dict[str, _Parent] = {}
 
     def start(
-        self, command: Sequence[str], *, stdout: IO[str], stderr: IO[str], **_: Any
+        self,
+        command: Sequence[str],
+        *,
+        stdout: IO[str],
+        stderr: IO[str],
+        stdin: object = None,
+        **_: Any,
     ) -> "_Run":
-        """Begin ``python -mpytest ...`` in this folder and environment; what Popen is asked for."""
+        """Begin ``python -mpytest ...`` in this folder and environment; what Popen is asked for.
+
+        If ``stdin`` is bytes, the run reads them; otherwise it reads nothing.
+        """
         assert command[:2] == (sys.executable, "-mpytest"), command
-        return self._begin(command[2:], stdout, stderr, Path.cwd(), dict(os.environ))
+        with TemporaryFile() as typed:
+            typed.write(stdin if isinstance(stdin, bytes) else b"")
+            typed.seek(0)
+            files = [stdout, stderr, typed]
+            return self._begin(command[2:], files, Path.cwd(), dict(os.environ))
 
     def run(
         self,
@@ -81,7 +94,7 @@ class Parents:
         assert command[:3] == [sys.executable, "-m", "pytest"], command
         folder, variables = cwd or Path.cwd(), dict(os.environ if env is None else env)
         with TemporaryFile("w+") as out, TemporaryFile("w+") as err:
-            status = self._begin(command[3:], out, err, folder, variables).wait()
+            status = self._begin(command[3:], [out, err], folder, variables).wait()
             said = []
             for file in (out, err):
                 file.seek(0)
@@ -91,8 +104,7 @@ class Parents:
     def _begin(
         self,
         arguments: Sequence[str],
-        out: IO[str],
-        err: IO[str],
+        files: Sequence[IO[Any]],
         folder: Path,
         variables: dict[str, str],
     ) -> "_Run":
@@ -102,7 +114,7 @@ class Parents:
         if key not in self._started:
             self._started[key] = _Parent(variables)
         wanted = {"arguments": arguments, "folder": str(folder), "variables": variables}
-        return self._started[key].start(wanted, out, err)
+        return self._started[key].start(wanted, files)
 
     def close(self) -> None:
         """End all of them."""
@@ -121,9 +133,10 @@ class _Parent:
                 env=variables,
             )  # fmt: skip
 
-    def start(self, wanted: dict[str, Any], out: IO[str], err: IO[str]) -> "_Run":
-        files = [out.fileno(), err.fileno()]
-        socket.send_fds(self._asks, [json.dumps(wanted).encode() + b"\n"], files)
+    def start(self, wanted: dict[str, Any], files: Sequence[IO[Any]]) -> "_Run":
+        """Begin a run with these files: its standard output and error, and perhaps its input."""
+        sent = [file.fileno() for file in files]
+        socket.send_fds(self._asks, [json.dumps(wanted).encode() + b"\n"], sent)
         return _Run(self._asks)
 
     def close(self) -> None:
@@ -152,7 +165,7 @@ def _serve(answers: socket.socket) -> dict[str, Any] | None:
         child = os.fork()
         if not child:
             answers.close()
-            _keep_only(dict(zip((1, 2), files, strict=True)))
+            _keep_only(dict(zip((1, 2, 0), files, strict=False)))
             if any(argument.startswith("-n") for argument in wanted["arguments"]):
                 _let_workers_be_forked()
             return wanted

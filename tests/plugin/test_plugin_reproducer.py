@@ -1,13 +1,13 @@
 """repro_<id>.py: it fails while the conflict is there, and passes only when none is left."""
 
 import re
-import sys
 
 import pytest
 
 from pytest_supercache.gate.lock import GateLock, write_lock
 from tests.plugin.conftest import Project
 from tests.plugin.projects import STALE_TEST, race
+from tests.selection import few
 
 FILL = "self.redis.set(key, json.dumps(value))"
 STATED = race().replace("system: shop", "systems: {shop: violated, uncached: holds}")
@@ -53,10 +53,13 @@ def reproducer(project: Project) -> str:
 
 @pytest.mark.parametrize(
     ("new", "old"),
-    [
-        ("self.redis.get(key); self.redis.exists(key); self.redis.get(key)", FILL),
-        ("pass", FILL),
-    ],
+    few(
+        [
+            ("self.redis.get(key); self.redis.exists(key); self.redis.get(key)", FILL),
+            ("pass", FILL),
+        ],
+        1,
+    ),
 )
 def test_a_fix_that_takes_more_or_fewer_steps_passes(
     project: Project, reproducer: str, new: str, old: str
@@ -201,11 +204,8 @@ def stop(project: Project, step: str, typed: str, system: str = "shop") -> str:
     """Replay with a debugger that is told what to do; return what it said."""
     project.scenario(race(system=system))
     token = "sc1:S-1:alice*2,bob*2,alice"
-    arguments = ["-m", "pytest", "-p", "no:cacheprovider", f"--supercache-replay={token}"]
-    result = project.pytester.run(
-        sys.executable, *arguments, "--pdb", f"--supercache-break={step}", stdin=typed.encode()
-    )
-    return result.stdout.str()
+    debugging = (f"--supercache-replay={token}", "--pdb", f"--supercache-break={step}")
+    return project.run_with_input(typed.encode(), *debugging).stdout.str()
 
 
 def test_a_debugger_opens_in_the_code_under_test_and_steps_on_there(project: Project) -> None:
@@ -255,10 +255,9 @@ def test_a_debugger_opens_at_an_access_to_memory_on_the_line_of_the_user(project
     project.scenario(race(system="near"))
     project.run()
     token = project.row()["counterexample"]["token"]
-    result = project.pytester.run(
-        sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--supercache-replay={token}",
-        "--pdb", "--supercache-break=alice: write Near.near['product:42']",
-        stdin=b"p key\nn\nc\nq\n",
+    result = project.run_with_input(
+        b"p key\nn\nc\nq\n", f"--supercache-replay={token}", "--pdb",
+        "--supercache-break=alice: write Near.near['product:42']",
     )  # fmt: skip
     said = result.stdout.str()
     line = r"-> self\.near\[key\] = self\.origin\.get\(key\)"
