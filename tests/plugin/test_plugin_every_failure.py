@@ -35,6 +35,12 @@ SEVERAL = {
 
 Of the others the catalogue's own test sees the only failure: they are left to the long form.
 """
+LONG = {
+    "aligned-expiry", "cross-user-reply", "cached-rmw", "eviction-hides-invalidation",
+    "key-format-mix", "late-unlock", "layer-divergence", "lease-expired", "serializer-mix",
+    "stampede", "uncommitted-visible", "write-back-resurrection", "write-behind-overwrite",
+}  # fmt: skip
+"""Those that take longest, or fail as another one does, are left to it, too."""
 
 
 def test_every_failing_execution_of_a_naive_system_has_the_class_of_its_file(
@@ -43,7 +49,7 @@ def test_every_failing_execution_of_a_naive_system_has_the_class_of_its_file(
     slugs = set()
     for path in sorted(FOLDER.glob("*.supercache.yaml")):
         slug = re.sub(r"^\w+-|\.supercache\.yaml$", "", path.name)
-        if slug in SEVERAL or either(0, 1):
+        if slug in SEVERAL - LONG or either(0, 1):
             shutil.copy(path, project.path)
             slugs.add(slug)
     project.conftest(WATCHING)
@@ -52,5 +58,6 @@ def test_every_failing_execution_of_a_naive_system_has_the_class_of_its_file(
     found = json.loads((project.path / "found.json").read_text())
     assert json.loads((project.path / "untrue.json").read_text()) == []
     assert {slug: set(classes) for slug, classes in found.items()} == {s: {s} for s in slugs}
-    assert {slug for slug, classes in found.items() if classes[slug] > 1} == SEVERAL
-    assert found["lease-expired"] == {"lease-expired": 6}  # it does not stop at the first one
+    assert {slug for slug, classes in found.items() if classes[slug] > 1} == SEVERAL & slugs
+    for slug, count in {"reordered-update": 24, "lease-expired": 6}.items():
+        assert found.get(slug, {slug: count}) == {slug: count}  # it does not stop at the first one
