@@ -44,6 +44,7 @@ def test_an_assertion_after_settling_is_violated_by_one_interleaving(project: Pr
 
 
 @pytest.mark.python
+@pytest.mark.long  # test_plugin_replay.py: names with other characters survive it
 def test_the_printed_command_of_an_explored_test_replays(project: Project) -> None:
     explored(project, STALE)
     command = replay_command(project.run("-k", "stale"))
@@ -228,31 +229,23 @@ def test_it(world):
     assert project.row()["guarantee"] == "answers"
 
 
-@pytest.mark.parametrize(
-    ("test", "message"),
-    [
-        ("@sc.explore\ndef test_it(): ...", "test_it needs a parameter `world`"),
-        ("@sc.explore(serach='random')\ndef test_it(world): ...", "unknown option serach"),
-        (
-            "@sc.explore\ndef test_it(world, existing_cache): ...",
-            "takes the fixture 'existing_cache'*world.existing_cache",
-        ),
-        ("@sc.explore\ndef test_it(world, virtual_clock): ...", "'virtual_clock'"),
-        (
-            "from hypothesis import given, strategies as st\n"
-            "@sc.explore\n@given(n=st.integers())\ndef test_it(world, n): ...",
-            "@given",
-        ),
-    ],
-)
-def test_what_cannot_be_explored_is_refused_when_it_is_collected(
-    project: Project, test: str, message: str
-) -> None:
-    explored(project, test)
+REFUSED = {
+    "@sc.explore\ndef test_it(): ...": "test_it needs a parameter `world`",
+    "@sc.explore(serach='random')\ndef test_it(world): ...": "unknown option serach",
+    "@sc.explore\ndef test_it(world, existing_cache): ...": "takes the fixture 'existing_cache'",
+    "@sc.explore\ndef test_it(world, virtual_clock): ...": "'virtual_clock'",
+    "from hypothesis import given, strategies as st\n"
+    "@sc.explore\n@given(n=st.integers())\ndef test_it(world, n): ...": "given",
+}
+
+
+def test_what_cannot_be_explored_is_refused_when_it_is_collected(project: Project) -> None:
+    for number, test in enumerate(REFUSED):
+        project.test_file(STALE_TEST + test, f"test_{number}")
     result = project.run()
     assert result.ret == 2
-    result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines([f"*@explore*{message.partition('*')[0].strip('@')}*"])
+    result.assert_outcomes(errors=len(REFUSED))
+    result.stdout.fnmatch_lines_random([f"*@explore*{message}*" for message in REFUSED.values()])
 
 
 @pytest.mark.python
@@ -333,34 +326,28 @@ ON_A_LOOP = ("@sc.explore\nasync def", "await world.run()")
 ON_THREADS = ("@sc.explore\ndef", "world.run()")
 
 
+RETURNED = {
+    "shop.get('k') == 2": "@explore: test_0 returned a value of type bool",
+    "False": "@explore: test_1 returned a value of type bool",
+    "(world.origin.get(key) for key in 'k')": "test_2 returned a generator",
+}
+
+
 @pytest.mark.python
 @pytest.mark.parametrize(("test", "run"), [ON_THREADS, ON_A_LOOP])
-@pytest.mark.parametrize(
-    ("value", "said"),
-    [
-        ("shop.get('k') == 2", "@explore: test_it returned a value of type bool"),
-        ("False", "@explore: test_it returned a value of type bool"),
-        ("(world.origin.get(key) for key in 'k')", "test_it returned a generator"),
-    ],
-)
 def test_a_condition_that_is_returned_and_not_asserted_is_an_error(
-    project: Project, test: str, run: str, value: str, said: str
+    project: Project, test: str, run: str
 ) -> None:
-    explored(project, RETURNS.format(test=test, run=run, value=value))
+    tests = [RETURNS.format(test=test, run=run, value=value) for value in (*RETURNED, "", "None")]
+    named = [text.replace("test_it", f"test_{number}") for number, text in enumerate(tests)]
+    explored(project, "".join(named))
     result = project.run()
-    result.assert_outcomes(failed=1)
-    assert said in result.stdout.str()
-
-
-@pytest.mark.python
-@pytest.mark.parametrize(("test", "run"), [ON_THREADS, ON_A_LOOP])
-@pytest.mark.parametrize("value", ["", "None"])
-def test_a_body_that_returns_nothing_is_explored(
-    project: Project, test: str, run: str, value: str
-) -> None:
-    explored(project, RETURNS.format(test=test, run=run, value=value))
-    project.run().assert_outcomes(passed=1)
-    assert project.row()["executions"] > 1
+    result.assert_outcomes(failed=len(RETURNED), passed=2)
+    for said in RETURNED.values():
+        assert said in result.stdout.str()
+    rows = project.rows()
+    assert rows["test_3"]["executions"] > 1
+    assert rows["test_4"]["executions"] > 1
 
 
 @pytest.mark.python
@@ -446,55 +433,53 @@ def writes(world):
 def deletes(world):
     world.user("bob", Shop(world)).delete("k")
 
+def test_a_check():
+    sc.check(lazy)
+
+PART_OF_LAZY = functools.partial(lazy, key="l")
+"""
+RACED = """
 @sc.explore
-def test_it(world):
+def test_{actor}(world):
     world.actor("alice", world.origin.set, "k", 1)
-    world.actor("bob", {actor}, world)
+    world.actor("{actor}", {actor}, world)
     world.run()
 """
+NOBODY_RUNS = {
+    "lazy": "world.actor('lazy') returned a generator, which nobody iterates",
+    "PART_OF_LAZY": "world.actor('PART_OF_LAZY') returned a generator",
+    "lazy_on_a_loop": "world.actor('lazy_on_a_loop') returned an async generator",
+    "coroutine": "world.actor('coroutine') returned a generator",
+    "managed": "world.actor('managed') returned a context manager, which nobody enters",
+    "managed_on_a_loop": "world.actor('managed_on_a_loop') returned a context manager",
+    "begun": "world.actor('begun') returned a generator",
+    "filtered": "world.actor('filtered') returned an iterator (filter), which nobody iterates",
+    "mapped": "world.actor('mapped') returned an iterator (map), which nobody iterates",
+    "reads": "Shop.get returned a generator",
+    "writes": "Shop.set returned a generator",
+    "deletes": "Shop.delete returned an async generator",
+}
 
 
 @pytest.mark.python
-@pytest.mark.parametrize(
-    ("actor", "message"),
-    [
-        ("lazy", "world.actor('bob') returned a generator, which nobody iterates"),
-        ("functools.partial(lazy, key='l')", "world.actor('bob') returned a generator"),
-        ("lazy_on_a_loop", "world.actor('bob') returned an async generator"),
-        ("coroutine", "world.actor('bob') returned a generator"),
-        ("managed", "world.actor('bob') returned a context manager, which nobody enters"),
-        ("managed_on_a_loop", "world.actor('bob') returned a context manager"),
-        ("begun", "world.actor('bob') returned a generator"),
-        ("filtered", "world.actor('bob') returned an iterator (filter), which nobody iterates"),
-        ("mapped", "world.actor('bob') returned an iterator (map), which nobody iterates"),
-        ("reads", "Shop.get returned a generator"),
-        ("writes", "Shop.set returned a generator"),
-        ("deletes", "Shop.delete returned an async generator"),
-    ],
-)
-def test_an_actor_whose_code_nobody_runs_is_an_error_and_no_race_that_holds(
-    project: Project, actor: str, message: str
+def test_an_actor_or_a_body_whose_code_nobody_runs_is_an_error_and_no_race_that_holds(
+    project: Project,
 ) -> None:
-    explored(project, LAZY.format(actor=actor))
+    explored(project, LAZY + "".join(RACED.format(actor=actor) for actor in NOBODY_RUNS))
     result = project.run()
-    result.assert_outcomes(failed=1)
-    assert message in result.stdout.str()
-
-
-@pytest.mark.python
-@pytest.mark.parametrize("actor", ["iterated", "ended", "entered", "listed", "reads_a_list"])
-def test_an_actor_that_iterates_its_generator_itself_is_raced(project: Project, actor: str) -> None:
-    explored(project, LAZY.format(actor=actor))
-    project.run().assert_outcomes(passed=1)
-    assert project.row()["executions"] > 1
-
-
-@pytest.mark.python
-def test_a_body_of_a_check_whose_code_nobody_runs_is_an_error(project: Project) -> None:
-    explored(project, LAZY.format(actor="iterated") + "def test_a_check():\n    sc.check(lazy)\n")
-    result = project.run()
-    result.assert_outcomes(failed=1, passed=1)
+    result.assert_outcomes(failed=len(NOBODY_RUNS) + 1)
+    for message in NOBODY_RUNS.values():
+        assert message in result.stdout.str()
     assert "the body returned a generator, which nobody iterates" in result.stdout.str()
+
+
+@pytest.mark.python
+def test_an_actor_that_iterates_its_generator_itself_is_raced(project: Project) -> None:
+    actors = ("iterated", "ended", "entered", "listed", "reads_a_list")
+    explored(project, LAZY + "".join(RACED.format(actor=actor) for actor in actors))
+    project.run("-k", "not a_check").assert_outcomes(passed=len(actors), deselected=1)
+    rows = project.rows()
+    assert [rows[f"test_{actor}"]["executions"] > 1 for actor in actors] == [True] * len(actors)
 
 
 def test_explored_tests_run_on_workers(project: Project) -> None:
