@@ -1,7 +1,5 @@
 """Code that catches what ends it (`except:` in a loop): UNKNOWN by name, and the run ends."""
 
-import pytest
-
 from tests.plugin.conftest import Project
 
 LOOPS = """
@@ -69,15 +67,16 @@ def test_this_one_begins_after_the_others():
 """
 
 
-def run(project: Project, what: str) -> pytest.RunResult:
-    project.test_file(LOOPS.replace("{what}", what))
-    return project.pytester.runpytest_subprocess("-p", "no:cacheprovider", timeout=600)
-
-
 def test_code_that_catches_whatever_ends_it_is_unknown_and_the_run_ends(project: Project) -> None:
-    shown = run(project, "")
-    shown.assert_outcomes(failed=4, passed=1)
-    rows = project.verdict()["scenarios"]
+    """The twin: the same loops that catch exceptions end as they always did."""
+    project.test_file(LOOPS.replace("{what}", ""), "test_bare")
+    project.test_file(LOOPS.replace("{what}", " Exception"), "test_exceptions")
+    shown = project.pytester.runpytest_subprocess("-p", "no:cacheprovider", timeout=600)
+    shown.assert_outcomes(failed=4, passed=6)
+    found = project.verdict()["scenarios"]
+    rows = [row for row in found if row["path"] == "test_bare.py"]
+    assert len(found) == 2 * len(rows)
+    assert {row["verdict"] for row in found if row not in rows} == {"holds"}
     assert {row["verdict"] for row in rows} == {"unknown"}
     reasons = {row["id"].rpartition("test_")[2]: "\n".join(row["reasons"]) for row in rows}
     left = "body/1 did not leave its code when the execution ended"
@@ -87,7 +86,3 @@ def test_code_that_catches_whatever_ends_it_is_unknown_and_the_run_ends(project:
     assert again in reasons["commands"]
     assert cancelled in reasons["waits"]
     assert cancelled in reasons["sleeps"]
-
-
-def test_the_same_loops_that_catch_exceptions_end_as_they_always_did(project: Project) -> None:
-    run(project, " Exception").assert_outcomes(passed=5)
