@@ -327,7 +327,7 @@ def test_last(world):
     assert price.value == "b"
 """
 
-KEYS = either(5, 40)
+KEYS = either(3, 40)
 MANY_KEYS = """
 import pytest_supercache as sc
 
@@ -349,28 +349,13 @@ def test_keys(world):
 
 RACES_IN_MEMORY = {
     "threads": NEAR_TEST,
+    "many_keys": MANY_KEYS,
+    "replaced_function": REPLACED_FUNCTION,
+    "started_task": STARTED_TASK,
     "coroutines": AWAITED,
     "worker": OF_A_WORKER,
-    "started_task": STARTED_TASK,
-    "replaced_function": REPLACED_FUNCTION,
-    "many_keys": MANY_KEYS,
     "sections_that_read_the_clock": LAST_WRITE_WINS,
 }
-
-
-def test_a_race_in_memory_replays_in_new_processes_whatever_their_hash_seed(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sharing, "PARTS_MAX", min(KEYS - 1, sharing.PARTS_MAX))
-    for name, test in RACES_IN_MEMORY.items():
-        project.test_file(test, f"test_{name}")
-    project.run().assert_outcomes(failed=len(RACES_IN_MEMORY))
-    tokens = tokens_by_file(project)
-    assert {f"test_{name}.py" for name in RACES_IN_MEMORY} == set(tokens)
-    assert all(";memory=" in token for token in tokens.values())
-    assert tokens["test_many_keys.py"].endswith(";memory=near/%2A%2A")
-    for seed in range(either(1, 10)):
-        assert replayed_apart(project, monkeypatch, tokens, seed) == dict.fromkeys(tokens, "10/10")
 
 
 BATCH_OF_A_MILLISECOND = """
@@ -445,19 +430,26 @@ async def test_count(world):
 
 PSEUDO_ACTORS = {
     "next_millisecond": ("clock@1ms", BATCH_OF_A_MILLISECOND),
-    "next_millisecond_of_a_clock_in_shared_memory": ("clock@1ms", CLOCK_IN_SHARED_MEMORY),
     "callbacks_of_threads": ("calls@loop", COUNT_BY_TWO_ANSWERS_OF_THE_LOOP),
+    "next_millisecond_of_a_clock_in_shared_memory": ("clock@1ms", CLOCK_IN_SHARED_MEMORY),
 }
 
 
-def test_moves_of_pseudo_actors_replay_in_new_processes_whatever_their_hash_seed(
+def test_races_in_memory_and_moves_of_pseudo_actors_replay_in_new_processes_of_any_hash_seed(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, (_, test) in PSEUDO_ACTORS.items():
+    """Side by side in one project: a process for each hash seed replays them all."""
+    monkeypatch.setattr(sharing, "PARTS_MAX", min(KEYS - 1, sharing.PARTS_MAX))
+    races = dict(list(RACES_IN_MEMORY.items())[: either(4, 7)])
+    moves = dict(list(PSEUDO_ACTORS.items())[: either(1, 3)])
+    for name, test in {**races, **{name: test for name, (_, test) in moves.items()}}.items():
         project.test_file(test, f"test_{name}")
-    project.run().assert_outcomes(failed=len(PSEUDO_ACTORS))
+    project.run().assert_outcomes(failed=len(races) + len(moves))
     tokens = tokens_by_file(project)
-    for name, (pseudo_actor, _) in PSEUDO_ACTORS.items():
+    assert {f"test_{name}.py" for name in (*races, *moves)} == set(tokens)
+    assert all(";memory=" in tokens[f"test_{name}.py"] for name in races)
+    assert tokens["test_many_keys.py"].endswith(";memory=near/%2A%2A")
+    for name, (pseudo_actor, _) in moves.items():
         assert pseudo_actor in tokens[f"test_{name}.py"]
     for seed in range(either(1, 10)):
         assert replayed_apart(project, monkeypatch, tokens, seed) == dict.fromkeys(tokens, "10/10")
