@@ -8,6 +8,7 @@ import pytest
 
 from tests.plugin.conftest import Project
 from tests.plugin.projects import race
+from tests.selection import few
 
 
 def _told(result: pytest.RunResult) -> tuple[int, list[str], list[str]]:
@@ -15,7 +16,7 @@ def _told(result: pytest.RunResult) -> tuple[int, list[str], list[str]]:
     return int(result.ret), lines, result.errlines
 
 
-@pytest.mark.parametrize("workers", [(), ("-n1",)])
+@pytest.mark.parametrize("workers", [("-n1",), pytest.param((), marks=pytest.mark.long)])
 def test_a_forked_run_tells_the_same_as_a_cold_one(
     project: Project, workers: tuple[str, ...]
 ) -> None:
@@ -95,7 +96,7 @@ def pytest_sessionstart(session):
     assert set(variables) == {"yes"}
 
 
-@pytest.mark.parametrize("signal", [9, 15])
+@pytest.mark.parametrize("signal", few([9, 15], 1))
 def test_a_worker_of_a_forked_run_that_is_killed_is_replaced(project: Project, signal: int) -> None:
     project.test_file(f"import os\ndef test_it():\n    os.kill(os.getpid(), {signal})")
     shown = project.run_apart("-n1")

@@ -10,6 +10,7 @@ from pytest_supercache.report.evidence import PLAYER
 from tests.plugin.conftest import Project
 from tests.plugin.projects import one_reader, race
 from tests.plugin.test_plugin_gate import TODAY, configure, waive
+from tests.selection import few
 
 OWN = "reports/allure-results"
 RICH = "owner: karim\nseverity: critical\ntags: [gate]\nlinks: {issue: CACHE-7}\n"
@@ -161,7 +162,7 @@ def stateful(layers):
     assert "the stand did not answer" in found["A-2"]["statusDetails"]["trace"]
 
 
-@pytest.mark.parametrize("folder", [OWN, "theirs"])
+@pytest.mark.parametrize("folder", few([OWN, "theirs"], 1))
 def test_what_a_waiver_in_force_accepts_is_known_and_nothing_else(
     project: Project, folder: str
 ) -> None:

@@ -109,7 +109,7 @@ def test_broken_files_are_each_named_at_the_right_line_without_a_traceback(
     project: Project,
 ) -> None:
     """What the unit tests say of one text, for users: all files in one run of the command."""
-    step, damaged = either(4, 1), either(15, 60)
+    step, damaged = either(8, 1), either(8, 60)
     project.conftest(WORDS)
     known = "[coherent, {monotonic_reads: {for: alice}}]", "[coherent_when_settled]"
     project.scenario(GOOD.replace(*known), "good")

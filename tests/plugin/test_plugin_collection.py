@@ -10,6 +10,7 @@ from tests.plugin.conftest import Project
 from tests.plugin.projects import one_reader, race
 from tests.plugin.test_plugin_async import ASYNC
 from tests.plugin.test_plugin_threads import BACKGROUND
+from tests.selection import either
 
 TAGGED = "tags: [pricing, gate]\n"
 CASES = """
@@ -126,7 +127,7 @@ def test_items_run_on_workers_and_their_findings_meet(project: Project) -> None:
 def of_all_kinds(project: Project) -> list[str]:
     """Write scenarios on threads, background threads, coroutines; return their files."""
     project.add_to_conftest(BACKGROUND + ASYNC)
-    systems = ["shop", "uncached", "naive.worker", "plain.uncached"]
+    systems = ["naive.worker", "plain.uncached", "shop", "uncached"][: either(2, 4)]
     for system in systems:
         project.scenario(race(f"C-7-{system}", system, "explore: {executions: 60}\n"), system)
     return [f"{system}.supercache.yaml" for system in systems]
@@ -140,7 +141,7 @@ def found(project: Project) -> dict[str, object]:
 
 def test_workers_find_the_same_as_one_process_in_any_order(project: Project) -> None:
     files = of_all_kinds(project)
-    project.run(*files).assert_outcomes(failed=2, passed=2)
+    project.run(*files).assert_outcomes(failed=either(1, 2), passed=either(1, 2))
     alone = found(project)
     project.run(*reversed(files))
     assert found(project) == alone

@@ -7,7 +7,7 @@ import pytest
 
 from tests.plugin.conftest import Project
 from tests.plugin.projects import race
-from tests.selection import either
+from tests.selection import either, few
 
 pytestmark = pytest.mark.python
 
@@ -58,13 +58,13 @@ def knowing_uncached(layers):
 
 ALONE, WORKERS, XDIST = ("-p", "no:xdist"), ("--supercache-workers=2",), ("-n", "2")
 VIOLATED_FIRST, HOLDS_FIRST = ("shop", "uncached"), ("uncached", "shop")
-SHORT = [(ALONE, VIOLATED_FIRST), (WORKERS, HOLDS_FIRST)]
+SHORT = [(ALONE, VIOLATED_FIRST)]
 RUNS = [
     pytest.param(options, order, marks=[] if (options, order) in SHORT else pytest.mark.long)
     for options in (ALONE, WORKERS, XDIST)
     for order in (VIOLATED_FIRST, HOLDS_FIRST)
 ]
-"""Each way to run and each order once in the short form, every pair of them in the long one."""
+"""Each way to run and each order; what workers find: test_plugin_workers.py."""
 
 
 @pytest.fixture
@@ -99,12 +99,6 @@ def test_two_scenarios_in_a_row_are_as_stated_and_their_tokens_replay_in_new_pro
 
 
 ASKED_ONCE = {
-    "a client that takes its server for dead": """
-from pymemcache.client.hash import HashClient
-client = HashClient([("127.0.0.1", 1)], ignore_exc=True)
-def is_there():
-    return client.get("k") is not None
-""",
     "a memo of whether a server answers": """
 import functools, socket
 @functools.lru_cache
@@ -114,6 +108,12 @@ def is_there():
     except OSError:
         return False
     return True
+""",
+    "a client that takes its server for dead": """
+from pymemcache.client.hash import HashClient
+client = HashClient([("127.0.0.1", 1)], ignore_exc=True)
+def is_there():
+    return client.get("k") is not None
 """,
     "a module that asks when it is imported": """
 import socket
@@ -148,7 +148,7 @@ class Lazy:
 """
 
 
-@pytest.mark.parametrize("asked", ASKED_ONCE)
+@pytest.mark.parametrize("asked", few(ASKED_ONCE, 1))
 def test_what_leaves_control_in_the_first_execution_only_is_named(
     project: Project, asked: str
 ) -> None:

@@ -12,6 +12,7 @@ import pytest
 from tests.plugin.conftest import Project
 from tests.plugin.projects import race
 from tests.processes import children_named, is_running
+from tests.selection import few
 
 pytestmark = pytest.mark.python
 
@@ -42,7 +43,8 @@ def hear_ctrl_c() -> None:
 
 
 @pytest.mark.parametrize(
-    "backend", ["fakeredis", pytest.param("redis-server", marks=pytest.mark.redis_server)]
+    "backend",
+    few([pytest.param("redis-server", marks=pytest.mark.redis_server), "fakeredis"], 1),
 )
 def test_ctrl_c_ends_the_run_and_its_server(project: Project, backend: str) -> None:
     project.add_to_conftest(LONG)
@@ -92,6 +94,7 @@ def stubborn(layers):
 """
 
 
+@pytest.mark.long  # workers that search whole scenarios: test_plugin_workers.py
 def test_ctrl_c_ends_the_workers_too_and_keeps_what_was_found(project: Project) -> None:
     project.add_to_conftest(STUBBORN)
     project.scenario(race("I-1", "shop"), "a")

@@ -6,6 +6,7 @@ import pytest
 
 from tests.plugin.conftest import Project
 from tests.plugin.projects import on_two_nodes, race
+from tests.selection import few
 
 pytestmark = pytest.mark.python
 
@@ -142,7 +143,7 @@ class Shop:
 """
 
 
-@pytest.mark.parametrize("asked", ASKED_AT_IMPORT)
+@pytest.mark.parametrize("asked", few(ASKED_AT_IMPORT, 4))
 def test_what_leaves_control_while_an_isolated_module_is_imported_is_named(
     project: Project, asked: str
 ) -> None:

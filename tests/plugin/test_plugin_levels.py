@@ -96,7 +96,7 @@ LOST = {"READ COMMITTED"}
     [
         pytest.param("PostgreSQL", "write skew", SKEW, marks=POSTGRESQL),
         pytest.param("PostgreSQL", "lost update", LOST, marks=[POSTGRESQL, pytest.mark.long]),
-        pytest.param("MariaDB", "write skew", SKEW, marks=MARIADB),
+        pytest.param("MariaDB", "write skew", SKEW, marks=[MARIADB, pytest.mark.long]),
         pytest.param("MariaDB", "lost update", LOST, marks=[MARIADB, pytest.mark.long]),
     ],
     indirect=["server"],
@@ -122,7 +122,10 @@ def test_one_scenario_states_the_verdict_at_each_isolation_level(
 
 @pytest.mark.parametrize(
     "server",
-    [pytest.param("PostgreSQL", marks=POSTGRESQL), pytest.param("MariaDB", marks=MARIADB)],
+    [
+        pytest.param("PostgreSQL", marks=POSTGRESQL),
+        pytest.param("MariaDB", marks=[MARIADB, pytest.mark.long]),
+    ],
     indirect=True,
 )
 def test_code_that_does_not_begin_anew_is_violated_at_serializable(

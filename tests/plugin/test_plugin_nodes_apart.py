@@ -3,6 +3,7 @@
 import pytest
 
 from tests.plugin.conftest import Project
+from tests.selection import few
 
 pytestmark = pytest.mark.python
 
@@ -378,33 +379,36 @@ def locked(
 
 @pytest.mark.parametrize(
     ("made", "found", "named"),
-    [
-        (LOCK, "LOCK", "state=['shop_of_nodes:LOCK']"),
-        ("LOCK = asyncio.Semaphore(1)", "LOCK", "state=['shop_of_nodes:LOCK']"),
-        ("LOCK = asyncio.Condition()", "LOCK", "state=['shop_of_nodes:LOCK']"),
-        ("LOCKS = {'tea': asyncio.Lock()}", "LOCKS[key]", "state=['shop_of_nodes:LOCKS']"),
-        (
-            "class Kept:\n    lock = asyncio.Lock()",
-            "Kept.lock",
-            "state=['shop_of_nodes:Kept.lock']",
-        ),
-        (IN_MEMO, "lock()", "isolate=['shop_of_nodes']"),
-        (GATES, "gate", "state=['shop_of_nodes:tokens']"),
-        (FLAG, "Gate()", "state=['shop_of_nodes:free']"),
-        ("LOCK = anyio.Lock()", "LOCK", "state=['shop_of_nodes:LOCK']"),
-        (IN_MEMO.replace("asyncio", "anyio"), "lock()", "isolate=['shop_of_nodes']"),
-        (STREAM, "Gate()", "shop_of_nodes:"),
-    ],
+    few(
+        [
+            (LOCK, "LOCK", "state=['shop_of_nodes:LOCK']"),
+            (IN_MEMO, "lock()", "isolate=['shop_of_nodes']"),
+            (GATES, "gate", "state=['shop_of_nodes:tokens']"),
+            ("LOCK = anyio.Lock()", "LOCK", "state=['shop_of_nodes:LOCK']"),
+            ("LOCK = asyncio.Semaphore(1)", "LOCK", "state=['shop_of_nodes:LOCK']"),
+            ("LOCK = asyncio.Condition()", "LOCK", "state=['shop_of_nodes:LOCK']"),
+            ("LOCKS = {'tea': asyncio.Lock()}", "LOCKS[key]", "state=['shop_of_nodes:LOCKS']"),
+            (
+                "class Kept:\n    lock = asyncio.Lock()",
+                "Kept.lock",
+                "state=['shop_of_nodes:Kept.lock']",
+            ),
+            (FLAG, "Gate()", "state=['shop_of_nodes:free']"),
+            (IN_MEMO.replace("asyncio", "anyio"), "lock()", "isolate=['shop_of_nodes']"),
+            (STREAM, "Gate()", "shop_of_nodes:"),
+        ],
+        4,
+    ),
     ids=[
         "lock",
+        "memo",
+        "queue",
+        "anyio",
         "semaphore",
         "condition",
         "dict",
         "class",
-        "memo",
-        "queue",
         "event",
-        "anyio",
         "memo of anyio",
         "stream of anyio",
     ],
@@ -420,7 +424,7 @@ def test_a_tool_of_asyncio_that_two_nodes_use_is_an_error_that_names_it(
 
 @pytest.mark.parametrize(
     ("made", "found"),
-    [(LOCK, "LOCK"), ("LOCK = asyncio.Condition()", "LOCK"), (IN_MEMO, "lock()")],
+    few([(LOCK, "LOCK"), ("LOCK = asyncio.Condition()", "LOCK"), (IN_MEMO, "lock()")], 1),
     ids=["lock", "condition", "memo"],
 )
 def test_a_tool_of_asyncio_excludes_users_of_one_node(
@@ -431,11 +435,14 @@ def test_a_tool_of_asyncio_excludes_users_of_one_node(
 
 @pytest.mark.parametrize(
     ("made", "options"),
-    [
-        (LOCK, ', state=["shop_of_nodes:LOCK"]'),
-        (LOCK, ', isolate=["shop_of_nodes"]'),
-        ("class LOCK:\n    lock = asyncio.Lock()", ', state=["shop_of_nodes:LOCK.lock"]'),
-    ],
+    few(
+        [
+            (LOCK, ', state=["shop_of_nodes:LOCK"]'),
+            (LOCK, ', isolate=["shop_of_nodes"]'),
+            ("class LOCK:\n    lock = asyncio.Lock()", ', state=["shop_of_nodes:LOCK.lock"]'),
+        ],
+        1,
+    ),
     ids=["state", "isolate", "class"],
 )
 def test_a_lock_that_each_node_has_for_itself_excludes_nobody_on_another(

@@ -176,6 +176,7 @@ def test_allure_gets_text_history_and_a_picture_and_few_steps(project: Project) 
     assert steps_below(proved) == 1, "how far the search went"
 
 
+@pytest.mark.long  # test_plugin_allure.py: history depends on no search, and both say the same
 def test_allure_shows_a_conflict_as_failed_whose_history_does_not_depend_on_the_token(
     project: Project,
 ) -> None:
@@ -191,6 +192,7 @@ def test_allure_shows_a_conflict_as_failed_whose_history_does_not_depend_on_the_
     assert seen[0] == seen[1]
 
 
+@pytest.mark.long  # test_plugin_allure.py: under xdist, the controller writes one folder
 def test_findings_of_workers_reach_allure_and_one_verdict(project: Project) -> None:
     for number in range(2):
         project.scenario(race(f"J-13{number}"), f"s{number}")

@@ -6,6 +6,7 @@ import pytest
 
 from tests.plugin.conftest import Project
 from tests.plugin.projects import race
+from tests.selection import few
 
 pytestmark = pytest.mark.python
 
@@ -89,7 +90,7 @@ for kind in (Worker, Pooled, Timed):
 '''
 
 
-@pytest.mark.parametrize("kind", ["worker", "pooled", "timed"])
+@pytest.mark.parametrize("kind", few(["worker", "pooled", "timed"], 1))
 def test_work_in_the_background_is_raced_and_the_fixed_system_holds(
     project: Project, kind: str
 ) -> None:

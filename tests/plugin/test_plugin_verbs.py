@@ -6,6 +6,7 @@ import pytest
 
 from tests.plugin.conftest import Project
 from tests.plugin.projects import one_reader, race
+from tests.selection import few
 
 VERBS = """
 @sc.verb("checkout", observes=lambda answer, item: {item: answer["charged"]})
@@ -136,48 +137,53 @@ class Unrun(Uncached):
 
 @pytest.mark.parametrize(
     ("step", "method", "message"),
-    [
-        (
-            "{write: {key: k, value: 1}}",
-            "    def set(self, key, value):\n        yield self.db.set(key, value)",
-            "unrun.set returned a generator, which nobody iterates",
-        ),
-        (
-            "{write: {key: k, value: 1}}",
-            "    async def set(self, key, value):\n        yield self.db.set(key, value)",
-            "unrun.set returned an async generator, which nobody iterates",
-        ),
-        (
-            "{delete: {key: k}}",
-            "    @contextmanager\n    def delete(self, key):\n        yield self.db.delete(key)",
-            "unrun.delete returned a context manager, which nobody enters",
-        ),
-        (
-            "{write: {key: k, value: 1}}",
-            "    def get(self, key):\n        return (self.db.get(name) for name in [key])",
-            "unrun.get returned a generator, which nobody iterates",
-        ),
-        (
-            "{read: k}",
-            "    async def get(self, key):\n        return (name for name in [key])",
-            "unrun.get returned a generator, which nobody iterates",
-        ),
-        (
-            "{later: {}}",
-            '@sc.verb("later")\ndef later(shop, user):\n    return (shop.get(key) for key in "k")',
-            "'later' returned a generator, which nobody iterates",
-        ),
-        (
-            "{later: {}}",
-            '@sc.verb("later")\ndef later(shop, user):\n    return shop.get',
-            "'later' returned Uncached.get itself, which nobody calls",
-        ),
-        (
-            "{read: k}",
-            "    def get(self, key):\n        return [(name for name in [key])]",
-            "unrun.get returned a list with a generator, which nobody iterates",
-        ),
-    ],
+    few(
+        [
+            (
+                "{write: {key: k, value: 1}}",
+                "    def set(self, key, value):\n        yield self.db.set(key, value)",
+                "unrun.set returned a generator, which nobody iterates",
+            ),
+            (
+                "{later: {}}",
+                '@sc.verb("later")\ndef later(shop, user):\n    return shop.get',
+                "'later' returned Uncached.get itself, which nobody calls",
+            ),
+            (
+                "{write: {key: k, value: 1}}",
+                "    async def set(self, key, value):\n        yield self.db.set(key, value)",
+                "unrun.set returned an async generator, which nobody iterates",
+            ),
+            (
+                "{delete: {key: k}}",
+                "    @contextmanager\n    def delete(self, key):\n"
+                "        yield self.db.delete(key)",
+                "unrun.delete returned a context manager, which nobody enters",
+            ),
+            (
+                "{write: {key: k, value: 1}}",
+                "    def get(self, key):\n        return (self.db.get(name) for name in [key])",
+                "unrun.get returned a generator, which nobody iterates",
+            ),
+            (
+                "{read: k}",
+                "    async def get(self, key):\n        return (name for name in [key])",
+                "unrun.get returned a generator, which nobody iterates",
+            ),
+            (
+                "{later: {}}",
+                '@sc.verb("later")\ndef later(shop, user):\n'
+                '    return (shop.get(key) for key in "k")',
+                "'later' returned a generator, which nobody iterates",
+            ),
+            (
+                "{read: k}",
+                "    def get(self, key):\n        return [(name for name in [key])]",
+                "unrun.get returned a list with a generator, which nobody iterates",
+            ),
+        ],
+        5,
+    ),
 )
 def test_a_method_that_does_nothing_before_it_is_iterated_is_an_error(
     project: Project, step: str, method: str, message: str
@@ -191,7 +197,10 @@ def test_a_method_that_does_nothing_before_it_is_iterated_is_an_error(
 
 @pytest.mark.parametrize(
     "returned",
-    ["list(one)", "iter(list(one))", "map(str, list(one))", "next(one)", "(list(one), one)[1]"],
+    few(
+        ["list(one)", "(list(one), one)[1]", "iter(list(one))", "map(str, list(one))", "next(one)"],
+        2,
+    ),
 )
 def test_a_method_that_iterates_its_generator_itself_is_called_as_ever(
     project: Project, returned: str
@@ -314,7 +323,7 @@ def by_verb(cls):
 HELPERS = re.findall(r"^def (by_\w+)", REGISTERED_BY_A_HELPER, re.MULTILINE)
 
 
-@pytest.mark.parametrize("helper", HELPERS)
+@pytest.mark.parametrize("helper", few(HELPERS, 3))
 def test_a_helper_registers_a_name_for_one_class_only(project: Project, helper: str) -> None:
     """Otherwise scenarios about the first class would silently run on the second one."""
     project.test_file(REGISTERED_BY_A_HELPER, "helper")
@@ -329,7 +338,7 @@ def test_a_helper_registers_a_name_for_one_class_only(project: Project, helper: 
     assert "Choose another name" in result.stderr.str()
 
 
-@pytest.mark.parametrize("helper", HELPERS)
+@pytest.mark.parametrize("helper", few(HELPERS, 3))
 def test_a_helper_may_register_the_class_of_a_conftest_again(project: Project, helper: str) -> None:
     project.test_file(REGISTERED_BY_A_HELPER, "helper")
     project.add_to_conftest(f"import helper\nhelper.{helper}(Shop)")

@@ -14,6 +14,7 @@ from tests.plugin.conftest import Project
 from tests.plugin.projects import race
 from tests.plugin.test_plugin_interrupt import hear_ctrl_c
 from tests.processes import is_running
+from tests.selection import few
 
 NOTED = """
 import os, pathlib
@@ -104,19 +105,29 @@ def pytest_configure(config): config.pluginmanager.register(Flags())
 
 @pytest.mark.parametrize(
     ("conftest", "more"),
-    [
-        ("@pytest.fixture(autouse=True)\ndef needed(): pass", ""),
-        ("def pytest_runtest_setup(item): pass", ""),
-        ("def pytest_runtestloop(session): pass", ""),
-        ("def pytest_runtest_logstart(nodeid): pass", ""),
-        ("def pytest_pyfunc_call(pyfuncitem): pass", ""),
-        ("def pytest_fixture_setup(fixturedef): pass", ""),
-        ("def pytest_runtest_teardown(item): pass", ""),
-        (PLUGIN, ""),
-        ("@pytest.fixture\ndef supercache_runner(supercache_runner): return supercache_runner", ""),
-        ("def pytest_collection_modifyitems(items): items[-1].add_marker(pytest.mark.skip)", ""),
-        ("", "faults: {max: 1, kinds: [error_before]}\n"),
-    ],
+    few(
+        [
+            ("@pytest.fixture(autouse=True)\ndef needed(): pass", ""),
+            (PLUGIN, ""),
+            (
+                "@pytest.fixture\n"
+                "def supercache_runner(supercache_runner): return supercache_runner",
+                "",
+            ),
+            (
+                "def pytest_collection_modifyitems(items): items[-1].add_marker(pytest.mark.skip)",
+                "",
+            ),
+            ("def pytest_runtest_setup(item): pass", ""),
+            ("def pytest_runtestloop(session): pass", ""),
+            ("def pytest_runtest_logstart(nodeid): pass", ""),
+            ("def pytest_pyfunc_call(pyfuncitem): pass", ""),
+            ("def pytest_fixture_setup(fixturedef): pass", ""),
+            ("def pytest_runtest_teardown(item): pass", ""),
+            ("", "faults: {max: 1, kinds: [error_before]}\n"),
+        ],
+        4,
+    ),
 )
 def test_what_needs_more_than_its_file_is_searched_in_its_turn(
     project: Project, conftest: str, more: str

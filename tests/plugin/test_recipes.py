@@ -7,6 +7,7 @@ import pytest
 
 from tests.plugin import django_projects
 from tests.plugin.conftest import Project
+from tests.selection import few
 
 PAGE = (Path(__file__).parents[2] / "docs" / "recipes.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
@@ -192,12 +193,12 @@ DJANGO = {
 }
 
 APPS = {
+    "My library has no adapter": {"nearcache.py": NEAR_CACHE, "shop.py": SHOP_WITH_NEAR_CACHE},
+    "SQLAlchemy": {"shop.py": SQLALCHEMY},
+    "Flask": {"shop.py": FLASK},
     "Django": DJANGO,
     "FastAPI": {"shop.py": FASTAPI},
-    "Flask": {"shop.py": FLASK},
-    "SQLAlchemy": {"shop.py": SQLALCHEMY},
     "Celery": {"shop.py": CELERY},
-    "My library has no adapter": {"nearcache.py": NEAR_CACHE, "shop.py": SHOP_WITH_NEAR_CACHE},
 }
 
 
@@ -223,7 +224,7 @@ def run(project: Project, scenario: str = PRICES) -> dict[str, object]:
     return row
 
 
-@pytest.mark.parametrize("recipe", APPS)
+@pytest.mark.parametrize("recipe", few(APPS, 2))
 def test_a_recipe_finds_the_conflict_of_an_application(project: Project, recipe: str) -> None:
     conftest = block(SECTIONS[recipe], "conftest.py")
     assert len([line for line in conftest.splitlines()[1:] if line]) <= LINES_MAX
@@ -233,6 +234,7 @@ def test_a_recipe_finds_the_conflict_of_an_application(project: Project, recipe:
     assert not list(project.path.glob("*.db")), "the developer's database is not there"
 
 
+@pytest.mark.long  # test_plugin_explore.py: memory that nobody declared is noticed
 def test_without_declarations_a_library_is_found_in_memory(project: Project) -> None:
     recipe = "My library has no adapter"
     conftest = block(SECTIONS[recipe], "conftest.py")
