@@ -113,10 +113,10 @@ class Project:
             patch.setattr(self.pytester, "popen", self.parents.start)
             return self.pytester.runpytest_subprocess(*arguments)
 
-    def run_cold(self, *args: str) -> pytest.RunResult:
+    def run_cold(self, *args: str, timeout: float | None = None) -> pytest.RunResult:
         """Run pytest in a process that has imported nothing."""
-        without = self._without(args)
-        return self.pytester.runpytest_subprocess("-p", "no:cacheprovider", *without, *args)
+        options = ["-p", "no:cacheprovider", *self._without(args), *args]
+        return self.pytester.runpytest_subprocess(*options, timeout=timeout)
 
     def _without(self, args: tuple[str, ...]) -> list[str]:
         """Return the options that leave plugins out: to start all of them takes a third of a run.

@@ -71,7 +71,7 @@ def test_code_that_catches_whatever_ends_it_is_unknown_and_the_run_ends(project:
     """The twin: the same loops that catch exceptions end as they always did."""
     project.test_file(LOOPS.replace("{what}", ""), "test_bare")
     project.test_file(LOOPS.replace("{what}", " Exception"), "test_exceptions")
-    shown = project.pytester.runpytest_subprocess("-p", "no:cacheprovider", timeout=600)
+    shown = project.run_cold(timeout=600)
     shown.assert_outcomes(failed=4, passed=6)
     found = project.verdict()["scenarios"]
     rows = [row for row in found if row["path"] == "test_bare.py"]

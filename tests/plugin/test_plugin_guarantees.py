@@ -6,6 +6,7 @@ import pytest
 
 from tests.plugin.conftest import Project
 from tests.plugin.projects import race
+from tests.selection import either
 
 SYSTEMS = '''
 import threading, time
@@ -171,18 +172,11 @@ TWO_READERS = f"{READER_AND_WRITER}, carol: [{{read: x}}, {{read: x}}]"
 
 STORIES = [
     ("monotonic_reads", "shop", "uncached", TWO_READERS, ""),
-    ("sequentially_consistent", "shop", "uncached", TWO_READERS, ""),
-    (
-        "monotonic_writes", "dual", "shop",
-        "alice: [{write: {key: x, value: 1}}], bob: [{write: {key: x, value: 2}}]", "",
-    ),
     (
         "{bounded_staleness: 1s}", "forgetful", "uncached",
         "bob: [{write: {key: x, value: 1}}], carol: [{sleep: 2s}, {read: x}]",
         "before: [{read: x}]",
     ),
-    ("no_lost_invalidation", "forgetful", "shop", READER_AND_WRITER, "before: [{read: x}]"),
-    ("{max_loads: 1}", "shop", "locked", "alice: [{read: x}], bob: [{read: x}]", ""),
     (
         "isolated_users", "mixed", "shop",
         "alice: {owns: [x], steps: [{read: x}]}, bob: [{read: z}]",
@@ -195,7 +189,6 @@ STORIES = [
         "before: [{read: x, node: b}]",
     ),
     ("durable_writes", "behind", "shop", READER_AND_WRITER, ""),
-    ("no_dirty_reads", "eager", "patient", READER_AND_WRITER, "before: [{read: x}]"),
     (
         "revocation_holds", "sessions", "asked",
         "ann: [{read: s}, {read: s}], guard: [{delete: s}]",
@@ -206,8 +199,19 @@ STORIES = [
         "no_lost_field", "profiles", "fields",
         "ann: [{change: {field: name, value: A}}], bob: [{change: {field: mail, value: B}}]", "",
     ),
+    ("sequentially_consistent", "shop", "uncached", TWO_READERS, ""),
+    (
+        "monotonic_writes", "dual", "shop",
+        "alice: [{write: {key: x, value: 1}}], bob: [{write: {key: x, value: 2}}]", "",
+    ),
+    ("no_lost_invalidation", "forgetful", "shop", READER_AND_WRITER, "before: [{read: x}]"),
+    ("{max_loads: 1}", "shop", "locked", "alice: [{read: x}], bob: [{read: x}]", ""),
+    ("no_dirty_reads", "eager", "patient", READER_AND_WRITER, "before: [{read: x}]"),
 ]  # fmt: skip
-"""Guarantee, the system that breaks it, the one that does not, users, further lines."""
+"""Guarantee, the system that breaks it, the one that does not, users, further lines.
+
+The last five are left to the long form.
+"""
 
 STORY = """
 scenario: {name}
@@ -235,15 +239,16 @@ def name_of(guarantee: str) -> str:
 
 def test_each_guarantee_is_broken_by_one_system_and_kept_by_its_twin(project: Project) -> None:
     project.add_to_conftest(SYSTEMS)
-    for guarantee, bad, good, users, more in STORIES:
+    stories = STORIES[: either(9, 14)]
+    for guarantee, bad, good, users, more in stories:
         name = name_of(guarantee)
         story = STORY.format(
             name=name, guarantee=guarantee, bad=bad, good=good, users=users, more=more
         )
         project.scenario(story, name)
-    project.run().assert_outcomes(passed=2 * len(STORIES))
+    project.run().assert_outcomes(passed=2 * len(stories))
     rows = project.rows()
-    for guarantee, bad, good, _, _ in STORIES:
+    for guarantee, bad, good, _, _ in stories:
         name = name_of(guarantee)
         assert rows[f"{name}[{bad}]"]["guarantee"] == name
         assert rows[f"{name}[{good}]"]["verdict"] == "holds"
