@@ -78,6 +78,7 @@ def test_a_quiet_run_and_a_terminal_that_cannot_move_its_cursor_see_no_progress(
     assert (progress.progressing(config, "T-1") is not None) is is_shown
 
 
+@pytest.mark.long  # test_plugin_terminal_pictures.py says so of what a terminal shows
 def test_nothing_is_wider_than_the_terminal(project: Project) -> None:
     project.scenario(STATED + "tags: [a]\n")
     project.scenario(race("A-scenario-with-a-very-long-name-that-does-not-fit"), "second")
