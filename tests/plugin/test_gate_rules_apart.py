@@ -9,7 +9,9 @@ from click.testing import CliRunner, Result
 from pytest_supercache.cli import main
 from tests.plugin.conftest import Project
 from tests.plugin.projects import race
+from tests.plugin.scenes import begin
 from tests.plugin.test_plugin_gate import TODAY, configure, waive
+from tests.selection import few
 
 VERDICT = "carried/verdict.json"
 SETTINGS = 'release = ["uncached"]\nminimum_severity = "minor"'
@@ -18,13 +20,8 @@ SETTINGS = 'release = ["uncached"]\nminimum_severity = "minor"'
 @pytest.fixture
 def inner(project: Project, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A sub-folder with settings of its own, inside a project whose last run was a GO."""
-    configure(project, SETTINGS)
-    project.scenario(race("R-1", "uncached"))
-    assert project.run("--supercache-gate").ret == 0
     monkeypatch.chdir(project.path)
-    assert verdict("--lock").exit_code == 0
-    assert project.run("--supercache-gate").ret == 0
-    assert verdict().exit_code == 0
+    begin(project, _locked)
     folder = project.path / "inner"
     folder.mkdir()
     (folder / "pytest.ini").touch()  # a root of its own, also for pytest
@@ -36,18 +33,27 @@ def inner(project: Project, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+def _locked(project: Project) -> None:
+    configure(project, SETTINGS)
+    project.scenario(race("R-1", "uncached"))
+    assert project.run("--supercache-gate").ret == 0
+    assert verdict("--lock").exit_code == 0
+    assert project.run("--supercache-gate").ret == 0
+    assert verdict().exit_code == 0
+
+
 def verdict(*words: str) -> Result:
     return CliRunner().invoke(main, ["verdict", *words], catch_exceptions=False)
 
 
 @pytest.mark.parametrize(
     ("settings", "said"),
-    [
-        ('minimum_severity = "minor"', "uncached ships there and not here"),
+    few([
         ('release = ["other"]\nminimum_severity = "minor"', "uncached ships there and not here"),
         ('release = ["uncached"]\nminimum_severity = "critical"',
          "minimum_severity was minor and is critical here"),
-    ],
+        ('minimum_severity = "minor"', "uncached ships there and not here"),
+    ], 2),
 )  # fmt: skip
 def test_settings_that_let_more_through_give_no_verdict(
     inner: Path, settings: str, said: str

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from pytest_supercache.gate.run_id import known_as
 from pytest_supercache.report import verdict_json
 from tests.plugin.conftest import Project
 from tests.plugin.projects import STALE_TEST, race
+from tests.plugin.scenes import begin
+from tests.selection import few
 
 HELD = f"""{STALE_TEST}
 @sc.explore
@@ -41,6 +44,18 @@ GO = ("--supercache-gate", "go.supercache.yaml")
 NO_GO = ("--supercache-gate", "go.supercache.yaml", "test_no_go.py")
 
 
+def after_go(job: Project) -> None:
+    assert job.run(*GO).ret == 0
+
+
+def after_no_go(job: Project) -> None:
+    assert job.run(*NO_GO).ret == 1
+
+
+def after_a_run_without_the_gate(job: Project) -> None:
+    assert job.run("go.supercache.yaml").ret == 0
+
+
 def verdict(*words: str) -> Result:
     return CliRunner().invoke(main, ["verdict", *words], catch_exceptions=False)
 
@@ -56,7 +71,7 @@ def leave_open(job: Project) -> None:
 
 def test_a_go_after_a_no_go_of_the_same_id_is_no_verdict_and_names_both(job: Project) -> None:
     """The twin: of another id, it is GO."""
-    assert job.run(*NO_GO).ret == 1
+    begin(job, after_no_go)
     assert job.run(*GO).ret == 6
     said = verdict()
     assert said.exit_code == 6
@@ -121,11 +136,11 @@ def test_several_go_of_one_id_are_go(job: Project) -> None:
     assert job.verdict()["run"]["others"] == []
 
 
-@pytest.mark.parametrize("options", [NO_GO, GO])
+@pytest.mark.parametrize(("scene", "status"), [(after_no_go, 1), (after_go, 0)])
 def test_a_run_without_the_gate_does_not_replace_the_verdict_of_one_with_it(
-    job: Project, options: tuple[str, ...]
+    job: Project, scene: Callable[[Project], None], status: int
 ) -> None:
-    status = job.run(*options).ret
+    begin(job, scene)
     before = job.verdict()
     shown = job.run("test_it.py")
     assert shown.ret == 0
@@ -146,7 +161,7 @@ def test_a_run_without_the_gate_leaves_the_mark_of_one_that_has_begun(job: Proje
     assert verdict().exit_code == 6
 
 
-@pytest.mark.parametrize("before", [["test_it.py"], ["test_it.py", "test_no_go.py"]])
+@pytest.mark.parametrize("before", few([["test_it.py", "test_no_go.py"], ["test_it.py"]], 1))
 def test_a_run_without_the_gate_before_one_with_it_changes_nothing(
     job: Project, before: list[str]
 ) -> None:
@@ -156,14 +171,14 @@ def test_a_run_without_the_gate_before_one_with_it_changes_nothing(
 
 
 def test_a_run_that_judges_nothing_leaves_the_go(job: Project) -> None:
-    assert job.run(*GO).ret == 0
+    begin(job, after_go)
     job.test_file("def test_one(): pass", "test_unit")
     assert job.run("test_unit.py").ret == 0
     assert verdict().exit_code == 0
 
 
 def test_runs_without_the_gate_are_held_against_each_other(job: Project) -> None:
-    assert job.run("go.supercache.yaml").ret == 0
+    begin(job, after_a_run_without_the_gate)
     assert job.run("test_it.py").ret == 0
     assert verdict().exit_code == 0
     assert job.run("go.supercache.yaml", "test_no_go.py").ret == 1
@@ -190,15 +205,15 @@ def test_a_stated_conflict_without_the_gate_is_held_against_later_runs(
     assert ("ended with NO-GO" in verdict().output) == bool(status)
 
 
-@pytest.mark.parametrize("words", [(), ("-n1",)])
+@pytest.mark.parametrize("words", few([[], ["-n1"]], 1), ids=["alone", "workers"])
 def test_a_run_without_the_gate_that_is_killed_leaves_no_go_of_another(
-    job: Project, words: tuple[str, ...]
+    job: Project, words: list[str]
 ) -> None:
     """The twin: one that has nothing of ours leaves it."""
     kills = "import os, pathlib\ndef test_killed():\n    os.kill({}, 9)\n"
     who = "os.getppid()" if words else "os.getpid()"
+    begin(job, after_a_run_without_the_gate)
     job.test_file(kills.format(who), "test_killed")
-    assert job.run("go.supercache.yaml").ret == 0
     assert job.run_apart(*words, "test_killed.py").ret == -9
     assert verdict().exit_code == 0
     assert job.run_apart(*words, "go.supercache.yaml", "test_killed.py").ret == -9
@@ -208,7 +223,7 @@ def test_a_run_without_the_gate_that_is_killed_leaves_no_go_of_another(
 
 
 def test_a_run_without_the_gate_that_finds_nothing_is_told_to_its_end(job: Project) -> None:
-    assert job.run("go.supercache.yaml").ret == 0
+    begin(job, after_a_run_without_the_gate)
     job.add_to_conftest(
         "import pytest\n@pytest.fixture(autouse=True)\ndef skips(): pytest.skip('not today')"
     )
@@ -223,7 +238,7 @@ def test_a_run_without_the_gate_that_finds_nothing_is_told_to_its_end(job: Proje
 @pytest.mark.parametrize("before", [True, False])
 def test_a_plugin_that_cannot_be_loaded_leaves_no_go(job: Project, before: bool) -> None:
     """The twin: a run that asks for no gate leaves it. What comes before ours cannot be held."""
-    assert job.run(*GO).ret == 0
+    begin(job, after_go)
     words = ("-p", "supercache", "-p", "nosuch") if not before else ("-p", "nosuch")
     assert job.run_apart(*words, "go.supercache.yaml").ret == 4
     assert verdict().exit_code == 0
@@ -243,7 +258,7 @@ def test_a_gate_call_that_only_lists_is_named_as_one(job: Project) -> None:
 
 
 def test_what_is_wrong_with_a_run_comes_before_other_runs(job: Project) -> None:
-    assert job.run(*NO_GO).ret == 1
+    begin(job, after_no_go)
     (job.path / "build").mkdir()
     (job.path / "build" / "b.supercache.yaml").write_text(race("I-2"))
     assert job.run("--supercache-gate", "--ignore=test_no_go.py").ret == 6
@@ -269,7 +284,7 @@ def test_inner():
 def test_runs_of_one_id_at_once_are_go_when_both_are(job: Project) -> None:
     """The first that ends does not know yet what the other comes to."""
     path = job.path / "reports" / "verdict.json"
-    assert job.run(*GO).ret == 0
+    begin(job, after_go)
     other = job.verdict()["run"] | {"owner": "other", "finished": False}
     path.write_text(json.dumps({**job.verdict(), "run": other, "gate": None}))
     assert job.run(*GO).ret == 6
@@ -291,11 +306,16 @@ WRITING_ELSEWHERE: dict[str, tuple[str, str, list[str]]] = {
 
 @pytest.mark.parametrize(
     ("how", "is_first"),
-    [
-        pytest.param(how, first, marks=[] if first or how == "a setting" else pytest.mark.long)
-        for how in WRITING_ELSEWHERE
-        for first in (True, False)
-    ],
+    few(
+        [
+            ("an ini file below", True),
+            ("a setting", False),
+            ("an ini file below", False),
+            ("a setting", True),
+            *((how, first) for how in list(WRITING_ELSEWHERE)[1:-1] for first in (True, False)),
+        ],
+        2,
+    ),
 )
 def test_a_run_that_writes_elsewhere_leaves_word_where_the_verdict_is_asked_for(
     job: Project, how: str, is_first: bool
@@ -344,7 +364,7 @@ def test_a_run_of_another_id_that_settings_send_elsewhere_makes_an_older_go_none
     job: Project,
 ) -> None:
     """The twin: the next run of the first id has nothing to do with it."""
-    assert job.run(*GO).ret == 0
+    begin(job, after_go)
     os.environ["SUPERCACHE_RUN_ID"] = "78"
     assert job.run("-o", "supercache_report=out", *NO_GO).ret == 1
     os.environ["SUPERCACHE_RUN_ID"] = "77"
@@ -436,7 +456,7 @@ def test_a_folder_that_another_process_keeps_locked_is_an_error(
     assert path.exists()
 
 
-@pytest.mark.parametrize("text", ["{", "", '{"version": 3, "scenarios": []}'])
+@pytest.mark.parametrize("text", few(["{", '{"version": 3, "scenarios": []}', ""], 1))
 def test_a_file_that_cannot_be_read_may_have_been_of_the_id(job: Project, text: str) -> None:
     """The twin: nobody asks for the other runs of an id that nobody gave."""
     path = job.path / "reports" / "verdict.json"
@@ -452,15 +472,15 @@ def test_a_file_that_cannot_be_read_may_have_been_of_the_id(job: Project, text: 
     assert job.run(*GO).ret == 0
 
 
-@pytest.mark.parametrize("removed", ["reports", "reports/verdict.json"])
+@pytest.mark.parametrize("removed", few(["reports", "reports/verdict.json"], 1))
 def test_what_a_test_removes_is_not_forgotten(job: Project, removed: str) -> None:
     """The twin: without an id, other runs never counted."""
+    begin(job, after_no_go)
     job.test_file(f"""
 import shutil, os
 def test_cleans():
     shutil.rmtree("{removed}") if os.path.isdir("{removed}") else os.remove("{removed}")
 """, "test_cleaning")  # fmt: skip
-    assert job.run(*NO_GO).ret == 1
     assert job.run(*GO, "test_cleaning.py").ret == 6
     lost, other = job.verdict()["run"]["others"][::-1]
     assert other["outcome"] == "NO-GO"
@@ -471,7 +491,7 @@ def test_cleans():
 
 
 @pytest.mark.parametrize(
-    "given", ["https://betty:secret@ci/7", "7\udc80", "7\n8", "7" * 201, "\u202e7"]
+    "given", few(["https://betty:secret@ci/7", "7\udc80", "7\n8", "7" * 201, "\u202e7"], 2)
 )
 def test_an_id_that_cannot_be_shown_is_recognised(job: Project, given: str) -> None:
     os.environ["SUPERCACHE_RUN_ID"] = given
@@ -490,7 +510,7 @@ def test_ids_that_differ_in_what_is_masked_are_two() -> None:
 
 
 def test_a_verdict_that_nobody_could_read_is_not_written(job: Project) -> None:
-    assert job.run(*GO).ret == 0
+    begin(job, after_go)
     size = (job.path / "reports" / "verdict.json").stat().st_size
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(verdict_json, "DOCUMENT_BYTES_MAX", size - 1_000)

@@ -9,8 +9,10 @@ import pytest
 from pytest_supercache.gate import git as asking
 from tests.plugin.conftest import Project
 from tests.plugin.projects import race
+from tests.plugin.scenes import begin
 from tests.plugin.test_gate_old_go import verdict
 from tests.repositories import append, committed, git
+from tests.selection import few
 
 
 @pytest.fixture
@@ -18,12 +20,16 @@ def go(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A repository whose last gate run said GO."""
     monkeypatch.delenv("SUPERCACHE_RUN_ID", raising=False)
     monkeypatch.chdir(project.path)
+    begin(project, _go)
+    return project
+
+
+def _go(project: Project) -> None:
     project.scenario(race("S-1", "uncached"))
     append(project.path / ".gitignore", "__pycache__/\nreports/\nbin/\n.hypothesis/\n")
     committed(project.path)
     assert project.run("--supercache-gate").ret == 0
     assert verdict().exit_code == 0
-    return project
 
 
 def program(lines: str) -> Callable[[Project], None]:
@@ -57,7 +63,9 @@ SILENT: dict[str, tuple[Callable[[Project], None], str]] = {
 }
 
 
-@pytest.mark.parametrize("name", SILENT)
+@pytest.mark.parametrize(
+    "name", few(dict.fromkeys(["an error", "it hangs", "there is no repository", *SILENT]), 3)
+)
 def test_what_git_said_of_the_run_is_no_fact_when_it_says_nothing(
     go: Project, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -105,7 +113,10 @@ REFUSED: dict[str, tuple[Callable[[Project], object], str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize(
+    "name",
+    few(dict.fromkeys(["an error", "its file leads nowhere", *reversed(REFUSED)]), 3),
+)
 def test_a_repository_for_which_git_does_not_answer_is_not_taken_for_none(
     go: Project, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,8 @@ from pytest_supercache.cli import main
 from pytest_supercache.report import run_folders
 from tests.plugin.conftest import Project
 from tests.plugin.projects import SHOP, STALE_TEST, race
+from tests.plugin.scenes import begin
+from tests.selection import few
 
 SHOWN = ("index.html", "verdict.json", "job-summary.md", "supercache.sarif")
 WHERE_IT_IS_READ = ("repro_S-1.py", "allurerc.json")
@@ -39,10 +40,13 @@ LOOKS = "import json; print(json.load(open('reports/verdict.json'))['run'])\nc\n
 @pytest.fixture
 def found(project: Project) -> Project:
     """Return a project with the reports of a run that has found a conflict."""
-    project.conftest(SHOP)
+    begin(project, _found)
+    return project
+
+
+def _found(project: Project) -> None:
     project.scenario(race())
     project.run().assert_outcomes(failed=1)
-    return project
 
 
 def top(project: Project, folder: str = "reports") -> dict[str, bytes]:
@@ -62,8 +66,9 @@ def folders(project: Project, folder: str = "reports") -> list[Path]:
 
 def stopped(project: Project) -> str:
     """Run a test that stops in the debugger, and return what was to be seen."""
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "test_it.py"]
-    result = project.pytester.run(*command, stdin=LOOKS.encode())
+    (project.path / "typed.txt").write_text(LOOKS)
+    project.pytester.makepyfile(typed="import os\nos.dup2(os.open('typed.txt', os.O_RDONLY), 0)\n")
+    result = project.run_apart("-p", "typed", "test_it.py")
     result.assert_outcomes(passed=2)
     return result.stdout.str()
 
@@ -99,7 +104,9 @@ def test_a_reproducer_in_the_folder_of_its_run_finds_the_code(project: Project) 
         project.run_apart(reproducer).assert_outcomes(failed=1)
 
 
-@pytest.mark.parametrize("again", ["a replay", "a reproducer", "a replay of a named folder"])
+@pytest.mark.parametrize(
+    "again", few(["a replay", "a reproducer", "a replay of a named folder"], 2)
+)
 def test_a_run_that_looks_again_stays_in_its_folder_and_says_where(
     found: Project, again: str
 ) -> None:
