@@ -13,6 +13,7 @@ from pytest_supercache.gate.lock import GateLock, write_lock
 from pytest_supercache.gate.policy import NO_EVIDENCE
 from tests.plugin.conftest import Project
 from tests.plugin.projects import race
+from tests.selection import few
 
 
 def supercache(project: Project, *args: str) -> pytest.RunResult:
@@ -70,7 +71,7 @@ def test_what_the_schedule_no_longer_shows_is_searched(
     assert replay(token, STORY, "--", "--supercache-executions=1").exit_code == 125
 
 
-@pytest.mark.parametrize("where", ["pyproject.toml", "tox.ini"])
+@pytest.mark.parametrize("where", few(["pyproject.toml", "tox.ini"], 1))
 def test_a_project_whose_gate_is_always_on_is_bisected_as_any_other(
     project: Project, replay: Replay, token: str, where: str
 ) -> None:
@@ -121,8 +122,11 @@ def test_git_bisect_finds_the_commit_that_brought_the_conflict(project: Project)
     assert "commit 2" in said.partition("is the first bad commit")[2]
 
 
-def test_lint_list_and_schema_see_what_conftest_registers(project: Project) -> None:
+def test_lint_list_and_schema_see_what_conftest_registers(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One run of pytest each: it is the only one that knows the project."""
+    monkeypatch.chdir(project.path)
     project.add_to_conftest(
         '@sc.verb("checkout")\ndef checkout(shop, user, item: str):\n    "Charge for an item."\n'
     )
@@ -131,10 +135,10 @@ def test_lint_list_and_schema_see_what_conftest_registers(project: Project) -> N
     project.scenario(race("S-2", more="tags: [pricing]\n"), "twin")
     project.scenario(race("S-2", more="tags: [pricng]\n"), "z")
     project.scenario(race("S-4").replace("read:", "chekout:"), "broken")
-    result = supercache(project, "lint")
-    assert result.ret == 1
-    assert "Traceback" not in result.stdout.str()
-    result.stdout.fnmatch_lines(
+    linted = CliRunner().invoke(main, ["lint"])
+    assert linted.exit_code == 1
+    assert "Traceback" not in linted.output
+    pytest.LineMatcher(linted.output.splitlines()).fnmatch_lines(
         [
             "broken.supercache.yaml:7:12: unknown verb 'chekout'",
             "*did you mean 'checkout'?",
@@ -142,14 +146,15 @@ def test_lint_list_and_schema_see_what_conftest_registers(project: Project) -> N
             "4 scenario files, 2 mistakes, 0 warnings",
         ]
     )
-    result = supercache(project, "schema")
-    step = json.loads(result.stdout.str())["definitions"]["step"]["properties"]
+    schema = CliRunner().invoke(main, ["schema"])
+    step = json.loads(schema.output)["definitions"]["step"]["properties"]
     assert step["checkout"]["description"] == "Charge for an item. Takes item."
     (project.path / "z.supercache.yaml").write_text(race("S-3", more="tags: [pricng]\n"))
     (project.path / "broken.supercache.yaml").unlink()
-    result = supercache(project, "lint", "--format", "github")
-    assert result.ret == 0
-    result.stdout.fnmatch_lines(["::warning file=z.supercache.yaml,line=*did you mean*"])
+    linted = CliRunner().invoke(main, ["lint", "--format", "github"])
+    assert linted.exit_code == 0
+    told = pytest.LineMatcher(linted.output.splitlines())
+    told.fnmatch_lines(["::warning file=z.supercache.yaml,line=*did you mean*"])
 
 
 def test_a_project_that_cannot_be_collected_says_why(project: Project) -> None:
@@ -185,7 +190,7 @@ def test_what_stops_a_bisection_exits_129(project: Project, replay: Replay) -> N
     assert replay(token, STORY).exit_code == 129
 
 
-@pytest.mark.parametrize("name", ["click", "iniconfig"])
+@pytest.mark.parametrize("name", few(["click", "iniconfig"], 1))
 def test_a_package_of_the_project_does_not_stand_in_for_a_library(
     project: Project, name: str
 ) -> None:

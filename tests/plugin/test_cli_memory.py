@@ -1,12 +1,12 @@
 """`supercache explain --memory` says who uses which memory, and an option how that is treated."""
 
-import os
-import subprocess
-import sys
-
 import pytest
+from click.testing import CliRunner
 
+from pytest_supercache.cli import main
+from pytest_supercache.cli import project as cli_project
 from tests.plugin.conftest import Project
+from tests.plugin.forks import Parents
 
 CONFTEST = """
 import threading
@@ -66,7 +66,7 @@ SCENARIOS = {
 
 
 @pytest.fixture(scope="module")
-def explained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+def explained(tmp_path_factory: pytest.TempPathFactory, parents: Parents) -> dict[str, list[str]]:
     """What one call of the command says of all scenarios: its lines, by the scenario's id."""
     folder = tmp_path_factory.mktemp("memory")
     (folder / "tox.ini").write_text("[pytest]\nsupercache_step_timeout = 60\n")
@@ -74,16 +74,16 @@ def explained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     for name, text in SCENARIOS.items():
         path = folder / f"{name}.supercache.yaml"
         path.write_text(text.replace("MEM-1", name))
-    others = {"PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER"}
-    command = [sys.executable, "-m", "pytest_supercache.cli", "explain", "--memory", "."]
-    done = subprocess.run(
-        command, check=False, capture_output=True, text=True, cwd=folder,
-        env={name: value for name, value in os.environ.items() if name not in others},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER"):
+            patch.delenv(name, raising=False)
+        patch.setattr(cli_project, "subprocess", parents)
+        patch.chdir(folder)
+        done = CliRunner().invoke(main, ["explain", "--memory", "."])
+    assert done.exit_code == 0, done.output
     assert not (folder / "reports").exists()
     lines: dict[str, list[str]] = {}
-    for line in done.stdout.splitlines():
+    for line in done.output.splitlines():
         if line.startswith("MEM-"):
             name = line[:5]
         lines.setdefault(name, []).append(" ".join(line.split()))
