@@ -6,7 +6,8 @@ from click.testing import CliRunner
 from pytest_supercache.cli import main
 from tests.plugin.conftest import Project
 from tests.plugin.projects import race
-from tests.plugin.test_plugin_gate import TODAY, gate, waive
+from tests.plugin.test_plugin_gate import TODAY, gate, of_the_race, waive
+from tests.selection import few
 
 BOTH = """
 scenario: The workaround, on two systems
@@ -20,16 +21,13 @@ users:
 TWIN = '\n@sc.system("twin")\ndef twin(layers):\n    return uncached(layers)\n'
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "1")])
-def test_the_check_of_a_waiver_does_not_shrink_by_k(
-    project: Project, workers: tuple[str, ...]
-) -> None:
+@pytest.mark.parametrize("workers", few([[], ["-n", "1"]], 1), ids=["here", "workers"])
+def test_the_check_of_a_waiver_does_not_shrink_by_k(project: Project, workers: list[str]) -> None:
     run = project.run_apart if workers else project.run
     project.add_to_conftest(TWIN)
     project.scenario(race("G-1"))
     project.scenario(BOTH.format(first="uncached", second="twin"), "workaround")
-    project.run()
-    waive(project, project.rows()["G-1"]["counterexample"]["fingerprint"], TODAY)
+    waive(project, of_the_race(project), TODAY)
     assert project.run("--supercache-gate").ret == 0
     assert run("--supercache-gate", "-k", "not twin", *workers).ret == 1
     assert "the check of its workaround, G-W[twin], was not run" in gate(project)["reasons"][0]
@@ -39,8 +37,7 @@ def test_the_check_of_a_waiver_does_not_shrink_by_node_ids(project: Project) -> 
     project.add_to_conftest(TWIN)
     project.scenario(race("G-1"), "g")
     project.scenario(BOTH.format(first="uncached", second="twin"), "workaround")
-    project.run()
-    waive(project, project.rows()["G-1"]["counterexample"]["fingerprint"], TODAY)
+    waive(project, of_the_race(project), TODAY)
     ids = [f"workaround.supercache.yaml::G-W[{system}]" for system in ("uncached", "twin")]
     conflict = "g.supercache.yaml::G-1"
     assert project.run("--supercache-gate", conflict, *ids).ret == 0
@@ -60,8 +57,7 @@ def test_it(world, number):
     world.actor("alice", world.origin.get, "k")
     world.run()
 """)
-    project.run()
-    waive(project, project.rows()["G-1"]["counterexample"]["fingerprint"], TODAY)
+    waive(project, of_the_race(project), TODAY)
     known = project.path / "known-issues.toml"
     known.write_text(known.read_text().replace('"G-W"', '"test_it"'))
     conflict = "g.supercache.yaml::G-1"
@@ -101,14 +97,21 @@ def pytest_make_collect_report(collector):
 
 @pytest.mark.parametrize(
     ("how", "workers"),
-    [
-        *((how, ()) for how in REMOVED),
-        ("from the items", ("-n", "1")),
-        ("at the end", ("-n", "1")),
-        ("from what its file has", ("-n", "1")),
-        pytest.param("before all others", ("-n", "1"), marks=pytest.mark.long),
-        pytest.param("for one that passes", ("-n", "1"), marks=pytest.mark.long),
-    ],
+    few(
+        [
+            ("for one that passes", ()),
+            ("at the end", ()),
+            ("from what its file has", ()),
+            ("from the items", ("-n", "1")),
+            ("from the items", ()),
+            ("before all others", ()),
+            ("at the end", ("-n", "1")),
+            ("from what its file has", ("-n", "1")),
+            ("before all others", ("-n", "1")),
+            ("for one that passes", ("-n", "1")),
+        ],
+        4,
+    ),
 )
 def test_an_item_that_a_conftest_removes_is_named(
     project: Project, how: str, workers: tuple[str, ...]
@@ -126,14 +129,16 @@ def test_an_item_that_a_conftest_removes_is_named(
 
 
 @pytest.mark.parametrize(
-    "part", ["--lf", "--ignore=b.supercache.yaml", "--ignore-glob=b.*", "a.supercache.yaml::L-1"]
+    "part",
+    few(["--lf", "a.supercache.yaml::L-1", "--ignore=b.supercache.yaml", "--ignore-glob=b.*"], 2),
 )
 def test_a_run_that_leaves_files_out_without_a_word_is_not_locked(
     project: Project, monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
     project.scenario(race("L-1"), "a")
     project.scenario(race("L-2", "uncached"), "b")
-    project.pytester.runpytest("--supercache-gate")  # with a cache, which --lf needs
+    if part == "--lf":
+        project.pytester.runpytest("--supercache-gate")  # with a cache, which it needs
     project.pytester.runpytest("--supercache-gate", part)
     assert list(project.rows()) == ["L-1"]
     assert f"not covered: what {part} leaves out" in gate(project)["scope"]
@@ -144,7 +149,9 @@ def test_a_run_that_leaves_files_out_without_a_word_is_not_locked(
     assert not (project.path / "gate.lock").exists()
 
 
-@pytest.mark.parametrize("name", ["b.supercache.yml", "b.supercache.YAML", "b.Supercache.Yml"])
+@pytest.mark.parametrize(
+    "name", few(["b.Supercache.Yml", "b.supercache.yml", "b.supercache.YAML"], 1)
+)
 def test_scenario_files_are_collected_by_any_of_their_names(project: Project, name: str) -> None:
     project.scenario(race("N-1", "uncached"), "a")
     (project.path / name).write_text(race("N-2"))
@@ -162,7 +169,7 @@ def test_a_scenario_file_that_is_a_link_to_nothing_is_no_verdict(project: Projec
     assert project.run("--supercache-gate", "--ignore=inner").ret == 0
 
 
-@pytest.mark.parametrize("name", [".#a.supercache.yaml", ".supercache.yaml"])
+@pytest.mark.parametrize("name", few([".#a.supercache.yaml", ".supercache.yaml"], 1))
 def test_a_link_that_an_editor_hides_beside_a_file_is_no_scenario(
     project: Project, name: str
 ) -> None:
@@ -215,7 +222,9 @@ def pytest_itemcollected(item): item.add_marker(pytest.mark.xdist_group("group")
     assert gate(project)["verdict"] == "GO"
 
 
-@pytest.mark.parametrize("option", ["--ignore=docs", "--ignore docs", "--ignore-glob=docs/*"])
+@pytest.mark.parametrize(
+    "option", few(["--ignore docs", "--ignore=docs", "--ignore-glob=docs/*"], 1)
+)
 def test_what_the_settings_of_a_project_always_leave_out_is_no_part_of_a_whole_run(
     project: Project, monkeypatch: pytest.MonkeyPatch, option: str
 ) -> None:
@@ -257,7 +266,7 @@ def test_workers_collect_by_any_name_and_tell_what_they_could_not_collect(
     assert any(reason.startswith("lost could not be run whole: the file") for reason in reasons)
 
 
-@pytest.mark.parametrize("skip", SKIPS)
+@pytest.mark.parametrize("skip", few(reversed(SKIPS), 1))
 def test_a_module_of_explored_tests_that_is_skipped_whole_is_no_verdict(
     project: Project, monkeypatch: pytest.MonkeyPatch, skip: str
 ) -> None:
@@ -347,7 +356,7 @@ def skipped_folder(project: Project, module: str, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("module", "workers"),
-    [("test_race.py", ()), ("deep/race_test.py", ()), ("test_race.py", ("-n", "1"))],
+    few([("deep/race_test.py", ()), ("test_race.py", ()), ("test_race.py", ("-n", "1"))], 1),
 )
 def test_a_folder_of_explored_tests_whose_conftest_is_skipped_is_no_verdict(
     project: Project, monkeypatch: pytest.MonkeyPatch, module: str, workers: tuple[str, ...]

@@ -6,7 +6,8 @@ from click.testing import CliRunner
 from pytest_supercache.cli import main
 from tests.plugin.conftest import Project
 from tests.plugin.projects import STALE_TEST, one_reader, race
-from tests.plugin.test_plugin_gate import TODAY, configure, gate, waive
+from tests.plugin.test_plugin_gate import TODAY, configure, gate, of_the_race, waive
+from tests.selection import few
 
 BARE = "judged only for errors and deadlocks, by no guarantee: "
 NONE = "guarantees: []\n"
@@ -65,8 +66,7 @@ def test_the_check_of_a_workaround_is_named_when_it_was_not_judged_by_what_is_br
 ) -> None:
     project.scenario(race("L-1"))
     project.scenario(race("G-W", "uncached"), "workaround")
-    project.run()
-    waive(project, project.rows()["L-1"]["counterexample"]["fingerprint"], TODAY)
+    waive(project, of_the_race(project), TODAY)
     told = "not covered: KI-1 breaks coherent_when_settled, and the check of its workaround was "
     told += "not judged by that: G-W"
     for more, is_less in (("", False), (NONE, True), ("guarantees: [monotonic_reads]\n", True)):
@@ -89,7 +89,7 @@ def test_a_go_names_what_searched_only_declared_memory(project: Project) -> None
 
 
 @pytest.mark.parametrize(
-    ("memory", "names"), [("declared", [f"{DECLARED}L-1"]), ("shared", []), ("auto", [])]
+    ("memory", "names"), few([("declared", [f"{DECLARED}L-1"]), ("shared", []), ("auto", [])], 2)
 )
 def test_memory_on_the_command_line_is_told(
     project: Project, memory: str, names: list[str]
@@ -108,7 +108,10 @@ SETTINGS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize(
+    "setting",
+    few(dict.fromkeys(["ticks = 0", "ticks = 'auto'", "memory = 'declared'", *SETTINGS]), 3),
+)
 def test_settings_by_which_less_is_searched_are_told(project: Project, setting: str) -> None:
     """The twins search what is the default, or more."""
     project.scenario(one_reader("L-1", "uncached"))
