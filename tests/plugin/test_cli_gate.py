@@ -12,6 +12,7 @@ from pytest_supercache.cli import main
 from tests.plugin.conftest import Project
 from tests.plugin.projects import race
 from tests.plugin.test_plugin_gate import TODAY, configure, waive
+from tests.selection import few
 from tests.unit.gate.runs import document, row
 
 Command = Callable[..., Result]
@@ -134,7 +135,7 @@ def test_a_run_with_a_scenario_that_was_not_run_cannot_be_locked(
 
 @pytest.mark.parametrize(
     ("system", "more", "status"),
-    [("shop", "", 1), ("uncached", "explore: {executions: 1}\n", 6), ("uncached", "", 0)],
+    few([("uncached", "explore: {executions: 1}\n", 6), ("uncached", "", 0), ("shop", "", 1)], 2),
 )
 def test_a_lock_that_is_written_makes_no_go_of_a_run_that_is_none(
     project: Project, supercache: Command, system: str, more: str, status: int
@@ -149,9 +150,19 @@ def test_a_lock_that_is_written_makes_no_go_of_a_run_that_is_none(
 
 
 @pytest.mark.parametrize(
-    ("part", "name"), [("gate", "verdict"), ("gate", "exit_status"), ("run", "own_verdict")]
+    ("part", "name", "system"),
+    few(
+        [
+            ("gate", "verdict", "shop"),
+            ("gate", "verdict", "uncached"),
+            ("run", "own_verdict", "uncached"),
+            ("run", "own_verdict", "shop"),
+            ("gate", "exit_status", "shop"),
+            ("gate", "exit_status", "uncached"),
+        ],
+        3,
+    ),
 )
-@pytest.mark.parametrize("system", ["shop", "uncached"])
 def test_a_go_that_says_of_itself_that_it_is_none_contradicts_itself(
     project: Project, supercache: Command, part: str, name: str, system: str
 ) -> None:

@@ -7,6 +7,7 @@ from tests.plugin.projects import race
 from tests.plugin.test_gate_old_go import verdict
 from tests.plugin.test_plugin_gate import gate
 from tests.repositories import append, committed, git
+from tests.selection import few
 
 IGNORED = "__pycache__/\nreports/\nignored.py\n"
 
@@ -61,7 +62,7 @@ def test_a_clean_run_says_nothing_about_later_changes(
     assert "are others here: conftest.py; " in told.output
 
 
-@pytest.mark.parametrize("is_added", [True, False], ids=["in the index", "new"])
+@pytest.mark.parametrize("is_added", few([False, True], 1), ids=["new", "in the index"])
 def test_a_verdict_in_a_repository_without_a_commit_is_about_the_files_there(
     project: Project, monkeypatch: pytest.MonkeyPatch, is_added: bool
 ) -> None:
@@ -153,7 +154,7 @@ _file.write_text(_file.with_name("next.txt").read_text())
 """
 
 
-@pytest.mark.parametrize("place", ["conftest.py", "test_it.py"])
+@pytest.mark.parametrize("place", few(["test_it.py", "conftest.py"], 1))
 def test_so_does_what_changes_while_files_are_imported(project: Project, place: str) -> None:
     """The twin: the file has the same content afterwards."""
     project.scenario(race("U-4", "uncached"))
@@ -197,7 +198,7 @@ def pytest_unconfigure(): pathlib.Path("late.xml").write_text("1")
 """
 
 
-@pytest.mark.parametrize("with_gate", [["--supercache-gate"], []])
+@pytest.mark.parametrize("with_gate", few([[], ["--supercache-gate"]], 1))
 def test_new_files_that_are_written_after_the_tests_are_no_change(
     project: Project, monkeypatch: pytest.MonkeyPatch, with_gate: list[str]
 ) -> None:

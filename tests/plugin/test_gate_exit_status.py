@@ -12,6 +12,7 @@ from pytest_supercache.gate.policy import flaws_of
 from tests.plugin.conftest import Project
 from tests.plugin.projects import SHOP, race
 from tests.plugin.test_plugin_gate import configure
+from tests.selection import few
 
 LEAVE = {
     "sys.exit(0)": "import sys; sys.exit(0)",
@@ -36,8 +37,8 @@ def _hook(name: str, leave: str) -> str:
 
 
 def _left_from(hook: str, leave: str) -> Any:
-    """Leave in every way from one hook, and in one way of either kind from each: the short form."""
-    is_short = hook == "pytest_sessionfinish" or leave in {"sys.exit(0)", "pytest.exit(0)"}
+    """Leave in one way from each hook, and in either kind's from one: the short form."""
+    is_short = leave == "sys.exit(0)" or (hook, leave) == ("pytest_sessionfinish", "pytest.exit(0)")
     return pytest.param(hook, leave, marks=[] if is_short else pytest.mark.long)
 
 
@@ -54,7 +55,7 @@ def test_a_hook_that_ends_a_no_go_ends_it_with_another_status_than_0(
     assert int(project.run().ret) % 256 != 0
 
 
-@pytest.mark.parametrize("end", ["after the session", "as its status", "in a cleanup"])
+@pytest.mark.parametrize("end", few(["as its status", "in a cleanup", "after the session"], 2))
 def test_a_wrapper_around_the_whole_run_cannot_make_0_of_its_status(
     project: Project, end: str
 ) -> None:
@@ -93,7 +94,10 @@ def test_a_go_that_is_decided_and_written_stays_one(project: Project, hook: str)
 
 @pytest.mark.parametrize(
     "end",
-    ["sys.exit(3)", "raise KeyError('no')", "raise KeyboardInterrupt", "pytest.exit('no', 3)"],
+    few(
+        ["sys.exit(3)", "raise KeyError('no')", "raise KeyboardInterrupt", "pytest.exit('no', 3)"],
+        2,
+    ),
 )
 def test_a_go_after_which_the_run_fails_is_taken_back(project: Project, end: str) -> None:
     project.scenario(race("X-5", "uncached"))
@@ -119,18 +123,23 @@ def test_workers_say_nothing_of_a_verdict(project: Project) -> None:
 
 @pytest.mark.parametrize(
     ("how", "said"),
-    [
-        (("-O",), "switched off asserts"),
-        (("-OO",), "switched off asserts"),
-        ((), "--assert=plain"),
-    ],
+    few(
+        [
+            (("-O",), "switched off asserts"),
+            ((), "--assert=plain"),
+            (("-OO",), "switched off asserts"),
+        ],
+        2,
+    ),
 )
 def test_asserts_that_are_switched_off_are_refused(
     project: Project, how: tuple[str, ...], said: str
 ) -> None:
     project.scenario(race("X-8", "uncached"))
-    command = [sys.executable, *how, "-m", "pytest", "--supercache-gate"]
-    refused = project.pytester.run(*command, *(() if how else ("--assert=plain",)))
+    if how:
+        refused = project.pytester.run(sys.executable, *how, "-m", "pytest", "--supercache-gate")
+    else:
+        refused = project.run_apart("--supercache-gate", "--assert=plain")
     assert refused.ret == 4
     refused.stderr.fnmatch_lines([f"*gate: *{said}*"])
     assert project.verdict()["run"]["finished"] is False
@@ -146,9 +155,9 @@ def test_asserts_that_the_environment_switches_off_are_refused_for_workers_too(
         "asserts were switched off (-O or PYTHONOPTIMIZE)"
         in project.verdict()["gate"]["reasons"][0]
     )
-    monkeypatch.setenv("PYTHONOPTIMIZE", "2")
-    assert project.run_apart("--supercache-gate").ret == 4
-    assert project.run_apart().ret == 0
+    monkeypatch.setenv("PYTHONOPTIMIZE", "1")
+    assert project.run_cold("--supercache-gate").ret == 4
+    assert project.run_cold().ret == 0
 
 
 @pytest.mark.parametrize(
@@ -193,8 +202,10 @@ CLOSED = {"shop": 1, "uncached": 0, "": 5}
 @pytest.mark.parametrize(
     ("loaded", "system"),
     [
-        *(("by pytest", system) for system in CLOSED),
+        ("by pytest", "shop"),
+        ("by pytest", "uncached"),
         ("by a conftest", "uncached"),
+        pytest.param("by pytest", "", marks=pytest.mark.long),
         pytest.param("by a conftest", "shop", marks=pytest.mark.long),
         pytest.param("by a conftest", "", marks=pytest.mark.long),
     ],
@@ -276,10 +287,10 @@ def test_a_gate_without_its_plugin_is_refused(project: Project) -> None:
     assert project.run("-p", "supercache").ret == 0
 
 
-NAMES = ("presence", "exit-status", "session", "gate", "allure", "ahead")
+NAMES = ("exit-status", "gate", "presence", "session", "allure", "ahead")
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", few(NAMES, 2))
 def test_no_part_of_the_plugin_is_taken_out_by_its_name(project: Project, name: str) -> None:
     """A conftest that ends the run shows that all of them are there; the twin: it does not."""
     project.scenario(race("X-9", "uncached"))

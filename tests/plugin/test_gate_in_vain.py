@@ -14,6 +14,7 @@ from pytest_supercache.cli import main
 from tests.plugin.conftest import Project
 from tests.plugin.projects import SHOP, race
 from tests.plugin.test_plugin_gate import gate
+from tests.selection import few
 
 NO_SERVER = "localhost:1"
 """Nobody listens at a port that only the superuser may use."""
@@ -60,7 +61,9 @@ def named(project: Project, kind: str = USED_BY_A_SYSTEM) -> list[str]:
     return [f"{one.partition(':')[0]} {one.split('(')[1].rpartition(':')[0]}" for one in found]
 
 
-@pytest.mark.parametrize("options", [[], ["-n1"], ["--supercache-workers=2", "-p", "no:xdist"]])
+@pytest.mark.parametrize(
+    "options", few([["-n1"], [], ["--supercache-workers=2", "-p", "no:xdist"]], 1)
+)
 def test_a_cache_that_is_missing_at_import_is_no_go(held: Project, options: list[str]) -> None:
     result = held.run_apart("--supercache-gate", *options)
     assert result.ret == 6
@@ -94,7 +97,7 @@ def test_without_the_gate_it_is_recorded_all_the_same(
 
 @pytest.mark.parametrize(
     "where",
-    ["conftest.py", "test_it.py", "tests/helping.py"],
+    few(["tests/helping.py", "conftest.py", "test_it.py"], 1),
 )
 def test_what_tests_look_for_is_told_beside_a_go(held: Project, where: str) -> None:
     """A conftest, a test module or a helper that looks for a server, to skip tests without it."""
@@ -238,13 +241,16 @@ def test_explored(world{explored}):
 
 @pytest.mark.parametrize(
     ("scope", "ordinary", "explored", "body", "is_named"),
-    [
-        ("function", "", ", cache", "pass", True),
-        ("function", "cache", "", "pass", False),
-        ("session", "cache", ", cache", "pass", True),
-        ("function", "", "", "finds.found()", False),
-        ("function", "", "", "import lately", True),
-    ],
+    few(
+        [
+            ("session", "cache", ", cache", "pass", True),
+            ("function", "cache", "", "pass", False),
+            ("function", "", "", "import lately", True),
+            ("function", "", ", cache", "pass", True),
+            ("function", "", "", "finds.found()", False),
+        ],
+        3,
+    ),
 )
 def test_what_an_explored_item_needs_is_heard_and_not_what_an_ordinary_test_does(
     held: Project, scope: str, ordinary: str, explored: str, body: str, *, is_named: bool

@@ -11,6 +11,7 @@ from pytest_supercache.cli import main
 from tests.plugin.conftest import Project
 from tests.plugin.projects import race
 from tests.plugin.test_plugin_gate import gate
+from tests.selection import few
 
 
 def _cut(path: Path) -> None:
@@ -35,7 +36,7 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
 }
 
 
-@pytest.mark.parametrize("name", BAD)
+@pytest.mark.parametrize("name", few(dict.fromkeys(["cut", "dangling", *BAD]), 2))
 def test_a_bad_lock_is_named_and_can_be_written_anew(
     project: Project, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

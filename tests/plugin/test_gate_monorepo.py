@@ -10,6 +10,7 @@ from pytest_supercache.gate.lock import GateLock, write_lock
 from tests.plugin.conftest import Project
 from tests.plugin.projects import race
 from tests.plugin.test_plugin_gate import gate
+from tests.selection import few
 from tests.unit.gate.runs import known_issues
 
 
@@ -52,7 +53,7 @@ def test_rules_on_the_way_to_the_files_are_not_passed_over(
     result.stderr.fnmatch_lines([f"{told} give --rootdir=*svc,*"])
 
 
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("name", few(RULES, 1))
 def test_rules_deeper_than_the_arguments_are_found_when_they_are_run(
     mono: Project, name: str
 ) -> None:
@@ -199,7 +200,7 @@ UNREADABLE: dict[str, Callable[[Path], object]] = {
 }
 
 
-@pytest.mark.parametrize("name", UNREADABLE)
+@pytest.mark.parametrize("name", few(UNREADABLE, 1))
 def test_settings_below_the_arguments_that_cannot_be_read_are_named(
     mono: Project, name: str
 ) -> None:

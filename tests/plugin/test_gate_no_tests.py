@@ -6,6 +6,7 @@ from click.testing import CliRunner
 from pytest_supercache.cli import main
 from tests.plugin.conftest import Project
 from tests.plugin.test_plugin_gate import gate
+from tests.selection import few
 
 TEST = """
 import pytest_supercache as sc
@@ -65,7 +66,9 @@ def test_lost(world): {BODY}
 }
 
 
-@pytest.mark.parametrize("how", NO_TESTS)
+@pytest.mark.parametrize(
+    "how", few(dict.fromkeys(["a class with __init__", *reversed(NO_TESTS)]), 4)
+)
 def test_an_explored_function_that_became_no_test_is_named(
     project: Project, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
@@ -140,12 +143,19 @@ def test_price_change():
 
 
 @pytest.mark.parametrize(
-    "part", [(), ("test_it.py::test_price_change", "test_it.py::test_that_holds")]
+    ("maker", "by_ids"),
+    few(
+        [
+            *((maker, maker == "a test") for maker in MADE),
+            *((maker, maker != "a test") for maker in MADE),
+        ],
+        4,
+    ),
 )
-@pytest.mark.parametrize("maker", MADE)
 def test_one_that_is_made_while_tests_run_and_never_called_is_named(
-    project: Project, maker: str, part: tuple[str, ...]
+    project: Project, maker: str, *, by_ids: bool
 ) -> None:
+    part = ("test_it.py::test_price_change", "test_it.py::test_that_holds") if by_ids else ()
     project.test_file(FACTORY.replace(" test", " lost"), "factories")
     project.conftest(IN_CONFTEST)
     project.test_file(TEST + MADE[maker])
@@ -239,7 +249,20 @@ def test_refused():
 }
 
 
-@pytest.mark.parametrize("what", MEANT)
+@pytest.mark.parametrize(
+    "what",
+    few(
+        dict.fromkeys(
+            [
+                "a helper that a test calls",
+                "functions made inside of another",
+                "one that a fixture makes and a test calls",
+                *reversed(MEANT),
+            ]
+        ),
+        4,
+    ),
+)
 def test_what_is_decorated_on_purpose_is_not_named(project: Project, what: str) -> None:
     shared = TEST.replace("test_that_holds", "test_shared")
     project.test_file(shared + TEST.replace("test_that_holds", "not_imported"), "contracts")

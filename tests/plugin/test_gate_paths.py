@@ -7,6 +7,7 @@ from pytest_supercache.cli import main
 from tests.plugin.conftest import Project
 from tests.plugin.projects import race
 from tests.plugin.test_plugin_gate import gate
+from tests.selection import few
 
 
 @pytest.fixture
@@ -34,19 +35,22 @@ def lock(project: Project, *paths: str) -> tuple[int, str]:
 
 @pytest.mark.parametrize(
     ("testpaths", "paths", "part"),
-    [
-        ("scenarios", ["scenarios/one"], "scenarios/one is only a part of scenarios"),
-        ("scena*", ["scenarios/one"], "scenarios/one is only a part of scenarios"),
-        ("scenarios more", ["more", "scenarios/one"], "scenarios/one is only a part of scenarios"),
-        (".", ["scenarios"], "scenarios is only a part of ."),
-        (
-            "scenarios",
-            ["scenarios/one/one.supercache.yaml"],
-            "scenarios/one/one.supercache.yaml is only a part of scenarios",
-        ),
-        ("scenarios", ["-o", "testpaths=scenarios/one"], "-o testpaths=scenarios/one leaves out"),
-        ("", ["-o", "norecursedirs=two"], "-o norecursedirs=two leaves out items"),
-    ],
+    few(
+        [
+            ("scena*", ["scenarios/one"], "scenarios/one is only a part of scenarios"),
+            ("scenarios", ["-o", "testpaths=scenarios/one"], "-o testpaths=scenarios/one leaves "),
+            ("scenarios more", ["more", "scenarios/one"], "scenarios/one is only a part of scen"),
+            ("scenarios", ["scenarios/one"], "scenarios/one is only a part of scenarios"),
+            (".", ["scenarios"], "scenarios is only a part of ."),
+            (
+                "scenarios",
+                ["scenarios/one/one.supercache.yaml"],
+                "scenarios/one/one.supercache.yaml is only a part of scenarios",
+            ),
+            ("", ["-o", "norecursedirs=two"], "-o norecursedirs=two leaves out items"),
+        ],
+        3,
+    ),
 )
 def test_a_run_of_a_part_of_the_testpaths_is_not_locked(
     folders: Project, testpaths: str, paths: list[str], part: str
@@ -60,13 +64,16 @@ def test_a_run_of_a_part_of_the_testpaths_is_not_locked(
 
 @pytest.mark.parametrize(
     ("testpaths", "paths", "missing"),
-    [
-        ("scenarios/one gone", [], ["gone"]),
-        ("scenarios/one gone/*/tests scenarios/tw?", [], ["gone/*/tests"]),
-        ("scenarios/one gone", ["scenarios"], []),
-        ("scenarios/*", [], []),
-        ("gone", [], []),
-    ],
+    few(
+        [
+            ("scenarios/one gone/*/tests scenarios/tw?", [], ["gone/*/tests"]),
+            ("scenarios/one gone", ["scenarios"], []),
+            ("scenarios/one gone", [], ["gone"]),
+            ("scenarios/*", [], []),
+            ("gone", [], []),
+        ],
+        2,
+    ),
 )
 def test_testpaths_that_match_nothing_are_named(
     folders: Project, testpaths: str, paths: list[str], missing: list[str]
@@ -83,13 +90,16 @@ def test_testpaths_that_match_nothing_are_named(
 
 @pytest.mark.parametrize(
     ("testpaths", "paths", "outside_of"),
-    [
-        ("scenarios/one", [], "scenarios/one"),
-        ("scenarios/*", [], "scenarios/one, scenarios/two"),
-        ("scenarios", ["."], None),
-        (".", [], None),
-        ("", [], None),
-    ],
+    few(
+        [
+            ("scenarios/*", [], "scenarios/one, scenarios/two"),
+            ("scenarios", ["."], None),
+            ("scenarios/one", [], "scenarios/one"),
+            (".", [], None),
+            ("", [], None),
+        ],
+        2,
+    ),
 )
 def test_what_lies_outside_of_testpaths_is_said_not_to_be_covered(
     folders: Project, testpaths: str, paths: list[str], outside_of: str | None
@@ -103,15 +113,18 @@ def test_what_lies_outside_of_testpaths_is_said_not_to_be_covered(
 
 @pytest.mark.parametrize(
     ("testpaths", "paths", "about"),
-    [
-        ("", [], ["."]),
-        ("", ["scenarios"], ["scenarios"]),
-        ("", ["scenarios/two", "./scenarios/one/"], ["scenarios/one", "scenarios/two"]),
-        ("scenarios", [], ["scenarios"]),
-        ("scenarios", ["."], ["."]),
-        ("tests", ["scenarios"], ["scenarios"]),
-        ("tests scenarios", ["scenarios"], ["scenarios"]),
-    ],
+    few(
+        [
+            ("scenarios", [], ["scenarios"]),
+            ("", ["scenarios/two", "./scenarios/one/"], ["scenarios/one", "scenarios/two"]),
+            ("scenarios", ["."], ["."]),
+            ("", [], ["."]),
+            ("", ["scenarios"], ["scenarios"]),
+            ("tests", ["scenarios"], ["scenarios"]),
+            ("tests scenarios", ["scenarios"], ["scenarios"]),
+        ],
+        3,
+    ),
 )
 def test_a_lock_says_which_paths_it_is_about(
     folders: Project, testpaths: str, paths: list[str], about: list[str]

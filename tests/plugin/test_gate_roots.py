@@ -7,6 +7,7 @@ import pytest
 from tests.plugin.conftest import Project
 from tests.plugin.projects import SHOP, race
 from tests.plugin.test_gate_old_go import verdict
+from tests.selection import few
 
 OWN = '[tool.pytest.ini_options]\nsupercache_odds = "0"\n[tool.supercache]\n'
 
@@ -48,8 +49,20 @@ def test_a_go_of_one_project_is_none_of_another(
     assert not (services.path / "b" / "gate.lock").exists()
 
 
-@pytest.mark.parametrize("settings", [OWN, None], ids=["with settings", "without any"])
-@pytest.mark.parametrize("linked", ["reports/verdict.json", "reports", "out"])
+@pytest.mark.parametrize(
+    ("linked", "settings"),
+    few(
+        [
+            ("reports/verdict.json", OWN),
+            ("out", None),
+            ("reports", OWN),
+            ("reports/verdict.json", None),
+            ("reports", None),
+            ("out", OWN),
+        ],
+        2,
+    ),
+)
 def test_a_link_to_the_verdict_of_another_project_makes_it_none_of_this(
     services: Project,
     monkeypatch: pytest.MonkeyPatch,

@@ -17,6 +17,7 @@ from tests.plugin.projects import SHOP, STALE_TEST, one_reader, race
 from tests.plugin.test_plugin_gate import TODAY, configure, gate, waive
 from tests.plugin.test_plugin_reports import SCHEMA, mismatches
 from tests.repositories import append, committed, git
+from tests.selection import few
 
 Document = dict[str, Any]
 
@@ -88,7 +89,7 @@ def test_the_merge_of_all_shards_says_what_one_run_says(project: Project) -> Non
     project.scenario(race("W-1", "off", "assume: {pause: 500ms}\n"), "workaround")
     project.scenario(STATED, "stated")
     project.test_file(HELD)
-    project.run()
+    project.run("-k", "N-1")
     waive(
         project,
         project.rows()["N-1"]["counterexample"]["fingerprint"],
@@ -434,7 +435,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
 }
 
 
-@pytest.mark.parametrize("what", OPTIONS)
+@pytest.mark.parametrize("what", few(dict.fromkeys(["the paths that are collected", *OPTIONS]), 3))
 def test_a_shard_with_an_option_of_its_own_is_foreign(project: Project, what: str) -> None:
     """The twin: all shards have it."""
     shards = small(project)

@@ -14,6 +14,7 @@ from tests.plugin.conftest import Project
 from tests.plugin.projects import race
 from tests.plugin.test_plugin_gate import gate
 from tests.repositories import committed, git
+from tests.selection import few
 
 LOST = "{} is not collected by pytest (norecursedirs, collect_ignore, --ignore in addopts, ...)"
 
@@ -53,7 +54,9 @@ LEFT_OUT: dict[str, Callable[[Project], object]] = {
 }
 
 
-@pytest.mark.parametrize("folder", LEFT_OUT)
+@pytest.mark.parametrize(
+    "folder", few(dict.fromkeys(["scenarios/build", "scenarios/old", *reversed(LEFT_OUT)]), 3)
+)
 def test_a_scenario_file_that_pytest_leaves_out_is_named(held: Project, folder: str) -> None:
     write(held, f"{folder}/b.supercache.yaml")
     LEFT_OUT[folder](held)
@@ -126,8 +129,19 @@ def racing(conftest: str) -> str:
     return conftest.replace("class Uncached(Shop):", "class Uncached(Shop): pass\nclass Other:")
 
 
-@pytest.mark.parametrize("place", ["one", "two", "two/scenarios"])
-@pytest.mark.parametrize("kind", ["copy", "link"])
+@pytest.mark.parametrize(
+    ("kind", "place"),
+    few(
+        [
+            ("copy", "two/scenarios"),
+            ("link", "one"),
+            *((kind, "two") for kind in ("copy", "link")),
+            ("copy", "one"),
+            ("link", "two/scenarios"),
+        ],
+        2,
+    ),
+)
 def test_a_copy_that_runs_on_other_systems_is_no_copy(
     services: Project, place: str, kind: str
 ) -> None:
@@ -141,7 +155,7 @@ def test_a_copy_that_runs_on_other_systems_is_no_copy(
     assert services.verdict()["run"]["uncollected"] == ["two/scenarios/a.supercache.yaml"]
 
 
-@pytest.mark.parametrize("lost", ["one", "two"])
+@pytest.mark.parametrize("lost", few(["one", "two"], 1))
 def test_a_link_to_a_folder_makes_other_systems_of_what_is_in_it(
     services: Project, lost: str
 ) -> None:
@@ -177,7 +191,7 @@ def test_a_copy_that_includes_another_text_is_no_copy(held: Project) -> None:
         assert gate(held)["reasons"][0].startswith(LOST.format("build/b.supercache.yaml"))
 
 
-@pytest.mark.parametrize("argument", ["a name", "a link", "testpaths"])
+@pytest.mark.parametrize("argument", few(["a name", "testpaths", "a link"], 2))
 def test_arguments_that_are_names_of_packages_or_links_are_looked_below(
     held: Project, monkeypatch: pytest.MonkeyPatch, argument: str
 ) -> None:
@@ -254,7 +268,7 @@ def test_what_the_command_line_leaves_out_is_told(held: Project) -> None:
     assert told in gate(held)["scope"]
 
 
-@pytest.mark.parametrize("name", ["python_files", "python_classes", "testpaths"])
+@pytest.mark.parametrize("name", few(["python_files", "python_classes", "testpaths"], 1))
 def test_a_setting_of_this_run_that_is_about_other_files_leaves_none_out(
     held: Project, name: str
 ) -> None:
@@ -278,7 +292,7 @@ NO_FILES: dict[str, Callable[[Path], object]] = {
 }
 
 
-@pytest.mark.parametrize("kind", NO_FILES)
+@pytest.mark.parametrize("kind", few(NO_FILES, 1))
 def test_what_has_the_name_of_a_scenario_file_and_is_none_is_broken(
     held: Project, kind: str
 ) -> None:
@@ -390,7 +404,9 @@ def test_it(world):
 """
 
 
-@pytest.mark.parametrize("options", [[], ["-n1"], ["--supercache-workers=2", "-p", "no:xdist"]])
+@pytest.mark.parametrize(
+    "options", few([[], ["-n1"], ["--supercache-workers=2", "-p", "no:xdist"]], 1)
+)
 def test_a_module_of_explored_tests_that_pytest_leaves_out_is_named(
     held: Project, options: list[str]
 ) -> None:

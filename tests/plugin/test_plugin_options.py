@@ -4,6 +4,7 @@ import pytest
 
 from tests.plugin.conftest import Project
 from tests.plugin.projects import STALE_TEST, race
+from tests.selection import few
 
 LEVELS = ("nothing", "tool", "ini", "file", "command line")
 
@@ -28,7 +29,7 @@ def test_executions_follow_the_precedence(project: Project, level: str) -> None:
     assert project.row()["executions"] == values[level]
 
 
-@pytest.mark.parametrize("level", LEVELS[1:])
+@pytest.mark.parametrize("level", few(["ini", "command line", "tool", "file"], 2))
 def test_the_search_follows_the_precedence(project: Project, level: str) -> None:
     values: dict[str, object] = {
         "tool": "pct", "ini": "uniform", "file": "random", "command line": "all-schedules"
@@ -38,7 +39,7 @@ def test_the_search_follows_the_precedence(project: Project, level: str) -> None
     assert project.row()["scope"]["search"] == values[level]
 
 
-@pytest.mark.parametrize("level", LEVELS[1:])
+@pytest.mark.parametrize("level", few(["ini", "command line", "tool", "file"], 2))
 def test_ticks_follow_the_precedence(project: Project, level: str) -> None:
     values: dict[str, object] = {"tool": 1, "ini": 2, "file": 0, "command line": 1}
     arguments = configure(project, "ticks", values, level)
@@ -46,7 +47,7 @@ def test_ticks_follow_the_precedence(project: Project, level: str) -> None:
     assert project.row()["scope"]["early ticks"] == values[level]
 
 
-@pytest.mark.parametrize("level", LEVELS[1:])
+@pytest.mark.parametrize("level", few(["file", "command line", "tool", "ini"], 2))
 def test_preemptions_follow_the_precedence(project: Project, level: str) -> None:
     values: dict[str, object] = {"tool": 0, "ini": 1, "file": 0, "command line": 1}
     arguments = configure(project, "preemptions", values, level)
@@ -59,11 +60,11 @@ def test_preemptions_follow_the_precedence(project: Project, level: str) -> None
     assert project.row()["verdict"] == ("violated" if values[level] else "unknown")
 
 
-@pytest.mark.parametrize("level", ["tool", "ini", "command line"])
+@pytest.mark.parametrize("level", few(["ini", "command line", "tool"], 2))
 def test_the_seed_follows_the_precedence(project: Project, level: str) -> None:
     values: dict[str, object] = {"tool": 5, "ini": 6, "file": 7, "command line": 8}
     arguments = configure(project, "seed", values, level)
-    project.scenario(race())
+    project.scenario(race("O-1", "uncached"))
     project.run(*arguments)
     assert project.verdict()["seed"] == values[level]
 
