@@ -13,6 +13,7 @@ from pytest_supercache.gate.lock import GateLock, write_lock
 from pytest_supercache.gate.policy import NO_EVIDENCE
 from tests.plugin.conftest import Project
 from tests.plugin.projects import race
+from tests.plugin.scenes import begin
 from tests.selection import few
 
 
@@ -34,9 +35,13 @@ def replay(project: Project, monkeypatch: pytest.MonkeyPatch) -> Replay:
 @pytest.fixture
 def token(project: Project) -> str:
     """A token of a conflict in story.supercache.yaml."""
+    begin(project, _found)
+    return project.token()
+
+
+def _found(project: Project) -> None:
     project.scenario(race())
     project.run()
-    return project.token()
 
 
 STORY = "story.supercache.yaml"

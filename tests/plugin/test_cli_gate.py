@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,9 @@ Command = Callable[..., Result]
 
 @pytest.fixture
 def supercache(project: Project, monkeypatch: pytest.MonkeyPatch) -> Command:
-    """Call the command inside the project."""
+    """Call the command inside the project, with runs of pytest that are forked."""
     monkeypatch.chdir(project.path)
+    monkeypatch.setattr(import_module("pytest_supercache.cli.known"), "subprocess", project.parents)
     return lambda *args: CliRunner().invoke(main, args, catch_exceptions=False)
 
 
@@ -170,8 +172,9 @@ def test_a_go_that_says_of_itself_that_it_is_none_contradicts_itself(
     project.scenario(race("V-7", system))
     project.run("--supercache-gate")
     other = project.verdict()[part][name]
-    project.scenario(race("V-7", "uncached"))
-    assert project.run("--supercache-gate").ret == 0
+    if system == "shop":
+        project.scenario(race("V-7", "uncached"))
+        assert project.run("--supercache-gate").ret == 0
     made = project.verdict()
     made[part][name] = other
     (project.path / "reports" / "verdict.json").write_text(json.dumps(made))

@@ -6,6 +6,7 @@ from click.testing import CliRunner
 from pytest_supercache.cli import main
 from tests.plugin.conftest import Project
 from tests.plugin.projects import race
+from tests.plugin.scenes import begin
 from tests.plugin.test_plugin_gate import TODAY, gate, of_the_race, waive
 from tests.selection import few
 
@@ -143,15 +144,19 @@ def test_a_waiver_has_force_for_the_systems_that_it_names(
         assert "KI-1 does not name the system shop" in gate(project)["reasons"][0]
 
 
-@pytest.mark.parametrize("has_systems", [True, False])
-def test_check_shows_the_new_fingerprint_beside_an_old_one(
-    project: Project, monkeypatch: pytest.MonkeyPatch, has_systems: bool
-) -> None:
-    """One edit moves a waiver, also when it was written before entries named systems."""
+def _found(project: Project) -> None:
     project.scenario(race("M-1"), "one")
     project.scenario(race("M-2"), "two")
     project.scenario(race("G-W", "uncached"), "workaround")
     project.run()
+
+
+@pytest.mark.parametrize("has_systems", few([True, False], 1))
+def test_check_shows_the_new_fingerprint_beside_an_old_one(
+    project: Project, monkeypatch: pytest.MonkeyPatch, has_systems: bool
+) -> None:
+    """One edit moves a waiver, also when it was written before entries named systems."""
+    begin(project, _found)
     found = project.rows()["M-1"]["counterexample"]
     (former,), present = found["former_fingerprints"], found["fingerprint"]
     assert former != present
@@ -339,9 +344,9 @@ def test_a_conflict_in_python_tests_is_known_by_the_class_that_the_flow_calls(
 def test_a_waiver_for_one_class_covers_no_conflict_of_another_in_python(project: Project) -> None:
     project.scenario(race("G-W", "uncached"), "workaround")
     project.test_file(STALE_IN_PYTHON.replace("{kind}", "Shop"), "test_one")
-    project.run("-k", "users")
+    project.run("-k", "test_users")
     waive(project, fingerprints(project)["test_users"], TODAY, systems="[]")
-    assert project.run("--supercache-gate", "-k", "users or G-W").ret == 0
+    assert project.run("--supercache-gate", "-k", "test_users or G-W").ret == 0
     project.test_file(STALE_IN_PYTHON.replace("{kind}", "Till"), "test_two")
-    assert project.run("--supercache-gate", "-k", "users or G-W").ret == 1
+    assert project.run("--supercache-gate", "-k", "test_users or G-W").ret == 1
     assert "KI-1" not in gate(project)["reasons"][0]

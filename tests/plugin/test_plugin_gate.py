@@ -9,6 +9,7 @@ import sys
 import time
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import pytest
@@ -360,9 +361,9 @@ def test_the_day_is_that_of_utc_wherever_the_clock_is(
     assert project.verdict()["when"].endswith("+00:00")
 
 
-@pytest.mark.parametrize("place", [(), ("--alluredir=given",)])
+@pytest.mark.parametrize("place", few([[], ["--alluredir=given"]], 1), ids=["ours", "given"])
 def test_a_gate_run_takes_away_what_tells_of_the_last_one(
-    project: Project, place: tuple[str, ...]
+    project: Project, place: list[str]
 ) -> None:
     """Also what Allure shows; but lines that others have put among its circumstances stay."""
     run = project.run_apart if place else project.run
@@ -460,14 +461,12 @@ def test_what_workers_left_out_is_told(project: Project) -> None:
 def test_two_runs_into_one_folder_never_mix(project: Project) -> None:
     project.scenario(race("G-10", "uncached"), "good")
     project.scenario(race("G-10-BAD"), "bad")
-    command = [sys.executable, "-m", "pytest", "-p", "supercache", "-q", "--supercache-gate"]
-    running = [
-        subprocess.Popen(
-            [*command, f"{name}.supercache.yaml"], cwd=project.path, stdout=subprocess.DEVNULL
-        )
-        for name in ("good", "bad")
-    ]
-    assert [process.wait(timeout=120) for process in running] == [0, 1]
+    words = ("-p", "no:cacheprovider", "--supercache-gate", "bad.supercache.yaml")
+    with TemporaryFile("w") as out:
+        command = (sys.executable, "-mpytest", *words)
+        bad = project.parents.start(command, stdout=out, stderr=out)
+        good = project.run("--supercache-gate", "good.supercache.yaml")  # meanwhile
+        assert (good.ret, bad.wait()) == (0, 1)
     whole = {"G-10": "GO", "G-10-BAD": "NO-GO"}  # whoever came last
     (row,) = project.verdict()["scenarios"]
     assert gate(project)["verdict"] == whole[row["id"]]
