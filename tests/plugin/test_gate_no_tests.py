@@ -66,17 +66,23 @@ def test_lost(world): {BODY}
 }
 
 
-@pytest.mark.parametrize(
-    "how", few(dict.fromkeys(["a class with __init__", *reversed(NO_TESTS)]), 4)
-)
+TOGETHER = "all of them"
+
+
+@pytest.mark.parametrize("how", few([TOGETHER, *NO_TESTS], 1))
 def test_an_explored_function_that_became_no_test_is_named(
     project: Project, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
-    project.test_file(TEST + NO_TESTS[how])
+    texts = list(NO_TESTS.values()) if how == TOGETHER else [NO_TESTS[how]]
+    for number, text in enumerate(texts):
+        project.test_file(TEST + text, f"test_{number}")
     assert project.run("--supercache-gate", "-W", "default").ret == 6
-    (reason,) = gate(project)["reasons"]
-    assert reason.startswith("test_it.py:")
-    assert "lost is decorated with @explore and did not become a test" in reason
+    reasons = gate(project)["reasons"]
+    assert [one.partition(":")[0] for one in reasons] == [
+        f"test_{number}.py" for number in range(len(texts))
+    ]
+    said = "lost is decorated with @explore and did not become a test"
+    assert all(said in one for one in reasons)
     monkeypatch.chdir(project.path)
     assert CliRunner().invoke(main, ["verdict", "--lock"]).exit_code == 2
 
@@ -149,7 +155,7 @@ def test_price_change():
             *((maker, maker == "a test") for maker in MADE),
             *((maker, maker != "a test") for maker in MADE),
         ],
-        4,
+        6,
     ),
 )
 def test_one_that_is_made_while_tests_run_and_never_called_is_named(
@@ -249,24 +255,12 @@ def test_refused():
 }
 
 
-@pytest.mark.parametrize(
-    "what",
-    few(
-        dict.fromkeys(
-            [
-                "a helper that a test calls",
-                "functions made inside of another",
-                "one that a fixture makes and a test calls",
-                *reversed(MEANT),
-            ]
-        ),
-        4,
-    ),
-)
+@pytest.mark.parametrize("what", few([TOGETHER, *MEANT], 1))
 def test_what_is_decorated_on_purpose_is_not_named(project: Project, what: str) -> None:
     shared = TEST.replace("test_that_holds", "test_shared")
     project.test_file(shared + TEST.replace("test_that_holds", "not_imported"), "contracts")
-    project.test_file(TEST + MEANT[what])
+    for number, text in enumerate(MEANT.values() if what == TOGETHER else [MEANT[what]]):
+        project.test_file(TEST + text, f"test_{number}")
     project.run("--supercache-gate")
     assert project.verdict()["run"]["no_tests"] == []
     assert gate(project)["verdict"] == "GO"
