@@ -45,8 +45,8 @@ from pytest_supercache.runtime.process.fingerprints import fingerprint
 from pytest_supercache.runtime.process.garbage import Collector, collector_at_rest, let_go
 from pytest_supercache.runtime.process.interrupt import CtrlC, ctrl_c_heard
 from pytest_supercache.runtime.process.isolation import Isolation
+from pytest_supercache.runtime.process.late_stand_ins import real_primitives_released
 from pytest_supercache.runtime.process.library_doors import LibraryDoors
-from pytest_supercache.runtime.process.meeting import met_in
 from pytest_supercache.runtime.process.module_clients import clients_replaced
 from pytest_supercache.runtime.process.only_one import only_one
 from pytest_supercache.runtime.process.pinned import pinned
@@ -204,7 +204,7 @@ class CheckEnvironment:
         self._collector.rests()
         self._start_over(execution)
         try:
-            with self._finding.during(execution, body), workers_of(execution), met_in(execution):
+            with self._under_control(execution, body):
                 whole = partial(_play, controller, body, world)
                 actor = guard(execution, whole, self._settings.step_timeout, outside=outside)
             kept.close()  # the last step: no other one has followed
@@ -218,6 +218,12 @@ class CheckEnvironment:
         let_go(controller, actor)
         end(world)
         return found
+
+    @contextmanager
+    def _under_control(self, execution: Stepping, body: Body) -> Iterator[None]:
+        finding = self._finding.during(execution, body)
+        with finding, workers_of(execution), real_primitives_released(execution):
+            yield
 
     def _noted(self, execution: Execution) -> Execution:
         """Note how code under test has left control; return the execution."""

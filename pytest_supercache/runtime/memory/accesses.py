@@ -44,7 +44,7 @@ from pytest_supercache.runtime.memory.sharing import (
     place_of_class,
     place_of_everything,
     place_of_library,
-    place_of_met,
+    place_of_real_primitives,
     place_of_resuming,
 )
 from pytest_supercache.runtime.memory.storing import Stores
@@ -163,7 +163,7 @@ class Accesses:
         classes = map(place_of_class, self.sharing.in_dict)
         everything = [place_of_everything()] if self.sharing.is_everything else []
         everything += [place_of_resuming()] if self.sharing.resumes else []
-        everything += [place_of_met()] if self.sharing.meets_tools else []
+        everything += [place_of_real_primitives()] if self.sharing.has_real_primitives else []
         others = (*self.sections.places(), *self.stores.places(), *everything)
         return tuple(sorted({*self._places, *libraries, *classes, *others}))
 
@@ -351,7 +351,7 @@ class Accesses:
 
         Args:
             actor: the task that does.
-            what: what the order of such moments matters for: a tool, a task, an actor that waits.
+            what: a primitive, a task or an actor that waits, for which their order matters.
         """
         if self.sharing.meets:
             met = frozenset(f"memory:{one}" for one in what)

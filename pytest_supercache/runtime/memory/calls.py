@@ -77,7 +77,7 @@ from pytest_supercache.runtime.memory.library import (
     touches_itself,
 )
 from pytest_supercache.runtime.memory.memos import remembered, touch_memo
-from pytest_supercache.runtime.memory.names import REAL_TOOLS, is_real
+from pytest_supercache.runtime.memory.names import REAL_PRIMITIVES, is_real
 from pytest_supercache.runtime.memory.one_dict import note_dict_set
 from pytest_supercache.runtime.memory.paths import (
     BY_DESCRIPTOR,
@@ -87,10 +87,10 @@ from pytest_supercache.runtime.memory.paths import (
 )
 from pytest_supercache.runtime.memory.proxies import is_transparent
 from pytest_supercache.runtime.memory.reach import shown
+from pytest_supercache.runtime.memory.real_primitives import method_of, stand_in_of_method
 from pytest_supercache.runtime.memory.seen import is_seen
 from pytest_supercache.runtime.memory.steps import Together
 from pytest_supercache.runtime.memory.streams import touch_path, touch_stream
-from pytest_supercache.runtime.memory.tools_met import method_of, stand_in_of_method
 from pytest_supercache.runtime.memory.touching import (
     compares_within,
     joined,
@@ -631,7 +631,7 @@ def _caller(_accesses: Accesses, caller: Any, arguments: tuple[Any, ...]) -> Non
 _OF_C = frozenset({CMethod, types.BuiltinFunctionType, types.MethodWrapperType})
 _IN_PYTHON = frozenset({types.FunctionType, types.MethodType})
 _BOUND = frozenset({types.BuiltinFunctionType, types.MethodType})
-_LOOKED_AT = frozenset({asyncio.Future, random.Random}) | REAL_TOOLS
+_LOOKED_AT = frozenset({asyncio.Future, random.Random}) | REAL_PRIMITIVES
 """Types that are otherwise left alone, but have methods that are accesses."""
 
 _TOUCH: dict[type, Callable[[Accesses, Any, tuple[Any, ...]], Any]] = {

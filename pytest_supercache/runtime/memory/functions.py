@@ -30,6 +30,7 @@ from pytest_supercache.runtime.memory.entering import CALLING_FOR_C
 from pytest_supercache.runtime.memory.files import listen
 from pytest_supercache.runtime.memory.hooks import HOOKS
 from pytest_supercache.runtime.memory.reach import WALKED, inside
+from pytest_supercache.runtime.memory.real_primitives import PRIMITIVE_HOOKS, keep_holder
 from pytest_supercache.runtime.memory.referring import functions_of
 from pytest_supercache.runtime.memory.rewriting import (
     Hooks,
@@ -38,7 +39,6 @@ from pytest_supercache.runtime.memory.rewriting import (
     telling_of_entering,
 )
 from pytest_supercache.runtime.memory.taking import TAKING_HOOKS
-from pytest_supercache.runtime.memory.tools_met import TOOL_HOOKS, keep_holder
 
 BODY_OBJECTS_MAX = 5_000
 """The largest number of objects that are searched for functions made outside of any check."""
@@ -202,7 +202,7 @@ def _unchanged(operand: Any) -> Any:
 
 
 _HOOKS = {
-    **HOOKS, **CALL_HOOKS, **TAKING_HOOKS, **TOOL_HOOKS, "made_function": _made_function,
+    **HOOKS, **CALL_HOOKS, **TAKING_HOOKS, **PRIMITIVE_HOOKS, "made_function": _made_function,
 }  # fmt: skip
 _GUARDED_HOOKS = {
     **{name: _guarded(hook) for name, hook in _HOOKS.items()},

@@ -60,8 +60,9 @@ class Lasting:
     def __init__(self) -> None:
         self.kept: dict[int, tuple[Any, Kept]] = {}
         """The objects, with what they held, by their identity."""
-        self._tools: dict[int, tuple[Callable[[], Any], str]] = {}  # weak references, and names
-        self._met_in = Counter[str]()
+        # Real locks and queues: weak references to them, and their names.
+        self._primitives: dict[int, tuple[Callable[[], Any], str]] = {}
+        self._primitives_in = Counter[str]()
         self._unseen: list[Kept] = []  # of objects whose accesses are not looked at
         self._touched: dict[tuple[int, str], None] = {}
         self._has_grown = False
@@ -91,16 +92,16 @@ class Lasting:
         """Say whether to look into an object; note a real lock or queue, which leads nowhere."""
         if not is_real(value):
             return leads_on(value)
-        if self.name_of_tool(value) is None:
-            self._met_in[name] += 1
-            number = self._met_in[name]
+        if self.name_of_primitive(value) is None:
+            self._primitives_in[name] += 1
+            number = self._primitives_in[name]
             told = name if number == 1 else f"{name}#{number}"
-            self._tools[identity(value)] = weakref.ref(value), told
+            self._primitives[identity(value)] = weakref.ref(value), told
         return False
 
-    def name_of_tool(self, real: Any) -> str | None:
+    def name_of_primitive(self, real: Any) -> str | None:
         """Return the name of a real lock or queue to which a module led; None: none did."""
-        reference, name = self._tools.get(identity(real), (None, None))
+        reference, name = self._primitives.get(identity(real), (None, None))
         return name if reference is not None and reference() is real else None
 
     def _keep(self, value: Any, name: str, *, is_unseen: bool) -> None:

@@ -27,7 +27,7 @@ from pytest_supercache.runtime.memory.reach import WALKED, inside, leads_to_syst
 from pytest_supercache.runtime.memory.sharing import DICT
 
 REAL_LOCKS = (type(threading.Lock()), type(threading.RLock()))
-REAL_TOOLS = frozenset(
+REAL_PRIMITIVES = frozenset(
     {
         *REAL_LOCKS, threading.Event, threading.Condition, threading.Semaphore,
         threading.BoundedSemaphore, threading.Barrier, queue.Queue, queue.LifoQueue,
@@ -36,7 +36,7 @@ REAL_TOOLS = frozenset(
 )  # fmt: skip
 """The types of what threads wait with: an object that stayed real is named if code uses it."""
 
-_REAL = frozenset(map(identity, REAL_TOOLS))
+_REAL = frozenset(map(identity, REAL_PRIMITIVES))
 
 
 def is_real(value: Any) -> bool:
@@ -76,7 +76,7 @@ class Names:
     ) -> None:
         self._names_variables = names_variables
         self._names = KeptByIdentity(keeper)
-        self._tools = KeptByIdentity(keeper)  # real locks and queues that were there
+        self._primitives = KeptByIdentity(keeper)  # real locks and queues that were there
         self._used: Counter[str] = Counter()
         self._made: Counter[tuple[str, str]] = Counter()
         self._count = 0
@@ -109,9 +109,9 @@ class Names:
         """Say whether an object has a name by now."""
         return self._names.get(value) is not None
 
-    def was_there(self, tool: Any) -> bool:
+    def was_there(self, primitive: Any) -> bool:
         """Say whether a real lock or queue was named when the race began."""
-        return self._tools.get(tool) is not None
+        return self._primitives.get(primitive) is not None
 
     def add(self, value: Any, name: str) -> None:
         """Name an object after the way to it, unless it has a name."""
@@ -201,8 +201,8 @@ class Names:
             name = f"{name}#{self._used[name]}"
         self._count += 1
         self._names.put(value, name)
-        if at is not None and kind in REAL_TOOLS:
-            self._tools.put(value, True)
+        if at is not None and kind in REAL_PRIMITIVES:
+            self._primitives.put(value, True)
         if self._in_dict and name_of_class(kind) in self._in_dict:
             self._with_dict.append((value, name))
         return name
@@ -218,7 +218,9 @@ def _is_named(value: Any, kind: type) -> bool:
 
 def _is_anonymous(kind: type) -> bool:
     """Say whether an object is neither tracked nor waited for, and so needs no name."""
-    return is_left_alone(kind) and not (issubclass(kind, threading.Thread) or kind in REAL_TOOLS)
+    return is_left_alone(kind) and not (
+        issubclass(kind, threading.Thread) or kind in REAL_PRIMITIVES
+    )
 
 
 def name_of_class(value: type) -> str:

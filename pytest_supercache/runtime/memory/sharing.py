@@ -34,8 +34,8 @@ class Sharing:
     """Whether tasks wait for each other, or use what they wait with."""
     resumes = False
     """Whether tasks and callbacks go on in steps of their own after the step that let them."""
-    meets_tools = False
-    """Whether code under test uses a lock or a queue that stayed real: it needs a name."""
+    has_real_primitives = False
+    """Whether code under test uses a real lock or queue, which then needs a name."""
     is_recorded = False
     """Whether this is what a recorded schedule tells: then what coroutines touch is not known."""
     is_everything = False
@@ -91,7 +91,7 @@ class Sharing:
         recorded.is_recorded = True
         for place in places:
             recorded._take_in(*place)
-        recorded.wants_names = bool(recorded.locations) or recorded.meets_tools
+        recorded.wants_names = bool(recorded.locations) or recorded.has_real_primitives
         recorded.stop_learning()
         return recorded
 
@@ -128,8 +128,8 @@ class Sharing:
             self.is_everything = True
         elif kind == _RESUMING:
             self.resumes = True
-        elif kind == _MET:
-            self.meets_tools = True
+        elif kind == _REAL_PRIMITIVES:
+            self.has_real_primitives = True
         elif label:
             self.answers.add((name, label))
         else:
@@ -164,10 +164,10 @@ class Sharing:
         if not self.wants_names and not self._is_complete:
             self.wants_names = self._has_grown = True
 
-    def note_tool_met(self) -> None:
-        """Note that code under test uses a lock or a queue that stayed real."""
+    def note_real_primitive(self) -> None:
+        """Note that code under test uses a real lock or queue."""
         if not self._is_complete:
-            self.meets_tools = True
+            self.has_real_primitives = True
             self.want_names()
 
     def note_replaced(self, name: str) -> None:
@@ -440,13 +440,13 @@ def place_of_everything() -> Place:
     return _EVERYTHING, "memory"
 
 
-_MET = "@met"
-"""Stands for no object: locks and queues that stayed real had names when the race began."""
+_REAL_PRIMITIVES = "@met"  # as tokens have it
+"""Stands for no object: real locks and queues had names when the race began."""
 
 
-def place_of_met() -> Place:
-    """Return the place that records that locks and queues that stayed real had names."""
-    return _MET, "named"
+def place_of_real_primitives() -> Place:
+    """Return the place that records that real locks and queues had names."""
+    return _REAL_PRIMITIVES, "named"
 
 
 _RESUMING = "@resuming"

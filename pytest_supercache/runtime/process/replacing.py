@@ -135,8 +135,8 @@ class Replacements:
             return None
         if identity(value) not in self._made:
             stand_in = make(value, self, place)
-            if stand_in is not None and hasattr(stand_in, "found_at"):
-                stand_in.found_at(place)
+            if stand_in is not None and hasattr(stand_in, "name_after_place"):
+                stand_in.name_after_place(place)
                 _keep_attributes(value, stand_in)
             self._made[identity(value)] = (value, stand_in)
         return self._made[identity(value)][1]

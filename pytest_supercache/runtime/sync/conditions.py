@@ -13,17 +13,17 @@ from typing import Any
 from pytest_supercache.core.waits import BarrierState, LockState
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.stepping import Stepping
-from pytest_supercache.runtime.memory.tools_met import NameOfMet
+from pytest_supercache.runtime.memory.real_primitives import PrimitiveName
 from pytest_supercache.runtime.sync.cooperative import Cooperative, in_time, name_of_new
+from pytest_supercache.runtime.sync.lock_stand_ins import lock_for_condition
 from pytest_supercache.runtime.sync.locks import Lock, RLock
-from pytest_supercache.runtime.sync.met import of_condition
 
 
 class Condition:
     """Stands in for ``threading.Condition``; with a real lock it behaves like the real class."""
 
     def __init__(self, lock: Any = None) -> None:
-        self._lock = RLock() if lock is None else of_condition(lock)
+        self._lock = RLock() if lock is None else lock_for_condition(lock)
         self._real = threading.Condition(
             self._lock._real if isinstance(self._lock, Lock) else self._lock  # noqa: SLF001
         )
@@ -31,11 +31,11 @@ class Condition:
         self.acquire = self._lock.acquire
         self.release = self._lock.release
 
-    def found_at(self, place: str) -> None:
+    def name_after_place(self, place: str) -> None:
         """Name the condition after the place where the real one was found."""
         self._name = place
 
-    def met_as(self, name: NameOfMet | None, *, is_per_node: bool) -> None:
+    def name_after_use(self, name: PrimitiveName | None, *, is_per_node: bool) -> None:
         """Take the name of a real condition that could not be replaced; its lock has the nodes."""
         self._name = self._name if name is None else name.text
 

@@ -22,12 +22,12 @@ from pytest_supercache.runtime.kernel.calling import current_actor
 from pytest_supercache.runtime.kernel.own_code import RUNTIME_FOLDER
 from pytest_supercache.runtime.kernel.polling import Answer, poll
 from pytest_supercache.runtime.kernel.stepping import Stepping
-from pytest_supercache.runtime.memory.tools_met import NameOfMet
+from pytest_supercache.runtime.memory.real_primitives import PrimitiveName
 
 _MADE_FOR_OTHERS = (RUNTIME_FOLDER, functools.__file__)
 _imported: Counter[str] = Counter()
 
-_ANY_MET = frozenset({"lock:met"})
+_NAMED_AFTER_USER = frozenset({"lock:met"})
 """The resource of all objects that are named after their first user, who differs by schedule."""
 
 
@@ -89,22 +89,22 @@ class Cooperative:
             return f"{self._name}@{actor.node or DEFAULT_NODE}"
         return self._name
 
-    def found_at(self, place: str) -> None:
-        """Name the object after the place where the real one was found; each node has its own."""
+    def name_after_place(self, place: str) -> None:
+        """Name a stand-in after the place where the real object is kept; each node has its own."""
         self._name = f"{self._kind}:{place}"
         self._is_per_node = True
 
-    def met_as(self, name: NameOfMet | None, *, is_per_node: bool) -> None:
-        """Take the name of a real object that could not be replaced.
+    def name_after_use(self, name: PrimitiveName | None, *, is_per_node: bool) -> None:
+        """Name the stand-in of a real object that was not replaced before its first use.
 
         Args:
-            name: the name; None: it keeps that of the place where it was used first.
+            name: of the real object; None: keep that of the place where it was used first.
             is_per_node: nodes are processes, so that each has its own.
         """
         self._is_per_node = is_per_node
         if name is not None:
             self._name = f"{self._kind}:{name.text}"
-            self._besides = frozenset() if name.is_fixed else _ANY_MET
+            self._besides = frozenset() if name.is_fixed else _NAMED_AFTER_USER
 
     def state(self, execution: Stepping) -> WaitState:
         """Return the state of its wait object."""

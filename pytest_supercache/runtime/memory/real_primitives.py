@@ -1,8 +1,8 @@
-"""Leads code under test from real locks and queues that it uses to stand-ins, which take steps.
+"""Redirects uses of real locks and queues in code under test to cooperative stand-ins.
 
-One is real although modules under test have their own ``threading`` where code of C made it (the
-default factory of a field of pydantic), where it was made before the check, or where it comes from
-a module of the standard library. Only its use shows it: ``with lock``, or one of its methods.
+Modules under test have their own ``threading``, but a primitive is real nevertheless where C code
+made it (the default factory of a field of pydantic), where it was made before the check, or where a
+module of the standard library made it. Only its use shows it: ``with lock``, or a method of it.
 """
 
 import contextlib
@@ -76,11 +76,11 @@ def _with_stand_ins(function: Any) -> Callable[..., Any]:
     return call
 
 
-TOOL_HOOKS: dict[str, Callable[..., Any]] = {"enter": enter, "load_method": load_method}
-"""Every hook before the use of what may be a lock or a queue, by name."""
+PRIMITIVE_HOOKS: dict[str, Callable[..., Any]] = {"enter": enter, "load_method": load_method}
+"""The hooks that precede a use of what may be a lock or a queue, by name."""
 
 
-class NameOfMet(NamedTuple):
+class PrimitiveName(NamedTuple):
     """The name of a real object that is used in a race."""
 
     text: str
@@ -88,7 +88,7 @@ class NameOfMet(NamedTuple):
     """Whether it is the same in every schedule, whoever uses the object first."""
 
 
-def name_of_met(accesses: Accesses, real: Any) -> NameOfMet | None:
+def name_of_primitive(accesses: Accesses, real: Any) -> PrimitiveName | None:
     """Name a real object that is used in a race; None: no race runs, or nothing has a name yet.
 
     Its name is the way from the module that led to it before the check, or the way to it when the
@@ -97,14 +97,14 @@ def name_of_met(accesses: Accesses, real: Any) -> NameOfMet | None:
     actor, names = accesses.actor(), accesses.shared.names
     if actor is None:
         return None
-    if (known := accesses.lasting.name_of_tool(real)) is not None:
-        return NameOfMet(known, is_fixed=True)
-    accesses.sharing.note_tool_met()
+    if (known := accesses.lasting.name_of_primitive(real)) is not None:
+        return PrimitiveName(known, is_fixed=True)
+    accesses.sharing.note_real_primitive()
     if names is None:
         return None
     if not names.has(real):
         names.add(real, _way_to(real, names, actor) or names.of(real, actor))
-    return NameOfMet(names.of(real, actor), names.was_there(real))
+    return PrimitiveName(names.of(real, actor), names.was_there(real))
 
 
 _UNNAMED = "\0"

@@ -1,6 +1,7 @@
-"""Defines stand-ins of real locks, which hold these while an actor holds the stand-in.
+"""Defines stand-ins for real locks: a stand-in holds its real lock while an actor holds it.
 
-Whoever takes the real lock unseen, such as a library, then waits, or is noticed.
+Code that is not under control, such as a library, and that takes the real lock then blocks, or is
+noticed.
 """
 
 from contextlib import suppress
@@ -11,11 +12,11 @@ from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.names import is_real
-from pytest_supercache.runtime.memory.tools_met import NameOfMet
+from pytest_supercache.runtime.memory.real_primitives import PrimitiveName
 from pytest_supercache.runtime.sync.locks import Lock, RLock
 
 
-class MetLock(Lock):
+class LockStandIn(Lock):
     """Stands in for a real lock that could not be replaced."""
 
     def __init__(self, real: Any) -> None:
@@ -24,9 +25,9 @@ class MetLock(Lock):
         self._times_held = 0  # how often the real lock is held for it
         self._holds_real = True
 
-    def met_as(self, name: NameOfMet | None, *, is_per_node: bool) -> None:
+    def name_after_use(self, name: PrimitiveName | None, *, is_per_node: bool) -> None:
         """Take the name of the real lock, which is not held if each node has its own."""
-        super().met_as(name, is_per_node=is_per_node)
+        super().name_after_use(name, is_per_node=is_per_node)
         self._holds_real = not is_per_node
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
@@ -47,25 +48,25 @@ class MetLock(Lock):
             self._times_held -= 1
             self._real.release()
 
-    def leave_real(self) -> None:
-        """Leave the real lock alone from now on: a condition gives it away by itself."""
+    def stop_holding_real(self) -> None:
+        """Leave the real lock alone from now on: a condition releases it by itself."""
         self._holds_real = False
-        self.let_go()
+        self.release_real()
 
-    def let_go(self) -> None:
-        """Release the real lock if it is still held: the execution ends."""
+    def release_real(self) -> None:
+        """Release the real lock if it is still held, at the end of the execution."""
         with suppress(RuntimeError):  # of a re-entrant lock that another thread has left held
             for _ in range(self._times_held):
                 self._real.release()
         self._times_held = 0
 
 
-class MetRLock(MetLock, RLock):
+class RLockStandIn(LockStandIn, RLock):
     """Stands in for a real re-entrant lock that could not be replaced."""
 
 
 def note_used_elsewhere(execution: Stepping, real: Any, name: str) -> None:
-    """Note that code which is not under control holds a real object, waits for it or changes it."""
+    """Note that code which is not under control holds, awaits or changes a real primitive."""
     kind = type(real).__name__
     execution.controller.hazard(
         f"{name or 'what the flow uses'} is a real {kind}, and code that is not under control uses "
@@ -75,11 +76,11 @@ def note_used_elsewhere(execution: Stepping, real: Any, name: str) -> None:
     )
 
 
-def of_condition(lock: Any) -> Any:
-    """Return the lock that a condition is to use: the stand-in of a real one."""
+def lock_for_condition(lock: Any) -> Any:
+    """Return the lock that a condition is to use: for a real one, its stand-in."""
     if not is_real(lock) or Current.stand_in is None:
         return lock
     stand_in = Current.stand_in(lock)
-    if isinstance(stand_in, MetLock):
-        stand_in.leave_real()
+    if isinstance(stand_in, LockStandIn):
+        stand_in.stop_holding_real()
     return stand_in
