@@ -42,7 +42,7 @@ from pytest_supercache.runtime.kernel.passing import take_alone
 from pytest_supercache.runtime.kernel.task_actor import ACTING, TaskActor, act_in
 from pytest_supercache.runtime.kernel.timekeeper import TICKS_MAX
 from pytest_supercache.runtime.kernel.under_test import is_under_test_name
-from pytest_supercache.runtime.kernel.waking import waits_with
+from pytest_supercache.runtime.kernel.waking import wait_of
 
 Args = TypeVarTuple("Args")
 
@@ -183,7 +183,7 @@ class ControlledLoop(LoopInterface):
         if actor is not None and actor is not self.actors.get(task) and not self._is_told(task):
             self.lookers.setdefault(task, {})[actor.name] = actor
             looked_at = self.actors.get(task, self.host)  # it has ended
-            self.meet(actor, f"task {looked_at.name}", waits_with(actor))
+            self.note_synchronization(actor, f"task {looked_at.name}", wait_of(actor))
 
     def _is_told(self, task: asyncio.Task[Any]) -> bool:
         """Say whether a callback of asyncio looks at a task: it was called because that ended."""
@@ -192,13 +192,13 @@ class ControlledLoop(LoopInterface):
         caller: str = sys._getframe(4).f_globals.get("__name__", "")
         return caller.startswith("asyncio.")
 
-    def meet(self, actor: TaskActor, *what: str) -> None:
-        """Note that a task uses what tasks wait with, or waits for another one."""
+    def note_synchronization(self, actor: TaskActor, *what: str) -> None:
+        """Note that a task waits for another one, or uses a primitive that tasks wait on."""
         memory = self.controller.memory
         if memory is not None:
             memory.note_turn(actor)
             if not self.controller.shared_memory:
-                memory.meet(actor, *what)
+                memory.note_synchronization(actor, *what)
 
     def note_cancel(self, task: asyncio.Task[Any]) -> None:
         """Note that another actor cancels a task, which may be before the answer of any step."""
@@ -355,9 +355,11 @@ class ControlledLoop(LoopInterface):
     def _ended(self, task: asyncio.Task[Any]) -> None:
         actor = self.actors[task]
         memory = self.controller.memory
-        if self.racing and memory is not None and memory.sharing.meets:
+        if self.racing and memory is not None and memory.sharing.tasks_synchronize:
             lookers = self.lookers.pop(task, {})
-            memory.meet(actor, f"task {actor.name}", *map(waits_with, lookers.values()))
+            memory.note_synchronization(
+                actor, f"task {actor.name}", *map(wait_of, lookers.values())
+            )
         self.controller.ended(actor)
 
     # -- steps -----------------------------------------------------------------------------------

@@ -200,8 +200,8 @@ def _note_use(tool: Any, frame: Any) -> None:
         return
     first, _ = loop.tools.setdefault(identity(tool), (actor, tool))
     if memory is not None:
-        if memory.sharing.meets or first is not actor:
-            loop.meet(actor, "asyncio")
+        if memory.sharing.tasks_synchronize or first is not actor:
+            loop.note_synchronization(actor, "asyncio")
     elif first is not actor and not loop.controller.shared_memory:
         kind = type(tool).__name__
         loop.controller.note_memory(f"{first.name} and {actor.name} used one asyncio.{kind}")

@@ -13,7 +13,7 @@ from typing import Any
 
 from pytest_supercache.runtime.aio.loop import LoopInterface
 from pytest_supercache.runtime.kernel.actor import State
-from pytest_supercache.runtime.kernel.waking import waits_with
+from pytest_supercache.runtime.kernel.waking import wait_of
 
 Waiting = frozenset[tuple[str, Any]]
 """The names of actors, each with the future that it waits for."""
@@ -42,8 +42,8 @@ def note_waits(
         for task, actor in waiting:
             is_new = before is not None and (actor.name, _waiter(task)) not in before
             if is_new and controller.memory is not None:
-                controller.memory.meet(actor, waits_with(actor))
-            if actor.meets_others(task):
+                controller.memory.note_synchronization(actor, wait_of(actor))
+            if actor.awaits_others(task):
                 controller.note_memory(f"{actor.name} awaited what another actor ends")
     if sockets is not None and waiting:
         foreign = {key.fd for key in sockets.get_map().values()} - _of_clients(loop.connections)

@@ -75,7 +75,7 @@ class TaskActor(Actor):
             self.gate.set_result(None)
         self.home.wake()
 
-    def meets_others(self, task: Any) -> bool:
+    def awaits_others(self, task: Any) -> bool:
         """Say whether the actor awaits a bare future, or the task of another actor.
 
         Either one means that both share memory. A task that it started itself does not count, nor

@@ -1,4 +1,4 @@
-"""Names the step that lets a task go on, and what a task waits with."""
+"""Names the step that wakes a task, and the resource that stands for its wait."""
 
 from pytest_supercache.core.schedule import CLOCK
 from pytest_supercache.core.trace import StepId, last_chosen
@@ -6,13 +6,13 @@ from pytest_supercache.runtime.kernel.actor import Actor
 from pytest_supercache.runtime.kernel.state import ExecutionState
 
 
-def waits_with(actor: Actor) -> str:
-    """Return the name of what an actor waits with: whoever ends that touches it."""
+def wait_of(actor: Actor) -> str:
+    """Return the resource that stands for an actor's wait: code that ends the wait touches it."""
     return f"wait of {actor.name}"
 
 
 def waker(state: ExecutionState, actor: Actor) -> StepId | None:
-    """Return the step that let a task go on to its next one; None: its own, or a tick.
+    """Return the step that woke a task for its next one; None: its own, or a tick.
 
     If the choice has only begun another actor, that beginning is to be a step.
     """
@@ -23,5 +23,5 @@ def waker(state: ExecutionState, actor: Actor) -> StepId | None:
         state.memory.sharing.note_start(state.choices[choice])
         return None
     if actor.taken:
-        state.memory.meet(actor, waits_with(actor))
+        state.memory.note_synchronization(actor, wait_of(actor))
     return step.actor, step.index

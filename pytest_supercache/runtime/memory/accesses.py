@@ -346,18 +346,18 @@ class Accesses:
         self.note_turn(actor)
         self._join(actor, None, footprint)
 
-    def meet(self, actor: Actor, *what: str) -> None:
+    def note_synchronization(self, actor: Actor, *what: str) -> None:
         """Note that a task waits for others, lets them go on, or looks whether it has to wait.
 
         Args:
             actor: the task that does.
             what: a primitive, a task or an actor that waits, for which their order matters.
         """
-        if self.sharing.meets:
-            met = frozenset(f"memory:{one}" for one in what)
-            self._join(actor, None, Footprint(met, met))
+        if self.sharing.tasks_synchronize:
+            touched = frozenset(f"memory:{one}" for one in what)
+            self._join(actor, None, Footprint(touched, touched))
         else:
-            self.sharing.note_meeting()
+            self.sharing.note_synchronization()
 
     def has_touched(self, actor: Actor) -> bool:
         """Say whether an actor has touched what is shared since it announced its last step."""

@@ -30,8 +30,8 @@ class Sharing:
     """
 
     _is_quiet_by_default = True
-    meets = False
-    """Whether tasks wait for each other, or use what they wait with."""
+    tasks_synchronize = False
+    """Whether tasks wait for each other, or use the primitives of asyncio that tasks wait on."""
     resumes = False
     """Whether tasks and callbacks go on in steps of their own after the step that let them."""
     has_real_primitives = False
@@ -310,10 +310,10 @@ class Sharing:
             self.cancelled.add(actor)
             self._has_grown = True
 
-    def note_meeting(self) -> None:
-        """Note that tasks wait for each other, or that two use what they wait with."""
-        if not self.meets and not self._is_complete:
-            self.meets = self._has_grown = True
+    def note_synchronization(self) -> None:
+        """Note that tasks wait for each other, or that two use primitives of asyncio."""
+        if not self.tasks_synchronize and not self._is_complete:
+            self.tasks_synchronize = self._has_grown = True
 
     def note_resuming(self) -> None:
         """Note that code after another step's turn touches what is shared."""

@@ -54,7 +54,7 @@ class Use:
         self.sections[section] = writes
         return True
 
-    def meets(self, other: "Use") -> bool:
+    def conflicts_with(self, other: "Use") -> bool:
         """Say whether two uses conflict: one of them writes, and not both are atomic."""
         return (self.writes or other.writes) and not (self.is_atomic and other.is_atomic)
 
@@ -191,7 +191,7 @@ class Comparison:
         """Compare a use with those by others of the same part, or of the whole around it."""
         for other in list(uses) if part == WHOLE else {part, WHOLE} & uses.keys():
             for w, one in uses[other].items():
-                if w == who or not use.meets(one):
+                if w == who or not use.conflicts_with(one):
                     continue
                 common = use.locks & one.locks
                 if not common:

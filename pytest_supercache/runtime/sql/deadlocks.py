@@ -52,8 +52,8 @@ class Waiter:
 
 
 @dataclass(slots=True, kw_only=True)
-class Meeting:
-    """A statement of a transaction that has met a lock.
+class BlockedStatement:
+    """A statement that waits for a lock of another transaction.
 
     Args:
         execution: the running execution.

@@ -21,7 +21,7 @@ from pytest_supercache.runtime.kernel.calling import here
 from pytest_supercache.runtime.kernel.patches import Patches
 from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.kernel.unreachable import name_unreachable
-from pytest_supercache.runtime.sql.deadlocks import Meeting, Waiter
+from pytest_supercache.runtime.sql.deadlocks import BlockedStatement, Waiter
 from pytest_supercache.runtime.sql.mariadb_words import Words, understand
 from pytest_supercache.runtime.sql.statements import EVERYTHING, Calls, Tables, perform
 
@@ -187,7 +187,7 @@ class MariaDBSession:
             answer = perform(
                 execution, words.label, footprint, call, failure=pymysql.OperationalError,
                 must_wait=must_wait, timeout=None if words.changes_schema else timeout,
-                meets=partial(self._meets, execution, tables),
+                when_blocked=partial(self._when_blocked, execution, tables),
             )  # fmt: skip
         except pymysql.Error as error:
             self._note(tables, is_over=_code(error) == ER.LOCK_DEADLOCK or not self.is_open)
@@ -202,8 +202,8 @@ class MariaDBSession:
         self.touched = Tables() if is_over else self.touched | tables
         self.next_level = None if is_over else self.next_level
 
-    def _meets(self, execution: Stepping, tables: Tables) -> Calls:
-        """Make the calls between meeting a lock and waiting for it."""
+    def _when_blocked(self, execution: Stepping, tables: Tables) -> Calls:
+        """Make the calls between the attempt that found a lock and the wait for it."""
         if not self.is_open:
             execution.controller.simplify(
                 "statements without a transaction hold no row lock while they wait"
@@ -212,7 +212,7 @@ class MariaDBSession:
             return
         self.touched |= tables  # the row locks that it has taken stay
         others = (one for one in _opened.values() if one is not self and one.holds_locks)
-        yield from Meeting(
+        yield from BlockedStatement(
             execution=execution, server="MariaDB", waiter=self.waiter,
             others=[one.waiter for one in others], roll_back=self._be_rolled_back,
         ).calls()  # fmt: skip

@@ -21,7 +21,7 @@ from pytest_supercache.runtime.kernel.calling import current_actor, here
 from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.kernel.unreachable import name_unreachable
 from pytest_supercache.runtime.sql import postgres_statements
-from pytest_supercache.runtime.sql.deadlocks import Meeting, Waiter
+from pytest_supercache.runtime.sql.deadlocks import BlockedStatement, Waiter
 from pytest_supercache.runtime.sql.postgres_statements import CURSOR, Statement, understood
 from pytest_supercache.runtime.sql.statements import (
     EVERYTHING,
@@ -255,7 +255,7 @@ class DatabaseSession:
                 execution, statement.label, footprint,
                 lambda: made(self._calls(execution, statement, call)),
                 failure=self.driver.failure, must_wait=partial(_waiting, statement, footprint),
-                timeout=None, meets=partial(self._meets, execution, statement, call),
+                timeout=None, when_blocked=partial(self._when_blocked, execution, statement, call),
             )  # fmt: skip
         finally:
             self._waiter.is_over()
@@ -271,20 +271,22 @@ class DatabaseSession:
                 execution, statement.label, footprint,
                 lambda: awaited(self._calls(execution, statement, call)),
                 failure=self.driver.failure, must_wait=partial(_waiting, statement, footprint),
-                meets=partial(self._meets, execution, statement, call),
+                when_blocked=partial(self._when_blocked, execution, statement, call),
             )  # fmt: skip
         finally:
             self._waiter.is_over()
         self._note(statement.tables)
         return answer
 
-    def _meets(self, execution: Stepping, statement: Statement, call: Callable[[], Any]) -> Calls:
-        """Make the calls between meeting a lock and waiting for it."""
+    def _when_blocked(
+        self, execution: Stepping, statement: Statement, call: Callable[[], Any]
+    ) -> Calls:
+        """Make the calls between the attempt that found a lock and the wait for it."""
         if not self.holds_locks:
             execution.record.note_futile(("origin", "busy"))
             return
         others = (one for one in DatabaseSessions.holding_locks() if one is not self)
-        yield from Meeting(
+        yield from BlockedStatement(
             execution=execution, server="PostgreSQL", waiter=self._waiter,
             others=[one._waiter for one in others], roll_back=self._be_rolled_back,
             ask=partial(self._ask, statement, call),

@@ -381,8 +381,8 @@ class Jobs:
             return
         self._user = self._user or actor
         if isinstance(actor, TaskActor) and memory is not None:
-            if memory.sharing.meets or self._user is not actor:
-                actor.home.meet(actor, self._resource)
+            if memory.sharing.tasks_synchronize or self._user is not actor:
+                actor.home.note_synchronization(actor, self._resource)
         elif self._user is not actor:
             execution.controller.note_memory(
                 f"{self._user.name} and {actor.name} used one connection of aiosqlite"

@@ -78,7 +78,7 @@ def perform(
     must_wait: Callable[[BaseException], Footprint | None],
     timeout: float | None,
     is_step: bool = True,
-    meets: Callable[[], Calls] | None = None,
+    when_blocked: Callable[[], Calls] | None = None,
 ) -> Any:
     """Take the step of a statement; as long as it meets a lock, wait and repeat it.
 
@@ -92,7 +92,7 @@ def perform(
         timeout: the virtual seconds after which it stops waiting; 0 or less: it never
             waits; None: it waits for ever.
         is_step: False when the statement is part of the step before; it may still have to wait.
-        meets: the calls between meeting a lock and waiting, which note that the step was futile.
+        when_blocked: the calls between a futile attempt and the wait, which note it as futile.
     """
     deadline = None if timeout is None else execution.now() + timeout
     never_waits = timeout is not None and timeout <= 0
@@ -106,10 +106,10 @@ def perform(
                 waiting = None if never_waits else must_wait(error)
                 if waiting is None:
                     raise
-                if meets is None:
+                if when_blocked is None:
                     execution.record.note_futile(("origin", "busy"))
                 else:
-                    made(meets())
+                    made(when_blocked())
                 waiting = waiting | Footprint(reads=LOCK) if is_step else ANYTHING
                 if not execution.step(
                     f"{label} (was locked)", waiting, kind="busy", deadline=deadline,
@@ -131,7 +131,7 @@ async def aperform(
     *,
     failure: Failure,
     must_wait: Callable[[BaseException], Footprint | None],
-    meets: Callable[[], Calls],
+    when_blocked: Callable[[], Calls],
 ) -> Any:
     """Take the step of a statement in a coroutine, as `perform` does; it may wait for ever."""
 
@@ -144,7 +144,7 @@ async def aperform(
                 waiting = must_wait(error)
                 if waiting is None:
                     raise
-                await awaited(meets())
+                await awaited(when_blocked())
                 await async_stepping.step(
                     execution, f"{label} (was locked)", waiting | Footprint(reads=LOCK),
                     kind="busy", recheck_from=since,
