@@ -35,7 +35,7 @@ from pytest_supercache.runtime.memory.effects import (
     sources,
 )
 from pytest_supercache.runtime.memory.entering import _LOOPING
-from pytest_supercache.runtime.memory.passing import calls_of, passed_on
+from pytest_supercache.runtime.memory.iterators import calls_of, yielded_by
 from pytest_supercache.runtime.memory.referring import functions_of
 from pytest_supercache.runtime.memory.seen import is_seen
 from pytest_supercache.runtime.memory.touching import _referent
@@ -185,7 +185,7 @@ def _an_iterator_refers_to_what_it_goes_through_and_calls():
         lambda: itertools.islice(numbers, 2), lambda: itertools.compress(numbers, numbers),
         lambda: iter(collections.deque(numbers)), lambda: iter(set(numbers)),
     ):  # fmt: skip
-        found = passed_on(make())
+        found = yielded_by(make())
         assert found is not None, f"{type(make()).__name__}: what it goes through is not found"
         assert set(make()) <= set(found), f"{type(make()).__name__}: elements are not found"
     for view in (map(len, numbers), filter(len, numbers), itertools.takewhile(len, numbers)):

@@ -35,10 +35,10 @@ from pytest_supercache.runtime.kernel.actor import (
     name_of_child,
 )
 from pytest_supercache.runtime.kernel.baton import Baton
+from pytest_supercache.runtime.kernel.blocking_calls import take_alone
 from pytest_supercache.runtime.kernel.calling import current_actor
 from pytest_supercache.runtime.kernel.controller import Controller
 from pytest_supercache.runtime.kernel.coroutines import is_inner, serves
-from pytest_supercache.runtime.kernel.passing import take_alone
 from pytest_supercache.runtime.kernel.task_actor import ACTING, TaskActor, act_in
 from pytest_supercache.runtime.kernel.timekeeper import TICKS_MAX
 from pytest_supercache.runtime.kernel.under_test import is_under_test_name

@@ -51,7 +51,7 @@ def run_on_thread(
         return future
     controller.note_undeclared(f"{parent.name} runs code on a thread of an executor")
     if controller.memory is not None:
-        controller.memory.note_passing(parent)
+        controller.memory.note_blocking_call(parent)
     work = partial(_work, loop, future, call, args)
     if execution is not None and isinstance(executor, ThreadPoolExecutor):
         _queue(execution, executor, parent, work, future)

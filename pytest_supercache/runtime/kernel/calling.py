@@ -32,7 +32,7 @@ def current_actor() -> Actor | None:
     return actor.loop.acting() or actor
 
 
-def be(actor: Actor, controller: Any) -> None:
+def bind_thread(actor: Actor, controller: Any) -> None:
     """Make the calling thread run ``actor``'s code in this execution.
 
     The thread is a daemon, so that it cannot keep the process alive. Its code must not see that: a
@@ -45,7 +45,7 @@ def be(actor: Actor, controller: Any) -> None:
         sys.settrace(tracers[-1])
 
 
-def be_nobody() -> None:
+def unbind_thread() -> None:
     """Detach the calling thread from its actor: what it still does is in no schedule."""
     here.actor = here.controller = None
 

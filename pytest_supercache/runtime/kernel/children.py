@@ -25,7 +25,7 @@ from typing import Any
 from pytest_supercache.core.lifeline import Lifeline
 from pytest_supercache.core.real_clock import real_seconds
 from pytest_supercache.runtime.kernel import active
-from pytest_supercache.runtime.kernel.calling import be_nobody, here
+from pytest_supercache.runtime.kernel.calling import here, unbind_thread
 
 END_SECONDS = 2.0
 """How long a killed child may take to exit."""
@@ -267,7 +267,7 @@ def _leave_execution() -> None:
     lifeline, by_code_under_test = _executing[-1], here.actor is not None
     _executing.clear()
     active.leave()
-    be_nobody()
+    unbind_thread()
     if by_code_under_test:
         with suppress(RuntimeError):  # no further thread can be started
             _thread.start_new_thread(_end_with, (lifeline,))

@@ -27,7 +27,12 @@ from pytest_supercache.runtime.kernel.actor import (
     leave,
     refuse,
 )
-from pytest_supercache.runtime.kernel.calling import be, be_nobody, current_actor
+from pytest_supercache.runtime.kernel.blocking_calls import (
+    note_effects_between,
+    take_blocking_call,
+    turn_of_loop,
+)
+from pytest_supercache.runtime.kernel.calling import bind_thread, current_actor, unbind_thread
 from pytest_supercache.runtime.kernel.ending import (
     ends_here,
     let_leave,
@@ -36,11 +41,6 @@ from pytest_supercache.runtime.kernel.ending import (
     unwind,
 )
 from pytest_supercache.runtime.kernel.pacing import hand_over
-from pytest_supercache.runtime.kernel.passing import (
-    note_effects_between,
-    pass_by,
-    turn_of_loop,
-)
 from pytest_supercache.runtime.kernel.state import ExecutionState
 from pytest_supercache.runtime.kernel.timekeeper import TICKS_MAX
 from pytest_supercache.runtime.kernel.under_test import own_mistake
@@ -113,7 +113,7 @@ class Controller(ExecutionState):
             Abandoned: the execution has ended; leave.
         """
         if actor.is_task:
-            pass_by(self, actor, announced)
+            take_blocking_call(self, actor, announced)
             return
         if self.announce(actor, announced):
             return
@@ -293,7 +293,7 @@ class Controller(ExecutionState):
 
     def live(self, actor: Actor) -> None:
         """Run an actor's code on its thread, then pass the baton on."""
-        be(actor, self)
+        bind_thread(actor, self)
         try:
             if actor.born:
                 actor.baton.take()
@@ -308,7 +308,7 @@ class Controller(ExecutionState):
             actor.error = error
         self.ended(actor)
         self._leave(actor)
-        be_nobody()
+        unbind_thread()
 
     def _leave(self, actor: Actor) -> None:
         """Pass the baton on from a thread whose actor has ended."""

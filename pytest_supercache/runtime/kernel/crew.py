@@ -23,7 +23,7 @@ from typing import Any
 
 from pytest_supercache.runtime.kernel.actor import ActorThread
 from pytest_supercache.runtime.kernel.baton import Baton
-from pytest_supercache.runtime.kernel.calling import be_nobody, here
+from pytest_supercache.runtime.kernel.calling import here, unbind_thread
 from pytest_supercache.runtime.kernel.green_threads import refuse_green_threads
 
 Renewal = Callable[[], bool]
@@ -226,7 +226,7 @@ def _renewal() -> Renewal:
     Raises:
         ValueError: this Python implements thread-locals differently.
     """
-    be_nobody()  # what stays says nothing, and is there
+    unbind_thread()  # what stays says nothing, and is there
     take = _taker_from_thread() if sys.version_info < (3, 13) else _taker_from_locals()
 
     def renew() -> bool:

@@ -17,7 +17,7 @@ from pytest_supercache.runtime.kernel import ending
 from pytest_supercache.runtime.kernel.active import begin, end
 from pytest_supercache.runtime.kernel.actor import Actor, State
 from pytest_supercache.runtime.kernel.baton import Baton
-from pytest_supercache.runtime.kernel.calling import be, be_nobody
+from pytest_supercache.runtime.kernel.calling import bind_thread, unbind_thread
 from pytest_supercache.runtime.kernel.children import children_ended
 from pytest_supercache.runtime.kernel.controller import Controller
 from pytest_supercache.runtime.kernel.left_threads import keep_tasks, note_left, refuse_more
@@ -143,7 +143,7 @@ def _alone(controller: Controller, body: Callable[[], Any]) -> Actor:
     actor = Actor("body", None, body, direct=True)
 
     def live() -> None:
-        be(actor, controller)
+        bind_thread(actor, controller)
         try:
             actor.result = body()
         except BaseException as error:  # noqa: BLE001 - handed to the caller
@@ -155,7 +155,7 @@ def _alone(controller: Controller, body: Callable[[], Any]) -> Actor:
         actor.state = State.DONE
         controller.progress += 1
         thread.hand_on(actor.baton.give)
-        be_nobody()
+        unbind_thread()
 
     thread = controller.new_thread(target=live, name="body")
     actor.thread = thread

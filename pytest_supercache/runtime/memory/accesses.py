@@ -341,7 +341,7 @@ class Accesses:
             Current.rewrite(function)
             self.sharing.note_looked_into(module)
 
-    def join_passing(self, actor: Actor, footprint: Footprint) -> None:
+    def join_blocking_call(self, actor: Actor, footprint: Footprint) -> None:
         """Add what a coroutine does without an await to the footprint of the step before it."""
         self.note_turn(actor)
         self._join(actor, None, footprint)
@@ -363,9 +363,9 @@ class Accesses:
         """Say whether an actor has touched what is shared since it announced its last step."""
         return actor.name in self._touching
 
-    def note_passing(self, actor: Actor) -> None:
+    def note_blocking_call(self, actor: Actor) -> None:
         """Note that a coroutine has let a thread continue, or start, without an await."""
-        self.shared.note_passing(actor)
+        self.shared.note_blocking_call(actor)
 
     def note_inside(self, kind: type, name: str) -> None:
         """Report as a hazard that code uses internals of a stand-in for a standard class."""
@@ -375,7 +375,7 @@ class Accesses:
             "qsize(), empty(), locked(), is_set() or join(), or keep it in a variable of your own"
         )
 
-    def note_passed(self, holder: Any, part: str = WHOLE) -> None:
+    def note_lasting_use(self, holder: Any, part: str = WHOLE) -> None:
         """Record the use of an object that may outlive the execution: a hazard for iterators."""
         if passed := self.lasting.touch(holder, part):
             self._controller.hazard(passed)
@@ -437,7 +437,7 @@ class Accesses:
 
     def _touch_part(self, holder: Any, part: str, *, writes: bool, drops: bool) -> Footprint | None:
         if identity(holder) in self.lasting.kept:  # few are
-            self.note_passed(holder, part)
+            self.note_lasting_use(holder, part)
         if self.nodes is not None and type(holder) is not Memo:
             self.note_node(holder, part, writes=writes)
         actor = self.actor()

@@ -44,7 +44,7 @@ def remembered(value: Any, name: str) -> Kept | None:
     if kind in (io.StringIO, io.BytesIO):
         return None if value.closed else _Stream(value)
     if kind is types.GeneratorType or (is_view(kind) and hasattr(kind, "__next__")):
-        return Passed(value, name)
+        return UnrestorableIterator(value, name)
     if kind is types.FunctionType:
         return _OfFunction(value)
     if issubclass(kind, type):
@@ -212,7 +212,7 @@ class _Stream:
         return self._stream.getvalue(), self._stream.tell()
 
 
-class Passed:
+class UnrestorableIterator:
     """An iterator, which cannot be rewound.
 
     Attributes:

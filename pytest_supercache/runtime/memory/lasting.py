@@ -33,7 +33,7 @@ from pytest_supercache.runtime.memory.kept import (
     IN_PARTS,
     Kept,
     Namespace,
-    Passed,
+    UnrestorableIterator,
     named,
     remembered,
 )
@@ -44,7 +44,7 @@ OBJECTS_MAX = 50_000
 """The largest number of objects visited; what lies farther from the modules is not restored."""
 
 
-_PASSED = (
+_OUTLIVES = (
     "{} leads to an iterator or a generator that outlives the flow: what one execution takes of it "
     "the next one cannot take again. Let the factory, or the body of the test, make it"
 )
@@ -121,8 +121,8 @@ class Lasting:
         if number not in self.kept:
             return ""
         kept = self.kept[number][1]
-        if type(kept) is Passed:
-            return _PASSED.format(kept.name)
+        if type(kept) is UnrestorableIterator:
+            return _OUTLIVES.format(kept.name)
         if type(kept) not in IN_PARTS:
             part = WHOLE
         if (number, part) not in self._touched:

@@ -51,6 +51,12 @@ from pytest_supercache.runtime.memory.generated import (
     rewrite_generated,
     tells,
 )
+from pytest_supercache.runtime.memory.iterators import (
+    CALLING_NOTHING,
+    YIELDED_MAX,
+    calls_of,
+    yielded_by,
+)
 from pytest_supercache.runtime.memory.library import (
     is_container_in_python,
     prepare_counter,
@@ -61,12 +67,6 @@ from pytest_supercache.runtime.memory.one_dict import (
     may_use_entries,
     note_dict_read,
     touch_own,
-)
-from pytest_supercache.runtime.memory.passing import (
-    CALLING_NOTHING,
-    PASSED_MAX,
-    calls_of,
-    passed_on,
 )
 from pytest_supercache.runtime.memory.proxies import (
     BEHIND,
@@ -448,7 +448,7 @@ def run_through(accesses: Accesses, generator: Any) -> Footprint | None:
     return footprint
 
 
-def touch_looked_into(accesses: Accesses, view: Any, most: int = PASSED_MAX) -> Footprint | None:
+def touch_looked_into(accesses: Accesses, view: Any, most: int = YIELDED_MAX) -> Footprint | None:
     """Touch the objects behind an iterator or a view, and the memory of the C code it calls.
 
     Args:
@@ -461,7 +461,7 @@ def touch_looked_into(accesses: Accesses, view: Any, most: int = PASSED_MAX) -> 
     """
     shared: Footprint | None = None
     if identity(view) in accesses.lasting.kept:
-        accesses.note_passed(view)
+        accesses.note_lasting_use(view)
     gets = not GETTERS.isdisjoint(map(type, gc.get_referents(view)))
     with Together(accesses):
         for source in sources(view):
@@ -567,7 +567,7 @@ def read_pairs(holder: Any) -> Footprint | None:
         return read_all([holder], attributes=False)
     if is_taken_unseen(kind):
         return read_all([holder])
-    pairs = passed_on(holder)
+    pairs = yielded_by(holder)
     return read_within(holder) if pairs is None else read_all([holder, *pairs], attributes=False)
 
 

@@ -181,7 +181,7 @@ class Comparison:
             self._sharing.mixed["".join(location)] = None
         self._mixed_at = moment
 
-    def note_passing(self, actor: Actor) -> None:
+    def note_blocking_call(self, actor: Actor) -> None:
         """Note that a coroutine has let a thread continue, or start, without an await."""
         self._mixed_at = (actor.name, len(self._record.steps))
 

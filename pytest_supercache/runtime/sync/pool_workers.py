@@ -12,7 +12,7 @@ from typing import Any
 
 from pytest_supercache.runtime.kernel.actor import Actor, ActorThread
 from pytest_supercache.runtime.kernel.baton import Baton
-from pytest_supercache.runtime.kernel.calling import be, be_nobody
+from pytest_supercache.runtime.kernel.calling import bind_thread, unbind_thread
 from pytest_supercache.runtime.kernel.controller import Controller
 from pytest_supercache.runtime.kernel.stepping import Stepping
 
@@ -83,13 +83,13 @@ class Worker(ActorThread):
             if self._work is None:
                 return
             actor, controller, call = self._work
-            be(actor, controller)
+            bind_thread(actor, controller)
             try:
                 self._begin()
                 self._result = call()
             except BaseException as error:  # noqa: BLE001 - `run_for` raises it again
                 self._error = error
-            be_nobody()
+            unbind_thread()
             del actor, controller, call
             self._work = None
             self._done.give()

@@ -14,7 +14,7 @@ _IN_MEMORY = frozenset({"lock", "memory"})
 """Kinds of steps that are invisible to other processes."""
 
 
-def pass_by(state: ExecutionState, actor: Actor, announced: Announced) -> None:
+def take_blocking_call(state: ExecutionState, actor: Actor, announced: Announced) -> None:
     """Take the step of a blocking call in a coroutine, which no task on its loop can precede.
 
     Actors of other nodes and threads could run before it. They are not scheduled here, so nothing
@@ -31,7 +31,7 @@ def pass_by(state: ExecutionState, actor: Actor, announced: Announced) -> None:
     state.take(actor)
     actor.pending = parked
     if state.memory is not None:
-        state.memory.note_passing(actor)
+        state.memory.note_blocking_call(actor)
 
 
 def _join(state: ExecutionState, actor: Actor, announced: Announced) -> None:
@@ -44,7 +44,7 @@ def _join(state: ExecutionState, actor: Actor, announced: Announced) -> None:
         if state.parting is not None:
             state.parting.note_call(actor, len(state.choices) - 1)
     else:
-        state.memory.join_passing(actor, announced.footprint)
+        state.memory.join_blocking_call(actor, announced.footprint)
 
 
 def _note_who_could_come_between(state: ExecutionState, actor: Actor, announced: Announced) -> None:

@@ -15,20 +15,20 @@ from typing import Any
 
 from pytest_supercache.runtime.memory.effects import SCALARS, elements_of, is_view
 
-PASSED_MAX = 200
+YIELDED_MAX = 200
 """The largest number of elements inspected, as of objects that are read deeply."""
 
 Call = tuple[Any, tuple[Any, ...]]
 """A function that an iterator calls, and the iterables that supply its arguments."""
 
 
-def held_by(view: Any) -> list[Any]:
+def referents_of(view: Any) -> list[Any]:
     """Return the referents of an iterator or a view of C, in the order of its parts."""
     held = gc.get_referents(view)
     return held[1:] if held and held[0] is type(view) else held
 
 
-def passed_on(value: Any) -> Iterable[Any] | None:
+def yielded_by(value: Any) -> Iterable[Any] | None:
     """Return the elements of a container, an iterator or a view; None if they cannot be known.
 
     These may be more than are really taken: no filter condition is evaluated.
@@ -40,25 +40,25 @@ def passed_on(value: Any) -> Iterable[Any] | None:
         return list(dict.keys(value))
     if issubclass(kind, _WITH_ELEMENTS):
         return elements_of(value)
-    return _passed_by(value, held_by(value)) if is_view(kind) else None
+    return _yielded_by(value, referents_of(value)) if is_view(kind) else None
 
 
 _WITH_ELEMENTS = (list, tuple, set, frozenset, collections.deque)
 
 
-def _passed_by(view: Any, held: list[Any]) -> Iterable[Any] | None:
+def _yielded_by(view: Any, held: list[Any]) -> Iterable[Any] | None:
     kind = type(view)
     if kind is itertools.repeat:
-        return itertools.repeat(held[0], PASSED_MAX) if held else ()
+        return itertools.repeat(held[0], YIELDED_MAX) if held else ()
     if not held:  # it has come to its end, or goes through numbers
         return () if kind.__name__.endswith("iterator") else None
     if issubclass(type(held[0]), dict):
-        return _passed_by_dict(kind, held[0])
+        return _yielded_by_dict(kind, held[0])
     if kind is zip:
         return _side_by_side(held[0])
     if kind is itertools.chain:
         return _chained(held)
-    found = passed_on(held[0]) if kind in _PASSING or kind.__name__.endswith("iterator") else None
+    found = yielded_by(held[0]) if kind in _YIELDING_PARTS or kind.__name__.endswith("iterator") else None
     if kind is enumerate and found is not None:
         return enumerate(found)
     return _remaining(view, found)
@@ -68,14 +68,14 @@ def _side_by_side(columns: Iterable[Any]) -> Iterable[tuple[Any, ...]] | None:
     """Return the elements of several iterables side by side; None if those of one are unknown."""
     found = []
     for column in columns:
-        passed = passed_on(column)
+        passed = yielded_by(column)
         if passed is None:
             return None
         found.append(passed)
     return zip(*found, strict=False)
 
 
-def _passed_by_dict(kind: type, members: dict[Any, Any]) -> Iterable[Any]:
+def _yielded_by_dict(kind: type, members: dict[Any, Any]) -> Iterable[Any]:
     if kind.__name__ == "odict_iterator":  # of keys, of values or of items
         return [*dict.values(members), *dict.items(members)]
     if "value" in kind.__name__:
@@ -85,12 +85,12 @@ def _passed_by_dict(kind: type, members: dict[Any, Any]) -> Iterable[Any]:
 
 def _chained(held: list[Any]) -> Iterable[Any] | None:
     found: list[Any] = []
-    first = passed_on(held[0])
-    for one in (*held[1:], *islice(first or (), PASSED_MAX)):
-        passed = passed_on(one)
+    first = yielded_by(held[0])
+    for one in (*held[1:], *islice(first or (), YIELDED_MAX)):
+        passed = yielded_by(one)
         if passed is None:
             return None
-        found += islice(passed, PASSED_MAX)
+        found += islice(passed, YIELDED_MAX)
     return None if first is None else found
 
 
@@ -102,7 +102,7 @@ def _remaining(iterator: Any, found: Iterable[Any] | None) -> Iterable[Any] | No
 
 
 _COUNTED: frozenset[type] = frozenset({type(iter([])), type(iter(()))})
-_PASSING = frozenset(
+_YIELDING_PARTS = frozenset(
     {
         enumerate, filter, reversed, types.MappingProxyType, itertools.islice, itertools.takewhile,
         itertools.filterfalse, itertools.dropwhile, itertools.compress,
@@ -127,13 +127,13 @@ def calls_of(view: Any, most: int) -> Iterator[tuple[Any, Iterable[tuple[Any, ..
         if not waiting:
             return
         one, most = waiting.pop()
-        most = most if type(one) in _TAKING_ONE else PASSED_MAX
-        held = held_by(one)
+        most = most if type(one) in _TAKING_ONE else YIELDED_MAX
+        held = referents_of(one)
         for function, columns in _called(type(one), held):
             yield function, _rows(columns, most), columns
         if type(one) is itertools.starmap and len(held) > 1:
-            rows = islice(passed_on(held[0]) or (), most)
-            yield held[1], [tuple(passed_on(row) or ()) for row in rows], held[:1]
+            rows = islice(yielded_by(held[0]) or (), most)
+            yield held[1], [tuple(yielded_by(row) or ()) for row in rows], held[:1]
         parts = [part for each in held for part in (each if type(each) is tuple else (each,))]
         waiting += [(part, most) for part in parts if is_view(type(part))]
 
