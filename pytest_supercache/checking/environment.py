@@ -246,7 +246,7 @@ class CheckEnvironment:
         """Restore everything to its content at the start of every execution."""
         self._crew.begin()
         self._seeding.start(self._settings.seed)
-        self._finding.give_back()
+        self._finding.restore()
         self._state.reset()
         self._isolation.reset()
         steps = execution.record.steps

@@ -37,8 +37,8 @@ from pytest_supercache.runtime.memory.effects import (
 from pytest_supercache.runtime.memory.entering import _LOOPING
 from pytest_supercache.runtime.memory.iterators import calls_of, yielded_by
 from pytest_supercache.runtime.memory.referring import functions_of
-from pytest_supercache.runtime.memory.seen import is_seen
 from pytest_supercache.runtime.memory.touching import _referent
+from pytest_supercache.runtime.memory.tracked_calls import is_fully_tracked
 from pytest_supercache.runtime.observe.watched_mapping import _is_loop
 from pytest_supercache.runtime.process.derived_dates import _building
 from pytest_supercache.runtime.process.room import with_room
@@ -296,7 +296,9 @@ def _built_in_types_are_where_tables_say():
     )  # fmt: skip
     assert [type(one) for one in views if not is_view(type(one))] == [], "iterators, by their names"
     assert type(io.BytesIO()).__module__ == "_io", "memory/calls.py knows streams by their module"
-    assert is_seen(struct.Struct("i").pack), "memory/seen.py knows what changes nothing"
+    assert is_fully_tracked(struct.Struct("i").pack), (
+        "memory/tracked_calls.py knows what changes nothing"
+    )
 
 
 @CHECKS.of("sys.stdlib_module_names, _sysconfigdata_...")

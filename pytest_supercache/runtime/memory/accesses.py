@@ -27,8 +27,8 @@ from pytest_supercache.runtime.memory import steps
 from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.effects import PLAIN, Memo
 from pytest_supercache.runtime.memory.entering import Entering
-from pytest_supercache.runtime.memory.keeping import Keeper, KeptByIdentity
 from pytest_supercache.runtime.memory.lasting import Lasting
+from pytest_supercache.runtime.memory.live_objects import LiveObjects, ValuesByIdentity
 from pytest_supercache.runtime.memory.made_before import MadeBefore
 from pytest_supercache.runtime.memory.names import File, name_of_class
 from pytest_supercache.runtime.memory.nodes import NodeUses
@@ -75,10 +75,10 @@ class Accesses:
         self._execution = execution
         self._controller = execution.controller
         self._record = execution.record
-        self._keeper = Keeper()
-        self.shared = Comparison(sharing, self._record, self._keeper)
-        self._owners = KeptByIdentity(
-            self._keeper
+        self._live = LiveObjects()
+        self.shared = Comparison(sharing, self._record, self._live)
+        self._owners = ValuesByIdentity(
+            self._live
         )  # the ``__dict__`` of an object -> the object, weakly
         self._places: set[Place] = set()
         self._files: dict[str, File] = {}
@@ -121,7 +121,7 @@ class Accesses:
             self._is_over = self.made_before.may_show()
             Current.accesses = self if self._is_over else None
             self._record.keep_memory()
-            self._keeper.let_all_go()
+            self._live.let_all_go()
 
     def look_throughout(self) -> None:
         """Record accesses from now on and to the end of the body, as well."""
@@ -135,7 +135,7 @@ class Accesses:
 
     def keep_nodes_apart(self, declared: Iterable[str]) -> None:
         """Record which memory each node uses."""
-        self.nodes = NodeUses(declared, self._keeper)
+        self.nodes = NodeUses(declared, self._live)
 
     def steps_taken(self) -> int:
         """Return the number of steps taken so far."""
@@ -154,7 +154,7 @@ class Accesses:
     def let_go(self) -> None:
         """Drop the references to the execution, which is over."""
         del self._execution, self._controller, self._record, self.sections, self.stores
-        self._keeper.let_all_go()
+        self._live.let_all_go()
         self.shared.names = None
 
     def places(self) -> tuple[Place, ...]:
@@ -184,13 +184,13 @@ class Accesses:
         """Return a step's footprint, widened by the accesses between it and the next step."""
         self._answered.pop(actor, None)
         self._touching.discard(actor)
-        self._keeper.let_go()
+        self._live.let_go()
         return self.sharing.widened(actor, label, footprint)
 
     def note_entry(self, actor: str) -> None:
         """Note that the code before an actor's first step is a step of its own now."""
         self._places.add(place_of_answer(actor))
-        self._keeper.let_go()
+        self._live.let_go()
 
     def answer_is_step(self, actor: Actor, label: str) -> bool:
         """Say whether the answer of a step is itself a step; if not, note that it arrives now."""
@@ -245,7 +245,7 @@ class Accesses:
 
     def let_dead_go(self) -> None:
         """Release the objects that nothing else refers to: code is about to ask what is alive."""
-        self._keeper.let_go()
+        self._live.let_go()
 
     def touch_life(self, reference: Any, *, writes: bool) -> None:
         """Record that the calling actor asks whether an object is alive, or drops a reference.
@@ -268,7 +268,7 @@ class Accesses:
 
     def drops(self, value: Any) -> bool:
         """Say whether a weak reference to ``value`` exists, so that its end can be observed."""
-        return type(value) not in PLAIN and self._keeper.has_references(value)
+        return type(value) not in PLAIN and self._live.has_references(value)
 
     def file(self, name: str) -> File:
         """Return the object that stands for a file, or a folder, of this name."""

@@ -22,7 +22,7 @@ from pytest_supercache.runtime.kernel.kinds import of_kind
 from pytest_supercache.runtime.kernel.under_test import is_standard_name
 from pytest_supercache.runtime.memory.accesses import Accesses
 from pytest_supercache.runtime.memory.cached_properties import cached_of
-from pytest_supercache.runtime.memory.called_back import calls_back, going_on, takes_more
+from pytest_supercache.runtime.memory.callbacks import calls_back, going_on, takes_more
 from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.dropping import drop, drop_all
 from pytest_supercache.runtime.memory.effects import (
@@ -88,7 +88,6 @@ from pytest_supercache.runtime.memory.paths import (
 from pytest_supercache.runtime.memory.proxies import is_transparent
 from pytest_supercache.runtime.memory.reach import shown
 from pytest_supercache.runtime.memory.real_primitives import method_of, stand_in_of_method
-from pytest_supercache.runtime.memory.seen import is_seen
 from pytest_supercache.runtime.memory.steps import Together
 from pytest_supercache.runtime.memory.streams import touch_path, touch_stream
 from pytest_supercache.runtime.memory.touching import (
@@ -105,6 +104,7 @@ from pytest_supercache.runtime.memory.touching import (
     touch_foreign,
     touch_whole,
 )
+from pytest_supercache.runtime.memory.tracked_calls import is_fully_tracked
 
 Reader = Callable[[Any], Footprint | None]
 """Reads an argument as deeply as the C code that gets it does."""
@@ -151,7 +151,7 @@ def _set_before(holder: Any, name: Any, value: Any, *_: Any) -> None:
 
 
 def _note_unseen(accesses: Accesses, function: Any) -> None:
-    if here.actor is not None and here.actor.section is not None and not is_seen(function):
+    if here.actor is not None and here.actor.section is not None and not is_fully_tracked(function):
         accesses.sections.note_unseen()
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.core.trace import Layers
 from pytest_supercache.runtime.memory.effects import SCALARS, elements_of, is_rewritten
-from pytest_supercache.runtime.memory.keeping import Keeper
+from pytest_supercache.runtime.memory.live_objects import LiveObjects
 from pytest_supercache.runtime.memory.reach import attribute_of, inside, shown
 from pytest_supercache.runtime.memory.sharing import LIFE, STARTED, Location
 
@@ -22,12 +22,12 @@ class MemoryContent:
     """Shows the content of the shared objects that are alive.
 
     Args:
-        keeper: knows which objects of the execution are alive.
+        live: knows which objects of the execution are alive.
     """
 
-    def __init__(self, keeper: Keeper) -> None:
-        self._keeper = keeper
-        self._names: dict[int, str] = keeper.table()
+    def __init__(self, live: LiveObjects) -> None:
+        self._live = live
+        self._names: dict[int, str] = live.table()
 
     def note(self, name: str, number: int) -> None:
         """Note that the object with this number has this name now."""
@@ -51,7 +51,7 @@ class MemoryContent:
         """
         holders: dict[str, Any] = {}
         for number, name in self._names.items():
-            holder = self._keeper.value(number)
+            holder = self._live.value(number)
             if holder is not None and not (name in holders and issubclass(type(holder), type)):
                 holders[name] = holder
         return holders

@@ -19,11 +19,11 @@ CALLED_BACK_MAX = 6
 CALLING_FOR_C = frozenset(
     f"{RUNTIME}{name}"
     for name in (
-        "memory.called_back",
+        "memory.callbacks",
         "memory.calls",
         "memory.items",
         "memory.memos",
-        "memory.taking",
+        "memory.iteration_hooks",
         "memory.touching",
         "process.seeded",
     )

@@ -73,9 +73,9 @@ class MemoryFinder:
         finally:
             self.sharing = learnt
 
-    def give_back(self) -> None:
+    def restore(self) -> None:
         """Restore the memory that outlives executions to its state when the check began."""
-        self._lasting.give_back()
+        self._lasting.restore()
 
     def _remember(self, module: ModuleType) -> None:
         if not here.is_looking:  # that is a copy for one node, which will be thrown away
@@ -100,7 +100,7 @@ class MemoryFinder:
             try:
                 yield
             finally:
-                self._lasting.give_back()
+                self._lasting.restore()
 
     def rewrite_copies(self, modules: Iterable[ModuleType]) -> None:
         """Rewrite fresh copies of modules, which will be thrown away."""

@@ -29,6 +29,7 @@ from pytest_supercache.runtime.memory.effects import (
 from pytest_supercache.runtime.memory.entering import CALLING_FOR_C
 from pytest_supercache.runtime.memory.files import listen
 from pytest_supercache.runtime.memory.hooks import HOOKS
+from pytest_supercache.runtime.memory.iteration_hooks import TAKING_HOOKS
 from pytest_supercache.runtime.memory.reach import WALKED, inside
 from pytest_supercache.runtime.memory.real_primitives import PRIMITIVE_HOOKS, keep_holder
 from pytest_supercache.runtime.memory.referring import functions_of
@@ -38,7 +39,6 @@ from pytest_supercache.runtime.memory.rewriting import (
     rewritten,
     telling_of_entering,
 )
-from pytest_supercache.runtime.memory.taking import TAKING_HOOKS
 
 BODY_OBJECTS_MAX = 5_000
 """The largest number of objects that are searched for functions made outside of any check."""

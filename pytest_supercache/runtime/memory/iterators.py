@@ -58,7 +58,11 @@ def _yielded_by(view: Any, held: list[Any]) -> Iterable[Any] | None:
         return _side_by_side(held[0])
     if kind is itertools.chain:
         return _chained(held)
-    found = yielded_by(held[0]) if kind in _YIELDING_PARTS or kind.__name__.endswith("iterator") else None
+    found = (
+        yielded_by(held[0])
+        if kind in _YIELDING_PARTS or kind.__name__.endswith("iterator")
+        else None
+    )
     if kind is enumerate and found is not None:
         return enumerate(found)
     return _remaining(view, found)

@@ -29,16 +29,16 @@ from pytest_supercache.runtime.memory.effects import (
     top,
 )
 from pytest_supercache.runtime.memory.foreign import FRAMEWORKS, derives_from_foreign, is_foreign
-from pytest_supercache.runtime.memory.kept import (
-    IN_PARTS,
-    Kept,
-    Namespace,
-    UnrestorableIterator,
-    named,
-    remembered,
-)
 from pytest_supercache.runtime.memory.names import is_real
 from pytest_supercache.runtime.memory.reach import WALKED, inside
+from pytest_supercache.runtime.memory.snapshots import (
+    IN_PARTS,
+    Namespace,
+    Snapshot,
+    UnrestorableIterator,
+    named,
+    snapshot_of,
+)
 
 OBJECTS_MAX = 50_000
 """The largest number of objects visited; what lies farther from the modules is not restored."""
@@ -58,12 +58,12 @@ class Lasting:
     """The memory that modules of the code under test lead to, as it was when they were added."""
 
     def __init__(self) -> None:
-        self.kept: dict[int, tuple[Any, Kept]] = {}
+        self.kept: dict[int, tuple[Any, Snapshot]] = {}
         """The objects, with what they held, by their identity."""
         # Real locks and queues: weak references to them, and their names.
         self._primitives: dict[int, tuple[Callable[[], Any], str]] = {}
         self._primitives_in = Counter[str]()
-        self._unseen: list[Kept] = []  # of objects whose accesses are not looked at
+        self._unseen: list[Snapshot] = []  # of objects whose accesses are not looked at
         self._touched: dict[tuple[int, str], None] = {}
         self._has_grown = False
 
@@ -105,7 +105,7 @@ class Lasting:
         return name if reference is not None and reference() is real else None
 
     def _keep(self, value: Any, name: str, *, is_unseen: bool) -> None:
-        kept = remembered(value, name)
+        kept = snapshot_of(value, name)
         if kept is not None:
             self.kept[identity(value)] = (value, kept)
             if is_unseen:
@@ -127,7 +127,7 @@ class Lasting:
             part = WHOLE
         if (number, part) not in self._touched:
             self._touched[number, part] = None
-            self._has_grown |= not kept.is_as_it_was(part)
+            self._has_grown |= not kept.is_unchanged(part)
             if derives_from_foreign(type(holder)):  # its code is not looked at
                 for inner, _ in inside(holder):
                     self.touch_deeply(inner)
@@ -151,15 +151,15 @@ class Lasting:
         has_grown, self._has_grown = self._has_grown, False
         return has_grown
 
-    def give_back(self) -> None:
+    def restore(self) -> None:
         """Restore the initial content of what was touched."""
         for number, part in self._touched:
             kept = self.kept[number][1]
-            if not kept.is_as_it_was(part):
-                kept.give_back(part)
+            if not kept.is_unchanged(part):
+                kept.restore(part)
         for kept in self._unseen:
-            if not kept.is_as_it_was(""):
-                kept.give_back("")
+            if not kept.is_unchanged(""):
+                kept.restore("")
 
 
 def leads_on(value: Any) -> bool:

@@ -24,10 +24,10 @@ from pytest_supercache.core.identity import identity
 from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.runtime.kernel.under_test import members_of
 from pytest_supercache.runtime.memory.effects import SCALARS, Memo, slots_of
-from pytest_supercache.runtime.memory.kept import are_same, elements
 from pytest_supercache.runtime.memory.lasting import ELEMENTS_MAX, OBJECTS_MAX, leads_on
 from pytest_supercache.runtime.memory.reach import at_key, inside
 from pytest_supercache.runtime.memory.recorders import Recorders
+from pytest_supercache.runtime.memory.snapshots import are_same, elements
 
 _LEFT = (
     "one execution finds in {} what an earlier one has left there: it was made before the check, "

@@ -22,7 +22,7 @@ from pytest_supercache.runtime.memory.effects import (
     is_left_alone,
     is_rewritten,
 )
-from pytest_supercache.runtime.memory.keeping import Keeper, KeptByIdentity
+from pytest_supercache.runtime.memory.live_objects import LiveObjects, ValuesByIdentity
 from pytest_supercache.runtime.memory.reach import WALKED, inside, leads_to_systems, variables_of
 from pytest_supercache.runtime.memory.sharing import DICT
 
@@ -60,7 +60,7 @@ class Names:
 
     Args:
         actors: all actors, as the race begins.
-        keeper: tracks which objects are alive.
+        live: tracks which objects are alive.
         names_variables: whether variables of closures get names of their own; else they are named
             after the actor that met them first, as in tokens that are older than these names.
         in_dict: classes whose attributes are touched as entries of a dict: it gets a name, too.
@@ -69,14 +69,14 @@ class Names:
     def __init__(
         self,
         actors: Iterable[Actor],
-        keeper: Keeper,
+        live: LiveObjects,
         *,
         names_variables: bool = True,
         in_dict: Collection[str] = (),
     ) -> None:
         self._names_variables = names_variables
-        self._names = KeptByIdentity(keeper)
-        self._primitives = KeptByIdentity(keeper)  # real locks and queues that were there
+        self._names = ValuesByIdentity(live)
+        self._primitives = ValuesByIdentity(live)  # real locks and queues that were there
         self._used: Counter[str] = Counter()
         self._made: Counter[tuple[str, str]] = Counter()
         self._count = 0

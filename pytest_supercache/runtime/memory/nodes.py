@@ -11,7 +11,7 @@ from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.runtime.kernel.actor import Actor, BackgroundActor
 from pytest_supercache.runtime.kernel.under_test import modules_under_test
 from pytest_supercache.runtime.memory.effects import PLAIN, Memo, is_rewritten
-from pytest_supercache.runtime.memory.keeping import Keeper, KeptByIdentity
+from pytest_supercache.runtime.memory.live_objects import LiveObjects, ValuesByIdentity
 from pytest_supercache.runtime.memory.names import File
 from pytest_supercache.runtime.memory.reach import WALKED, inside
 from pytest_supercache.runtime.memory.uses import acts_atomically
@@ -46,11 +46,11 @@ class NodeUses:
 
     Args:
         declared: the state that each node has for itself, ``"package.module:name"`` each.
-        keeper: tracks which objects are alive.
+        live: tracks which objects are alive.
     """
 
-    def __init__(self, declared: Iterable[str], keeper: Keeper) -> None:
-        self._uses = KeptByIdentity(keeper, is_touched=True)
+    def __init__(self, declared: Iterable[str], live: LiveObjects) -> None:
+        self._uses = ValuesByIdentity(live, is_touched=True)
         self._own: set[tuple[int, str]] = set(map(_place_of, declared))
         self.found: SharedByNodes | None = None
         """The first memory that two nodes used."""

@@ -120,8 +120,8 @@ class Sections:
         if not is_outside or actor.section is not None or state.holder is not None:
             self.note_loud(lock)
             return False
-        is_seen = Current.knows_code is not None and Current.knows_code(caller.f_code)
-        if not is_seen and not is_bookkeeping:
+        is_fully_tracked = Current.knows_code is not None and Current.knows_code(caller.f_code)
+        if not is_fully_tracked and not is_bookkeeping:
             self._sharing.note_unseen(lock.partition(":")[2])
         return True
 

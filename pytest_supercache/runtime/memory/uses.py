@@ -10,7 +10,7 @@ from pytest_supercache.core.waits import LockState
 from pytest_supercache.runtime.kernel.actor import Actor, BackgroundActor, State
 from pytest_supercache.runtime.kernel.record import Record
 from pytest_supercache.runtime.memory.content import MemoryContent
-from pytest_supercache.runtime.memory.keeping import Keeper, KeptByIdentity
+from pytest_supercache.runtime.memory.live_objects import LiveObjects, ValuesByIdentity
 from pytest_supercache.runtime.memory.names import Names
 from pytest_supercache.runtime.memory.sharing import Location, Sharing, written
 
@@ -69,19 +69,19 @@ class Comparison:
     Args:
         sharing: what is known of shared memory so far.
         record: holds the state of every lock.
-        keeper: tracks which objects are alive.
+        live: tracks which objects are alive.
     """
 
-    def __init__(self, sharing: Sharing, record: Record, keeper: Keeper) -> None:
+    def __init__(self, sharing: Sharing, record: Record, live: LiveObjects) -> None:
         self._sharing = sharing
         self._record = record
         self.names: Names | None = None
         """The names of objects, once something is shared."""
-        self._uses = KeptByIdentity(keeper, is_touched=True)
+        self._uses = ValuesByIdentity(live, is_touched=True)
         self._locks: dict[str, tuple[tuple[int, str | None], frozenset[str]]] = {}
         self._mixed_at: tuple[str, int] | None = None
-        self._keeper = keeper
-        self._content = MemoryContent(keeper)
+        self._live = live
+        self._content = MemoryContent(live)
 
     def begin_race(self, actors: Iterable[Actor]) -> None:
         """Name the objects that can be reached now, if names are wanted."""
@@ -89,7 +89,7 @@ class Comparison:
             is_old = any(name.startswith("cell<") for name, _ in self._sharing.locations)
             self.names = Names(
                 actors,
-                self._keeper,
+                self._live,
                 names_variables=not is_old,
                 in_dict=self._sharing.in_dict,
             )

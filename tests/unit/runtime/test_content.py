@@ -7,7 +7,7 @@ import pytest
 
 from pytest_supercache.core.identity import identity
 from pytest_supercache.runtime.memory.content import ENTRIES_MAX, MemoryContent
-from pytest_supercache.runtime.memory.keeping import Keeper
+from pytest_supercache.runtime.memory.live_objects import LiveObjects
 
 
 class Shop:
@@ -31,7 +31,7 @@ class Odd(dict):
 
 
 def seen(holder, part, name="it"):
-    keeper = Keeper()
+    keeper = LiveObjects()
     keeper.keep(holder, is_touched=True)
     content = MemoryContent(keeper)
     content.note(name, identity(holder))
@@ -80,7 +80,7 @@ def test_what_is_shown_does_not_change_with_it():
 
 
 def test_what_lives_no_longer_is_not_shown_and_nothing_lives_for_being_shown():
-    keeper, shop = Keeper(), Shop()
+    keeper, shop = LiveObjects(), Shop()
     keeper.keep(shop, is_touched=True)
     content = MemoryContent(keeper)
     content.note("shop", identity(shop))

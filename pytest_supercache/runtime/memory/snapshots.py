@@ -1,4 +1,4 @@
-"""Remembers what one object held when a check began, and restores it."""
+"""Takes a snapshot of what one object holds when a check begins, and restores it."""
 
 import array
 import io
@@ -17,18 +17,18 @@ from pytest_supercache.runtime.memory.reach import WALKED
 _ABSENT = object()
 
 
-class Kept(Protocol):
+class Snapshot(Protocol):
     """The content of an object when the check began."""
 
-    def is_as_it_was(self, part: str) -> bool:
+    def is_unchanged(self, part: str) -> bool:
         """Say whether a part of the object still has that content."""
 
-    def give_back(self, part: str) -> None:
+    def restore(self, part: str) -> None:
         """Restore that content of a part of the object."""
 
 
-def remembered(value: Any, name: str) -> Kept | None:
-    """Remember the content of an object; None: it has none, or none that can be restored.
+def snapshot_of(value: Any, name: str) -> Snapshot | None:
+    """Take a snapshot of an object; None: it has no content, or none that can be restored.
 
     Args:
         value: the object.
@@ -73,12 +73,12 @@ class Namespace:
         self._module = module
         self._start = dict(vars(module))
 
-    def is_as_it_was(self, part: str) -> bool:
+    def is_unchanged(self, part: str) -> bool:
         """Say whether its globals, or one of them, are unchanged."""
         members = vars(self._module)
         return all(members.get(n, _ABSENT) is self._value(n) for n in self._of(part))
 
-    def give_back(self, part: str) -> None:
+    def restore(self, part: str) -> None:
         """Restore its globals, or one of them."""
         members = vars(self._module)
         for name in self._of(part):
@@ -102,10 +102,10 @@ class _Attributes:
         self._kind = kind
         self._start = dict(vars(kind))
 
-    def is_as_it_was(self, part: str) -> bool:
+    def is_unchanged(self, part: str) -> bool:
         return all(vars(self._kind).get(n, _ABSENT) is self._value(n) for n in self._of(part))
 
-    def give_back(self, part: str) -> None:
+    def restore(self, part: str) -> None:
         for name in self._of(part):
             value = self._value(name)
             if value is not _ABSENT:
@@ -128,10 +128,10 @@ class _Cell:
         self._cell = cell
         self._start = self._now()
 
-    def is_as_it_was(self, _part: str) -> bool:
+    def is_unchanged(self, _part: str) -> bool:
         return self._now() is _unless_replaced(self._start, self._now())
 
-    def give_back(self, _part: str) -> None:
+    def restore(self, _part: str) -> None:
         if self._start is _ABSENT:
             del self._cell.cell_contents
         else:
@@ -151,13 +151,13 @@ class _OfFunction:
         self._function = function
         self._start = dict(function.__dict__)
 
-    def is_as_it_was(self, _part: str) -> bool:
+    def is_unchanged(self, _part: str) -> bool:
         now = self._function.__dict__
         return now.keys() == self._start.keys() and all(
             now[name] is _unless_replaced(value, now[name]) for name, value in self._start.items()
         )
 
-    def give_back(self, _part: str) -> None:
+    def restore(self, _part: str) -> None:
         now = self._function.__dict__
         members = {n: _unless_replaced(value, now.get(n)) for n, value in self._start.items()}
         now.clear()
@@ -170,10 +170,10 @@ class _Forgetful:
     def __init__(self, memo: Any) -> None:
         self._memo = memo
 
-    def is_as_it_was(self, _part: str) -> bool:
+    def is_unchanged(self, _part: str) -> bool:
         return not self._memo.cache_info().currsize
 
-    def give_back(self, _part: str) -> None:
+    def restore(self, _part: str) -> None:
         self._memo.cache_clear()
 
 
@@ -184,10 +184,10 @@ class _Generator:
         self._generator = generator
         self._start = generator.getstate()
 
-    def is_as_it_was(self, _part: str) -> bool:
+    def is_unchanged(self, _part: str) -> bool:
         return self._generator.getstate() == self._start
 
-    def give_back(self, _part: str) -> None:
+    def restore(self, _part: str) -> None:
         self._generator.setstate(self._start)
 
 
@@ -198,10 +198,10 @@ class _Stream:
         self._stream: Any = stream
         self._start = self._now()
 
-    def is_as_it_was(self, _part: str) -> bool:
+    def is_unchanged(self, _part: str) -> bool:
         return self._now() == self._start
 
-    def give_back(self, _part: str) -> None:
+    def restore(self, _part: str) -> None:
         content, position = self._start
         self._stream.seek(0)
         self._stream.truncate()
@@ -223,11 +223,11 @@ class UnrestorableIterator:
         self._iterator = iterator
         self.name = name
 
-    def is_as_it_was(self, _part: str) -> bool:
+    def is_unchanged(self, _part: str) -> bool:
         """Return True: there is no way to tell."""
         return True
 
-    def give_back(self, _part: str) -> None:
+    def restore(self, _part: str) -> None:
         """Do nothing: an iterator cannot be rewound."""
 
 
@@ -254,7 +254,7 @@ class _Content:
         slots = [_value_of(slot, self._value) for slot in self._slots]
         return self._look(), dict(members_of(self._value)), slots
 
-    def is_as_it_was(self, _part: str) -> bool:
+    def is_unchanged(self, _part: str) -> bool:
         if self._has_become_another():
             return False
         (elements, members, slots), now = self._wanted(), self._now()
@@ -270,7 +270,7 @@ class _Content:
             return True
         return type(self._value) is not self._kind
 
-    def give_back(self, _part: str) -> None:
+    def restore(self, _part: str) -> None:
         if self._has_become_another():
             object.__setattr__(self._value, "__class__", self._kind)
             if self._members is not None:

@@ -1,4 +1,4 @@
-"""Tracks objects, by identity, for as long as they live, without prolonging their lives.
+"""Tracks objects by identity while they are alive, without keeping them alive.
 
 Objects that allow it are referred to weakly. Dicts, lists and cells do not: they are held, lest
 another object get their number, and released as soon as nothing else refers to them.
@@ -14,7 +14,7 @@ HELD_MAX = 2_000
 """Above this number of objects that are only named, these are held until the execution ends."""
 
 
-class Keeper:
+class LiveObjects:
     """Tracks which objects of one execution are alive."""
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class Keeper:
         return None if known is None else known()
 
     def has_references(self, value: Any) -> bool:
-        """Say whether a weak reference other than the keeper's leads to an object."""
+        """Say whether a weak reference other than the table's leads to an object."""
         own = identity(value) in self._named or identity(value) in self._touched
         return weakref.getweakrefcount(value) > own
 
@@ -95,18 +95,18 @@ def _holders(held: dict[int, tuple[Any]]) -> list[tuple[int, int]]:
 """The reference count of an object that nothing else refers to."""
 
 
-class KeptByIdentity:
+class ValuesByIdentity:
     """Values by the identity of objects.
 
     Args:
-        keeper: tracks which of these objects are alive.
+        live: tracks which of these objects are alive.
         is_touched: the objects are those that code accesses, not all that are named.
     """
 
-    def __init__(self, keeper: Keeper, *, is_touched: bool = False) -> None:
-        self._keeper = keeper
+    def __init__(self, live: LiveObjects, *, is_touched: bool = False) -> None:
+        self._live = live
         self._is_touched = is_touched
-        self.by_number = keeper.table()
+        self.by_number = live.table()
         """The values, by the numbers of the objects."""
 
     def get(self, key: Any) -> Any:
@@ -119,5 +119,5 @@ class KeptByIdentity:
 
     def put(self, key: Any, value: Any) -> None:
         """Store a value for an object."""
-        self._keeper.keep(key, is_touched=self._is_touched)
+        self._live.keep(key, is_touched=self._is_touched)
         self.by_number[identity(key)] = value

@@ -1,4 +1,4 @@
-"""Calls whose memory accesses are all seen."""
+"""Tells which calls have all of their memory accesses recorded."""
 
 import functools
 import types
@@ -15,15 +15,15 @@ from pytest_supercache.runtime.memory.effects import (
 from pytest_supercache.runtime.memory.library import touches_itself
 
 
-def is_seen(function: Any) -> bool:
-    """Say whether all accesses of a call are seen: by hooks of its own, or in a table."""
+def is_fully_tracked(function: Any) -> bool:
+    """Say whether all accesses of a call are recorded: by hooks in its code, or by a table."""
     kind = type(function)
     if kind in (types.MethodType, functools.partial):
-        return is_seen(function.__func__ if kind is types.MethodType else function.func)
+        return is_fully_tracked(function.__func__ if kind is types.MethodType else function.func)
     if kind is types.FunctionType:
         return touches_itself(function) or top(function.__module__) in _PURE
     if kind is Memo:
-        return is_seen(function.__wrapped__)
+        return is_fully_tracked(function.__wrapped__)
     if issubclass(kind, type):
         return _is_plain(function) or _is_made_by_rewritten_code(function)
     if kind in (CMethod, types.BuiltinFunctionType, types.MethodWrapperType):

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.runtime.memory import hooks
-from pytest_supercache.runtime.memory.called_back import (
+from pytest_supercache.runtime.memory.callbacks import (
     calls_back,
     going_on,
     is_taken_in_python,
