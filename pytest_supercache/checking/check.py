@@ -59,7 +59,7 @@ from pytest_supercache.oracle.guarantee import Guarantee, as_guarantees, complet
 from pytest_supercache.oracle.judge import DEFAULT
 from pytest_supercache.runtime.memory.sharing import not_tried
 from pytest_supercache.runtime.process.fingerprints import not_deterministic
-from pytest_supercache.runtime.process.room import with_room
+from pytest_supercache.runtime.process.fresh_stack import with_room
 
 
 def check(

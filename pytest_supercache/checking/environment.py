@@ -42,7 +42,7 @@ from pytest_supercache.runtime.observe.watching import Watching
 from pytest_supercache.runtime.process.django_databases import DjangoDatabases
 from pytest_supercache.runtime.process.escape_detection import surroundings_watched
 from pytest_supercache.runtime.process.fingerprints import fingerprint
-from pytest_supercache.runtime.process.garbage import Collector, collector_at_rest, let_go
+from pytest_supercache.runtime.process.garbage import Collector, break_cycles, collector_disabled
 from pytest_supercache.runtime.process.interrupt import CtrlC, ctrl_c_heard
 from pytest_supercache.runtime.process.isolation import Isolation
 from pytest_supercache.runtime.process.late_stand_ins import real_primitives_released
@@ -177,7 +177,7 @@ class CheckEnvironment:
             KeyboardInterrupt: Ctrl-C was pressed.
         """
         self._ctrl_c.raise_dropped()
-        self._collector.may_come()
+        self._collector.enable()
         world: World | None = None
 
         def snapshot() -> Layers:
@@ -201,7 +201,7 @@ class CheckEnvironment:
         execution = Stepping(controller, self.stack.switch, expiries, faults)
         execution.on_step = self.on_step if isinstance(scheduler, Replay) else None
         world = World(self.stack, execution, self._given)
-        self._collector.rests()
+        self._collector.disable()
         self._start_over(execution)
         try:
             with self._under_control(execution, body):
@@ -215,7 +215,7 @@ class CheckEnvironment:
         if look:
             world.take_stock()
         found = self._noted(world.execution(failure or world.misuse()))
-        let_go(controller, actor)
+        break_cycles(controller, actor)
         end(world)
         return found
 
@@ -365,7 +365,7 @@ def open_environment(
         finding = undo.enter_context(memory_found(settings))
         ctrl_c = undo.enter_context(ctrl_c_heard())  # left last: hears what falls into the undoing
         undo.enter_context(pinned())
-        collector = undo.enter_context(collector_at_rest())
+        collector = undo.enter_context(collector_disabled())
         crew = Crew()
         undo.callback(crew.close)
         stack = Stack(server, ActiveSwitch())

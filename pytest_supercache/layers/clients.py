@@ -13,7 +13,7 @@ from redis.client import CaseInsensitiveDict
 from redis.exceptions import ConnectionError as BrokenConnectionError
 from redis.exceptions import TimeoutError as LateError
 
-from pytest_supercache.layers.telling import Telling
+from pytest_supercache.layers.event_dispatchers import LazyDispatcher
 
 _LOST = (BrokenConnectionError, LateError, TimeoutError)
 """After these errors a client reconnects, if it is used again."""
@@ -48,7 +48,9 @@ class Reading:
 
     @response_callbacks.setter
     def response_callbacks(self, table: Any) -> None:
-        vars(self)["response_callbacks"] = table  # where redis-py would have it: see moulds
+        vars(self)["response_callbacks"] = (
+            table  # where redis-py would have it: see `client_templates`
+        )
 
     def shares(self, command: Any, options: Any) -> bool:
         """Say whether the shared table alone reads the answer of a command."""
@@ -66,7 +68,7 @@ class Reading:
         return answer if row is None else row(answer)
 
 
-class Client(Reading, Telling, redis.Redis):
+class Client(Reading, LazyDispatcher, redis.Redis):
     """Sends a command on a connection of its pool, as redis-py does."""
 
     announced_to: object = None
@@ -97,7 +99,7 @@ class Client(Reading, Telling, redis.Redis):
             pool.release(connection)
 
 
-class AsyncClient(Reading, Telling, redis.asyncio.Redis):  # type: ignore[misc] # its bases differ in this
+class AsyncClient(Reading, LazyDispatcher, redis.asyncio.Redis):  # type: ignore[misc] # its bases differ in this
     """Reads answers as `Client` does, on asyncio; redis-py sends its commands."""
 
     async def parse_response(self, connection: Any, command_name: Any, **options: Any) -> Any:

@@ -8,6 +8,7 @@ from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.layers.client_templates import ClientTemplates, of_tasks, of_threads
 from pytest_supercache.layers.clock import EPOCH
 from pytest_supercache.layers.connections import (
     channel_for,
@@ -16,7 +17,6 @@ from pytest_supercache.layers.connections import (
     private_client,
 )
 from pytest_supercache.layers.leases import Leases
-from pytest_supercache.layers.moulds import Moulds, of_tasks, of_threads
 from pytest_supercache.layers.servers import AnyServer
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ class ExistingCache:
         self._used: list[int] = []  # the numbers of the databases that clients use
         self._given: Mapping[str, Any] = {}  # what each of them began with
         self._admins: dict[int, redis.Redis] = {}  # for our own looks; made when needed
-        self._moulds: Moulds | None = None  # of clients; made when needed
-        self._amoulds: Moulds | None = None
+        self._templates: ClientTemplates | None = None  # of clients; made when needed
+        self._amoulds: ClientTemplates | None = None
         self._pools: set[Any] = set()  # of clients we made, that have a connection
 
     @property
@@ -57,8 +57,8 @@ class ExistingCache:
 
     def client(self, **options: Any) -> "redis.Redis":
         """Make a ``redis.Redis`` with its own ``options``, such as decode_responses."""
-        self._moulds = self._moulds or of_threads()
-        client: redis.Redis = self._moulds.made(options)
+        self._templates = self._templates or of_threads()
+        client: redis.Redis = self._templates.made(options)
         self._lead_here(client.connection_pool, lambda pool: self.join(pool, options))
         return client
 

@@ -13,12 +13,12 @@ import redis.asyncio
 from redis.exceptions import ConnectionError as BrokenConnectionError
 from redis.exceptions import TimeoutError as LateError
 
-from pytest_supercache.layers.telling import Telling
+from pytest_supercache.layers.event_dispatchers import LazyDispatcher
 
 _BROKEN = (BrokenConnectionError, LateError, OSError)
 
 
-class Pool(Telling, redis.ConnectionPool):
+class Pool(LazyDispatcher, redis.ConnectionPool):
     """Hands out connections that are ready to send a command, as the pool of redis-py does."""
 
     def reset(self) -> None:
@@ -74,7 +74,7 @@ class Pool(Telling, redis.ConnectionPool):
             self._available_connections.append(connection)
 
 
-class AsyncPool(Telling, redis.asyncio.ConnectionPool):
+class AsyncPool(LazyDispatcher, redis.asyncio.ConnectionPool):
     """The same on asyncio, where no context switch occurs without an await."""
 
     async def get_connection(self, *_command: Any, **_options: Any) -> Any:

@@ -41,7 +41,7 @@ from pytest_supercache.runtime.memory.touching import _referent
 from pytest_supercache.runtime.memory.tracked_calls import is_fully_tracked
 from pytest_supercache.runtime.observe.watched_mapping import _is_loop
 from pytest_supercache.runtime.process.derived_dates import _building
-from pytest_supercache.runtime.process.room import with_room
+from pytest_supercache.runtime.process.fresh_stack import with_room
 from tests.compatibility.rows import Checks
 
 CHECKS = Checks()

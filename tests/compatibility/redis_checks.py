@@ -21,10 +21,10 @@ import valkey.connection
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from pytest_supercache.layers.client_templates import _KNOWN
 from pytest_supercache.layers.connections import any_connection
-from pytest_supercache.layers.moulds import _KNOWN
+from pytest_supercache.layers.event_dispatchers import _DISPATCHER
 from pytest_supercache.layers.pools import AsyncPool, Pool
-from pytest_supercache.layers.telling import _DISPATCHER
 from pytest_supercache.runtime.redis import retrying
 from tests.compatibility.rows import Checks
 

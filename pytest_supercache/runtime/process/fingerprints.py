@@ -15,7 +15,7 @@ from pytest_supercache.declare.adapters import has_state
 from pytest_supercache.runtime.kernel.under_test import members_of, modules_under_test
 from pytest_supercache.runtime.memory.effects import is_rewritten, top
 from pytest_supercache.runtime.observe.watched_mapping import unwatched
-from pytest_supercache.runtime.process.room import on_a_fresh_stack
+from pytest_supercache.runtime.process.fresh_stack import on_a_fresh_stack
 from pytest_supercache.runtime.process.state import SWAPPABLE
 
 

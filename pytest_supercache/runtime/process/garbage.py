@@ -14,7 +14,7 @@ from pytest_supercache.runtime.kernel.actor import Actor
 from pytest_supercache.runtime.kernel.controller import Controller
 
 
-def let_go(controller: Controller, body: Actor) -> None:
+def break_cycles(controller: Controller, body: Actor) -> None:
     """Break the reference cycles of an execution, so that its resources are freed with it."""
     controller.record.snapshot = None
     if controller.memory is not None:
@@ -34,13 +34,13 @@ class Collector:
     def __init__(self) -> None:
         self.is_on = gc.isenabled()
 
-    def may_come(self) -> None:
+    def enable(self) -> None:
         """Enable the collector, if it was enabled before the check."""
         if self.is_on:
             gc.enable()
 
-    def rests(self) -> None:
-        """Disable the collector until :meth:`may_come`."""
+    def disable(self) -> None:
+        """Disable the collector until :meth:`enable`."""
         gc.disable()
 
 
@@ -53,17 +53,17 @@ _in_use = 0  # blocks of memory after the last full collection, or before the fi
 
 
 @contextmanager
-def collector_at_rest() -> Iterator[Collector]:
+def collector_disabled() -> Iterator[Collector]:
     """Disable the collector, and exclude all existing objects from it until the end."""
     collector = Collector()
     is_frozen = gc.get_freeze_count() > 0  # by other code
     try:
         if not is_frozen:
             _freeze(may_collect=collector.is_on)
-        collector.rests()
+        collector.disable()
         yield collector
     finally:
-        collector.may_come()
+        collector.enable()
         if not is_frozen:
             gc.unfreeze()
 

@@ -21,10 +21,10 @@ from pytest_supercache.core.identity import identity
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.under_test import is_under_test_name, modules_under_test
 from pytest_supercache.runtime.memory.current import Current
+from pytest_supercache.runtime.process.fresh_stack import on_a_fresh_stack
 from pytest_supercache.runtime.process.late_stand_ins import stand_in_of
 from pytest_supercache.runtime.process.reference_walk import ReferencePlace, places
 from pytest_supercache.runtime.process.replacing import PAIRS, REPLACED, VIEWS, Replacements
-from pytest_supercache.runtime.process.room import on_a_fresh_stack
 from pytest_supercache.runtime.process.virtual_time import stays_frozen
 from pytest_supercache.runtime.sync import locks
 

@@ -33,7 +33,6 @@ from pytest_supercache.runtime.redis.few_connections import (
     releasing,
     using_connection,
 )
-from pytest_supercache.runtime.redis.lacking import hear_errors, note_lacking
 from pytest_supercache.runtime.redis.leasing import note_answer, note_lease
 from pytest_supercache.runtime.redis.pipelines import (
     arguments,
@@ -49,6 +48,7 @@ from pytest_supercache.runtime.redis.topologies import (
     note_question,
     note_sentinel,
 )
+from pytest_supercache.runtime.redis.unsupported import hear_errors, note_unsupported
 from pytest_supercache.runtime.redis.wire import CACHES, SENDS, Wire, note_cached
 
 UNTOLD = (
@@ -398,7 +398,7 @@ class Doors:
         """Note commands that this server does not know, from an answer or an error."""
         execution = controlled()
         if execution is not None:
-            note_lacking(execution, self._cache.server, answer)
+            note_unsupported(execution, self._cache.server, answer)
 
     def _keep(self, execution: Stepping, footprint: Footprint) -> None:
         """Save the content of the cache before a write, which a replica may have missed."""

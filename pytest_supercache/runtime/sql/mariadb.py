@@ -22,7 +22,7 @@ from pytest_supercache.runtime.kernel.patches import Patches
 from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.kernel.unreachable import name_unreachable
 from pytest_supercache.runtime.sql.deadlocks import BlockedStatement, Waiter
-from pytest_supercache.runtime.sql.mariadb_words import Words, understand
+from pytest_supercache.runtime.sql.mariadb_statements import MariaDBStatement, understand
 from pytest_supercache.runtime.sql.statements import EVERYTHING, Calls, Tables, perform
 
 OUTSIDE = (
@@ -128,37 +128,39 @@ class MariaDBSession:
 
     # -- steps -------------------------------------------------------------------------------------
 
-    def execute(self, execution: Stepping, words: Words, call: Callable[[], Any]) -> Any:
+    def execute(
+        self, execution: Stepping, statement: MariaDBStatement, call: Callable[[], Any]
+    ) -> Any:
         """Execute a statement of the code under test."""
-        if words.leaves_control:
-            execution.controller.hazard(_UNCONTROLLED.format(words.leaves_control))
-        tables = words.tables
-        if words.begins and self.touched.reads | self.touched.writes:
+        if statement.leaves_control:
+            execution.controller.hazard(_UNCONTROLLED.format(statement.leaves_control))
+        tables = statement.tables
+        if statement.begins and self.touched.reads | self.touched.writes:
             tables = EVERYTHING  # it commits
-        if words.ends:
+        if statement.ends:
             tables = self.released()
         if tables is None:
             answer = call()
         else:
             tables = EVERYTHING if self.is_serializable else tables
-            answer = self._take(execution, words, tables, call)
-        if words.new_timeout is not None:
-            self.timeout = words.new_timeout
+            answer = self._take(execution, statement, tables, call)
+        if statement.new_timeout is not None:
+            self.timeout = statement.new_timeout
             self.tell(_NO_WAIT)
-        self._note_level(words)
+        self._note_level(statement)
         return answer
 
-    def _note_level(self, words: Words) -> None:
+    def _note_level(self, statement: MariaDBStatement) -> None:
         """Note the isolation level that a statement has set."""
-        if words.ends:
+        if statement.ends:
             self.next_level = None
-        if words.level is None:
+        if statement.level is None:
             return
-        self.is_serializable |= words.level == _SERIALIZABLE
-        if words.is_of_one:
-            self.next_level = words.level
+        self.is_serializable |= statement.level == _SERIALIZABLE
+        if statement.is_of_one:
+            self.next_level = statement.level
         else:
-            self.level = words.level
+            self.level = statement.level
 
     def released(self) -> Tables | None:
         """Return the tables that the end of the transaction unlocks or publishes; None: none."""
@@ -167,26 +169,30 @@ class MariaDBSession:
         return EVERYTHING if self.touched.writes else Tables(writes=frozenset({"(locks)"}))
 
     def _take(
-        self, execution: Stepping, words: Words, tables: Tables, call: Callable[[], Any]
+        self,
+        execution: Stepping,
+        statement: MariaDBStatement,
+        tables: Tables,
+        call: Callable[[], Any],
     ) -> Any:
         writes = bool(tables.writes)
         footprint = tables.footprint(reads_lock=writes, writes_lock=writes)
-        if not words.ends:
+        if not statement.ends:
             execution.controller.isolation.add(("MariaDB", self.next_level or self.level))
 
         def must_wait(error: BaseException) -> Footprint | None:
             if _code(error) != ER.LOCK_WAIT_TIMEOUT:
                 return None
-            if words.is_several:
-                execution.controller.hazard(_MET_A_LOCK.format(words.label))
+            if statement.is_several:
+                execution.controller.hazard(_MET_A_LOCK.format(statement.label))
                 return None
             return footprint
 
-        timeout = self.timeout if words.seconds is None else words.seconds
+        timeout = self.timeout if statement.seconds is None else statement.seconds
         try:
             answer = perform(
-                execution, words.label, footprint, call, failure=pymysql.OperationalError,
-                must_wait=must_wait, timeout=None if words.changes_schema else timeout,
+                execution, statement.label, footprint, call, failure=pymysql.OperationalError,
+                must_wait=must_wait, timeout=None if statement.changes_schema else timeout,
                 when_blocked=partial(self._when_blocked, execution, tables),
             )  # fmt: skip
         except pymysql.Error as error:
@@ -194,7 +200,7 @@ class MariaDBSession:
             raise
         finally:
             self.waiter.is_over()
-        self._note(tables, is_over=words.ends_always or not self.is_open)
+        self._note(tables, is_over=statement.ends_always or not self.is_open)
         return answer
 
     def _note(self, tables: Tables, *, is_over: bool) -> None:
@@ -297,8 +303,8 @@ def _autocommit(method: _Method) -> _Method:
         session, execution = _session(connection)
         if execution is None or session is None:
             return method(connection, value)
-        words = understand(f"SET AUTOCOMMIT = {int(bool(value))}")
-        return session.execute(execution, words, partial(method, connection, value))
+        statement = understand(f"SET AUTOCOMMIT = {int(bool(value))}")
+        return session.execute(execution, statement, partial(method, connection, value))
 
     return autocommit
 

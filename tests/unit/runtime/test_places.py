@@ -10,8 +10,8 @@ import pytest
 from pytest_supercache.core.identity import identity
 from pytest_supercache.runtime.process import fingerprints
 from pytest_supercache.runtime.process import reference_walk as walking
+from pytest_supercache.runtime.process.fresh_stack import on_a_fresh_stack
 from pytest_supercache.runtime.process.reference_walk import places
-from pytest_supercache.runtime.process.room import on_a_fresh_stack
 
 
 def made(name, **members):

@@ -1,4 +1,4 @@
-"""Copies clients and pools of redis-py from the first one made with the same options.
+"""Copies clients and pools of redis-py from a template: the first made with the same options.
 
 Making them costs as much as two commands. Only known attributes are copied; every client and every
 pool has its own mutable ones.
@@ -10,8 +10,8 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from pytest_supercache.layers.event_dispatchers import lend
 from pytest_supercache.layers.reuse import Shape, shape_of
-from pytest_supercache.layers.telling import lend
 
 _CLIENT = frozenset(
     {"_event_dispatcher", "auto_close_connection_pool", "connection", "connection_pool",
@@ -42,7 +42,7 @@ _ADDRESS = {"host": "localhost", "port": 6379, "db": 0}
 """What libraries read of every pool, as from one that ``redis.Redis()`` has made."""
 
 
-class Moulds:
+class ClientTemplates:
     """Copies clients of one library, with pools of one class.
 
     Args:
@@ -72,15 +72,15 @@ class Moulds:
             "_usage_lock": lock,
             "single_connection_lock": lock,
         }
-        self._moulds: dict[Shape, Any] = {}
+        self._templates: dict[Shape, Any] = {}
         self._changing: dict[type, list[tuple[str, Callable[[], Any]]]] = {}
 
     def made(self, options: Mapping[str, Any]) -> Any:
         """Return a client with a pool of its own, made with ``options`` or copied from one."""
         shape = None if "max_connections" in options else shape_of(options)
-        mould = None if shape is None else self._moulds.get(shape)
-        if mould is not None:
-            return self._like(mould)
+        template = None if shape is None else self._templates.get(shape)
+        if template is not None:
+            return self._like(template)
         pool = (self._any_pool if shape is None else self._pool)(**options)
         pool.connection_kwargs = {**_ADDRESS, **pool.connection_kwargs}
         client = self._client(connection_pool=pool)
@@ -90,15 +90,15 @@ class Moulds:
         client.rows = dict(client.response_callbacks)
         lend(client)
         lend(pool)
-        for mould in (client, pool):
-            self._changing[type(mould)] = [
-                (name, self._renewed[name]) for name in self._renewed.keys() & vars(mould).keys()
+        for template in (client, pool):
+            self._changing[type(template)] = [
+                (name, self._renewed[name]) for name in self._renewed.keys() & vars(template).keys()
             ]
-        self._moulds[shape] = client
+        self._templates[shape] = client
         return self._like(client)
 
-    def _like(self, mould: Any) -> Any:
-        pool = self._copied(mould.connection_pool)
+    def _like(self, template: Any) -> Any:
+        pool = self._copied(template.connection_pool)
         pool.himport_registry = type(pool.himport_registry)()
         pool.connection_kwargs = {
             **pool.connection_kwargs,
@@ -109,36 +109,36 @@ class Moulds:
         if handler is not None:  # it has its pool, which shall not live for that
             handler = type(handler)(weakref.proxy(pool), handler.config)
             vars(pool)[f"_{told}"] = pool.connection_kwargs[told] = handler
-        client = self._copied(mould)
+        client = self._copied(template)
         client.connection_pool = pool
-        client.share(mould.rows)
+        client.share(template.rows)
         return client
 
-    def _copied(self, mould: Any) -> Any:
-        copied = object.__new__(type(mould))
+    def _copied(self, template: Any) -> Any:
+        copied = object.__new__(type(template))
         parts = vars(copied)
-        parts.update(vars(mould))
-        for name, made in self._changing[type(mould)]:
+        parts.update(vars(template))
+        for name, made in self._changing[type(template)]:
             parts[name] = made()
         return copied
 
 
-def of_threads() -> Moulds:
-    """Return moulds of ``redis.Redis``."""
+def of_threads() -> ClientTemplates:
+    """Return the templates for ``redis.Redis``."""
     import redis
 
     from pytest_supercache.layers.clients import Client
     from pytest_supercache.layers.pools import Pool
 
     lock = type(threading.RLock())  # made without the function that makes one
-    return Moulds(Client, Pool, redis.ConnectionPool, lock)
+    return ClientTemplates(Client, Pool, redis.ConnectionPool, lock)
 
 
-def of_tasks() -> Moulds:
-    """Return moulds of ``redis.asyncio.Redis``."""
+def of_tasks() -> ClientTemplates:
+    """Return the templates for ``redis.asyncio.Redis``."""
     import redis.asyncio
 
     from pytest_supercache.layers.clients import AsyncClient
     from pytest_supercache.layers.pools import AsyncPool
 
-    return Moulds(AsyncClient, AsyncPool, redis.asyncio.ConnectionPool, asyncio.Lock)
+    return ClientTemplates(AsyncClient, AsyncPool, redis.asyncio.ConnectionPool, asyncio.Lock)

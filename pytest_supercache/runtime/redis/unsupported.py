@@ -1,4 +1,4 @@
-"""Reports answers that only a stand-in gives: commands and options that it does not know.
+"""Reports commands and options that fakeredis does not support: a server would answer them.
 
 Code that treats an error of its cache as a cache miss would then never use its cache, and pass
 every check. So each error of fakeredis counts as one that servers do not give, unless it is about
@@ -68,7 +68,7 @@ def hear_errors(patches: Patches, server: AnyServer) -> None:
         patches.wrap(kind, name, heard)
 
 
-def note_lacking(execution: Stepping, server: AnyServer, answer: Any) -> None:
+def note_unsupported(execution: Stepping, server: AnyServer, answer: Any) -> None:
     """Note what a server does not have, by an error or the answers that a client has received."""
     if isinstance(server, ForeignServer):
         return

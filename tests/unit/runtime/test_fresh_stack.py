@@ -4,7 +4,7 @@ import resource
 
 import pytest
 
-from pytest_supercache.runtime.process.room import with_room
+from pytest_supercache.runtime.process.fresh_stack import with_room
 
 CALLS = 300
 

@@ -1,4 +1,4 @@
-"""Creates the event dispatcher of a copied redis-py client or pool only when it is accessed.
+"""Creates the event dispatcher of a copied redis-py client or pool on first access.
 
 A dispatcher has a table of listeners; a copy of a client starts with the same listeners, and seldom
 calls them.
@@ -10,13 +10,15 @@ _DISPATCHER = {"_async_lock", "_event_listeners_mapping", "_lock"}
 """The attributes of a dispatcher, in the versions of redis-py that can be copied."""
 
 
-class Telling:
+class LazyDispatcher:
     """A client or a pool that may have no dispatcher of its own yet."""
 
     @property
     def _event_dispatcher(self) -> Any:
         try:
-            own = vars(self)["_event_dispatcher"]  # where redis-py would have it: see moulds
+            own = vars(self)[
+                "_event_dispatcher"
+            ]  # where redis-py would have it: see `client_templates`
         except KeyError:
             raise AttributeError("_event_dispatcher") from None
         if type(own) is _Lent:
@@ -37,9 +39,9 @@ class _Lent:
         self.dispatcher = dispatcher
 
 
-def lend(mould: Telling) -> None:
-    """Let all later copies of ``mould`` start with its listeners."""
-    mould._event_dispatcher = _Lent(mould._event_dispatcher)  # noqa: SLF001 - it has no public name
+def lend(template: LazyDispatcher) -> None:
+    """Let all later copies of ``template`` start with its listeners."""
+    template._event_dispatcher = _Lent(template._event_dispatcher)  # noqa: SLF001 - it has no public name
 
 
 def _like(dispatcher: Any) -> Any:

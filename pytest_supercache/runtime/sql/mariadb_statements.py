@@ -1,4 +1,4 @@
-"""Says what a statement of MariaDB may do, by its words: its tables are not looked up.
+"""Reads off the text of MariaDB statements what they may do; their tables are not looked up.
 
 What is not known to be harmless counts as a write of every table.
 """
@@ -64,8 +64,8 @@ _SHOWN_MAX = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Words:
-    """What a statement may do."""
+class MariaDBStatement:
+    """What a statement may do, or several in one text."""
 
     label: str
     tables: Tables | None  # None: it has nothing to do with other connections
@@ -86,7 +86,7 @@ class Words:
         return self.tables is None and not self.begins
 
 
-def understand(text: str) -> Words:
+def understand(text: str) -> MariaDBStatement:
     """Say what a statement, or several, may do."""
     bare = _HIDDEN.sub(" ", _QUOTED.sub(" ", text))
     words = [word for part in bare.split(";") if (word := first_word(part))]
@@ -94,36 +94,38 @@ def understand(text: str) -> Words:
     label = _label(text, word)
     if len(words) > 1:
         why = "several statements in one query()"
-        return Words(label=label, tables=EVERYTHING, is_several=True, leaves_control=why)
+        return MariaDBStatement(label=label, tables=EVERYTHING, is_several=True, leaves_control=why)
     if word in _OF_THE_SERVER or _WAITS_THERE.search(bare):
-        return Words(label=label, tables=EVERYTHING, leaves_control=f"the statement {label!r}")
+        return MariaDBStatement(
+            label=label, tables=EVERYTHING, leaves_control=f"the statement {label!r}"
+        )
     if word == "SET":
         return _setting(label, bare, text)
     if word in _BEGINS:
         tables = READS if re.search(r"\bSNAPSHOT\b", bare, re.IGNORECASE) else None
-        return Words(label=label, tables=tables, begins=True)
+        return MariaDBStatement(label=label, tables=tables, begins=True)
     if word in _OWN_AFFAIR or (word == "EXPLAIN" and not _EXPLAINS_BY_DOING.search(bare)):
-        return Words(label=label, tables=None)
+        return MariaDBStatement(label=label, tables=None)
     if word in _ENDS:
         ends = not _PARTLY.search(bare)
-        return Words(label=word, tables=EVERYTHING, ends=ends, ends_always=ends)
+        return MariaDBStatement(label=word, tables=EVERYTHING, ends=ends, ends_always=ends)
     if word in _READ_WORDS and _only_reads(bare):
-        return Words(label=label, tables=READS if _FROM.search(bare) else None)
+        return MariaDBStatement(label=label, tables=READS if _FROM.search(bare) else None)
     seconds = _WAITS_SECONDS.search(bare)
-    return Words(
+    return MariaDBStatement(
         label=label, tables=EVERYTHING, is_several=word in _DOES_SEVERAL,
         seconds=0.0 if _AT_ONCE.search(bare) else float(seconds[1]) if seconds else None,
         changes_schema=word in _CHANGES_SCHEMA,
     )  # fmt: skip
 
 
-def _setting(label: str, bare: str, text: str) -> Words:
+def _setting(label: str, bare: str, text: str) -> MariaDBStatement:
     timeout = _NEW_TIMEOUT.match(bare)
     level = None if _GLOBAL.search(bare) else _ISOLATION.search(text)
     is_unclear = bool(_LOCK_TIMEOUT.search(bare)) and timeout is None
     is_unclear |= level is not None and level[1] is None
     touches = _SETS_MORE.search(bare) or _AUTOCOMMIT.search(bare)
-    return Words(
+    return MariaDBStatement(
         label=label, tables=EVERYTHING if touches else None,
         ends=bool(_AUTOCOMMIT.search(bare)),
         leaves_control=f"the statement {label!r}" if is_unclear else "",
