@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.operation import Operation
 from pytest_supercache.core.verdict import Violation
-from pytest_supercache.oracle import lacking
+from pytest_supercache.oracle import preconditions
 from pytest_supercache.oracle.guarantee import Guarantee, NothingToJudgeError, Parameter, Unit
 from pytest_supercache.oracle.observed import Observed, admissions
 from pytest_supercache.oracle.real_time import Pattern
@@ -30,7 +30,7 @@ def _find_too_many(
     execution: Execution, cap: int, window: float | None = None, key: str | None = None
 ) -> Violation | None:
     history = execution.history
-    if lack := lacking.admissions(history):
+    if lack := preconditions.admissions(history):
         raise NothingToJudgeError(lack)
     for name, found in _admitted_by_key(execution, key).items():
         found.sort(key=lambda one: _answered_at(one[1]))
@@ -118,6 +118,6 @@ CAP_HOLDS = Guarantee(
     real_time=True,
     find_patterns=_find_patterns,
     real_time_with="window",
-    find_lack=lacking.admissions,
+    find_lack=preconditions.admissions,
     asks_nodes=False,
 )

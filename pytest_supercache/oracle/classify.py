@@ -11,8 +11,8 @@ from pytest_supercache.core.operation import RACE
 from pytest_supercache.core.trace import Pending
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.core.waits import LockState, PoolState, Wait, WaitState
-from pytest_supercache.oracle.answered import joined_old_flight, split_look_up
 from pytest_supercache.oracle.answers import ANSWERS, is_check_of_the_flow, is_of_a_victim
+from pytest_supercache.oracle.fault_effects import StruckFaults
 from pytest_supercache.oracle.leases import late_unlock, lease_expired, moves_time
 from pytest_supercache.oracle.lost_writes import lost_write, written_back
 from pytest_supercache.oracle.roles import (
@@ -27,9 +27,9 @@ from pytest_supercache.oracle.roles import (
     layer_of,
     sources_of,
 )
-from pytest_supercache.oracle.sources import is_made_of_another
-from pytest_supercache.oracle.stale import Classified, StaleRead, same_operation, stale, told
-from pytest_supercache.oracle.struck import Struck
+from pytest_supercache.oracle.stale import Classified, StaleRead, same_operation, stale
+from pytest_supercache.oracle.substitute_origin import is_made_of_another
+from pytest_supercache.oracle.unstored_answers import joined_old_flight, split_look_up
 from pytest_supercache.oracle.versions import canonical, same
 
 __all__ = [
@@ -212,7 +212,7 @@ def _without_answer(execution: Execution, violation: Violation) -> str:
         return "deadlock" if _is_cycle(execution.blocked, execution) else "lost-wakeup"
     if is_of_a_victim(violation):
         return "deadlock"
-    return "serializer-mix" if Struck.of(execution).of_version("serializer") else "crash"
+    return "serializer-mix" if StruckFaults.of(execution).of_version("serializer") else "crash"
 
 
 def _is_cycle(blocked: Iterable[Pending], execution: Execution) -> bool:
@@ -301,7 +301,7 @@ def _lost_update(execution: Execution, acts: list[Act], first: Act, last: Act) -
     )
     if is_other or _are_one_fill(known, first, last):
         return None
-    return told("cached-rmw", last.place, *known, first, last)
+    return Classified.of("cached-rmw", last.place, *known, first, last)
 
 
 def _are_one_fill(looks: list[Act], first: Act, last: Act) -> bool:
@@ -336,5 +336,5 @@ def _crossed(stores: list[Act], first: Act, last: Act) -> Classified | None:
             is_elsewhere = mine.place == theirs.place != last.place
             both = same_operation(mine, last) and same_operation(theirs, first)
             if is_elsewhere and both and mine.at < theirs.at and theirs.at < first.at:
-                return told("dual-write", last.place, mine, theirs, first, last)
+                return Classified.of("dual-write", last.place, mine, theirs, first, last)
     return None

@@ -10,7 +10,7 @@ from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.schedule import CLOCK
 from pytest_supercache.core.trace import Step
 from pytest_supercache.oracle.roles import Act, Role, gives_back, is_of_cache, reads_clock, role_of
-from pytest_supercache.oracle.stale import Classified, StaleRead, told
+from pytest_supercache.oracle.stale import Classified, StaleRead
 
 
 def moves_time(step: Step) -> bool:
@@ -38,7 +38,7 @@ def lease_expired(scene: StaleRead) -> Classified | None:
                         taken = [_taking(first, holder, lock), _taking(second, other, lock)]
                         known = scene.of_role(Role.TICK, Role.LOAD, Role.COMMIT, before=late.at)
                         since = [act for act in known if act.at > first]
-                        return told("lease-expired", late.place, *taken, *since, late)
+                        return Classified.of("lease-expired", late.place, *taken, *since, late)
     return None
 
 
@@ -164,4 +164,4 @@ def _told(race: list[Step], lock: str, first: _Hold, second: _Hold, third: _Hold
     late = Act(first.given_back, race[first.given_back], Role.DROP, place, name)
     taken = [_taking(hold.taken, race[hold.taken], lock) for hold in (first, second, third)]
     tick = max(at for at in range(first.taken, second.taken) if moves_time(race[at]))
-    return told("late-unlock", place, *taken, Act(tick, race[tick], Role.TICK, None), late)
+    return Classified.of("late-unlock", place, *taken, Act(tick, race[tick], Role.TICK, None), late)

@@ -14,7 +14,7 @@ from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.operation import History, Operation
 from pytest_supercache.core.value_text import value_text
 from pytest_supercache.core.verdict import Verdict, Violation
-from pytest_supercache.oracle import lacking
+from pytest_supercache.oracle import preconditions
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
 from pytest_supercache.oracle.linear.call import NEVER, Call
 from pytest_supercache.oracle.linear.check import Answer, check_calls
@@ -192,5 +192,9 @@ def _described(operation: Operation, call: Call, values: _Numbers) -> str:
 
 
 LINEARIZABLE = Guarantee(
-    "linearizable", _find_no_order, real_time=True, find_lack=lacking.answers, asks_nodes=False
+    "linearizable",
+    _find_no_order,
+    real_time=True,
+    find_lack=preconditions.answers,
+    asks_nodes=False,
 )

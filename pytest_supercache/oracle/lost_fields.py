@@ -17,7 +17,7 @@ from typing import Any
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.value_text import value_text
 from pytest_supercache.core.verdict import Violation
-from pytest_supercache.oracle import lacking
+from pytest_supercache.oracle import preconditions
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
 from pytest_supercache.oracle.observed import Observed, Write, decided_by
 from pytest_supercache.oracle.real_time import Pattern
@@ -157,5 +157,5 @@ NO_LOST_FIELD = Guarantee(
     decided_by(_findings),
     real_time=True,
     find_patterns=_find_patterns,
-    find_lack=lacking.writes_of_fields,
+    find_lack=preconditions.writes_of_fields,
 )

@@ -7,7 +7,7 @@ from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.lost_fields import NO_LOST_FIELD
 from pytest_supercache.oracle.roles import Act, Role, acts_in_race, held, is_entry
-from pytest_supercache.oracle.stale import Classified, same_operation, told
+from pytest_supercache.oracle.stale import Classified, same_operation
 from pytest_supercache.oracle.versions import fields_of, same, written
 
 Fields = Mapping[str, Any]
@@ -53,9 +53,9 @@ def _written_over(acts: list[Act], mine: Act, other: Act) -> Classified | None:
     if base is None:
         return None
     if base.at < mine.at and own is not None:
-        return told("cached-rmw", other.place, own, base, mine, other)
+        return Classified.of("cached-rmw", other.place, own, base, mine, other)
     if base.at < mine.at or _is_outdated(acts, base, mine):
-        return told("write-back-resurrection", other.place, base, mine, other)
+        return Classified.of("write-back-resurrection", other.place, base, mine, other)
     return None
 
 
@@ -76,7 +76,7 @@ def written_back(acts: list[Act]) -> Classified | None:
             if base is None or not is_entry_of_all or same_operation(mine, other):
                 continue
             if _is_restored(*(fields_of(held(one)) or {} for one in (base, mine, other))):
-                return told("write-back-resurrection", other.place, base, mine, other)
+                return Classified.of("write-back-resurrection", other.place, base, mine, other)
     return None
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from pytest_supercache.core.value_text import value_text
 from pytest_supercache.core.verdict import Violation
-from pytest_supercache.oracle import lacking
+from pytest_supercache.oracle import preconditions
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
 from pytest_supercache.oracle.observed import Observed, Sight, decided_by
 from pytest_supercache.oracle.versions import same
@@ -85,5 +85,5 @@ def _violation(earlier: Sight, later: Sight) -> Violation:
 
 
 MONOTONIC_READS = Guarantee(
-    "monotonic_reads", decided_by(_findings), find_lack=lacking.answers, asks_nodes=False
+    "monotonic_reads", decided_by(_findings), find_lack=preconditions.answers, asks_nodes=False
 )

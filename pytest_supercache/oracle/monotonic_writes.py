@@ -16,7 +16,7 @@ from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.operation import Content
 from pytest_supercache.core.value_text import value_text
 from pytest_supercache.core.verdict import Violation
-from pytest_supercache.oracle import lacking
+from pytest_supercache.oracle import preconditions
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
 from pytest_supercache.oracle.observed import Observed, Write, cached_contents, decided_by
 from pytest_supercache.oracle.real_time import Pattern
@@ -136,6 +136,6 @@ MONOTONIC_WRITES = Guarantee(
     real_time=True,
     find_patterns=_find_patterns,
     needs_contents=True,
-    find_lack=lacking.writes,
+    find_lack=preconditions.writes,
     asks_nodes=False,
 )

@@ -12,8 +12,8 @@ from typing import Any
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.roles import Act, Role, asks_presence, changes_in_place, is_entry
-from pytest_supercache.oracle.sources import with_source
 from pytest_supercache.oracle.stale import same_operation
+from pytest_supercache.oracle.substitute_origin import with_source
 
 NEAREST = 2
 """The number of classes that are named."""

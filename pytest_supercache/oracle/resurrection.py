@@ -15,7 +15,7 @@ from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.places import place_in_words
 from pytest_supercache.core.value_text import value_text
 from pytest_supercache.core.verdict import Violation
-from pytest_supercache.oracle import lacking
+from pytest_supercache.oracle import preconditions
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
 from pytest_supercache.oracle.observed import Observed, Sight, Write, decided_by
 from pytest_supercache.oracle.real_time import Pattern
@@ -149,5 +149,5 @@ NO_RESURRECTION = Guarantee(
     decided_by(_findings),
     real_time=True,
     find_patterns=_find_patterns,
-    find_lack=lacking.answers,
+    find_lack=preconditions.answers,
 )

@@ -19,7 +19,7 @@ from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.operation import History
 from pytest_supercache.core.value_text import value_text
 from pytest_supercache.core.verdict import Violation
-from pytest_supercache.oracle import lacking
+from pytest_supercache.oracle import preconditions
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
 from pytest_supercache.oracle.observed import Observed, Sight, Write, decided_by
 from pytest_supercache.oracle.real_time import Pairs, Pattern
@@ -177,5 +177,5 @@ REVOCATION_HOLDS = Guarantee(
     decided_by(_findings),
     real_time=True,
     find_patterns=_find_patterns,
-    find_lack=lacking.revokes_and_reads,
+    find_lack=preconditions.revokes_and_reads,
 )

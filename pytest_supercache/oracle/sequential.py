@@ -15,7 +15,7 @@ from itertools import islice, pairwise, product
 
 from pytest_supercache.core.value_text import value_text
 from pytest_supercache.core.verdict import Violation
-from pytest_supercache.oracle import lacking
+from pytest_supercache.oracle import preconditions
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
 from pytest_supercache.oracle.observed import Observed, Sight, decided_by
 from pytest_supercache.oracle.who import who
@@ -162,5 +162,8 @@ def _told(observed: Observed, node: Node) -> str:
 
 
 SEQUENTIALLY_CONSISTENT = Guarantee(
-    "sequentially_consistent", decided_by(_findings), find_lack=lacking.answers, asks_nodes=False
+    "sequentially_consistent",
+    decided_by(_findings),
+    find_lack=preconditions.answers,
+    asks_nodes=False,
 )

@@ -16,7 +16,7 @@ from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.operation import History, Operation
 from pytest_supercache.core.value_text import value_text
 from pytest_supercache.core.verdict import Violation
-from pytest_supercache.oracle import lacking
+from pytest_supercache.oracle import preconditions
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
 from pytest_supercache.oracle.observed import Observed, Sight, Write, shown
 from pytest_supercache.oracle.real_time import Pattern
@@ -170,6 +170,6 @@ READ_YOUR_WRITES = Guarantee(
     _find_lost_own_write,
     real_time=True,
     find_patterns=_find_patterns,
-    find_lack=lacking.writes_and_answers,
+    find_lack=preconditions.writes_and_answers,
     asks_nodes=False,
 )

@@ -10,6 +10,7 @@ from typing import Any
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.trace import Step
 from pytest_supercache.core.verdict import Violation
+from pytest_supercache.oracle.fault_effects import NO_EFFECT, StruckFaults, why_missing, why_older
 from pytest_supercache.oracle.roles import (
     ORIGIN,
     Act,
@@ -26,8 +27,7 @@ from pytest_supercache.oracle.roles import (
     removes,
     role_of,
 )
-from pytest_supercache.oracle.sources import with_source
-from pytest_supercache.oracle.struck import NO_EFFECT, Struck, why_missing, why_older
+from pytest_supercache.oracle.substitute_origin import with_source
 from pytest_supercache.oracle.versions import canonical, same
 
 
@@ -39,11 +39,11 @@ class Classified:
     place: str | None = None
     acts: tuple[Act, ...] = field(default=(), compare=False)
 
-
-def told(slug: str, place: str | None, *acts: Act) -> Classified:
-    """Return a class with the steps that made it so, in their order."""
-    ordered = sorted({act.at: act for act in acts}.items())
-    return Classified(slug=slug, place=place, acts=tuple(act for _, act in ordered))
+    @classmethod
+    def of(cls, slug: str, place: str | None, *acts: Act) -> "Classified":
+        """Return a class with the steps that made it so, in their order."""
+        ordered = sorted({act.at: act for act in acts}.items())
+        return cls(slug=slug, place=place, acts=tuple(act for _, act in ordered))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ class StaleRead:
     execution: Execution
     key: str
     acts: list[Act]
-    struck: Struck
+    struck: StruckFaults
     seen: Any
     """The wrong value that the violation shows."""
     wrong: list[tuple[str, str]]
@@ -67,7 +67,7 @@ class StaleRead:
             execution=execution,
             key=key,
             acts=acts,
-            struck=Struck.of(execution),
+            struck=StruckFaults.of(execution),
             seen=_seen(violation),
             wrong=_wrong_entries(execution, violation, key, acts),
         )
@@ -144,7 +144,7 @@ def _never_committed(scene: StaleRead) -> Classified | None:
         )
         values = [*history.given.values(), *(one.value for one in history.commits)]
         if is_draft and not any(same(one, value) for one in values):
-            return told("dirty-fill", place, store)
+            return Classified.of("dirty-fill", place, store)
     return None
 
 
@@ -207,7 +207,9 @@ def _promoted(scene: StaleRead, promotion: Act) -> Classified | None:
     if not removed:
         return None
     commits = scene.of_role(Role.COMMIT, before=promotion.at)[-1:]
-    return told("failover-missed-delete", promotion.place, *commits, removed[-1], promotion)
+    return Classified.of(
+        "failover-missed-delete", promotion.place, *commits, removed[-1], promotion
+    )
 
 
 def _repeated(scene: StaleRead, store: Act) -> Classified | None:
@@ -223,7 +225,7 @@ def _repeated(scene: StaleRead, store: Act) -> Classified | None:
             if is_entry(act, store.place or "", store.name) and not same_operation(act, store)
         ]
         if newer:
-            return told("late-duplicate", store.place, first, newer[-1], store)
+            return Classified.of("late-duplicate", store.place, first, newer[-1], store)
     return None
 
 
@@ -244,14 +246,14 @@ def _older_over_newer(scene: StaleRead, own: list[Act], store: Act) -> Classifie
     ]
     by_fault = why_older(scene.struck, store)
     if by_fault is not None and before:
-        return told(by_fault, store.place, *scene.of_role(Role.COMMIT), before[-1], store)
+        return Classified.of(by_fault, store.place, *scene.of_role(Role.COMMIT), before[-1], store)
     mine = next((act for act in own if act.role is Role.COMMIT), None)
     if mine is None:
         return None
     for commit in scene.of_role(Role.COMMIT, after=mine.at):
         theirs = next((act for act in before if same_operation(act, commit)), None)
         if theirs is not None and not same_operation(commit, store):
-            return told("dual-write", store.place, mine, commit, theirs, store)
+            return Classified.of("dual-write", store.place, mine, commit, theirs, store)
     return None
 
 
@@ -276,7 +278,7 @@ def _flushed_over(scene: StaleRead) -> Classified | None:
     ]
     if not kept:
         return None
-    return told("write-behind-overwrite", "origin", kept[-1], newer, flush)
+    return Classified.of("write-behind-overwrite", "origin", kept[-1], newer, flush)
 
 
 _NOTHING = object()
@@ -310,7 +312,7 @@ def _dropped_too_early(
     if not early or (again and again[-1].at > store.at):
         return None
     slug = "double-delete" if again else "invalidate-before-write"
-    return told(slug, store.place, early[-1], source, commit, *again[-1:], store)
+    return Classified.of(slug, store.place, early[-1], source, commit, *again[-1:], store)
 
 
 def _late_fill(scene: StaleRead, source: Act, commits: list[Act], store: Act) -> Classified | None:
@@ -326,9 +328,9 @@ def _late_fill(scene: StaleRead, source: Act, commits: list[Act], store: Act) ->
     removed = _on_entry(scene, store, Role.DROP, Role.DELIVER, after=source.at)
     if removed and (removed[-1].at > commit.at or not newer):
         slug = _late_fill_slug(scene, source, commit, removed[-1], store)
-        return told(slug, store.place, source, commit, removed[-1], store)
+        return Classified.of(slug, store.place, source, commit, removed[-1], store)
     if newer:
-        return told("refresh-overwrite", store.place, source, commit, newer[-1], store)
+        return Classified.of("refresh-overwrite", store.place, source, commit, newer[-1], store)
     told_of = scene.of_role(Role.DROP, Role.PUBLISH, after=commit.at)
     if any(same_operation(act, commit) for act in told_of):
         return None  # what should have removed the entry is known, and has not reached it
@@ -348,7 +350,7 @@ def _missed_by_script(scene: StaleRead, source: Act, commit: Act, store: Act) ->
         is_theirs = (step.actor, step.operation) == (commit.step.actor, commit.step.operation)
         if is_theirs and is_script(step) and shared & step.footprint.writes:
             script = Act(at, step, Role.OTHER, place)
-            return told("purge-misses-fill", place, source, commit, script, store)
+            return Classified.of("purge-misses-fill", place, source, commit, script, store)
     return None
 
 
@@ -371,7 +373,9 @@ def _stamped_after_read(
                 place, _, name = mark.partition(":")
                 marked = Act(*marks[mark], Role.MARK, place, name)
                 asked = Act(at, step, Role.STAMP, place, name)
-                return told("stamped-after-read", store.place, source, commit, marked, asked, store)
+                return Classified.of(
+                    "stamped-after-read", store.place, source, commit, marked, asked, store
+                )
     return None
 
 
@@ -491,7 +495,7 @@ def _from_behind(
         for act in scene.of_role(Role.STORE, after=source.at)
         if is_entry(act, source.place or "", source.name)
     ]
-    return told("stale-replica-refill", store.place, before[-1], source, store, *later[:1])
+    return Classified.of("stale-replica-refill", store.place, before[-1], source, store, *later[:1])
 
 
 # -- nothing removed it ---------------------------------------------------------------------------
@@ -508,17 +512,17 @@ def _never_removed(
     if late is not None:
         fill = _left_behind(scene.acts, place, name)
         filled = [] if fill is None else [fill]
-        return told("subscribe-gap", place, *filled, commit, published[0], late)
+        return Classified.of("subscribe-gap", place, *filled, commit, published[0], late)
     by_fault = why_missing(scene.struck, place, published=bool(published))
     if by_fault is not None:
-        return told(by_fault, place, commit, *dropped[:1], *published[:1])
+        return Classified.of(by_fault, place, commit, *dropped[:1], *published[:1])
     if any(operation.error is not None for operation in scene.execution.history):
         done = _done_after(scene, commit)
         slug = "layer-divergence" if done else "partial-write"
-        return told(slug, place, commit, *done[:1])
+        return Classified.of(slug, place, commit, *done[:1])
     before = [a for a in scene.of_role(Role.DROP, before=commit.at) if is_entry(a, place, name)]
     if before and not dropped and not published:
-        return told("invalidate-before-write", place, before[-1], commit)
+        return Classified.of("invalidate-before-write", place, before[-1], commit)
     return None
 
 

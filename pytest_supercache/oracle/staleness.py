@@ -15,7 +15,7 @@ from itertools import product
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.value_text import value_text
 from pytest_supercache.core.verdict import Violation
-from pytest_supercache.oracle import lacking
+from pytest_supercache.oracle import preconditions
 from pytest_supercache.oracle.guarantee import (
     Guarantee,
     NotJudgedError,
@@ -93,7 +93,7 @@ def _find_patterns(execution: Execution, bound: float) -> Iterator[Pattern]:
 BOUNDED_STALENESS = Guarantee(
     "bounded_staleness",
     decided_by(_findings),
-    find_lack=lacking.answers,
+    find_lack=preconditions.answers,
     parameters=(
         Parameter(
             name="bound",

@@ -22,6 +22,7 @@ from pytest_supercache.core.result import StoryPart
 from pytest_supercache.core.trace import Step
 from pytest_supercache.core.value_text import value_text
 from pytest_supercache.core.verdict import Violation
+from pytest_supercache.oracle.fault_effects import StruckFaults
 from pytest_supercache.oracle.roles import (
     ORIGIN,
     Act,
@@ -39,7 +40,6 @@ from pytest_supercache.oracle.roles import (
     tables_of,
 )
 from pytest_supercache.oracle.stale import Classified
-from pytest_supercache.oracle.struck import Struck
 from pytest_supercache.oracle.versions import same
 
 VALUE_MAX = 60
@@ -87,7 +87,7 @@ def story(
     acts = list(classified.acts)
     if len(acts) < 2:  # the class says what is missing
         acts = _all_of(execution, keys) or acts
-    struck = Struck.of(execution)
+    struck = StruckFaults.of(execution)
     acts = sorted([*acts, *_struck(execution, struck, keys, acts)], key=lambda act: act.at)
     if not acts:
         return ()
@@ -178,7 +178,7 @@ def _all_of(execution: Execution, keys: Iterable[str]) -> list[Act]:
 
 
 def _struck(
-    execution: Execution, struck: Struck, keys: Iterable[str], told: Iterable[Act]
+    execution: Execution, struck: StruckFaults, keys: Iterable[str], told: Iterable[Act]
 ) -> list[Act]:
     """Return the steps that faults struck, and that are not told yet."""
     known = {act.at for act in told}
@@ -197,7 +197,7 @@ class _Teller:
     """Turns steps into sentences; says only once which actor began another."""
 
     def __init__(
-        self, execution: Execution, struck: Struck, keys: Sequence[str], acts: Iterable[Act]
+        self, execution: Execution, struck: StruckFaults, keys: Sequence[str], acts: Iterable[Act]
     ) -> None:
         self._execution = execution
         self._struck = struck

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.value_text import value_text
 from pytest_supercache.core.verdict import Violation
-from pytest_supercache.oracle import lacking
+from pytest_supercache.oracle import preconditions
 from pytest_supercache.oracle.guarantee import (
     Guarantee,
     NotJudgedError,
@@ -113,7 +113,7 @@ def _find_patterns(
 TTL_RESPECTED = Guarantee(
     "ttl_respected",
     decided_by(_findings),
-    find_lack=lacking.answers,
+    find_lack=preconditions.answers,
     parameters=(
         Parameter(
             name="ttl",

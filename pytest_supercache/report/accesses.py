@@ -6,7 +6,7 @@ from pytest_supercache.report.values import held, short
 VALUE_MAX = 40
 
 
-def told(step: Step) -> str:
+def label_with_value(step: Step) -> str:
     """Return a step's label; for an access to shared memory with its value, if that is known.
 
     ``read Shop.near['k'] -> 100``, ``write Shop.near['k'] = 100``

@@ -25,7 +25,7 @@ from pytest_supercache.core.waits import LockState
 from pytest_supercache.oracle.explain import Numbers, ambiguous, named
 from pytest_supercache.oracle.odds import condition, interval, share
 from pytest_supercache.oracle.story import without_fault
-from pytest_supercache.report.accesses import told
+from pytest_supercache.report.accesses import label_with_value
 from pytest_supercache.report.actors import actor_title
 from pytest_supercache.report.agreement import apart, compared_places, first_disagreement
 from pytest_supercache.report.breaking import breaking_event
@@ -326,7 +326,7 @@ def _step(step: Step, sources: Sources) -> Row:
         "reads": plain(sorted(step.footprint.reads)),
         "writes": plain(sorted(step.footprint.writes)),
         "layers": plain(step.layers),
-        **({"memory": plain(step.memory), "text": told(step)} if step.memory else {}),
+        **({"memory": plain(step.memory), "text": label_with_value(step)} if step.memory else {}),
         "seconds": step.time,
         **({"is_struck": True} if without_fault(step.label) != step.label else {}),
         **_source(step, sources),

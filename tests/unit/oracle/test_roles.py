@@ -11,7 +11,7 @@ from pytest_supercache.oracle.roles import (
     sources_of,
     tables_of,
 )
-from pytest_supercache.oracle.sources import with_layer
+from pytest_supercache.oracle.substitute_origin import with_layer
 
 PLACE = "super_cache@a"
 KEY = frozenset({f"{PLACE}:k"})

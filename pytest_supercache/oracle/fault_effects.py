@@ -1,4 +1,4 @@
-"""Relates the faults that struck to the class: a lost message, a clock that is ahead.
+"""Classifies by the faults that struck: a lost message, a clock that is ahead.
 
 A fault is part of the cause: the runs without it come first, and they held. It names the class only
 together with what the trace shows, so that a conflict that a fault merely made possible keeps its
@@ -17,13 +17,13 @@ NO_EFFECT = ("error_before", "cancel", "exception")
 
 
 @dataclass(frozen=True, slots=True)
-class Struck:
+class StruckFaults:
     """The faults of one execution, by kind."""
 
     faults: tuple[Fault, ...]
 
     @classmethod
-    def of(cls, execution: Execution) -> "Struck":
+    def of(cls, execution: Execution) -> "StruckFaults":
         """Return the faults that struck in ``execution``."""
         return cls(execution.schedule.vector)
 
@@ -50,7 +50,7 @@ class Struck:
         )
 
 
-def why_missing(struck: Struck, place: str, *, published: bool) -> str | None:
+def why_missing(struck: StruckFaults, place: str, *, published: bool) -> str | None:
     """Return the class if nothing removed the old entry from ``place`` after the commit.
 
     ``published``: an invalidation was sent nevertheless.
@@ -66,7 +66,7 @@ def why_missing(struck: Struck, place: str, *, published: bool) -> str | None:
     return None
 
 
-def why_older(struck: Struck, store: Act) -> str | None:
+def why_older(struck: StruckFaults, store: Act) -> str | None:
     """Return the class if ``store`` put an older value over a newer one, by the faults."""
     if struck.has("clock_skew"):
         return "clock-skew"

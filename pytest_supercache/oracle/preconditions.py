@@ -1,4 +1,6 @@
-"""Says what a history lacks if a guarantee has nothing in it to judge.
+"""Preconditions of guarantees: without them, a history has nothing that a guarantee could judge.
+
+Each returns what the history lacks, as a sentence, or an empty text.
 
 A guarantee about answers holds of every history without an answer. Actors that call the system
 themselves, or by verbs that declare nothing, record none: then that would be no evidence.

@@ -1,4 +1,4 @@
-"""Classifies an answer that no entry had: made of two look-ups, or taken from another's load."""
+"""Classifies wrong answers that no cache entry held: of two look-ups, or of another's load."""
 
 from itertools import pairwise
 
@@ -8,7 +8,7 @@ from pytest_supercache.core.trace import Step
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.observed import shown
 from pytest_supercache.oracle.roles import Act, Role, acts_in_race, is_database, is_entry
-from pytest_supercache.oracle.stale import Classified, same_operation, told
+from pytest_supercache.oracle.stale import Classified, same_operation
 from pytest_supercache.oracle.versions import same
 
 
@@ -81,7 +81,7 @@ def _awaited_flight(execution: Execution, key: str, acts: list[Act], at: int) ->
         later = [n for n, step in enumerate(race) if n > own[-1] and _are_one(_other(step), load)]
         has_waited = returned is not None and any(n < returned - before for n in later)
         if load.at < commits[-1].at and has_waited and _is_answer(execution, key, load, look):
-            return told("joined-old-flight", None, load, commits[-1], look)
+            return Classified.of("joined-old-flight", None, load, commits[-1], look)
     return None
 
 
@@ -111,7 +111,7 @@ def _flight(
     if load is None or not is_at_work or not _is_answer(execution, key, load, look):
         return None
     joined = Act(look.at, look.step, Role.JOIN, look.place, look.name)
-    return told("joined-old-flight", look.place, load, commit, joined)
+    return Classified.of("joined-old-flight", look.place, load, commit, joined)
 
 
 def _are_one(act: Act, other: Act) -> bool:
@@ -173,7 +173,9 @@ def _of_two_looks(acts: list[Act], at: int, name: str) -> Classified | None:
         and is_entry(act, first.place or "", first.name)
         and not same_operation(act, first)
     ]
-    return told("split-look-up", first.place, first, between[-1], second) if between else None
+    return (
+        Classified.of("split-look-up", first.place, first, between[-1], second) if between else None
+    )
 
 
 def _looked_up(execution: Execution, at: int) -> list[str]:

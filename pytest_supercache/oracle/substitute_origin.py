@@ -1,4 +1,4 @@
-"""Finds what stands for an origin that a system does not show: a layer, or a copied entry."""
+"""Finds the substitute for an origin that a system does not show: a layer, or a copied entry."""
 
 import re
 from dataclasses import replace
