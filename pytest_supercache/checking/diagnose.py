@@ -25,7 +25,7 @@ from pytest_supercache.search.events import orders_of
 
 
 def found_in(flow: str, system: str, body: Callable[..., Any]) -> FoundIn:
-    """Return where a conflict was looked for, and which functions there are no code under test."""
+    """Return the flow and the system of a conflict, and which functions there are test code."""
     verbs = frozenset(_name_of(verb.function) for verb in REGISTRY.verbs.values())
     module = getattr(unwrap(body), "__module__", "")
     return FoundIn(flow=flow, system=system, body=_name_of(body), module=module, verbs=verbs)

@@ -40,7 +40,7 @@ from pytest_supercache.runtime.memory.sharing import Sharing
 from pytest_supercache.runtime.observe.line_grain import lines_parted
 from pytest_supercache.runtime.observe.watching import Watching
 from pytest_supercache.runtime.process.django_databases import DjangoDatabases
-from pytest_supercache.runtime.process.escape_detection import surroundings_watched
+from pytest_supercache.runtime.process.escape_detection import escapes_detected
 from pytest_supercache.runtime.process.fingerprints import fingerprint
 from pytest_supercache.runtime.process.garbage import Collector, break_cycles, collector_disabled
 from pytest_supercache.runtime.process.interrupt import CtrlC, ctrl_c_heard
@@ -389,9 +389,9 @@ def open_environment(
         watching.start()
         pairs = [*seeding.pairs, *clock_pairs(), *watching.pairs, *async_pairs(), *libraries.pairs]
         rebinding = undo.enter_context(cooperative(pairs))
-        surroundings = surroundings_watched(server.addresses)
+        escapes = escapes_detected(server.addresses)
         of_code = clients_replaced(clients, stack.existing_cache), finding.remembered()
-        for context in (derived_pools(), tools_watched(), surroundings, *of_code):
+        for context in (derived_pools(), tools_watched(), escapes, *of_code):
             undo.enter_context(context)
 
         def prepare(copies: dict[str, ModuleType]) -> None:

@@ -21,6 +21,7 @@ from pytest_supercache.gate.evidence import MALFORMED, rows_of
 from pytest_supercache.gate.freshness import HOURS_MAX, Asked, doubts_of
 from pytest_supercache.gate.lock import GateLock, write_lock
 from pytest_supercache.gate.message import message as draft_of_message
+from pytest_supercache.gate.mixed_runs import worse_than_contents
 from pytest_supercache.gate.overview import compare, extent, variants
 from pytest_supercache.gate.paths import partial_testpaths, paths_of, uncovered
 from pytest_supercache.gate.place import (
@@ -41,7 +42,6 @@ from pytest_supercache.gate.policy import (
 from pytest_supercache.gate.postmortem import postmortem as draft_of_postmortem
 from pytest_supercache.gate.project import LOCK, read_rules
 from pytest_supercache.gate.project_table import read_table
-from pytest_supercache.gate.record import worse_than_contents
 from pytest_supercache.gate.rules import Rules
 from pytest_supercache.gate.rules_apart import weaker
 from pytest_supercache.gate.run_id import RUN_ID, known_as

@@ -6,11 +6,7 @@ It has at most 120 words and is a draft that a person finishes; nothing is ever 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pytest_supercache.gate.evidence import rows_of
-from pytest_supercache.gate.overview import in_words, what_was_tested
-from pytest_supercache.gate.policy import Decision, GateVerdict, Waiver
-from pytest_supercache.gate.rules import Rules
-from pytest_supercache.gate.telling import (
+from pytest_supercache.gate.draft_facts import (
     DRAFT,
     Raw,
     as_text,
@@ -21,6 +17,10 @@ from pytest_supercache.gate.telling import (
     whom,
     without_force,
 )
+from pytest_supercache.gate.evidence import rows_of
+from pytest_supercache.gate.overview import in_words, what_was_tested
+from pytest_supercache.gate.policy import Decision, GateVerdict, Waiver
+from pytest_supercache.gate.rules import Rules
 from pytest_supercache.report.page import place_in_page
 from pytest_supercache.report.values import clean, harmless, pasted
 

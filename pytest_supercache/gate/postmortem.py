@@ -7,16 +7,7 @@ Where the run has no answer, the draft has a question and the role that answers 
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_supercache.gate.overview import (
-    extent,
-    how_often_missed,
-    in_words,
-    variants,
-    what_was_tested,
-)
-from pytest_supercache.gate.policy import Decision, GateVerdict
-from pytest_supercache.gate.rules import Rules
-from pytest_supercache.gate.telling import (
+from pytest_supercache.gate.draft_facts import (
     DRAFT,
     Raw,
     as_text,
@@ -26,6 +17,15 @@ from pytest_supercache.gate.telling import (
     waivers_of,
     without_force,
 )
+from pytest_supercache.gate.overview import (
+    extent,
+    how_often_missed,
+    in_words,
+    variants,
+    what_was_tested,
+)
+from pytest_supercache.gate.policy import Decision, GateVerdict
+from pytest_supercache.gate.rules import Rules
 from pytest_supercache.report.values import clean, harmless
 
 _CLASS, _CAUSE, _FIX = "class", "what happened", "permanent fix"

@@ -13,6 +13,7 @@ from types import FunctionType, ModuleType
 import pytest
 
 from pytest_supercache.declare.registry import REGISTRY
+from pytest_supercache.plugin.connection_failures import CONNECTION_FAILURES, begin
 from pytest_supercache.plugin.exit_status import GATE, IS_HELD, ExitStatus, held, held_while_loading
 from pytest_supercache.plugin.fixtures import (
     cache_layers,
@@ -23,7 +24,6 @@ from pytest_supercache.plugin.fixtures import (
     supercache_stack,
     virtual_clock,
 )
-from pytest_supercache.plugin.in_vain import IN_VAIN, begin
 from pytest_supercache.plugin.marking import Presence, announce, mark_if_asked
 from pytest_supercache.plugin.options import add_options
 from pytest_supercache.plugin.prefetch import Prefetch
@@ -87,7 +87,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[SESSION], config.stash[GATE] = session, session.gate
     hooks = (RunHooks(session), session.gate, session.allure, Prefetch(session))
     sharding = () if session.gate.sharding is None else (session.gate.sharding,)
-    for part in (*hooks, *sharding, config.stash[IN_VAIN]):
+    for part in (*hooks, *sharding, config.stash[CONNECTION_FAILURES]):
         config.pluginmanager.register(part)
 
 

@@ -37,8 +37,8 @@ def _failure_like(_verdict: Verdict, _label: Label | None) -> type[NotAsExpected
     return type(NotAsExpected.__name__, (NotAsExpected,), about)
 
 
-def says_no_better(finding: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
-    """Say whether a finding of an item replaces an earlier one: it is as bad, or worse."""
+def is_at_least_as_bad(finding: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
+    """Say whether a finding of an item is as bad as an earlier one, or worse, and replaces it."""
     return _RANK[finding["verdict"]] >= _RANK[before["verdict"]]
 
 
@@ -52,7 +52,7 @@ class ItemFindings:
         """Add a finding."""
         name = str(finding["node_id"])
         before = self._found.get(name, finding)
-        if says_no_better(finding, before):
+        if is_at_least_as_bad(finding, before):
             self._found[name] = finding
 
     def keep(self, node: pytest.Item) -> None:

@@ -17,7 +17,7 @@ from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.masking import masked_id
 from pytest_supercache.gate.place import way_to_root
 from pytest_supercache.plugin.asserts import are_plain, refuse_without_asserts
-from pytest_supercache.plugin.in_vain import IN_VAIN
+from pytest_supercache.plugin.connection_failures import CONNECTION_FAILURES
 from pytest_supercache.plugin.item_runs import ItemRuns
 from pytest_supercache.plugin.items import CollectedItems, is_ours
 from pytest_supercache.plugin.marking import (
@@ -30,8 +30,8 @@ from pytest_supercache.plugin.marking import (
     write_own,
     wrote_last,
 )
+from pytest_supercache.plugin.project_state import ProjectState
 from pytest_supercache.plugin.rules import judged_without_gate, rules_of
-from pytest_supercache.plugin.surroundings import Surroundings
 from pytest_supercache.plugin.uncollected import Uncollected
 from pytest_supercache.plugin.unread import refuse_unread
 from pytest_supercache.report.run_folders import VERDICT
@@ -73,7 +73,7 @@ class Gate:
             mark_once(config, folder.top)  # before anything is refused
         self._runs = ItemRuns()
         self._items = CollectedItems(config)
-        self.surroundings = Surroundings(config, project, folder.top)
+        self.project_state = ProjectState(config, project, folder.top)
         self._failures = 0
         self._rules: Rules | None = None
         self._screen: list[str] = []
@@ -110,7 +110,7 @@ class Gate:
                 refuse_empty_id()
                 refuse_without_asserts(self._config)
                 refuse_unread(self._config)
-                self.surroundings.look_at_checkout()
+                self.project_state.look_at_checkout()
             if self.is_on and self._config.getoption("supercache_shard") is not None:
                 raise SupercacheError(
                     "--supercache-shard with the gate: a shard decides nothing; run all shards "
@@ -152,7 +152,7 @@ class Gate:
 
     def uncollected(self) -> Uncollected:
         """Return the files below the paths of the run that were not collected."""
-        return self.surroundings.uncollected(self._items.seen)
+        return self.project_state.uncollected(self._items.seen)
 
     # -- hooks ---------------------------------------------------------------------------------
 
@@ -162,7 +162,7 @@ class Gate:
         is_described = self._config.getoption("supercache_describe") is not None
         decides = self.is_on or self.sharding is not None
         if is_described or (decides and not hasattr(self._config, "workerinput")):
-            self.surroundings.look()
+            self.project_state.look()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -238,12 +238,12 @@ class Gate:
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
         """Examine the files when workers have collected; none of them has run anything yet."""
-        if self.sharding is not None or self.surroundings.may_be_ours(ids):
+        if self.sharding is not None or self.project_state.may_be_ours(ids):
             self._begin()
 
     def _begin(self) -> None:
         """Examine the files, and let a run without the gate record that it has begun."""
-        self.surroundings.look()
+        self.project_state.look()
         if not (self.is_on or self.has_begun):
             self.has_begun = mark_without_gate(self._config, self._config.option, self._path.parent)
 
@@ -352,7 +352,7 @@ class Gate:
         """
         if self._close is None or not (self.is_on or wrote_last(self._config, self._path)):
             return
-        closed = {**self._scope, **self.surroundings.closing_part()}
+        closed = {**self._scope, **self.project_state.closing_part()}
         if self.is_on or closed != self._scope:  # without the gate, it says so already
             self._close(closed)
 
@@ -411,8 +411,8 @@ class Gate:
             "skipped": [*self._facts["skipped"], *self._items.skipped_files()],
             "unexplained": unexplained,
             **self._items.part(is_stopped=stopped is not None),
-            **self._config.stash[IN_VAIN].part(),
-            **self.surroundings.part(self._items.seen, self._items.ran_from | self._items.files),
+            **self._config.stash[CONNECTION_FAILURES].part(),
+            **self.project_state.part(self._items.seen, self._items.ran_from | self._items.files),
             "stopped": stopped,
             "plain_asserts": are_plain(self._config),
             "replay": bool(self._config.getoption("supercache_replay")),

@@ -14,7 +14,7 @@ from pytest_supercache.core.result import CheckResult
 from pytest_supercache.core.schedule import read_token
 from pytest_supercache.core.verdict import Verdict
 from pytest_supercache.plugin.allure_results import show
-from pytest_supercache.plugin.findings import FINDING, failure_like, says_no_better
+from pytest_supercache.plugin.findings import FINDING, failure_like, is_at_least_as_bad
 from pytest_supercache.plugin.flow import Flow, flow_of_item, flow_of_test
 from pytest_supercache.plugin.items import is_given
 from pytest_supercache.plugin.progress import progressing
@@ -301,7 +301,7 @@ class ItemRunner:
         if result.counterexample is not None and finding.as_stated:
             row["picture"] = whole_text(node.config, finding)
         before = node.stash.get(FINDING, None) or row  # of another example of @given
-        if says_no_better(row, before):
+        if is_at_least_as_bad(row, before):
             node.stash[FINDING] = row
             node.user_properties[:] = (dict(node.user_properties) | dict(properties(row))).items()
             session = self._session

@@ -21,9 +21,9 @@ from pytest_supercache.core.lifeline import interrupt_when_orphaned
 from pytest_supercache.gate import place, project_table
 from pytest_supercache.gate.run_id import RUN_ID, known_as
 from pytest_supercache.plugin.exit_status import MARKED_BY, is_asked, is_listing
+from pytest_supercache.plugin.project_state import look_early, note_start
 from pytest_supercache.plugin.project_table import read_table
 from pytest_supercache.plugin.run_folder import looks_again
-from pytest_supercache.plugin.surroundings import look_early, note_start
 
 _IS_WORKER = "PYTEST_XDIST_WORKER"
 _CONTROLLER = "SUPERCACHE_CONTROLLER"  # which process has marked which folder

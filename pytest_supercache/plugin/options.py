@@ -15,7 +15,7 @@ from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.fault import Faults
 from pytest_supercache.core.masking import quoted
 from pytest_supercache.core.settings import SAMPLERS, SEARCHES, Exploration
-from pytest_supercache.plugin.in_vain import ABSENT, absent_servers
+from pytest_supercache.plugin.connection_failures import ABSENT, absent_servers
 from pytest_supercache.plugin.latencies import simulation
 from pytest_supercache.plugin.project_table import read_table
 from pytest_supercache.plugin.uncollected import SETTING

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_supercache.plugin.in_vain import IN_VAIN
+from pytest_supercache.plugin.connection_failures import CONNECTION_FAILURES
 
 if TYPE_CHECKING:
     from pytest_supercache.core.result import CheckResult
@@ -111,7 +111,7 @@ class Prefetch:
 
         try:
             result = lean(ItemRunner(self._session).search(node, _item_of(node)))
-            return result, self._config.stash[IN_VAIN].part()
+            return result, self._config.stash[CONNECTION_FAILURES].part()
         finally:
             self._session.stop_servers()
 

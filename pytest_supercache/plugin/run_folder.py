@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_supercache.plugin.surroundings import started_at
+from pytest_supercache.plugin.project_state import started_at
 from pytest_supercache.report.run_folders import VERDICT, new_folder
 
 _OPTIONS = ("supercache_replay", "supercache_break")

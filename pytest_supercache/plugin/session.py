@@ -16,10 +16,10 @@ from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.masking import quoted
 from pytest_supercache.declare.registry import REGISTRY, Watch, refuse_nonsense
 from pytest_supercache.plugin.allure_results import AllureResults
+from pytest_supercache.plugin.connection_failures import CONNECTION_FAILURES
 from pytest_supercache.plugin.exit_status import MARKED_BY, is_asked
 from pytest_supercache.plugin.findings import ItemFindings
 from pytest_supercache.plugin.gating import Gate
-from pytest_supercache.plugin.in_vain import IN_VAIN
 from pytest_supercache.plugin.marking import report_folder
 from pytest_supercache.plugin.options import Options
 from pytest_supercache.plugin.run_folder import RunFolder
@@ -103,8 +103,8 @@ class Session:
 
         if until_done(future).exception() is not None:
             return None
-        result, in_vain = future.result()
-        self.config.stash[IN_VAIN].learn(in_vain)
+        result, failures = future.result()
+        self.config.stash[CONNECTION_FAILURES].learn(failures)
         return result
 
     def claim(self, scenario: "Scenario") -> None:
@@ -165,7 +165,7 @@ class Session:
             "versions": {"python": python_version(), **_versions()},
             "when": datetime.now(UTC).isoformat(timespec="seconds"),
             "seed": self.options.exploration({}).seed,
-            **self.gate.surroundings.checkout.part(),
+            **self.gate.project_state.checkout.part(),
         }
 
 

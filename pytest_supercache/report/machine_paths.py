@@ -1,4 +1,4 @@
-"""Takes the folders of one machine out of texts: a report is read elsewhere.
+"""Removes machine-specific folders from texts, because a report is read on other machines.
 
 A file of the project is named from its root, one of a library from the folder where packages are
 installed, one that an execution wrote from its own temporary folder. Any other text that looks like

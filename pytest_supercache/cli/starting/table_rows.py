@@ -1,4 +1,4 @@
-"""Finds the table of SQLAlchemy that a page shows, and the values of a row in it."""
+"""Finds the SQLAlchemy table behind the path of a page, and the values of a row for it."""
 
 import re
 from decimal import Decimal
@@ -17,7 +17,7 @@ class TableRow(NamedTuple):
 
 
 def row_for(metadata: Any, path: str, field: str, key: str) -> TableRow | None:
-    """Return a row with the field, whose key is in the path; a table named in the path is first."""
+    """Return a row of a table that has the field; a table that the path names is preferred."""
     words = {word.rstrip("s") for word in re.findall(r"[a-z]+", path.lower())}
     found = [row for table in metadata.tables.values() if (row := _row(table, field, key))]
     return min(

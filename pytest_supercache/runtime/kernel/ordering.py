@@ -1,4 +1,4 @@
-"""Knows what happened before what in an execution, and how many turns of an event loop apart."""
+"""Tracks happens-before in an execution, and how many turns of an event loop lie between."""
 
 from collections.abc import Callable
 

@@ -58,7 +58,7 @@ _starting: list[int] = []  # threads that are inside Thread.start
 
 
 @contextmanager
-def surroundings_watched(own_addresses: frozenset[Any]) -> Iterator[None]:
+def escapes_detected(own_addresses: frozenset[Any]) -> Iterator[None]:
     """Report calls that escape control; connections to ``own_addresses`` do not.
 
     An address is a path, or a host and a port.

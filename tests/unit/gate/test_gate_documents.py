@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from pytest_supercache.gate.draft_facts import as_text, seen
 from pytest_supercache.gate.message import WORDS_MAX, message
 from pytest_supercache.gate.overview import (
     affected_users,
@@ -23,7 +24,6 @@ from pytest_supercache.gate.policy import decide
 from pytest_supercache.gate.postmortem import postmortem
 from pytest_supercache.gate.rules import Rules
 from pytest_supercache.gate.screen import screen
-from pytest_supercache.gate.telling import as_text, seen
 from tests.unit.gate.runs import ODDS, OTHER, TODAY, document, row, waiver
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"

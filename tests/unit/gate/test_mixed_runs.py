@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pytest_supercache.gate.record import worse_than_contents
+from pytest_supercache.gate.mixed_runs import worse_than_contents
 from pytest_supercache.gate.rules import Rules
 from tests.unit.gate.runs import CONFLICT, TODAY, document, row, waiver
 

@@ -1,4 +1,4 @@
-"""Detects a verdict that records a worse decision than its contents give: two runs were mixed."""
+"""Detects files mixed from two runs: the recorded decision is worse than the contents give."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress

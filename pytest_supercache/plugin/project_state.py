@@ -46,7 +46,7 @@ def look_early(config: pytest.Config, reports: Path) -> None:
     config.stash[_BEGAN] = checkout_of(config.rootpath, reports)
 
 
-class Surroundings:
+class ProjectState:
     """The checkout, the scenario files and the rules around a run.
 
     Raises:

@@ -35,7 +35,7 @@ ABSENT = "absent"
 PARTS = ("in_vain", "in_vain_as_said", "in_vain_besides")
 """The parts of ``verdict.json``: what rules out a GO, what the setting excuses, what is told."""
 
-IN_VAIN: "pytest.StashKey[InVain]" = pytest.StashKey()
+CONNECTION_FAILURES: "pytest.StashKey[ConnectionFailures]" = pytest.StashKey()
 
 _OUTPUT = "supercache_in_vain"
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
@@ -70,7 +70,7 @@ class Failed:
     error: str
 
 
-class InVain:
+class ConnectionFailures:
     """The failed connections of a run, outside of executions."""
 
     def __init__(self, config: pytest.Config) -> None:
@@ -185,8 +185,8 @@ class InVain:
 
 def begin(config: pytest.Config) -> None:
     """Listen from now on, until the run is over."""
-    in_vain = config.stash[IN_VAIN] = InVain(config)
-    connections = FailedConnections(in_vain)
+    failures = config.stash[CONNECTION_FAILURES] = ConnectionFailures(config)
+    connections = FailedConnections(failures)
     connections.listen()
     config.add_cleanup(connections.stop)
 

@@ -1,4 +1,4 @@
-"""Functions that the drafts share: the conflicts to report, and facts that the run has seen.
+"""Selects and phrases the facts for the drafts: which conflicts to report, and whom they affect.
 
 The drafts state only what the run knows; the rest are questions, each for a role.
 """
