@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from pytest_supercache.cli.reading import made_from, read_document
+from pytest_supercache.cli.reading import make_from, read_document
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.gate.checkout import checkout_of
 from pytest_supercache.gate.evidence import MALFORMED, rows_of
@@ -192,7 +192,7 @@ def verdict(
         _end_unless_go(_locked(judged))
         return
     earlier = None if against is None else _earlier(against)
-    click.echo("\n".join(made_from(judged.path, lambda: _said(judged, earlier, details=details))))
+    click.echo("\n".join(make_from(judged.path, lambda: _said(judged, earlier, details=details))))
     sys.exit(judged.decision.exit_status)
 
 
@@ -216,7 +216,7 @@ def postmortem(file: Path | None, known_issues: str | None) -> None:
 
 def _draft(draft: Callable[[Mapping[str, Any], Decision, Rules], str], judged: Judged) -> None:
     told = (judged.document, judged.decision, judged.rules)
-    click.echo(made_from(judged.path, lambda: draft(*told)), nl=False)
+    click.echo(make_from(judged.path, lambda: draft(*told)), nl=False)
 
 
 def _said(judged: Judged, earlier: Mapping[str, Any] | None, *, details: bool) -> list[str]:

@@ -29,7 +29,7 @@ def read_document(path: Path) -> Mapping[str, Any]:
     return document
 
 
-def made_from(path: Path, make: Callable[[], Made]) -> Made:
+def make_from(path: Path, make: Callable[[], Made]) -> Made:
     """Return the result of ``make`` for the document in a file.
 
     Raises:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from pytest_supercache.cli.gating import mistakes_exit_2
-from pytest_supercache.cli.reading import made_from, read_document
+from pytest_supercache.cli.reading import make_from, read_document
 from pytest_supercache.cli.rendering import install, render
 from pytest_supercache.gate.place import place_from
 from pytest_supercache.gate.project_table import read_table
@@ -64,10 +64,10 @@ def report(file: Path | None, kind: str, output: Path | None, installs: bool) ->
         click.echo(f"written: {target}")
         return
     if kind == "folder":
-        made_from(path, lambda: refuse_foreign(document["scenarios"], root))
-        made_from(path, lambda: write_reports(document, path.parent, root))
+        make_from(path, lambda: refuse_foreign(document["scenarios"], root))
+        make_from(path, lambda: write_reports(document, path.parent, root))
         return
-    text = made_from(path, lambda: TEXTS[kind](document))
+    text = make_from(path, lambda: TEXTS[kind](document))
     if output is None:
         sys.stdout.buffer.write(text.encode(errors="backslashreplace"))
     else:

@@ -23,7 +23,7 @@ _TOLD = (
 )  # fmt: skip
 
 
-def tell_elsewhere(file: Path, run: Mapping[str, Any], *, is_any_meant: bool) -> None:
+def record_elsewhere(file: Path, run: Mapping[str, Any], *, is_any_meant: bool) -> None:
     """Record the outcome of a run in another folder's file that may be taken for its verdict.
 
     Such a file has a verdict of the same id, or any verdict if ``is_any_meant``. If neither is so,

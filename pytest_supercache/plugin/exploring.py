@@ -10,9 +10,9 @@ from pytest_supercache.core.fault import Faults
 from pytest_supercache.core.settings import OF_A_CHECK, Assume
 from pytest_supercache.declare.registry import REGISTRY, Decorated
 from pytest_supercache.oracle.guarantee import Guarantee, as_guarantees
+from pytest_supercache.plugin.early_exit import EarlyExit
 from pytest_supercache.plugin.fixtures import LAYER_FIXTURES
 from pytest_supercache.plugin.items import is_given
-from pytest_supercache.plugin.leaving import Leaving
 from pytest_supercache.plugin.no_tests import being_imported
 from pytest_supercache.world.unrun import ran
 from pytest_supercache.world.world import World
@@ -195,22 +195,22 @@ def _wrapped(
         item_runner: ItemRunner = given["supercache_runner"]
         fixtures = {name: value for name, value in given.items() if name in parameters}
         _refuse_values(name_of_test, given["request"], fixtures)
-        leaving = Leaving(is_example=is_given(node))
+        early_exit = EarlyExit(is_example=is_given(node))
 
         def body(world: World) -> Any:
-            returned = leaving.run(lambda world: function(**fixtures, world=world), world)
+            returned = early_exit.run(lambda world: function(**fixtures, world=world), world)
             return _without_value(name_of_test, returned)
 
         update_wrapper(body, function, assigned=(), updated=())  # what `inspect.unwrap` finds
 
         reproduce = vars(explored_test).get("reproduce")
-        with leaving.at_the_end():
+        with early_exit.at_the_end():
             item_runner.explore(
                 body,
                 node,
                 own,
                 guarantees,
-                reject_example=leaving.reject_example,
+                reject_example=early_exit.reject_example,
                 reproduce=reproduce,
             )
 

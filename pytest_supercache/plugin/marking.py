@@ -164,14 +164,14 @@ def announce(config: pytest.Config) -> None:
     given = config.invocation_params.args
     if "--supercache-gate" not in given or _IS_WORKER in os.environ:
         return
-    from pytest_supercache.gate.elsewhere import tell_elsewhere
+    from pytest_supercache.gate.elsewhere import record_elsewhere
 
     run = {**identity(config, is_gate=True), "finished": False}
     if run["id"] == run["owner"]:
         return
     for file in _read_from(config.invocation_params.dir):
         with suppress(OSError):
-            tell_elsewhere(file, run, is_any_meant=False)
+            record_elsewhere(file, run, is_any_meant=False)
 
 
 def _without_mark(config: pytest.Config, path: Path) -> str:
@@ -275,7 +275,7 @@ def write_own(
     before = config.stash.get(_OTHERS, None)
     config.stash[_OTHERS], text = write_beside_others(path, rows, scope, before)
     if scope["run"]["is_gate"] or not is_listing(config.option):
-        _tell_elsewhere(config, path, scope["run"])
+        _record_elsewhere(config, path, scope["run"])
     return text
 
 
@@ -298,13 +298,13 @@ def others_beside(config: pytest.Config, path: Path, run: Mapping[str, Any]) -> 
     return same_id.others_beside(path, run, config.stash.get(_OTHERS, None))
 
 
-def _tell_elsewhere(config: pytest.Config, path: Path, run: Mapping[str, Any]) -> None:
+def _record_elsewhere(config: pytest.Config, path: Path, run: Mapping[str, Any]) -> None:
     """Record the run in each file that `supercache verdict` might read instead of this run's.
 
     Raises:
         OSError: such a file cannot be changed.
     """
-    from pytest_supercache.gate.elsewhere import tell_elsewhere
+    from pytest_supercache.gate.elsewhere import record_elsewhere
 
     started = config.invocation_params.dir
     options = config.known_args_namespace
@@ -315,7 +315,7 @@ def _tell_elsewhere(config: pytest.Config, path: Path, run: Mapping[str, Any]) -
         if os.path.realpath(file) == os.path.realpath(path):
             continue
         try:
-            tell_elsewhere(file, told, is_any_meant=not is_chosen)
+            record_elsewhere(file, told, is_any_meant=not is_chosen)
         except OSError:
             _note_elsewhere(config, file)
             raise

@@ -1,4 +1,4 @@
-"""Refuses answers that are code that has not run: awaitables, iterators, context managers."""
+"""Refuses answers whose code has not run: awaitables, iterators, context managers."""
 
 from asyncio import Future
 from contextlib import asynccontextmanager, contextmanager

@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from pytest_supercache.cli.reading import made_from, read_document
+from pytest_supercache.cli.reading import make_from, read_document
 from pytest_supercache.cli.reporting import TEXTS
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.inputs import read_text
@@ -90,14 +90,14 @@ def _settings(path: Path) -> None:
 def _verdict(path: Path) -> None:
     """Do what `supercache verdict`, `message`, `postmortem` and `report` do with a file."""
     read = read_document(path)
-    made_from(path, lambda: _all_of(read, path.parent))
+    make_from(path, lambda: _all_of(read, path.parent))
 
 
 def _shard(path: Path) -> None:
     """Do what `supercache merge` does with a file that has the digest of its contents."""
     read = read_document(path)
     merged = merge_shards({path.name: with_digest(read)})
-    made_from(path, lambda: screen(decide(merged, Rules(today=TODAY)), merged, Rules(today=TODAY)))
+    make_from(path, lambda: screen(decide(merged, Rules(today=TODAY)), merged, Rules(today=TODAY)))
 
 
 def _all_of(read: Mapping[str, Any], root: Path) -> None:

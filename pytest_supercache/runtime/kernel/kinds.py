@@ -1,4 +1,4 @@
-"""Caches the answers to questions of hooks about types, for the duration of a check."""
+"""Caches facts about types that hooks ask for, for the duration of a check."""
 
 import functools
 from collections.abc import Callable

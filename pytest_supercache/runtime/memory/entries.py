@@ -1,4 +1,4 @@
-"""Touches entries of dicts: each entry is memory of its own."""
+"""Records accesses to entries of dicts: each entry is a location of its own."""
 
 from collections import defaultdict
 from typing import Any

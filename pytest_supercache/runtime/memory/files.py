@@ -1,4 +1,4 @@
-"""Touches files just before they are opened, listed, renamed or removed: they are memory, too.
+"""Records accesses to files just before they are opened, listed, renamed or removed.
 
 Audit events report that. Two folders of one name are taken for one, and so are files of one name
 in two folders.

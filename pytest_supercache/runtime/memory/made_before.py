@@ -1,4 +1,4 @@
-"""Notices that one execution finds what an earlier one has left in an object or a file.
+"""Detects that an execution finds what an earlier one has left in an object or a file.
 
 What modules lead to is restored (:mod:`pytest_supercache.runtime.memory.lasting`). What a test
 makes before its check, such as a fixture or a variable around the body, is not: it may collect what

@@ -1,4 +1,4 @@
-"""Finds the object that a proxy of a library stands for: what is done to its items is done there.
+"""Finds the object behind a proxy of a library, where accesses to the proxy's items take place.
 
 A proxy of werkzeug that calls a function for its object stands for itself, because that function
 is code under test: a hook must not run it a second time. So does one of wrapt, or of

@@ -16,7 +16,7 @@ from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.memory.names import REAL_LOCKS
 from pytest_supercache.runtime.memory.real_primitives import PrimitiveName, name_of_primitive
-from pytest_supercache.runtime.process.replacing import alone
+from pytest_supercache.runtime.process.replacing import stand_in_for
 from pytest_supercache.runtime.sync.lock_stand_ins import (
     LockStandIn,
     RLockStandIn,
@@ -62,7 +62,7 @@ def _made(execution: Stepping, real: Any, name: PrimitiveName | None) -> Any:
     if type(real) in REAL_LOCKS:
         made = (LockStandIn if type(real) is REAL_LOCKS[0] else RLockStandIn)(real)
     else:
-        made = None if _is_awaited(real) else alone(real, lock_for_condition)
+        made = None if _is_awaited(real) else stand_in_for(real, lock_for_condition)
     if made is None or not _is_free(real):
         note_used_elsewhere(execution, real, "" if name is None else name.text)
     if made is None:

@@ -1,4 +1,4 @@
-"""Defines the stand-ins of names of the standard library, and of objects made with them."""
+"""Defines cooperative stand-ins for names of the standard library, and for existing objects."""
 
 import _thread
 import concurrent
@@ -147,8 +147,8 @@ class Replacements:
         return stand_in if real is value else None
 
 
-def alone(value: Any, known: Callable[[Any], Any]) -> Any:
-    """Return a stand-in for an object that no place was found for; None: it is in use.
+def stand_in_for(value: Any, known: Callable[[Any], Any]) -> Any:
+    """Return a stand-in for an object that is kept in no known place; None: it is in use.
 
     Args:
         value: an object of a class with stand-ins.

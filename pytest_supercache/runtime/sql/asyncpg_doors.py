@@ -23,7 +23,7 @@ from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.calling import current_actor
 from pytest_supercache.runtime.kernel.patches import Patches
 from pytest_supercache.runtime.kernel.stepping import Stepping
-from pytest_supercache.runtime.sql.lock_holders import looking, numbers
+from pytest_supercache.runtime.sql.lock_holders import observer_query, process_ids
 from pytest_supercache.runtime.sql.postgres import (
     CLOSED,
     IDLE,
@@ -415,7 +415,7 @@ class AsyncpgObserver:
         with _answering(self._execution), _looking_up(self._execution):
             connection = self._connection = await self._connect()
         protocol = connection._protocol  # noqa: SLF001 - asyncpg has no public hook for exchanges
-        exchange = protocol.query(_ANSWERS.format(query=looking(process)), None)
+        exchange = protocol.query(_ANSWERS.format(query=observer_query(process)), None)
         self._rest = _rest(exchange, exchange.send(None))
 
     async def answer(self) -> frozenset[int]:
@@ -424,7 +424,7 @@ class AsyncpgObserver:
             try:
                 await self._rest
             except asyncpg.RaiseError as error:
-                return numbers(error)
+                return process_ids(error)
             finally:
                 self._connection.terminate()
         return frozenset()

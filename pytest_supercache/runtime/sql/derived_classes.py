@@ -1,12 +1,15 @@
-"""Derives from the classes that code names for connections and cursors, where those are of C."""
+"""Subclasses the connection and cursor classes that code names, where they are C classes.
+
+Attributes of a C class cannot be replaced.
+"""
 
 from typing import Any
 
 _made: dict[Any, Any] = {}
 
 
-def joined(wanted: Any, ours: type) -> Any:
-    """Return a subclass of the code's class ``wanted``, with ``ours`` as its base, too."""
+def derived_from_both(wanted: Any, ours: type) -> Any:
+    """Return a class that derives from the class ``wanted`` of the code, and from ``ours``."""
     if not isinstance(wanted, type) or issubclass(wanted, ours):
         return wanted  # a function: its result is not changed
     if wanted is ours.__mro__[1]:

@@ -32,12 +32,12 @@ class Observer(Protocol):
         """Disconnect."""
 
 
-def looking(process: int) -> str:
+def observer_query(process: int) -> str:
     """Return the query of an observer."""
     return _LOOKING.format(process=process)
 
 
-def numbers(found: Any) -> frozenset[int]:
+def process_ids(found: Any) -> frozenset[int]:
     """Return the processes in an array of PostgreSQL, as text or bytes."""
     text = found.decode() if isinstance(found, bytes) else str(found)
     return frozenset(map(int, re.findall(r"[0-9]+", text)))

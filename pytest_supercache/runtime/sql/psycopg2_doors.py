@@ -15,8 +15,8 @@ from psycopg2 import extensions
 
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.patches import Patches
-from pytest_supercache.runtime.sql.derived_classes import joined
-from pytest_supercache.runtime.sql.lock_holders import looking, numbers
+from pytest_supercache.runtime.sql.derived_classes import derived_from_both
+from pytest_supercache.runtime.sql.lock_holders import observer_query, process_ids
 from pytest_supercache.runtime.sql.postgres import (
     IDLE,
     DatabaseSessions,
@@ -104,7 +104,7 @@ def connect(
         return _real_connect(dsn, connection_factory, cursor_factory, **kwargs)
     said = kwargs.get("options") or extensions.parse_dsn(dsn or "").get("options")
     kwargs["options"] = without_lock_waits(execution, said)
-    factory = joined(connection_factory or _Plain, LibpqConnection)
+    factory = derived_from_both(connection_factory or _Plain, LibpqConnection)
     try:
         connection = _real_connect(dsn, factory, cursor_factory, **kwargs)
     except psycopg2.OperationalError as error:
@@ -143,7 +143,7 @@ class LibpqConnection(_Plain):  # type: ignore[misc] # a class of C, whose types
     ) -> Any:
         """Return a cursor whose statements are steps."""
         wanted = cursor_factory or self.cursor_factory or extensions.cursor
-        cursor = super().cursor(name, joined(wanted, LibpqCursor), *args, **kwargs)
+        cursor = super().cursor(name, derived_from_both(wanted, LibpqCursor), *args, **kwargs)
         execution = controlled()
         if execution is not None and not isinstance(cursor, LibpqCursor):
             execution.controller.hazard(_NO_CLASS.format(name="cursor_factory"))
@@ -336,12 +336,12 @@ class Psycopg2Observer:
     def ask(self, process: int) -> None:
         """Begin to look until a process waits for a lock, which is then cancelled."""
         self._cursor = extensions.cursor(self._connection)
-        self._cursor.execute(looking(process))
+        self._cursor.execute(observer_query(process))
 
     def answer(self) -> frozenset[int]:
         """Return the processes that have the lock."""
         self._finish()
-        return numbers(self._cursor.fetchall())
+        return process_ids(self._cursor.fetchall())
 
     def _finish(self) -> None:
         while self._connection.poll() != extensions.POLL_OK:

@@ -13,7 +13,7 @@ from psycopg import waiting
 
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.patches import Patches
-from pytest_supercache.runtime.sql.lock_holders import looking, numbers
+from pytest_supercache.runtime.sql.lock_holders import observer_query, process_ids
 from pytest_supercache.runtime.sql.postgres import (
     IDLE,
     DatabaseSessions,
@@ -134,14 +134,14 @@ class PsycopgObserver:
 
     def ask(self, process: int) -> None:
         """Begin to look until a process waits for a lock, which is then cancelled."""
-        self._connection.send_query(looking(process).encode())
+        self._connection.send_query(observer_query(process).encode())
 
     def answer(self) -> frozenset[int]:
         """Return the processes that have the lock."""
         found: frozenset[int] = frozenset()
         while (result := self._connection.get_result()) is not None:
             for row in range(result.ntuples):
-                found |= numbers(result.get_value(row, 0))
+                found |= process_ids(result.get_value(row, 0))
         return found
 
 

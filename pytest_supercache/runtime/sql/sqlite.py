@@ -21,7 +21,7 @@ from pytest_supercache.runtime.kernel.calling import current_actor
 from pytest_supercache.runtime.kernel.patches import Patches
 from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.sql import sqlite_before
-from pytest_supercache.runtime.sql.derived_classes import joined
+from pytest_supercache.runtime.sql.derived_classes import derived_from_both
 from pytest_supercache.runtime.sql.foreign_keys import with_foreign_keys
 from pytest_supercache.runtime.sql.sqlite_cursor import Cursor, is_busy
 from pytest_supercache.runtime.sql.statements import EVERYTHING, Tables, first_word, perform
@@ -62,7 +62,7 @@ def connect(*args: Any, **kwargs: Any) -> Any:
     if execution is None:
         return _real_connect(*args, **kwargs)
     options: dict[str, Any] = dict(zip(_PARAMETERS, args, strict=False)) | kwargs
-    options["factory"] = joined(options.get("factory") or sqlite3.Connection, Connection)
+    options["factory"] = derived_from_both(options.get("factory") or sqlite3.Connection, Connection)
     timeout, options["timeout"] = options.get("timeout", 5.0), 0
     checks_thread = options.get("check_same_thread", True)
     options["check_same_thread"] = False  # checked here, so that another thread may close it
@@ -126,7 +126,7 @@ class Connection(sqlite3.Connection):
 
     def cursor(self, factory: Any = None) -> Any:
         """Return a cursor whose statements are steps."""
-        return super().cursor(joined(factory or sqlite3.Cursor, Cursor))
+        return super().cursor(derived_from_both(factory or sqlite3.Cursor, Cursor))
 
     def execute(self, sql: str, parameters: Any = (), /) -> Any:
         """Execute a statement on a new cursor."""

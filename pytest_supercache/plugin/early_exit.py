@@ -28,8 +28,8 @@ _IN_SOME_ONLY = (
 )
 
 
-class Leaving:
-    """Runs a body repeatedly, and remembers how it leaves its test.
+class EarlyExit:
+    """Runs a body repeatedly, and remembers the exception that ends its test early.
 
     Args:
         is_example: explore it as an example of ``@given``, on the calling thread.
