@@ -21,7 +21,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from pytest_supercache.report.page import write_page
+from pytest_supercache.report.page import PAGE, page
+from pytest_supercache.report.verdict_json import write_whole
 
 STORY = "scenarios/story/price-change.supercache.yaml"
 PAINTED = """() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(
@@ -107,7 +108,7 @@ def main() -> None:
         found = document(given.scenarios, given.conflicts, folder)
         (folder / "verdict.json").write_text(json.dumps(found), encoding="utf-8")
         began = time.perf_counter()
-        write_page(folder, found)
+        write_whole(folder / PAGE, page(found))
         wrote = time.perf_counter() - began
         size = (folder / "index.html").stat().st_size
         appeared = seconds_to_appear(

@@ -45,7 +45,7 @@ from pytest_supercache.checking.workers import Dispatch, Work, in_process, sent_
 from pytest_supercache.core.errors import NotDeterministicError, ReplayDivergedError
 from pytest_supercache.core.fault import Faults, Vector
 from pytest_supercache.core.masking import masked
-from pytest_supercache.core.mistakes import told_as_unknown
+from pytest_supercache.core.mistakes import reported_as_unknown
 from pytest_supercache.core.orders import Share
 from pytest_supercache.core.progress import Progress
 from pytest_supercache.core.real_clock import real_seconds
@@ -131,7 +131,7 @@ _SHARED = (
 
 
 @with_room
-@told_as_unknown
+@reported_as_unknown
 def check_on(
     server: AnyServer,
     body: Body,

@@ -25,7 +25,7 @@ def submit(executor: Executor, function: Callable[..., Any], *given: Any) -> "Fu
 
 
 def until_done(future: "Future[Result]") -> "Future[Result]":
-    """Wait for a future and return it; asking it for its result then waits for nobody."""
+    """Wait for a future and return it; its result is then available at once."""
     while True:
         with ctrl_c_deferred(), suppress(TimeoutError):
             future.exception(HEARD_SECONDS)

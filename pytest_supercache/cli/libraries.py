@@ -1,4 +1,4 @@
-"""Imports the libraries of the command where the project's folder cannot stand in for them.
+"""Imports click and iniconfig so that no module in the project's folder can shadow them.
 
 ``python -m`` looks for modules in the current folder first, where a project may have a package of
 its own with such a name.

@@ -30,7 +30,7 @@ _ROOT = Path(__file__).parent.parent
 _LOG = logging.getLogger("pytest_supercache")
 
 
-def told_as_unknown(check: Callable[P, CheckResult]) -> Callable[P, CheckResult]:
+def reported_as_unknown(check: Callable[P, CheckResult]) -> Callable[P, CheckResult]:
     """Make the result of a check UNKNOWN, with a report, if this package fails in it."""
 
     @wraps(check)

@@ -1,4 +1,4 @@
-"""Classifies what goes wrong under a lock that ends by itself.
+"""Classifies what goes wrong under a lock that expires.
 
 A lock is an entry with a time to live that its takers store without looking it up first. Of several
 attempts to take it the last one before it was given back is the one that succeeded.

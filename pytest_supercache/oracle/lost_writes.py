@@ -1,4 +1,4 @@
-"""Classifies a field that is lost: by what the operation had read that wrote the object over it."""
+"""Classifies a lost field by where the operation that overwrote it had read the object."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +16,7 @@ _CHANGES = frozenset({Role.STORE, Role.DROP, Role.DELIVER})
 
 
 def lost_write(execution: Execution, violation: Violation) -> Classified | None:
-    """Return the class of a field that another operation has written back without.
+    """Return the class of a lost field: another operation has written its object back without it.
 
     It is ``cached-rmw`` if both have read the object before either wrote it, and
     ``write-back-resurrection`` if only the other one has, or from a copy that was out of date.

@@ -1,4 +1,4 @@
-"""Shows one execution to the guarantees: the answers, and the versions that they may be.
+"""Answers what guarantees ask of an execution: what was shown, and which versions that may be.
 
 Values stand for every version that has them (:mod:`pytest_supercache.oracle.versions`). A version
 can only have been shown where its commit may have been known: the commit happens before a step of

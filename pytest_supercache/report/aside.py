@@ -1,6 +1,6 @@
-"""Finds what plays no part in a conflict: messages to a node whose cache never held anything.
+"""Folds away lanes and columns that play no part in a conflict, so that the others have room.
 
-Such lanes and columns are folded away, so that the others have room. What users do, what the
+They belong to messages to a node whose cache never held anything. What users do, what the
 violation is about and what differs from the passing interleaving is never folded.
 """
 

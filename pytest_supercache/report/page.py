@@ -15,7 +15,6 @@ from typing import Any
 from urllib.parse import quote
 
 from pytest_supercache.report.page_data import anchor_of, page_data
-from pytest_supercache.report.verdict_json import write_whole
 
 PAGE = "index.html"
 _FILES = Path(__file__).parent / "page_files"
@@ -53,11 +52,6 @@ def json_block(data: object) -> str:
     for char, escaped in _DANGEROUS.items():
         text = text.replace(char, escaped)  # they can only stand inside strings
     return text
-
-
-def write_page(folder: Path, document: Mapping[str, Any]) -> None:
-    """Write the page for a document into ``folder``, atomically."""
-    write_whole(folder / PAGE, page(document))
 
 
 def _digest(text: str) -> str:

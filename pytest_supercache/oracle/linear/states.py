@@ -1,4 +1,4 @@
-"""Represents the content of a key by what the answers to be explained can tell of it.
+"""Abstracts the content of a key to what the answers still to be explained can distinguish.
 
 A value that no answer depends on is as good as every other such value: all of them
 are OTHER.

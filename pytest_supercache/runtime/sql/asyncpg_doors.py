@@ -325,8 +325,8 @@ class SteppedProtocol:
             except OSError:  # it is gone already
                 return
 
-    async def disconnect(self, *, nowait: bool) -> None:  # noqa: ARG002 - redis-py's connections take it
-        """Disconnect at the end of the loop."""
+    async def disconnect(self, **_nowait: bool) -> None:
+        """Disconnect at the end of the loop, which passes what connections of redis-py take."""
         self.drop()
 
     # -- steps -----------------------------------------------------------------------------------

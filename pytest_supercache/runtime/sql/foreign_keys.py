@@ -1,4 +1,4 @@
-"""Adds what SQLite touches for foreign keys to the tables of a statement, which it does not report.
+"""Adds to the tables of a statement those that SQLite touches for foreign keys unreported.
 
 A statement that writes a table may look into the tables that refer to it, and into those that it
 refers to. Actions such as ``ON DELETE CASCADE`` write the tables that refer to it, and so on.

@@ -1,4 +1,4 @@
-"""Names connections of `sqlite3` that are used although their statements are no steps.
+"""Reports uses of `sqlite3` connections whose statements are no steps.
 
 They were made before the execution, at import for example, or by the class itself. Any library may
 hold them (a pool of SQLAlchemy), and no stand-in sees their statements, so a trace callback of

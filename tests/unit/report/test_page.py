@@ -9,7 +9,8 @@ from html.parser import HTMLParser
 import pytest
 
 from pytest_supercache.core.orders import Tried
-from pytest_supercache.report.page import page, write_page
+from pytest_supercache.report.folder import write_reports
+from pytest_supercache.report.page import page
 from pytest_supercache.report.page_data import COMMAND_MAX, PLAYERS_MAX, page_data
 from pytest_supercache.report.player_data import COLUMNS_MAX, ROWS_MAX, WITHOUT_STEPS
 from pytest_supercache.report.verdict_json import finding_row, verdict_document, write_verdict
@@ -294,10 +295,10 @@ def variants_of(document):
 
 def test_the_page_is_made_from_the_file_that_others_read(tmp_path):
     write_verdict(tmp_path / "verdict.json", [finding_row(violated())], {"build": "b7"})
-    write_page(tmp_path, json.loads((tmp_path / "verdict.json").read_text()))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["index.html", "verdict.json"]
+    document = json.loads((tmp_path / "verdict.json").read_text(encoding="utf-8"))
+    write_reports(document, tmp_path, tmp_path)
     written = (tmp_path / "index.html").read_text(encoding="ascii")
-    assert written == page(json.loads((tmp_path / "verdict.json").read_text(encoding="utf-8")))
+    assert written == page(document)
     assert '["build","b7"]' in written
 
 
