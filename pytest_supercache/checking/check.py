@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 
 from pytest_supercache.checking import coverage
-from pytest_supercache.checking.diagnose import diagnosed, found_in
+from pytest_supercache.checking.diagnose import diagnosed, place_of_conflict
 from pytest_supercache.checking.environment import Body, CheckEnvironment, Given, open_environment
 from pytest_supercache.checking.fault_sets import (
     FaultSetResult,
@@ -281,7 +281,7 @@ class _Check:
     def __init__(self, runner: Runner, work: Work, again: Rerun | None) -> None:
         self._runner = runner
         self._item = work.item
-        self._found_in = found_in(work.item, work.system, work.body)
+        self._place = place_of_conflict(work.item, work.system, work.body)
         self._again = again
         self._hypothesis = work.hypothesis
         self._searched = Searched()
@@ -398,7 +398,7 @@ class _Check:
             found, minimal = smallest(runner, runner.found, is_smallest=is_smallest)
         counterexample = confirm(runner, found, self._item, minimal=minimal and self._again is None)
         counterexample = diagnosed(
-            counterexample, label, reduction_check, exhausted=exhausted, of=self._found_in
+            counterexample, label, reduction_check, exhausted=exhausted, of=self._place
         )
         share = self._share() if exhausted else None
         result = CheckResult(

@@ -17,18 +17,22 @@ from pytest_supercache.oracle.classify import (
     most_telling,
 )
 from pytest_supercache.oracle.explain import advice, cause_sentences, class_sentence
-from pytest_supercache.oracle.fingerprint import FoundIn, fingerprint_of, former_fingerprints_of
+from pytest_supercache.oracle.fingerprint import (
+    ConflictPlace,
+    fingerprint_of,
+    former_fingerprints_of,
+)
 from pytest_supercache.oracle.nearest import nearest
 from pytest_supercache.oracle.story import story, story_sentence
 from pytest_supercache.runtime.kernel.functions_under_test import raised
 from pytest_supercache.search.events import orders_of
 
 
-def found_in(flow: str, system: str, body: Callable[..., Any]) -> FoundIn:
+def place_of_conflict(flow: str, system: str, body: Callable[..., Any]) -> ConflictPlace:
     """Return the flow and the system of a conflict, and which functions there are test code."""
     verbs = frozenset(_name_of(verb.function) for verb in REGISTRY.verbs.values())
     module = getattr(unwrap(body), "__module__", "")
-    return FoundIn(flow=flow, system=system, body=_name_of(body), module=module, verbs=verbs)
+    return ConflictPlace(flow=flow, system=system, body=_name_of(body), module=module, verbs=verbs)
 
 
 def diagnosed(
@@ -37,7 +41,7 @@ def diagnosed(
     reduction_check: ReductionCheck | None,
     *,
     exhausted: bool,
-    of: FoundIn,
+    of: ConflictPlace,
 ) -> Counterexample:
     """Add class, cause and explanation to a counterexample, from what the search has seen."""
     execution = found.execution

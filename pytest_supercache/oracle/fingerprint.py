@@ -35,7 +35,7 @@ _MATTER = {Role.LOAD, Role.COMMIT, Role.STORE, Role.DROP, Role.PUBLISH, Role.DEL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FoundIn:
+class ConflictPlace:
     """Where a conflict was found: in which flow of which system, and in which functions."""
 
     flow: str
@@ -64,7 +64,7 @@ def fingerprint_of(
     violation: Violation,
     label: Label | None,
     classified: Classified,
-    found: FoundIn,
+    found: ConflictPlace,
 ) -> str:
     """Return the fingerprint of a finding, as hexadecimal digits."""
     parts = _without_called(execution, violation, label, classified, found)
@@ -79,7 +79,7 @@ def _without_called(
     violation: Violation,
     label: Label | None,
     classified: Classified,
-    found: FoundIn,
+    found: ConflictPlace,
 ) -> list[object]:
     """Return the parts of a fingerprint, without the classes that a flow in Python calls."""
     verbs = _verbs_of_error(execution, violation) or _verbs_of_waits(execution, violation)
@@ -103,7 +103,7 @@ def former_fingerprints_of(
     violation: Violation,
     label: Label | None,
     classified: Classified,
-    found: FoundIn,
+    found: ConflictPlace,
 ) -> tuple[str, ...]:
     """Return the fingerprints of older versions, the newest first, so that waivers can move.
 
@@ -134,7 +134,7 @@ def former_fingerprints_of(
     )
 
 
-def _path(functions: Iterable[str], found: FoundIn) -> list[str]:
+def _path(functions: Iterable[str], found: ConflictPlace) -> list[str]:
     """Return the path to the innermost function, without the functions of the scenario.
 
     A recursion counts as the call that ended it, so its depth does not matter. Comprehensions are
@@ -153,7 +153,7 @@ def _path(functions: Iterable[str], found: FoundIn) -> list[str]:
 
 
 def _called(
-    execution: Execution, violation: Violation, classified: Classified, found: FoundIn
+    execution: Execution, violation: Violation, classified: Classified, found: ConflictPlace
 ) -> list[str]:
     """Return the classes and modules whose functions take the steps of a flow that matter.
 
@@ -177,13 +177,13 @@ def _called(
     return sorted(called)
 
 
-def _may_belong_to_the_test(function: str, found: FoundIn) -> bool:
+def _may_belong_to_the_test(function: str, found: ConflictPlace) -> bool:
     """Say whether a function is a lambda, was made inside another one, or is beside the test."""
     place = function.rpartition(".")[0]
     return function.endswith("<lambda>") or place.endswith("<locals>") or place == found.module
 
 
-def _is_scenarios(function: str, found: FoundIn) -> bool:
+def _is_scenarios(function: str, found: ConflictPlace) -> bool:
     return found.is_body(function) or found.is_step(function)
 
 
