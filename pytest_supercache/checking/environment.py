@@ -28,11 +28,11 @@ from pytest_supercache.runtime.kernel.actor import Abandoned
 from pytest_supercache.runtime.kernel.calling import current_actor, looking
 from pytest_supercache.runtime.kernel.controller import Controller
 from pytest_supercache.runtime.kernel.crew import Crew
+from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.kernel.expiries import Expiries
 from pytest_supercache.runtime.kernel.faults import Injection
 from pytest_supercache.runtime.kernel.record import Record
 from pytest_supercache.runtime.kernel.state import stay
-from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.kernel.timekeeper import Timekeeper
 from pytest_supercache.runtime.kernel.watchdog import guard
 from pytest_supercache.runtime.memory.finding import MemoryFinder, memory_found
@@ -198,7 +198,7 @@ class CheckEnvironment:
             grain=self._settings.grain,
         )
         controller.new_thread, controller.polls = self._crew.thread, self._settings.polls
-        execution = Stepping(controller, self.stack.switch, expiries, faults)
+        execution = ExecutionContext(controller, self.stack.switch, expiries, faults)
         execution.on_step = self.on_step if isinstance(scheduler, Replay) else None
         world = World(self.stack, execution, self._given)
         self._collector.disable()
@@ -220,7 +220,7 @@ class CheckEnvironment:
         return found
 
     @contextmanager
-    def _under_control(self, execution: Stepping, body: Body) -> Iterator[None]:
+    def _under_control(self, execution: ExecutionContext, body: Body) -> Iterator[None]:
         finding = self._finding.during(execution, body)
         with finding, workers_of(execution), real_primitives_released(execution):
             yield
@@ -242,7 +242,7 @@ class CheckEnvironment:
             endings=(expiries.at, self.stack.existing_cache.leases),
         )
 
-    def _start_over(self, execution: Stepping) -> None:
+    def _start_over(self, execution: ExecutionContext) -> None:
         """Restore everything to its content at the start of every execution."""
         self._crew.begin()
         self._seeding.start(self._settings.seed)

@@ -10,7 +10,7 @@ from typing import Any
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.declare.registry import System
 from pytest_supercache.layers.stack import NodeLayers
-from pytest_supercache.runtime.kernel.stepping import SHARED_LAYERS
+from pytest_supercache.runtime.kernel.execution_context import SHARED_LAYERS
 from pytest_supercache.world.users import is_async
 from pytest_supercache.world.world import World
 

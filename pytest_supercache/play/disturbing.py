@@ -4,7 +4,7 @@ from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.waits import FlagState, Wait
 from pytest_supercache.layers.existing_cache import PLACE
-from pytest_supercache.runtime.kernel import async_context as async_stepping
+from pytest_supercache.runtime.kernel import async_context
 from pytest_supercache.runtime.redis.few_connections import note_way
 from pytest_supercache.world.layer_faults import arestart, lose, restarting, touched
 from pytest_supercache.world.world import World
@@ -22,21 +22,21 @@ async def wait_for(world: World, event: str) -> None:
 
 async def _flag_step(world: World, label: str, event: str, verb: str) -> None:
     name = f"ended:{event}"
-    world.stepping.wait_state(name, FlagState())
+    world.context.wait_state(name, FlagState())
     resource = frozenset({name})
     footprint = Footprint(reads=resource) if verb == "await" else Footprint(writes=resource)
     wait = Wait(name, verb, guarded=verb == "await")
-    await async_stepping.step(world.stepping, label, footprint, kind="user", wait=wait)
+    await async_context.step(world.context, label, footprint, kind="user", wait=wait)
 
 
 async def pause(world: World, seconds: float) -> None:
     """Let the calling user pause: the clock moves when no other actor can go on."""
-    await async_stepping.step(
-        world.stepping,
+    await async_context.step(
+        world.context,
         f"pause {seconds * 1000:g} ms",
         Footprint(reads=frozenset({"clock:now"})),
         kind="user",
-        deadline=world.stepping.now() + seconds,
+        deadline=world.context.now() + seconds,
     )
 
 
@@ -51,12 +51,12 @@ async def disturb(
     place = layer if layer == PLACE else f"{layer}@{node}"
     _refuse(world, verb, layer, node, is_shown=place in world.sights)
     if verb == "restart":
-        await arestart(world.stepping, *restarting(world.stack, world.sights, place))
+        await arestart(world.context, *restarting(world.stack, world.sights, place))
         return
     if place == PLACE:
-        note_way(world.stepping, PLACE)
+        note_way(world.context, PLACE)
     label = f"{verb} {place}" if key is None else f"{verb} {key} in {place}"
-    await async_stepping.step(world.stepping, label, touched(world.sights, place, key), kind="user")
+    await async_context.step(world.context, label, touched(world.sights, place, key), kind="user")
     lose(world.stack, world.sights, place, key)
 
 

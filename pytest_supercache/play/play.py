@@ -61,7 +61,7 @@ class Play:
             UndeclaredStateError: there is such state.
         """
         write = self._a_write()
-        finds_memory = world.stepping.controller.memory is not None
+        finds_memory = world.context.controller.memory is not None
         if write is None or (finds_memory and len(self._nodes) == 1):
             return None
         return played(find_undeclared_state(world, self._system, *write), is_async=self._is_async())

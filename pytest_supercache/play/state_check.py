@@ -16,7 +16,7 @@ from pytest_supercache.declare.registry import System
 from pytest_supercache.oracle.versions import same
 from pytest_supercache.play.awaiting import called, on_a_loop_if_needed
 from pytest_supercache.play.building import built
-from pytest_supercache.runtime.kernel.stepping import SHARED_LAYERS
+from pytest_supercache.runtime.kernel.execution_context import SHARED_LAYERS
 from pytest_supercache.runtime.observe.lookup import find_object
 from pytest_supercache.runtime.process.fingerprints import (
     changed_globals,
@@ -56,7 +56,7 @@ def look_at_memory(world: World, system: System, nodes: Sequence[str]) -> None:
     The next execution finds it as this one did. Memory that two nodes use is noted for
     :func:`refuse_shared_memory`.
     """
-    memory = world.stepping.controller.memory
+    memory = world.context.controller.memory
     if memory is not None:
         memory.look_throughout()
         if len(nodes) > 1:
@@ -69,7 +69,7 @@ def refuse_shared_memory(world: World, system: System) -> None:
     Raises:
         UndeclaredStateError: the message names it.
     """
-    memory = world.stepping.controller.memory
+    memory = world.context.controller.memory
     if memory is not None:
         memory.look_no_longer()
     found = None if memory is None or memory.nodes is None else memory.nodes.found
@@ -172,7 +172,7 @@ async def _remembers(
         return
     is_known = same(answer, value) and not world.is_kept_elsewhere and not any(map(_asks, steps))
     # Another value that b answers without a step may be its own, from before the check.
-    is_remembered = not steps and (same(answer, value) or world.stepping.controller.memory is None)
+    is_remembered = not steps and (same(answer, value) or world.context.controller.memory is None)
     found.append(is_spared or (answer is not None and (is_known or is_remembered)))
 
 
@@ -181,10 +181,10 @@ async def _asked(
 ) -> tuple[Any, list[Step]]:
     """Ask a node while all shared layers are empty; return its answer and its steps."""
     world.forget_everything()
-    before = len(world.stepping.record.steps)
+    before = len(world.context.record.steps)
     with world.at(node):
         answer = await called(world, systems[node].get, name, key)
-    return answer, world.stepping.record.steps[before:]
+    return answer, world.context.record.steps[before:]
 
 
 def _asks(step: Step) -> bool:

@@ -79,18 +79,18 @@ class EarlyExit:
 
     def _reject(self, world: World, reason: BaseException) -> None:
         """End the exploration if every execution must reject the example; else let it continue."""
-        has_raced = world.stepping.controller.phase != "before"
+        has_raced = world.context.controller.phase != "before"
         if not (has_raced or self._rejects):
             self._leave(reason)
         self._rejection = reason
         self._note(world, rejects=True)
         if not has_raced and len(self._rejects) > 1:
-            world.stepping.controller.hazard(_IN_SOME_ONLY)
+            world.context.controller.hazard(_IN_SOME_ONLY)
 
     def _note(self, world: World, *, rejects: bool) -> None:
         self._rejects.add(rejects)
         if len(self._rejects) > 1:
-            world.stepping.controller.leave_unproven(_IN_SOME_ONLY)
+            world.context.controller.leave_unproven(_IN_SOME_ONLY)
 
     def _leave(self, reason: BaseException) -> NoReturn:
         self._reason = reason

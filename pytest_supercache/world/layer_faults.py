@@ -11,10 +11,10 @@ from pytest_supercache.core.masking import is_masked, masked
 from pytest_supercache.core.places import place_in_words
 from pytest_supercache.layers.existing_cache import PLACE
 from pytest_supercache.layers.stack import Stack
-from pytest_supercache.runtime.kernel import async_context as async_stepping
+from pytest_supercache.runtime.kernel import async_context
 from pytest_supercache.runtime.kernel.controller import Controller
+from pytest_supercache.runtime.kernel.execution_context import WRITES, ExecutionContext
 from pytest_supercache.runtime.kernel.faults import Move
-from pytest_supercache.runtime.kernel.stepping import WRITES, Stepping
 
 Sights = Mapping[str, Callable[[], Mapping[str, Any]]]
 
@@ -46,25 +46,27 @@ def restarting(stack: Stack, sights: Sights, place: str) -> tuple[str, Footprint
     return f"restart {place_in_words(place)}", _whole(node), stack.node(node).super_cache.restart
 
 
-def restart(stepping: Stepping, label: str, footprint: Footprint, happen: Effect) -> None:
+def restart(context: ExecutionContext, label: str, footprint: Footprint, happen: Effect) -> None:
     """Take the step of a restart."""
-    stepping.step(label, footprint, kind="user")
+    context.step(label, footprint, kind="user")
     happen()
 
 
-async def arestart(stepping: Stepping, label: str, footprint: Footprint, happen: Effect) -> None:
+async def arestart(
+    context: ExecutionContext, label: str, footprint: Footprint, happen: Effect
+) -> None:
     """Take the step of a restart in a coroutine."""
-    await async_stepping.step(stepping, label, footprint, kind="user")
+    await async_context.step(context, label, footprint, kind="user")
     happen()
 
 
-def moves(stepping: Stepping, stack: Stack, sights: Sights) -> list[Move]:
+def moves(context: ExecutionContext, stack: Stack, sights: Sights) -> list[Move]:
     """Make the pseudo-actors of the faults that the schedule places."""
-    faults = stepping.faults
+    faults = context.faults
     wanted = [fault for fault in faults.vector if fault.is_move]
     if any(fault.words[0] == PLACE for fault in wanted):
-        stepping.ways.append(PLACE)  # no pool's: see `few_connections`
-    faults.moves = [_move_of(fault, stack, sights, stepping.controller) for fault in wanted]
+        context.ways.append(PLACE)  # no pool's: see `few_connections`
+    faults.moves = [_move_of(fault, stack, sights, context.controller) for fault in wanted]
     return faults.moves
 
 

@@ -10,9 +10,9 @@ from typing import Any
 from pytest_supercache.core.footprint import NOTHING
 from pytest_supercache.core.operation import Operation
 from pytest_supercache.core.verdict import Violation
-from pytest_supercache.runtime.kernel import async_context as async_stepping
+from pytest_supercache.runtime.kernel import async_context
 from pytest_supercache.runtime.kernel.calling import current_actor
-from pytest_supercache.runtime.kernel.stepping import Stepping
+from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,13 +48,13 @@ class Recorder:
     """Records the operations of users in one execution.
 
     Args:
-        stepping: the execution.
+        context: the execution.
     """
 
-    def __init__(self, stepping: Stepping) -> None:
-        self.stepping = stepping
-        self._controller = stepping.controller
-        self._record = stepping.record
+    def __init__(self, context: ExecutionContext) -> None:
+        self.context = context
+        self._controller = context.controller
+        self._record = context.record
         self._calls: list[RunningOperation] = []
         self._broken: list[Violation] = []
 
@@ -80,7 +80,7 @@ class Recorder:
         A coroutine enters it by ``async with``: there, a context switch is possible between two
         operations of a user.
         """
-        return RecordedBlock(self.stepping, self._calls, call)
+        return RecordedBlock(self.context, self._calls, call)
 
     def fail(self, violation: Violation) -> None:
         """Record that the expectation of a single step was not met."""
@@ -100,16 +100,16 @@ class RecordedBlock:
     """Records a call while a block of a function, or of a coroutine, runs.
 
     Args:
-        stepping: the execution.
+        context: the execution.
         calls: the calls of the execution, to which this one is added.
         call: the call to record.
     """
 
     def __init__(
-        self, stepping: Stepping, calls: list[RunningOperation], call: RunningOperation
+        self, context: ExecutionContext, calls: list[RunningOperation], call: RunningOperation
     ) -> None:
-        self._stepping = stepping
-        self._controller = stepping.controller
+        self._context = context
+        self._controller = context.controller
         self._calls = calls
         self._call = call
         self._ends_in_a_step = False
@@ -117,20 +117,20 @@ class RecordedBlock:
     def __enter__(self) -> None:
         self._begin()
         if self._controller.shared_memory and not self._actor.is_task:
-            self._stepping.step(_call_label(self._call), NOTHING, kind="memory")
+            self._context.step(_call_label(self._call), NOTHING, kind="memory")
 
     async def __aenter__(self) -> None:
         self._begin()
         if self._controller.shared_memory:
             label = _call_label(self._call)
-            await async_stepping.step(self._stepping, label, NOTHING, kind="memory")
+            await async_context.step(self._context, label, NOTHING, kind="memory")
 
     def _begin(self) -> None:
         actor, call = current_actor(), self._call
         assert actor is not None, "a body runs as an actor"
         call.key = text(call.key)
         call.phase = self._controller.phase
-        call.called_at = len(self._stepping.record.steps)
+        call.called_at = len(self._context.record.steps)
         actor.begin_operation(len(self._calls))
         self._calls.append(call)
         self._actor = actor
@@ -149,7 +149,7 @@ class RecordedBlock:
     ) -> None:
         if isinstance(error, Exception | None) and self._was_let_go():
             label = f"end of {_call_label(self._call)}"
-            await async_stepping.step(self._stepping, label, NOTHING, kind="memory")
+            await async_context.step(self._context, label, NOTHING, kind="memory")
             self._ends_in_a_step = True
         self.__exit__(kind, error, traceback)
 
@@ -164,7 +164,7 @@ class RecordedBlock:
         return chosen.name != name and not chosen.name.startswith(f"{name}/")
 
     def _end(self) -> None:
-        steps, call = self._stepping.record.steps, self._call
+        steps, call = self._context.record.steps, self._call
         position = self._actor.operation
         own = [at for at in range(call.called_at, len(steps)) if steps[at].operation == position]
         call.steps = sum(steps[at].kind != "memory" for at in own)

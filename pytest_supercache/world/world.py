@@ -19,10 +19,10 @@ from pytest_supercache.layers.stack import NodeLayers, Stack
 from pytest_supercache.layers.super_cache import SuperCache
 from pytest_supercache.runtime.aio.run_body import loop_of_body, race
 from pytest_supercache.runtime.aio.run_body import run as run_coroutine
-from pytest_supercache.runtime.kernel import async_context as async_stepping
+from pytest_supercache.runtime.kernel import async_context
 from pytest_supercache.runtime.kernel.actor import Actor, State
 from pytest_supercache.runtime.kernel.calling import current_actor, looking
-from pytest_supercache.runtime.kernel.stepping import Stepping
+from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.kernel.task_actor import TaskActor
 from pytest_supercache.runtime.memory.calls import touching
 from pytest_supercache.world import layer_faults
@@ -38,8 +38,8 @@ class World(Recorder):
     Register actors, ``run()`` them under the schedule, ``settle()``, and check.
     """
 
-    def __init__(self, stack: Stack, stepping: Stepping, given: Mapping[str, Any]) -> None:
-        super().__init__(stepping)
+    def __init__(self, stack: Stack, context: ExecutionContext, given: Mapping[str, Any]) -> None:
+        super().__init__(context)
         self.stack = stack
         self._given = given
         self._actors: list[Actor] = []
@@ -156,7 +156,7 @@ class World(Recorder):
         return self._results()
 
     def _before_race(self) -> list[Background]:
-        moves = layer_faults.moves(self.stepping, self.stack, self._sights)
+        moves = layer_faults.moves(self.context, self.stack, self._sights)
         return [*self.stack.bus.mailboxes.values(), *moves]
 
     def _results(self) -> dict[str, Any]:
@@ -177,8 +177,8 @@ class World(Recorder):
         """
         restarting = layer_faults.restarting(self.stack, self._sights, f"{layer}@{node}")
         if self.is_on_a_loop:
-            return layer_faults.arestart(self.stepping, *restarting)
-        return layer_faults.restart(self.stepping, *restarting)
+            return layer_faults.arestart(self.context, *restarting)
+        return layer_faults.restart(self.context, *restarting)
 
     def settle(self) -> "Settling":
         """Deliver all pending messages, and record the content of every layer.
@@ -247,10 +247,8 @@ class World(Recorder):
         the code up to the next step may touch anything, ``()`` that it touches nothing.
         """
         if self.is_on_a_loop:
-            return async_stepping.step(
-                self.stepping, label, footprint_of(reads, writes), kind="hand"
-            )
-        self.stepping.step(label, footprint_of(reads, writes), kind="hand")
+            return async_context.step(self.context, label, footprint_of(reads, writes), kind="hand")
+        self.context.step(label, footprint_of(reads, writes), kind="hand")
         return None
 
     def wait_until(self, condition: Callable[[], bool], reads: Resources = None) -> Any:
@@ -261,14 +259,14 @@ class World(Recorder):
         footprint = footprint_of(reads, None if reads is None else ())
         if self.is_on_a_loop:
             return self._await_until(condition, footprint)
-        self.stepping.step(CONDITION, footprint, kind="hand")
+        self.context.step(CONDITION, footprint, kind="hand")
         while not condition():
             since = len(self._record.steps)
-            self.stepping.step(f"{CONDITION} again", footprint, kind="hand", recheck_from=since)
+            self.context.step(f"{CONDITION} again", footprint, kind="hand", recheck_from=since)
         return None
 
     async def _await_until(self, condition: Callable[[], bool], footprint: Footprint) -> None:
-        step = partial(async_stepping.step, self.stepping)
+        step = partial(async_context.step, self.context)
         await step(CONDITION, footprint, kind="hand")
         while not condition():
             since = len(self._record.steps)
@@ -356,7 +354,7 @@ class World(Recorder):
         """Return everything that was recorded."""
         controller, time = self._controller, self._controller.time
         return Execution(
-            schedule=self.stepping.schedule(),
+            schedule=self.context.schedule(),
             steps=self._record.steps,
             history=history_of(self._calls, self._record, self.stack, self._given, self._owners),
             settled=self._settled,
@@ -377,7 +375,7 @@ class World(Recorder):
             errors=self._unrecorded_errors(),
             actors=tuple(actor.name for actor in self._actors),
             failure=failure,
-            missed=self.stepping.faults.missed,
+            missed=self.context.faults.missed,
             places=layer_faults.places(self.stack, self._sights),
             expired=time.expired,
             expiring=tuple(sorted(self.existing_cache.expiring)),

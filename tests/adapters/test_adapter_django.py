@@ -178,7 +178,7 @@ def test_statements_are_steps_by_table_and_one_step_each():
 
         world.actor("one", change)
         world.run()
-        steps[:] = [step for step in world.stepping.record.steps if step.choice is not None]
+        steps[:] = [step for step in world.context.record.steps if step.choice is not None]
 
     check(body, guarantees=())
     asked = [step.label for step in steps if step.kind in {"origin", "watched"}]
@@ -208,7 +208,7 @@ def test_a_statement_inside_of_a_declared_call_is_a_step_as_well():
             cursor.execute("CREATE TABLE product (price)")
         world.actor("one", ask, "shop")
         world.run()
-        labels[:] = [step.label for step in world.stepping.record.steps if step.choice is not None]
+        labels[:] = [step.label for step in world.context.record.steps if step.choice is not None]
 
     check(body, guarantees=())
     assert labels == ["ask *", "SELECT product"]
@@ -228,7 +228,7 @@ def test_locks_of_the_bookkeeping_of_django_are_no_steps():
         world.actor("one", ask)
         world.actor("two", ask)
         world.run()
-        labels.update(step.label for step in world.stepping.record.steps)
+        labels.update(step.label for step in world.context.record.steps)
 
     check(body, executions=20, guarantees=())
     assert labels
@@ -251,7 +251,7 @@ def raced(prepare, *flows):
         finally:
             changed.receivers.clear()
             changed.sender_receivers_cache.clear()
-        labels.update(step.label for step in world.stepping.record.steps)
+        labels.update(step.label for step in world.context.record.steps)
         assert made["n"] == made["expected"]
 
     return check(body, guarantees=()).verdict.value, labels

@@ -72,7 +72,7 @@ def test_only_statements_and_the_commit_are_steps():
     seen = []
 
     def watching(world):
-        seen.append(world.stepping.record)
+        seen.append(world.context.record)
         return made(world)
 
     counting(watching, let_the_database_count, total)

@@ -470,7 +470,7 @@ def test_spawned_tasks_are_actors_named_after_who_spawned_them_and_count_to_its_
         system = type("System", (), {"get": staticmethod(read)})
         world.actor("alice", world.user("alice", system).read, "k")
         await world.run()
-        race = [step for step in world.stepping.record.steps if step.phase == "race"]
+        race = [step for step in world.context.record.steps if step.phase == "race"]
         seen.add(tuple((step.actor, step.label, step.operation) for step in race))
 
     result = every(body, memory="declared")
@@ -536,7 +536,7 @@ def test_a_cancelled_task_leaves_a_record_in_which_its_cleanup_is_a_step():
 
         world.actor("alice", alice)
         await world.run()
-        steps = [step for step in world.stepping.record.steps if step.actor == "alice/1"]
+        steps = [step for step in world.context.record.steps if step.actor == "alice/1"]
         assert [step.index for step in steps] == list(range(len(steps)))
         labels.add(tuple(step.label for step in steps if step.kind == "command"))
 

@@ -374,7 +374,7 @@ def test_commands_of_a_pipeline_without_a_transaction_are_sent_one_by_one_and_re
         world.actor("alice", pipeline.execute)
         world.actor("bob", world.existing_cache.client().get, "a")
         world.run()
-        labels.append([step.label for step in world.stepping.record.steps if step.actor == "alice"])
+        labels.append([step.label for step in world.context.record.steps if step.actor == "alice"])
 
     result = check(body, grain="wire", memory="declared", search="all-schedules")
     assert (result.verdict, result.schedules) == (Verdict.HOLDS, 10)

@@ -78,7 +78,7 @@ def test_where_answers_are_parted_from_what_follows_only_the_last_one_of_a_pipel
     def body(world):
         world.actor("alice", _write, world.existing_cache.client())
         world.run()
-        labels.append([step.label for step in world.stepping.record.steps])
+        labels.append([step.label for step in world.context.record.steps])
 
     assert check(body, memory="shared").verdict is Verdict.HOLDS
     assert labels[0] == ["start", "SET x", "SET y", "answer of SET y"]
@@ -187,7 +187,7 @@ def test_a_pipeline_asks_for_its_scripts_before_its_step():
 
         world.actor("alice", twice)
         world.run()
-        race = [step for step in world.stepping.record.steps if step.phase == "race"]
+        race = [step for step in world.context.record.steps if step.phase == "race"]
         labels.append([step.label for step in race])
 
     labels, server = [], start_server("redis-server")

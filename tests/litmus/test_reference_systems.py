@@ -71,9 +71,9 @@ def test_a_warm_read_sends_no_command_and_a_cold_one_does(make):
 
         def read_twice():
             for _ in range(2):
-                before = len(world.stepping.record.steps)
+                before = len(world.context.record.steps)
                 assert shop.get(KEY) == {"price": 100}
-                steps = world.stepping.record.steps[before:]
+                steps = world.context.record.steps[before:]
                 commands.append(sum(step.kind == "command" for step in steps))
 
         world.actor("alice", read_twice)

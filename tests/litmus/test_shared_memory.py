@@ -53,7 +53,7 @@ def test_in_shared_memory_an_error_is_an_answer_that_parts():
         world.actor("alice", alice)
         world.actor("bob", bob)
         world.run()
-        first = next(s.actor for s in world.stepping.record.steps if s.label.startswith("INCR"))
+        first = next(s.actor for s in world.context.record.steps if s.label.startswith("INCR"))
         assert first != "alice" or seen[0] == "alice" or cache.get("k") is not None
 
     assert check(body, memory="shared").verdict is Verdict.VIOLATED

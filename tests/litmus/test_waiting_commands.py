@@ -335,7 +335,7 @@ def test_another_type_is_an_error_when_it_is_sent_and_is_not_noticed_while_it_wa
         world.actor("pop", pop)
         world.actor("push", push)
         how = world.run()["pop"]
-        labels = [step.label for step in world.stepping.record.steps]
+        labels = [step.label for step in world.context.record.steps]
         seen.add((how, labels.index("BLPOP q") < labels.index("SET q")))
 
     assert check(body, search="all-schedules").verdict is Verdict.HOLDS

@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from pytest_supercache.core.footprint import ANYTHING
-from pytest_supercache.runtime.kernel import async_context as async_stepping
+from pytest_supercache.runtime.kernel import async_context
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.ordering import RESUMES
 from pytest_supercache.runtime.kernel.task_actor import TaskActor, place_of
@@ -112,4 +112,4 @@ async def _part(place: str) -> None:
     label = f"go on after await {place}" if place else "go on after an await"
     # asyncio decides whether it may resume: no footprint tells which steps must precede.
     execution.controller.note_undeclared("actors meet where they await")
-    await async_stepping.step(execution, label, ANYTHING, kind=RESUMES)
+    await async_context.step(execution, label, ANYTHING, kind=RESUMES)

@@ -29,7 +29,7 @@ from pytest_supercache.runtime.sync.pools import ThreadPoolExecutor
 from pytest_supercache.runtime.sync.threads import adopt, child_of, ended, live_to_the_end
 
 if TYPE_CHECKING:
-    from pytest_supercache.runtime.kernel.stepping import Stepping
+    from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 
 
 def run_on_thread(
@@ -64,7 +64,7 @@ def run_on_thread(
 
 
 def _on_worker(
-    execution: "Stepping", executor: Any, loop: LoopInterface, func: Callable[..., Any]
+    execution: "ExecutionContext", executor: Any, loop: LoopInterface, func: Callable[..., Any]
 ) -> Callable[..., Any]:
     """Return a function that runs ``func`` on a worker of the pool, which keeps what it leaves."""
     is_ours = isinstance(executor, ThreadPoolExecutor)
@@ -82,7 +82,7 @@ def _on_worker(
 
 
 def _queue(
-    execution: "Stepping",
+    execution: "ExecutionContext",
     pool: ThreadPoolExecutor,
     parent: Any,
     work: Callable[[], None],

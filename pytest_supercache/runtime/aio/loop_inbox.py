@@ -15,7 +15,7 @@ from pytest_supercache.core.footprint import ANYTHING, Footprint
 from pytest_supercache.core.schedule import LOOP_CALLS
 from pytest_supercache.core.waits import Wait
 from pytest_supercache.runtime.aio.loop import LoopInterface
-from pytest_supercache.runtime.kernel import async_context as async_stepping
+from pytest_supercache.runtime.kernel import async_context
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.actor import (
     Abandoned,
@@ -25,7 +25,7 @@ from pytest_supercache.runtime.kernel.actor import (
     leave,
 )
 from pytest_supercache.runtime.kernel.calling import current_actor
-from pytest_supercache.runtime.kernel.stepping import Stepping
+from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.kernel.task_actor import TaskActor, act_in
 from pytest_supercache.runtime.kernel.unannounced import add_step
 from pytest_supercache.runtime.sync.futures import Future
@@ -158,7 +158,7 @@ def run_coroutine_threadsafe(coro: Any, loop: Any) -> Any:
     return handed.future
 
 
-def _end(execution: Stepping, actor: Actor) -> None:
+def _end(execution: ExecutionContext, actor: Actor) -> None:
     """End an execution that hands a coroutine to an event loop not under control."""
     controller = execution.controller
     controller.hazard(
@@ -173,7 +173,7 @@ def _end(execution: Stepping, actor: Actor) -> None:
 class _Handed:
     """A coroutine that a thread has handed to a loop."""
 
-    def __init__(self, execution: Stepping, loop: LoopInterface, coro: Any) -> None:
+    def __init__(self, execution: ExecutionContext, loop: LoopInterface, coro: Any) -> None:
         self.future = Future()
         self.future.withdraw = self._cancel
         self._loop = loop
@@ -205,7 +205,7 @@ class _Handed:
         """Take the step that completes the future; False: the future was cancelled before."""
         if self._is_over():
             return False
-        await async_stepping.step(
+        await async_context.step(
             self._execution, f"{what} {self.future.shown}", self._touched(), kind="lock",
             wait=Wait(sets=(self.future.flag,)),
         )  # fmt: skip
@@ -214,7 +214,7 @@ class _Handed:
     def _is_over(self) -> bool:
         return super(Future, self.future).done()
 
-    def _cancel(self, execution: Stepping) -> bool:
+    def _cancel(self, execution: ExecutionContext) -> bool:
         """Cancel from another thread: the future at once, the task later on the loop."""
         execution.step(
             f"cancel {self.future.shown}", self._touched(), kind="lock",

@@ -24,7 +24,7 @@ from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.runtime.aio import tasks
 from pytest_supercache.runtime.aio.event_loop import ControlledLoop
 from pytest_supercache.runtime.aio.loop_inbox import run_coroutine_threadsafe
-from pytest_supercache.runtime.kernel import async_context as async_stepping
+from pytest_supercache.runtime.kernel import async_context
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.calling import current_actor
 from pytest_supercache.runtime.kernel.patches import Patches
@@ -59,7 +59,7 @@ async def sleep(delay: float, result: Any = None) -> Any:
     if delay <= 0:
         await _let_others_in(execution)
     else:
-        await async_stepping.step(
+        await async_context.step(
             execution,
             f"sleep {delay * 1000:g} ms",
             Footprint(reads=frozenset({"clock:now"})),

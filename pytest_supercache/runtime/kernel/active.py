@@ -5,15 +5,15 @@ import threading
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.trace import StepId
 from pytest_supercache.core.waits import Wait
-from pytest_supercache.runtime.kernel import async_context as async_stepping
+from pytest_supercache.runtime.kernel import async_context
 from pytest_supercache.runtime.kernel.actor import leave as leave_execution
 from pytest_supercache.runtime.kernel.calling import here
-from pytest_supercache.runtime.kernel.stepping import Stepping
+from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 
-_running: list[tuple[Stepping, int, frozenset[int]]] = []
+_running: list[tuple[ExecutionContext, int, frozenset[int]]] = []
 
 
-def begin(execution: Stepping) -> None:
+def begin(execution: ExecutionContext) -> None:
     """Make ``execution`` the running one, with the calling thread as its watchdog.
 
     Threads that exist already take no part in it.
@@ -27,7 +27,7 @@ def end() -> None:
     _running.pop()
 
 
-def controlled() -> Stepping | None:
+def controlled() -> ExecutionContext | None:
     """Return the running execution if the calling thread runs one of its actors; else None.
 
     A thread that is neither an actor nor the watchdog was started by the code under test: what it
@@ -45,7 +45,7 @@ def controlled() -> Stepping | None:
     return None
 
 
-def hearing() -> Stepping | None:
+def hearing() -> ExecutionContext | None:
     """Return the running execution that hears how the calling thread leaves control, else None.
 
     Besides its actors, that is a thread which imports an isolated module for one of its nodes.
@@ -61,7 +61,7 @@ def leave() -> None:
 class ActiveSwitch:
     """The switch of the layers of one check; it forwards to the running execution."""
 
-    def _controlled(self, label: str) -> Stepping | None:
+    def _controlled(self, label: str) -> ExecutionContext | None:
         execution = controlled()
         if execution is not None and execution.switch is not self:
             execution.controller.hazard(
@@ -95,10 +95,10 @@ class ActiveSwitch:
         """Announce a step of the calling task; do nothing when no execution runs."""
         execution = self._controlled(label)
         if execution is not None:
-            await async_stepping.step(execution, label, footprint, kind=kind, wait=wait)
+            await async_context.step(execution, label, footprint, kind=kind, wait=wait)
 
     async def aanswered(self, label: str) -> None:
         """Tell the running execution that an answer has arrived in the calling task."""
         execution = controlled()
         if execution is not None:
-            await async_stepping.answered(execution, label)
+            await async_context.answered(execution, label)

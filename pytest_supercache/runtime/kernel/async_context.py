@@ -1,4 +1,4 @@
-"""Announces the steps of coroutines: the async counterparts of `stepping`.
+"""Announces the steps of coroutines: the async counterparts of `execution_context`.
 
 The body's own code, and an event loop that a thread of the code under test runs for itself, have no
 task to park: there the step is the thread's.
@@ -14,13 +14,13 @@ from pytest_supercache.core.waits import Wait
 from pytest_supercache.runtime.kernel.actor import Actor
 from pytest_supercache.runtime.kernel.calling import current_actor
 from pytest_supercache.runtime.kernel.coroutines import is_inner
+from pytest_supercache.runtime.kernel.execution_context import ExecutionContext, raise_late
 from pytest_supercache.runtime.kernel.faults import Failure
-from pytest_supercache.runtime.kernel.stepping import Stepping, raise_late
 from pytest_supercache.runtime.kernel.task_actor import TaskActor
 
 
 async def step(
-    execution: Stepping,
+    execution: ExecutionContext,
     label: str,
     footprint: Footprint,
     *,
@@ -57,7 +57,7 @@ async def step(
     return not announced.fired
 
 
-def _note_other_tasks(execution: Stepping, actor: Actor, loop: Any) -> None:
+def _note_other_tasks(execution: ExecutionContext, actor: Actor, loop: Any) -> None:
     """Note that ready tasks on the loop of a thread run only after the step of the current one."""
     execution.controller.simplify("tasks of a loop that a thread runs in their own order")
     current = asyncio.current_task(loop)
@@ -71,7 +71,7 @@ def _note_other_tasks(execution: Stepping, actor: Actor, loop: Any) -> None:
             )
 
 
-def _name_skew(execution: Stepping) -> None:
+def _name_skew(execution: ExecutionContext) -> None:
     execution.controller.hazard(
         "the fault clock_skew is not available for coroutines in this version: tasks of all "
         "nodes share one thread, whose clock cannot be ahead for some of them"
@@ -79,7 +79,7 @@ def _name_skew(execution: Stepping) -> None:
 
 
 async def call(
-    execution: Stepping,
+    execution: ExecutionContext,
     label: str,
     footprint: Footprint,
     make: Callable[[], Any],
@@ -115,7 +115,7 @@ async def call(
     return answer
 
 
-async def answered(execution: Stepping, label: str) -> None:
+async def answered(execution: ExecutionContext, label: str) -> None:
     """Make the answer of a step a switch point of its own, where memory is shared."""
     known, actor = execution.controller.memory or execution.controller.parting, current_actor()
     is_parted = known is not None and actor is not None and known.answer_is_step(actor, label)
@@ -126,7 +126,7 @@ async def answered(execution: Stepping, label: str) -> None:
 
 
 async def inside(
-    execution: Stepping, label: str, footprint: Footprint, make: Callable[[], Any]
+    execution: ExecutionContext, label: str, footprint: Footprint, make: Callable[[], Any]
 ) -> Any:
     """Make a watched call as one step; steps inside it inherit its footprint."""
     actor = current_actor()

@@ -18,8 +18,8 @@ from pytest_supercache.core.identity import identity
 from pytest_supercache.core.waits import Wait
 from pytest_supercache.runtime.kernel.actor import Actor
 from pytest_supercache.runtime.kernel.calling import current_actor
+from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.kernel.own_code import PACKAGE_FOLDER
-from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.kernel.under_test import is_under_test_name
 
 Answer = TypeVar("Answer")
@@ -50,7 +50,7 @@ class Poll(NamedTuple):
 
 
 def poll(
-    execution: Stepping,
+    execution: ExecutionContext,
     question: str,
     footprint: Footprint,
     answer: Callable[[], Answer],
@@ -78,7 +78,7 @@ def poll(
     return found
 
 
-def asked_before(execution: Stepping, question: str) -> int | None:
+def asked_before(execution: ExecutionContext, question: str) -> int | None:
     """Return the number of steps at the last answer "nothing", if the question has to wait.
 
     None: the question is new, or was not repeated often enough yet.
@@ -102,7 +102,7 @@ def asked_before(execution: Stepping, question: str) -> int | None:
     return poll.steps
 
 
-def note_nothing(execution: Stepping, question: str) -> None:
+def note_nothing(execution: ExecutionContext, question: str) -> None:
     """Remember that the calling actor's question was answered "nothing"."""
     actor = _asking()
     last: Poll | None = actor.poll
@@ -121,7 +121,7 @@ def _asking() -> Actor:
     return actor
 
 
-def state_of_code(execution: Stepping, actor: Actor) -> tuple[object, object]:
+def state_of_code(execution: ExecutionContext, actor: Actor) -> tuple[object, object]:
     """Return the current instructions on the calling actor's stack, and its variables' values.
 
     Line numbers would not do: ``a.done or a.done or a.done`` is no loop. Frames of clients that

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from pytest_supercache.core.trace import Step
     from pytest_supercache.runtime.kernel.actor import Actor
-    from pytest_supercache.runtime.kernel.stepping import Stepping
+    from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 
 
 class Spin:
@@ -61,7 +61,7 @@ class Spin:
         return self.is_cut or is_looked_at or more >= COUNTED_MAX
 
 
-def take(execution: Stepping, label: str, footprint: Footprint, kind: str) -> None:
+def take(execution: ExecutionContext, label: str, footprint: Footprint, kind: str) -> None:
     """Take a step, as a question if it writes nothing."""
     actor = current_actor()
     spin: Spin | None = None if actor is None else actor.spin
@@ -92,7 +92,12 @@ class Question:
     __slots__ = ("_execution", "_is_pause", "_spin", "footprint", "label", "since")
 
     def __init__(
-        self, execution: Stepping, label: str, footprint: Footprint, *, is_pause: bool = False
+        self,
+        execution: ExecutionContext,
+        label: str,
+        footprint: Footprint,
+        *,
+        is_pause: bool = False,
     ) -> None:
         actor = current_actor()
         is_alone = actor is None or actor.direct or execution.controller.phase != RACE

@@ -20,11 +20,11 @@ from pytest_supercache.runtime.kernel.baton import Baton
 from pytest_supercache.runtime.kernel.calling import bind_thread, unbind_thread
 from pytest_supercache.runtime.kernel.children import children_ended
 from pytest_supercache.runtime.kernel.controller import Controller
+from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.kernel.left_threads import keep_tasks, note_left, refuse_more
 from pytest_supercache.runtime.kernel.own_code import PACKAGE_FOLDER
 from pytest_supercache.runtime.kernel.real_channels import explain_channel
 from pytest_supercache.runtime.kernel.real_locks import explain
-from pytest_supercache.runtime.kernel.stepping import Stepping
 
 _REFERENCE = f"{PACKAGE_FOLDER}{os.sep}reference{os.sep}"  # code under test
 
@@ -61,7 +61,9 @@ class OutsideScheduler:
         return True
 
 
-def guard(execution: Stepping, body: Callable[[], Any], limit: float, *, outside: bool) -> Actor:
+def guard(
+    execution: ExecutionContext, body: Callable[[], Any], limit: float, *, outside: bool
+) -> Actor:
     """Run ``body`` alone on a thread of its own and watch it.
 
     Args:
@@ -99,7 +101,9 @@ def guard(execution: Stepping, body: Callable[[], Any], limit: float, *, outside
     return actor
 
 
-def _run(execution: Stepping, actor: Actor, asked: OutsideScheduler | None, limit: float) -> None:
+def _run(
+    execution: ExecutionContext, actor: Actor, asked: OutsideScheduler | None, limit: float
+) -> None:
     try:
         assert actor.thread is not None
         actor.thread.start()
@@ -112,7 +116,7 @@ def _run(execution: Stepping, actor: Actor, asked: OutsideScheduler | None, limi
         raise
 
 
-def _join(execution: Stepping, body: Actor) -> None:
+def _join(execution: ExecutionContext, body: Actor) -> None:
     """Join the threads of actors that have ended, so that none is left when the check returns.
 
     Their batons are closed now, not by garbage collection: an error raised by code under test forms
@@ -162,7 +166,9 @@ def _alone(controller: Controller, body: Callable[[], Any]) -> Actor:
     return actor
 
 
-def _watch(execution: Stepping, actor: Actor, asked: OutsideScheduler | None, limit: float) -> None:
+def _watch(
+    execution: ExecutionContext, actor: Actor, asked: OutsideScheduler | None, limit: float
+) -> None:
     controller = execution.controller
     seen = controller.progress
     has_waited_longer = False
@@ -183,7 +189,7 @@ def _watch(execution: Stepping, actor: Actor, asked: OutsideScheduler | None, li
         return
 
 
-def _give_up(execution: Stepping, actor: Actor) -> None:
+def _give_up(execution: ExecutionContext, actor: Actor) -> None:
     """End the execution from outside; parked actors unwind first and release their locks."""
     controller = execution.controller
     controller.given_up = True

@@ -20,8 +20,8 @@ from pytest_supercache.core.trace import Step, last_chosen
 from pytest_supercache.layers.stack import FOLDER_PREFIX
 from pytest_supercache.runtime.kernel.actor import Actor, BackgroundActor
 from pytest_supercache.runtime.kernel.calling import current_actor, here, looking
+from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.kernel.spinning import take
-from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.kernel.under_test import dict_of
 from pytest_supercache.runtime.memory import steps
 from pytest_supercache.runtime.memory.current import Current
@@ -66,7 +66,11 @@ class Accesses:
     """
 
     def __init__(
-        self, sharing: Sharing, lasting: Lasting, made_before: MadeBefore, execution: Stepping
+        self,
+        sharing: Sharing,
+        lasting: Lasting,
+        made_before: MadeBefore,
+        execution: ExecutionContext,
     ) -> None:
         self.sharing = sharing
         """What is known of shared memory so far."""

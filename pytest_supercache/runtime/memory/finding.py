@@ -9,7 +9,7 @@ from typing import Any
 from pytest_supercache.core.schedule import Place
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.runtime.kernel.calling import here
-from pytest_supercache.runtime.kernel.stepping import Stepping
+from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.kernel.under_test import modules_under_test
 from pytest_supercache.runtime.memory.accesses import Accesses
 from pytest_supercache.runtime.memory.current import Current
@@ -43,7 +43,7 @@ class MemoryFinder:
         self._made_before = MadeBefore()
 
     @contextmanager
-    def during(self, execution: Stepping, body: Any) -> Iterator[None]:
+    def during(self, execution: ExecutionContext, body: Any) -> Iterator[None]:
         """Look for shared memory while ``execution`` runs ``body``."""
         if self._functions is None:
             execution.controller.parting = Parting(self.sharing, execution.record)

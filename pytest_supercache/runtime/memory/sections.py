@@ -18,9 +18,9 @@ from pytest_supercache.core.waits import LockState, Wait
 from pytest_supercache.declare import adapters
 from pytest_supercache.runtime.kernel.actor import Actor
 from pytest_supercache.runtime.kernel.calling import here
+from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.kernel.own_code import RUNTIME
 from pytest_supercache.runtime.kernel.spinning import take
-from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.effects import IMMUTABLE, top
 from pytest_supercache.runtime.memory.sharing import (
@@ -54,7 +54,7 @@ class Sections:
         execution: takes the steps.
     """
 
-    def __init__(self, sharing: Sharing, execution: Stepping) -> None:
+    def __init__(self, sharing: Sharing, execution: ExecutionContext) -> None:
         self._sharing = sharing
         self._execution = execution
         self._is_used = False

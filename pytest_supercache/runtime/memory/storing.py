@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.schedule import Place
 from pytest_supercache.runtime.kernel.actor import Actor
+from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.kernel.own_code import MEMORY
-from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.memory import steps
 from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.sharing import Sharing, place_of_store, written
@@ -44,7 +44,7 @@ class Stores:
         execution: takes the steps.
     """
 
-    def __init__(self, sharing: Sharing, shared: Comparison, execution: Stepping) -> None:
+    def __init__(self, sharing: Sharing, shared: Comparison, execution: ExecutionContext) -> None:
         self._sharing = sharing
         self._shared = shared
         self._execution = execution

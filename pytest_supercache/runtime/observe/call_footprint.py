@@ -14,8 +14,8 @@ from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.declare.registry import Watch
+from pytest_supercache.runtime.kernel.execution_context import SHARED_LAYERS, ExecutionContext
 from pytest_supercache.runtime.kernel.expiries import seconds_of
-from pytest_supercache.runtime.kernel.stepping import SHARED_LAYERS, Stepping
 
 NOW = "clock:now"
 READS_NOW = Footprint(reads=frozenset({NOW}))
@@ -39,7 +39,7 @@ class Declared:
     lease: bool = False
     suspends: bool = True
 
-    def take_effect(self, execution: Stepping) -> None:
+    def take_effect(self, execution: ExecutionContext) -> None:
         """Note when the resources written by this step expire."""
         at = None if self.seconds is None else execution.now() + self.seconds
         for resource in self.timed:
@@ -47,7 +47,7 @@ class Declared:
 
 
 def declared_call(
-    watch: Watch, execution: Stepping, arguments: dict[str, Any], name: str
+    watch: Watch, execution: ExecutionContext, arguments: dict[str, Any], name: str
 ) -> Declared:
     """Return the step of a watched call with these arguments."""
     place = place_for(watch, execution, arguments)
@@ -70,7 +70,7 @@ def declared_call(
     )
 
 
-def note_node(execution: Stepping, place: str, holder: Any, *, writes: bool) -> None:
+def note_node(execution: ExecutionContext, place: str, holder: Any, *, writes: bool) -> None:
     """Note which node uses ``holder``, unless its layer is shared by all nodes."""
     memory = execution.controller.memory
     if memory is not None and holder is not None and place not in SHARED_LAYERS:
@@ -78,7 +78,7 @@ def note_node(execution: Stepping, place: str, holder: Any, *, writes: bool) -> 
         memory.note_node(holder, WHOLE, writes=writes)
 
 
-def place_for(watch: Watch, execution: Stepping, arguments: dict[str, Any]) -> str:
+def place_for(watch: Watch, execution: ExecutionContext, arguments: dict[str, Any]) -> str:
     """Return the name of the place that a call touches."""
     layer = ask(watch.layer, arguments) if callable(watch.layer) else watch.layer
     if not isinstance(layer, str) or not layer:

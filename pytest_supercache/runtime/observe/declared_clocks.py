@@ -16,8 +16,8 @@ from pytest_supercache.core.schedule import CUT_CLOCK
 from pytest_supercache.layers.clock import EPOCH, VirtualClock
 from pytest_supercache.runtime.kernel.actor import Actor, BackgroundActor
 from pytest_supercache.runtime.kernel.calling import current_actor, looking
+from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.kernel.polling import asked_before, note_nothing
-from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.observe.call_footprint import CLOCK_STEP, READS_CLOCK
 
 if TYPE_CHECKING:
@@ -50,9 +50,11 @@ class DeclaredClock:
         self._name = name
         self._is_learnt = resolution is None
         self._resolution = resolution
-        self._execution: Callable[[], Stepping | None] = lambda: None  # the one that learnt it
+        self._execution: Callable[[], ExecutionContext | None] = lambda: (
+            None
+        )  # the one that learnt it
 
-    def read(self, execution: Stepping, read: Callable[[], Any]) -> Any:
+    def read(self, execution: ExecutionContext, read: Callable[[], Any]) -> Any:
         """Read the clock in a step, at an instant after that of every earlier reading."""
         actor = current_actor()
         assert actor is not None, "a clock is read by an actor"
@@ -78,7 +80,7 @@ class DeclaredClock:
         execution.answered("the clock")
         return answer
 
-    def _show(self, execution: Stepping, actor: Actor, read: Callable[[], Any]) -> Any:
+    def _show(self, execution: ExecutionContext, actor: Actor, read: Callable[[], Any]) -> Any:
         """Return the present reading, and learn the resolution if it is not known."""
         taken = len(execution.record.steps)
         answer = read()
@@ -93,7 +95,7 @@ class DeclaredClock:
                 self._resolution = self._learn(execution, read)
         return answer
 
-    def _learn(self, execution: Stepping, read: Callable[[], Any]) -> float:
+    def _learn(self, execution: ExecutionContext, read: Callable[[], Any]) -> float:
         """Learn the resolution, unless the answers depend on earlier calls."""
         with looking():  # no steps, and no time passes
             before = read()
@@ -103,7 +105,7 @@ class DeclaredClock:
             return resolution
         return self._not_learnt(execution, "what it answers depends on earlier calls")
 
-    def _not_learnt(self, execution: Stepping, why: str) -> float:
+    def _not_learnt(self, execution: ExecutionContext, why: str) -> float:
         """Note as a hazard that equal, or different, readings are not tried; return the default."""
         execution.controller.hazard(
             f"how far {self._name} cuts the time cannot be learnt by calling it, because {why}. "
@@ -123,7 +125,7 @@ class NextInstant:
     node: str | None = None
     kind = "clock"
 
-    def __init__(self, execution: Stepping, resolution: float) -> None:
+    def __init__(self, execution: ExecutionContext, resolution: float) -> None:
         self._controller = execution.controller
         self._step = max(1, round(resolution * _MICROSECONDS))
         self._label = f"the next {text_of_resolution(resolution)} begins"
@@ -138,7 +140,7 @@ class NextInstant:
         self._answers[actor.name, name] = answer
         return isinstance(answer, _COMPARED) and type(last) is type(answer) and last == answer
 
-    def note_reading(self, execution: Stepping, actor: Actor) -> None:
+    def note_reading(self, execution: ExecutionContext, actor: Actor) -> None:
         """Enable the step after a reading, which the next reading may differ from."""
         if not actor.direct and not self._is_open:
             self._is_open, self.cause = True, execution.last_step()
@@ -182,7 +184,7 @@ def text_of_resolution(seconds: float) -> str:
     return next((text for known, text in _RESOLUTIONS if known == seconds), f"{seconds:g} s")
 
 
-def _instants(execution: Stepping, resolution: float) -> NextInstant:
+def _instants(execution: ExecutionContext, resolution: float) -> NextInstant:
     """Return the execution's pseudo-actor for clocks of a resolution, created if missing."""
     backgrounds = execution.controller.backgrounds
     name = name_of(resolution)

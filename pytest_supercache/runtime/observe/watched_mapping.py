@@ -19,7 +19,7 @@ from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.declare.registry import Watch
 from pytest_supercache.runtime.kernel.active import controlled
-from pytest_supercache.runtime.kernel.stepping import Stepping
+from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.observe.call_footprint import (
     READS_NOW,
     Declared,
@@ -61,8 +61,8 @@ class Declaration:
         self._is_ordered = True
 
     def declared(
-        self, execution: Stepping, mapping: "WatchedMapping", access: str, key: Any, value: Any,
-        *, writes: bool,
+        self, execution: ExecutionContext, mapping: "WatchedMapping", access: str, key: Any,
+        value: Any, *, writes: bool,
     ) -> Declared:  # fmt: skip
         """Return the step of an access; ``_ABSENT`` as key means the whole mapping."""
         owner = object.__getattribute__(mapping, "_supercache_owner")

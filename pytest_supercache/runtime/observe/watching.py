@@ -17,10 +17,10 @@ from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.identity import identity
 from pytest_supercache.declare.adapters import declarations
 from pytest_supercache.declare.registry import Watch
-from pytest_supercache.runtime.kernel import async_context as async_stepping
+from pytest_supercache.runtime.kernel import async_context
 from pytest_supercache.runtime.kernel.active import controlled
+from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.kernel.patches import Patches
-from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.kernel.under_test import is_under_test_name
 from pytest_supercache.runtime.observe.call_footprint import Declared, ask, declared_call
 from pytest_supercache.runtime.observe.declared_clocks import DeclaredClock
@@ -234,7 +234,7 @@ class _Site:
             if not declared.suspends:
                 with execution.inside(declared.label, declared.footprint):
                     return await run()
-            return await async_stepping.inside(execution, declared.label, declared.footprint, run)
+            return await async_context.inside(execution, declared.label, declared.footprint, run)
 
         return watched
 
@@ -253,7 +253,7 @@ class _Site:
 
     def _begin(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[Stepping, Declared | DeclaredClock] | None:
+    ) -> tuple[ExecutionContext, Declared | DeclaredClock] | None:
         watch = self.watch_for(sys._getframe(2).f_globals.get("__name__", ""))
         execution = None if watch is None else controlled()
         if watch is None or execution is None:
@@ -297,7 +297,9 @@ def _signature_of(function: Callable[..., Any]) -> inspect.Signature | None:
         return None
 
 
-def _stepwise(items: Iterator[Any], execution: Stepping, declared: Declared) -> Iterator[Any]:
+def _stepwise(
+    items: Iterator[Any], execution: ExecutionContext, declared: Declared
+) -> Iterator[Any]:
     while True:
         with execution.inside(declared.label, declared.footprint):
             item = next(items, _NO_MORE)

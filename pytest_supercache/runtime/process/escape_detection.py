@@ -21,9 +21,9 @@ from pytest_supercache.runtime.kernel.active import hearing
 from pytest_supercache.runtime.kernel.actor import ActorThread
 from pytest_supercache.runtime.kernel.calling import current_actor, here
 from pytest_supercache.runtime.kernel.children import children_adopted, started
+from pytest_supercache.runtime.kernel.execution_context import unnumbered
 from pytest_supercache.runtime.kernel.own_code import LAYERS, RUNTIME
 from pytest_supercache.runtime.kernel.patches import Patches
-from pytest_supercache.runtime.kernel.stepping import unnumbered
 from pytest_supercache.runtime.kernel.under_test import is_standard_name
 from pytest_supercache.runtime.process import look_ups, memcached, open_connections
 from pytest_supercache.runtime.sync import threads

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from pytest_supercache.core.identity import identity
 from pytest_supercache.runtime.kernel.active import controlled
-from pytest_supercache.runtime.kernel.stepping import Stepping
+from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.memory.names import REAL_LOCKS
 from pytest_supercache.runtime.memory.real_primitives import PrimitiveName, name_of_primitive
 from pytest_supercache.runtime.process.replacing import stand_in_for
@@ -57,7 +57,7 @@ def stand_in_of(known: Callable[[Any], Any], real: Any) -> Any:
     return used.stand_in
 
 
-def _made(execution: Stepping, real: Any, name: PrimitiveName | None) -> Any:
+def _made(execution: ExecutionContext, real: Any, name: PrimitiveName | None) -> Any:
     made: Any
     if type(real) in REAL_LOCKS:
         made = (LockStandIn if type(real) is REAL_LOCKS[0] else RLockStandIn)(real)
@@ -73,7 +73,7 @@ def _made(execution: Stepping, real: Any, name: PrimitiveName | None) -> Any:
 
 
 @contextmanager
-def real_primitives_released(execution: Stepping) -> Iterator[None]:
+def real_primitives_released(execution: ExecutionContext) -> Iterator[None]:
     """Release the real locks that an execution leaves held; note what other code has used, too."""
     try:
         yield

@@ -15,11 +15,11 @@ from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.layers.connections import channel_of
 from pytest_supercache.layers.existing_cache import PLACE
 from pytest_supercache.runtime.aio.memory_net import is_in_memory
-from pytest_supercache.runtime.kernel import async_context as async_stepping
+from pytest_supercache.runtime.kernel import async_context
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.calling import current_actor
+from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.kernel.spinning import Question
-from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.redis.blocking_commands import refuse_waits
 from pytest_supercache.runtime.redis.doors import (
     UNTOLD,
@@ -91,7 +91,7 @@ class AsyncDoors(Doors):
 
     async def _send(
         self,
-        execution: Stepping,
+        execution: ExecutionContext,
         pipeline: Any,  # noqa: ARG002 - as for synchronous clients
         label: str,
         footprint: Footprint,
@@ -112,10 +112,10 @@ class AsyncDoors(Doors):
                 execution.controller.hazard(UNTOLD)
             heard = Footprint(reads=frozenset({f"{PLACE}.channels:*"}))
             if not block and not timeout:
-                await async_stepping.step(execution, "poll for a message", heard, kind="command")
+                await async_context.step(execution, "poll for a message", heard, kind="command")
             message = await method(subscription, block, timeout, **options)
             if message is not None and (block or timeout):
-                await async_stepping.step(execution, "receive a message", heard, kind="message")
+                await async_context.step(execution, "receive a message", heard, kind="message")
             return message
 
         return parse_response
@@ -156,7 +156,7 @@ class AsyncDoors(Doors):
         return send_packed_command
 
     async def _step_by_hand(
-        self, execution: Stepping, connection: Any, args: tuple[Any, ...]
+        self, execution: ExecutionContext, connection: Any, args: tuple[Any, ...]
     ) -> None:
         """Take the step of commands that code sends on a connection itself, if it does."""
         if channel_of(connection).owner is not self._cache:
@@ -165,7 +165,7 @@ class AsyncDoors(Doors):
         if found is not None:
             if not self._cache.server.moves_time:
                 execution.controller.hazard(BY_HAND)
-            await async_stepping.step(execution, *found, kind="command")
+            await async_context.step(execution, *found, kind="command")
             self._keep(execution, found[1])
 
     def _leads_here(self, connection: Any) -> bool:
@@ -176,7 +176,7 @@ class AsyncDoors(Doors):
 
     async def _call(
         self,
-        execution: Stepping,
+        execution: ExecutionContext,
         label: str,
         footprint: Footprint,
         make: Callable[[], Any],
@@ -214,7 +214,7 @@ class AsyncDoors(Doors):
                 for loop in execution.controller.loops:
                     loop.answers_awaited -= 1
 
-        return await async_stepping.call(
+        return await async_context.call(
             execution, label, footprint, expecting, kind="command", failure=partial(broken, None),
             parts_answer=parts_answer, recheck_from=recheck_from,
         )  # fmt: skip

@@ -13,8 +13,8 @@ from typing import Any
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.layers.redis_commands import normalised, text
 from pytest_supercache.layers.redis_waiting import Waiting, waiting
+from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.kernel.faults import Failure
-from pytest_supercache.runtime.kernel.stepping import Stepping
 
 Ask = Callable[[Sequence[Any], Mapping[str, Any]], Any]
 """Sends a command with the given words and options, and returns the answer."""
@@ -29,7 +29,7 @@ ALIKE = "who waits in the server is served in their turn, and never cut off by a
 
 
 def answered(
-    execution: Stepping,
+    execution: ExecutionContext,
     client: Any,
     label: str,
     footprint: Footprint,
@@ -100,7 +100,7 @@ def _looking_for_keys(
     return look
 
 
-def _is_under_control(execution: Stepping, client: Any) -> bool:
+def _is_under_control(execution: ExecutionContext, client: Any) -> bool:
     """Say whether the execution and the client allow a blocking command to be simulated.
 
     A waiting command keeps its connection: in a pool with too few of them other actors would wait.
@@ -116,7 +116,9 @@ def _is_under_control(execution: Stepping, client: Any) -> bool:
     )
 
 
-def refuse_waits(execution: Stepping, commands: Iterable[Sequence[Any]], failure: Failure) -> None:
+def refuse_waits(
+    execution: ExecutionContext, commands: Iterable[Sequence[Any]], failure: Failure
+) -> None:
     """Raise an error for a command that would block in the server, and all actors with it."""
     for args in commands:
         if waiting(args) is not None:

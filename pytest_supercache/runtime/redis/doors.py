@@ -20,10 +20,10 @@ from pytest_supercache.layers.connections import any_connection, channel_of, pus
 from pytest_supercache.layers.existing_cache import PLACE, ExistingCache
 from pytest_supercache.layers.fake_server import FakeRedisServer
 from pytest_supercache.runtime.kernel.active import controlled
+from pytest_supercache.runtime.kernel.execution_context import CallSteps, ExecutionContext
 from pytest_supercache.runtime.kernel.faults import Failure
 from pytest_supercache.runtime.kernel.patches import Patches
 from pytest_supercache.runtime.kernel.spinning import Question, take
-from pytest_supercache.runtime.kernel.stepping import CallSteps, Stepping
 from pytest_supercache.runtime.redis import listening
 from pytest_supercache.runtime.redis.blocking_commands import answered, refuse_waits
 from pytest_supercache.runtime.redis.by_hand import commands_in, is_by_hand, touched_by
@@ -148,7 +148,7 @@ class Doors:
 
     def _try(
         self,
-        execution: Stepping,
+        execution: ExecutionContext,
         retry: Any,
         method: _Method,
         client: Any,
@@ -176,7 +176,7 @@ class Doors:
 
     def _try_again(
         self,
-        execution: Stepping,
+        execution: ExecutionContext,
         retry: Any,
         question: Question,
         footprint: Footprint,
@@ -196,7 +196,7 @@ class Doors:
         return answer
 
     def _ask(
-        self, execution: Stepping, method: _Method, client: Any, args: Any, options: Any
+        self, execution: ExecutionContext, method: _Method, client: Any, args: Any, options: Any
     ) -> Any:
         """Send an announced command and return its answer.
 
@@ -243,7 +243,7 @@ class Doors:
         return execute
 
     async def _execute(
-        self, execution: Stepping, method: _Method, pipeline: Any, raise_on_error: bool
+        self, execution: ExecutionContext, method: _Method, pipeline: Any, raise_on_error: bool
     ) -> Any:
         """Send a pipeline's commands: a transaction in one step, others in a step per command."""
         is_atomic = is_transaction(pipeline)
@@ -266,7 +266,7 @@ class Doors:
 
     async def _send(
         self,
-        execution: Stepping,
+        execution: ExecutionContext,
         pipeline: Any,
         label: str,
         footprint: Footprint,
@@ -347,7 +347,7 @@ class Doors:
         return answer
 
     def _by_hand(
-        self, execution: Stepping, connection: Any, args: tuple[Any, ...], frame: FrameType
+        self, execution: ExecutionContext, connection: Any, args: tuple[Any, ...], frame: FrameType
     ) -> tuple[str, Footprint] | None:
         """Return the label and footprint of commands that code sends by itself, else None.
 
@@ -364,7 +364,9 @@ class Doors:
             together = together | touched_by(words, footprint)
         return None if together == NOTHING else ("; ".join(label), together)
 
-    def announce(self, execution: Stepping, args: Sequence[Any]) -> tuple[str, Footprint, bool]:
+    def announce(
+        self, execution: ExecutionContext, args: Sequence[Any]
+    ) -> tuple[str, Footprint, bool]:
         """Return the label and footprint of a command, and whether the command is a usual one.
 
         Its effects on time are noted.
@@ -376,7 +378,7 @@ class Doors:
         return command.label, execution.logged(command.footprint), command.is_usual
 
     def announce_pipeline(
-        self, execution: Stepping, pipeline: Any, *, is_atomic: bool
+        self, execution: ExecutionContext, pipeline: Any, *, is_atomic: bool
     ) -> tuple[str, Footprint]:
         """Return the label and footprint of all commands of a pipeline."""
         commands = [
@@ -400,13 +402,13 @@ class Doors:
         if execution is not None:
             note_unsupported(execution, self._cache.server, answer)
 
-    def _keep(self, execution: Stepping, footprint: Footprint) -> None:
+    def _keep(self, execution: ExecutionContext, footprint: Footprint) -> None:
         """Save the content of the cache before a write, which a replica may have missed."""
         if execution.faults.keeps_history and any(r.startswith(PLACE) for r in footprint.writes):
             self._cache.history.append(self._cache.server.save())
 
     def _note(
-        self, execution: Stepping, command: redis_commands.Described, within: str = ""
+        self, execution: ExecutionContext, command: redis_commands.Described, within: str = ""
     ) -> None:
         """Note the special properties of a command.
 
@@ -432,7 +434,7 @@ class Doors:
             )
 
 
-def execution_for(client: Any) -> Stepping | None:
+def execution_for(client: Any) -> ExecutionContext | None:
     """Return the running execution; None for a command of this package itself."""
     execution = controlled()
     pool = getattr(client, "connection_pool", None)
@@ -443,7 +445,7 @@ def execution_for(client: Any) -> Stepping | None:
     return execution
 
 
-def _widened(execution: Stepping, client: Any, footprint: Footprint) -> Footprint:
+def _widened(execution: ExecutionContext, client: Any, footprint: Footprint) -> Footprint:
     """Add to a footprint what the client's connection, its own cache and the grain touch."""
     pool = getattr(client, "connection_pool", None)
     footprint = using_connection(execution, pool, footprint)

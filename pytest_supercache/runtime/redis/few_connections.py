@@ -14,10 +14,10 @@ from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.layers.connections import channel_of
-from pytest_supercache.runtime.kernel import async_context as async_stepping
+from pytest_supercache.runtime.kernel import async_context
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.calling import current_actor
-from pytest_supercache.runtime.kernel.stepping import Stepping
+from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 
 _CONNECTIONS = frozenset({"wire:connections"})
 
@@ -27,18 +27,18 @@ _IN_USE = Footprint(_CONNECTIONS, _CONNECTIONS)
 _RELEASE = "release the connection"
 
 
-def runs_short(execution: Stepping, pool: Any) -> bool:
+def runs_short(execution: ExecutionContext, pool: Any) -> bool:
     """Say whether a pool has fewer connections than users, and raises an error when exhausted."""
     return has_few(execution, pool) and not hasattr(pool, "timeout")
 
 
-def has_few(execution: Stepping, pool: Any) -> bool:
+def has_few(execution: ExecutionContext, pool: Any) -> bool:
     """Say whether a pool has fewer connections than there are actors."""
     size: float = getattr(pool, "max_connections", math.inf)
     return size < len(execution.controller.actors) and not channel_of(pool).is_private
 
 
-def is_only_way(execution: Stepping, pool: Any) -> bool:
+def is_only_way(execution: ExecutionContext, pool: Any) -> bool:
     """Say whether all other actors wait while one holds the connection of a pool.
 
     That holds for a blocking pool of one connection that several users of one process share; a
@@ -49,20 +49,20 @@ def is_only_way(execution: Stepping, pool: Any) -> bool:
     return len({actor.node for actor in execution.controller.actors.values()}) == 1
 
 
-def note_undivided(execution: Stepping) -> None:
+def note_undivided(execution: ExecutionContext) -> None:
     """Note that a pipeline was one step, which proves nothing with another way to the cache."""
     execution.took_undivided = True
     _doubt_other_ways(execution)
 
 
-def note_way(execution: Stepping, way: Any) -> None:
+def note_way(execution: ExecutionContext, way: Any) -> None:
     """Note a way of access to the existing cache in the race: a pool, or a direct one."""
     if way not in execution.ways and execution.controller.phase == "race":
         execution.ways.append(way)
         _doubt_other_ways(execution)
 
 
-def _doubt_other_ways(execution: Stepping) -> None:
+def _doubt_other_ways(execution: ExecutionContext) -> None:
     if execution.took_undivided and len(execution.ways) > 1:
         execution.controller.leave_unproven(
             "a pipeline without a transaction was taken as one step, because its blocking pool has "
@@ -73,7 +73,7 @@ def _doubt_other_ways(execution: Stepping) -> None:
         )
 
 
-def using_connection(execution: Stepping, pool: Any, footprint: Footprint) -> Footprint:
+def using_connection(execution: ExecutionContext, pool: Any, footprint: Footprint) -> Footprint:
     """Add the taking of a connection to a command's footprint, if its pool may be exhausted."""
     return footprint | _IN_USE if runs_short(execution, pool) else footprint
 
@@ -97,14 +97,14 @@ def areleasing(method: Callable[..., Any]) -> Callable[..., Any]:
         execution = _racing()
         if execution is not None and runs_short(execution, pool):
             with _answered(execution):
-                await async_stepping.step(execution, _RELEASE, _IN_USE, kind="pool")
+                await async_context.step(execution, _RELEASE, _IN_USE, kind="pool")
         return await method(pool, connection, *args, **options)
 
     return release
 
 
 @contextmanager
-def _answered(execution: Stepping) -> Iterator[None]:
+def _answered(execution: ExecutionContext) -> Iterator[None]:
     """Stop event loops from waiting for the command's answer, which has arrived."""
     actor = current_actor()
     loops = tuple(execution.controller.loops) if actor is not None and actor.in_command else ()
@@ -135,7 +135,7 @@ def _has_connection(pool: Any) -> bool:
     return not pool.pool.empty()
 
 
-def _refused(execution: Stepping, pool: Any, method: Callable[..., Any]) -> Exception:
+def _refused(execution: ExecutionContext, pool: Any, method: Callable[..., Any]) -> Exception:
     """Note that an actor would wait for a connection; return the error to raise instead."""
     size, users = pool.max_connections, len(execution.controller.actors)
     execution.controller.hazard(
@@ -150,7 +150,7 @@ def _refused(execution: Stepping, pool: Any, method: Callable[..., Any]) -> Exce
     return error
 
 
-def _racing() -> Stepping | None:
+def _racing() -> ExecutionContext | None:
     """Return the running execution if the caller is an actor that is not unwinding."""
     execution = controlled()
     if execution is None or current_actor() is None or execution.controller.leaving():

@@ -7,10 +7,10 @@ from pytest_supercache.core.operation import RACE
 from pytest_supercache.layers.leases import Asker, Leases
 from pytest_supercache.layers.redis_commands import PLACE, Described, described
 from pytest_supercache.runtime.kernel.calling import current_actor
-from pytest_supercache.runtime.kernel.stepping import Stepping
+from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 
 
-def note_lease(execution: Stepping, leases: Leases, command: Described) -> None:
+def note_lease(execution: ExecutionContext, leases: Leases, command: Described) -> None:
     """Note that the calling actor tries to take a key, deletes it, or passes it to a script."""
     if execution.controller.phase != RACE:
         return

@@ -9,8 +9,8 @@ from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.layers.existing_cache import PLACE
+from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.kernel.polling import poll
-from pytest_supercache.runtime.kernel.stepping import Stepping
 
 HEARD = Footprint(reads=frozenset({f"{PLACE}.channels:*"}))
 _POLL = "poll for a message"
@@ -19,7 +19,7 @@ Read = Callable[[], Any]
 """Returns a message that has arrived; None when there is none."""
 
 
-def receive(execution: Stepping, read: Read, timeout: float | None) -> Any:
+def receive(execution: ExecutionContext, read: Read, timeout: float | None) -> Any:
     """Wait for a message and return it; None when ``timeout`` virtual seconds pass first."""
     deadline, footprint = None, HEARD
     if timeout is not None:
@@ -38,6 +38,6 @@ def receive(execution: Stepping, read: Read, timeout: float | None) -> Any:
     return message
 
 
-def receive_now(execution: Stepping, read: Read) -> Any:
+def receive_now(execution: ExecutionContext, read: Read) -> Any:
     """Return a message if one has arrived; else None."""
     return poll(execution, _POLL, HEARD, read, kind="message")

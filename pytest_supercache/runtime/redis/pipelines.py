@@ -11,8 +11,8 @@ from inspect import isawaitable, iscoroutinefunction
 from typing import Any
 
 from pytest_supercache.layers.redis_commands import text
+from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.kernel.node_version import Dialect
-from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.redis.few_connections import is_only_way, note_undivided
 
 BY_HAND = "pipelines that send MULTI as a command atomic"
@@ -20,7 +20,7 @@ BY_HAND = "pipelines that send MULTI as a command atomic"
 FEW_CONNECTIONS = "pipelines on a blocking pool of one connection atomic"
 
 
-def is_divided(execution: Stepping, pipeline: Any, *, is_atomic: bool) -> bool:
+def is_divided(execution: ExecutionContext, pipeline: Any, *, is_atomic: bool) -> bool:
     """Say whether the commands of a pipeline take steps of their own.
 
     Where all other actors would wait for the pipeline's connection, they cannot interleave. Where
@@ -96,7 +96,7 @@ async def _anothing() -> None:
     pass
 
 
-def speak(execution: Stepping, pipeline: Any) -> Dialect | None:
+def speak(execution: ExecutionContext, pipeline: Any) -> Dialect | None:
     """Return the dialect of the calling actor's node, and translate the pipeline's commands."""
     dialect = execution.dialect()
     if dialect:

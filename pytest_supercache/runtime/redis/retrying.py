@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from pytest_supercache.core.fault import is_injected
-from pytest_supercache.runtime.kernel.stepping import Stepping
+from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 
 RETRIES_MAX = 10
 """The maximum number of retries; the scope of the verdict tells when it was reached."""
@@ -26,7 +26,7 @@ def retry_of(client: Any) -> Any:
     return retry
 
 
-def attempts(execution: Stepping, retry: Any) -> Iterator["Attempt"]:
+def attempts(execution: ExecutionContext, retry: Any) -> Iterator["Attempt"]:
     """Yield the attempts of a client for a command, until one is not to be retried."""
     wanted = 0 if retry is None else int(getattr(retry, "_retries", 0))
     errors = getattr(retry, "_supported_errors", ())

@@ -9,8 +9,8 @@ from typing import Any
 
 from pytest_supercache.layers import redis_commands
 from pytest_supercache.runtime.kernel.active import controlled
+from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.kernel.patches import Patches
-from pytest_supercache.runtime.kernel.stepping import Stepping
 
 _INSTEAD = (
     "which is not under control in this version. In the check, give the code "
@@ -47,7 +47,7 @@ def _named(method: Callable[..., Any]) -> Callable[..., Any]:
     return named
 
 
-def note_question(execution: Stepping, label: str) -> None:
+def note_question(execution: ExecutionContext, label: str) -> None:
     """Note as a hazard a command that asks for the addresses of servers."""
     name = label.partition(" ")[0]
     if redis_commands.is_of_cluster(name):
@@ -56,7 +56,7 @@ def note_question(execution: Stepping, label: str) -> None:
         execution.controller.hazard(SENTINEL)
 
 
-def note_sentinel(execution: Stepping, pool: Any) -> None:
+def note_sentinel(execution: ExecutionContext, pool: Any) -> None:
     """Note as a hazard a pool whose connections ask Sentinel for their server."""
     if hasattr(pool, "sentinel_manager"):
         execution.controller.hazard(SENTINEL)

@@ -16,8 +16,8 @@ from pytest_supercache.layers import redis_commands
 from pytest_supercache.layers.fake_server import FakeRedisServer
 from pytest_supercache.layers.servers import AnyServer, ForeignServer
 from pytest_supercache.runtime.kernel.active import controlled
+from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.kernel.patches import Patches
-from pytest_supercache.runtime.kernel.stepping import Stepping
 
 _UNKNOWN = re.compile(r"unknown command ['`\"]?([^'`\",]+)", re.IGNORECASE)
 _IN_A_SCRIPT = re.compile(r"unknown (redis )?command called from script", re.IGNORECASE)
@@ -68,7 +68,7 @@ def hear_errors(patches: Patches, server: AnyServer) -> None:
         patches.wrap(kind, name, heard)
 
 
-def note_unsupported(execution: Stepping, server: AnyServer, answer: Any) -> None:
+def note_unsupported(execution: ExecutionContext, server: AnyServer, answer: Any) -> None:
     """Note what a server does not have, by an error or the answers that a client has received."""
     if isinstance(server, ForeignServer):
         return
@@ -84,12 +84,12 @@ def note_unsupported(execution: Stepping, server: AnyServer, answer: Any) -> Non
             _note(execution, _of_a_module(server, name, may_be_installed=False))
 
 
-def _note(execution: Stepping, reason: str | None) -> None:
+def _note(execution: ExecutionContext, reason: str | None) -> None:
     if reason is not None:
         execution.controller.hazard(reason)
 
 
-def _label(execution: Stepping) -> str:
+def _label(execution: ExecutionContext) -> str:
     steps = execution.record.steps
     return steps[-1].label if steps else "a command"
 

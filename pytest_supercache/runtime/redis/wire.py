@@ -18,7 +18,7 @@ from pytest_supercache.layers.existing_cache import PLACE
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.actor import Actor
 from pytest_supercache.runtime.kernel.calling import current_actor
-from pytest_supercache.runtime.kernel.stepping import Stepping
+from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 
 _CLIENT = frozenset({"wire:client"})
 _UNDER_WAY = frozenset({"wire:under way"})
@@ -107,7 +107,7 @@ class Wire:
             return None
         return _Reading(execution, actor, connection)
 
-    def sent(self, execution: Stepping, connection: Any, send: Callable[[], Any]) -> Any:
+    def sent(self, execution: ExecutionContext, connection: Any, send: Callable[[], Any]) -> Any:
         """Send, and wait until a real server has processed the command and its consequences.
 
         Data sent without a command, directly on a connection, is a step of its own.
@@ -119,7 +119,7 @@ class Wire:
         return answer
 
     @contextmanager
-    def under_way(self, execution: Stepping, label: str) -> Iterator[None]:
+    def under_way(self, execution: ExecutionContext, label: str) -> Iterator[None]:
         """Register a command while it is in flight, at grain ``wire``."""
         actor = current_actor() if self.parts else None
         if actor is None:
@@ -132,14 +132,14 @@ class Wire:
             execution.commands.pop(actor.name, None)
 
 
-def note_cached(execution: Stepping) -> None:
+def note_cached(execution: ExecutionContext) -> None:
     """Note that a client caches replies on its side, which is sound at grain ``wire`` only."""
     execution.tracks = True
     if execution.controller.grain != "wire":
         execution.controller.leave_unproven(CACHED)
 
 
-def _send_by_hand(execution: Stepping, connection: Any) -> None:
+def _send_by_hand(execution: ExecutionContext, connection: Any) -> None:
     actor = current_actor()
     if actor is None or actor.is_task or channel_of(connection).is_connecting:
         return
@@ -150,7 +150,7 @@ def _send_by_hand(execution: Stepping, connection: Any) -> None:
 class _Reading:
     """An actor's read of one reply."""
 
-    def __init__(self, execution: Stepping, actor: Actor, connection: Any) -> None:
+    def __init__(self, execution: ExecutionContext, actor: Actor, connection: Any) -> None:
         self.actor = actor
         self._execution, self._connection = execution, connection
         self._label = execution.commands.get(actor.name, "what was sent")

@@ -21,8 +21,8 @@ from asyncpg import introspection
 
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.calling import current_actor
+from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.kernel.patches import Patches
-from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.sql.lock_holders import observer_query, process_ids
 from pytest_supercache.runtime.sql.postgres import (
     CLOSED,
@@ -141,7 +141,7 @@ def _without_timers(make: Method) -> Method:
 
 
 @contextmanager
-def _answering(execution: Stepping, answers: int = 1) -> Iterator[None]:
+def _answering(execution: ExecutionContext, answers: int = 1) -> Iterator[None]:
     """Let the loop wait for the server until an answer has arrived."""
     actor = current_actor()
     if actor is not None:  # else a module is imported
@@ -182,7 +182,7 @@ async def _given(pieces: AsyncIterator[Any]) -> AsyncIterator[Any]:
 
 
 @contextmanager
-def _looking_up(execution: Stepping) -> Iterator[None]:
+def _looking_up(execution: ExecutionContext) -> Iterator[None]:
     """Let the thread itself look up the name of a server, while the loop waits for it."""
 
     async def getaddrinfo(*args: Any, **kwargs: Any) -> Any:
@@ -360,7 +360,7 @@ class SteppedProtocol:
         finally:
             self._is_busy = False
 
-    def _note_user(self, execution: Stepping, *, gives_back: bool) -> None:
+    def _note_user(self, execution: ExecutionContext, *, gives_back: bool) -> None:
         """Report that a task calls which may do so while another one waits for its answer."""
         actor = current_actor()
         if execution.controller.phase == "race" and not (self._is_busy or gives_back):
@@ -404,7 +404,7 @@ class AsyncpgObserver:
         execution: the running execution.
     """
 
-    def __init__(self, connect: Callable[[], Awaitable[Any]], execution: Stepping) -> None:
+    def __init__(self, connect: Callable[[], Awaitable[Any]], execution: ExecutionContext) -> None:
         self._connect = connect
         self._execution = execution
         self._connection: Any = None

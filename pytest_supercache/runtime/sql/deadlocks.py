@@ -11,9 +11,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pytest_supercache.core.footprint import Footprint
-from pytest_supercache.runtime.kernel import async_context as async_stepping
+from pytest_supercache.runtime.kernel import async_context
 from pytest_supercache.runtime.kernel.calling import current_actor
-from pytest_supercache.runtime.kernel.stepping import Stepping
+from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.sql.statements import EVERYTHING, LOCK, Calls
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class BlockedStatement:
         awaits: whether steps are awaited.
     """
 
-    execution: Stepping
+    execution: ExecutionContext
     server: str
     waiter: Waiter
     others: list[Waiter]
@@ -161,6 +161,6 @@ class BlockedStatement:
                 self.execution.step, label, footprint, kind="busy", recheck_from=recheck_from
             )
         return partial(
-            async_stepping.step, self.execution, label, footprint, kind="busy",
+            async_context.step, self.execution, label, footprint, kind="busy",
             recheck_from=recheck_from,
         )  # fmt: skip

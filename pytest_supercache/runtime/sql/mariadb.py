@@ -18,8 +18,8 @@ from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.identity import identity
 from pytest_supercache.runtime.kernel.active import controlled, hearing
 from pytest_supercache.runtime.kernel.calling import here
+from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.kernel.patches import Patches
-from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.kernel.unreachable import name_unreachable
 from pytest_supercache.runtime.sql.deadlocks import BlockedStatement, Waiter
 from pytest_supercache.runtime.sql.mariadb_statements import MariaDBStatement, understand
@@ -129,7 +129,7 @@ class MariaDBSession:
     # -- steps -------------------------------------------------------------------------------------
 
     def execute(
-        self, execution: Stepping, statement: MariaDBStatement, call: Callable[[], Any]
+        self, execution: ExecutionContext, statement: MariaDBStatement, call: Callable[[], Any]
     ) -> Any:
         """Execute a statement of the code under test."""
         if statement.leaves_control:
@@ -170,7 +170,7 @@ class MariaDBSession:
 
     def _take(
         self,
-        execution: Stepping,
+        execution: ExecutionContext,
         statement: MariaDBStatement,
         tables: Tables,
         call: Callable[[], Any],
@@ -208,7 +208,7 @@ class MariaDBSession:
         self.touched = Tables() if is_over else self.touched | tables
         self.next_level = None if is_over else self.next_level
 
-    def _when_blocked(self, execution: Stepping, tables: Tables) -> Calls:
+    def _when_blocked(self, execution: ExecutionContext, tables: Tables) -> Calls:
         """Make the calls between the attempt that found a lock and the wait for it."""
         if not self.is_open:
             execution.controller.simplify(
@@ -262,7 +262,7 @@ def _connect(method: _Method) -> _Method:
     return connect
 
 
-def _session(connection: Any) -> tuple[MariaDBSession | None, Stepping | None]:
+def _session(connection: Any) -> tuple[MariaDBSession | None, ExecutionContext | None]:
     """Return what is known of a connection, and the execution; None: it takes no step."""
     if connection in _connecting or (execution := controlled()) is None:
         return None, None

@@ -18,7 +18,7 @@ from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.identity import identity
 from pytest_supercache.runtime.kernel.active import controlled, hearing
 from pytest_supercache.runtime.kernel.calling import current_actor, here
-from pytest_supercache.runtime.kernel.stepping import Stepping
+from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.kernel.unreachable import name_unreachable
 from pytest_supercache.runtime.sql import postgres_statements
 from pytest_supercache.runtime.sql.deadlocks import BlockedStatement, Waiter
@@ -116,7 +116,9 @@ class DatabaseSessions:
         """Return the session of a connection that was opened in this execution."""
         return self._opened.get(identity(connection))
 
-    def under_control(self, connection: Any) -> "tuple[Stepping | None, DatabaseSession | None]":
+    def under_control(
+        self, connection: Any
+    ) -> "tuple[ExecutionContext | None, DatabaseSession | None]":
         """Return the execution and the session in which a statement is a step, if it is one."""
         execution, session = controlled(), self.of(connection)
         if execution is not None and session is None:
@@ -139,7 +141,7 @@ class DatabaseSessions:
             session.driver.finish(session.connection)
 
 
-def name_before(execution: Stepping) -> None:
+def name_before(execution: ExecutionContext) -> None:
     """Report the use of a connection from before; the test may use its own outside of the race."""
     actor = current_actor()
     if execution.controller.phase == "race" and actor is not None and not actor.direct:
@@ -168,7 +170,7 @@ class DatabaseSession:
 
     # -- what is a step ----------------------------------------------------------------------------
 
-    def execute(self, execution: Stepping, text: str, call: Callable[[], Any]) -> Any:
+    def execute(self, execution: ExecutionContext, text: str, call: Callable[[], Any]) -> Any:
         """Execute a statement, as a step if it may interact with other connections."""
         return self._make(execution, partial(self._understood, execution, text), call)
 
@@ -178,15 +180,15 @@ class DatabaseSession:
         if statement is not None:
             self._declared[name] = statement
 
-    def fetch(self, execution: Stepping, name: str, call: Callable[[], Any]) -> Any:
+    def fetch(self, execution: ExecutionContext, name: str, call: Callable[[], Any]) -> Any:
         """Fetch rows of a cursor that the server has; if that locks rows, it is a step."""
         return self._make(execution, partial(self._fetching, name), call)
 
-    def end(self, execution: Stepping, word: str, call: Callable[[], Any]) -> Any:
+    def end(self, execution: ExecutionContext, word: str, call: Callable[[], Any]) -> Any:
         """End the transaction, as a step if it has touched anything."""
         return self._make(execution, partial(self._ending, execution, word), call)
 
-    def _understood(self, execution: Stepping, text: str) -> Statement | None:
+    def _understood(self, execution: ExecutionContext, text: str) -> Statement | None:
         if postgres_statements.sets_lock_timeout(text):
             execution.controller.hazard(_LOCK_TIMEOUT)
         self._note_level(text)
@@ -211,7 +213,7 @@ class DatabaseSession:
             return None
         return Statement(label="FETCH", tables=EVERYTHING, final=CURSOR)
 
-    def _ending(self, execution: Stepping, word: str) -> Statement | None:
+    def _ending(self, execution: ExecutionContext, word: str) -> Statement | None:
         """Return the step of a transaction's end; None: it unlocks and publishes nothing."""
         touched = self._touched
         is_idle = not touched.reads | touched.writes
@@ -229,7 +231,7 @@ class DatabaseSession:
 
     def _make(
         self,
-        execution: Stepping,
+        execution: ExecutionContext,
         understand: Callable[[], Statement | None],
         call: Callable[[], Any],
     ) -> Any:
@@ -241,14 +243,16 @@ class DatabaseSession:
 
     async def _await(
         self,
-        execution: Stepping,
+        execution: ExecutionContext,
         understand: Callable[[], Statement | None],
         call: Callable[[], Any],
     ) -> Any:
         statement = understand()
         return await (call() if statement is None else self._atake(execution, statement, call))
 
-    def _take(self, execution: Stepping, statement: Statement, call: Callable[[], Any]) -> Any:
+    def _take(
+        self, execution: ExecutionContext, statement: Statement, call: Callable[[], Any]
+    ) -> Any:
         footprint = _footprint(statement)
         try:
             answer = perform(
@@ -263,7 +267,7 @@ class DatabaseSession:
         return answer
 
     async def _atake(
-        self, execution: Stepping, statement: Statement, call: Callable[[], Awaitable[Any]]
+        self, execution: ExecutionContext, statement: Statement, call: Callable[[], Awaitable[Any]]
     ) -> Any:
         footprint = _footprint(statement)
         try:
@@ -279,7 +283,7 @@ class DatabaseSession:
         return answer
 
     def _when_blocked(
-        self, execution: Stepping, statement: Statement, call: Callable[[], Any]
+        self, execution: ExecutionContext, statement: Statement, call: Callable[[], Any]
     ) -> Calls:
         """Make the calls between the attempt that found a lock and the wait for it."""
         if not self.holds_locks:
@@ -322,7 +326,9 @@ class DatabaseSession:
             self._declared.clear()
             self._level = None
 
-    def _calls(self, execution: Stepping, statement: Statement, call: Callable[[], Any]) -> Calls:
+    def _calls(
+        self, execution: ExecutionContext, statement: Statement, call: Callable[[], Any]
+    ) -> Calls:
         """Make the calls of one attempt, after which it can be repeated if it met a lock."""
         if statement.commits:
             yield from self._check_constraints()
@@ -345,7 +351,7 @@ class DatabaseSession:
             yield self._plain(_BACK[1])
         return answer
 
-    def _taken_back(self, execution: Stepping, statement: Statement, before: int) -> Calls:
+    def _taken_back(self, execution: ExecutionContext, statement: Statement, before: int) -> Calls:
         """Undo what a statement has done before it met a lock."""
         if statement.final:
             execution.controller.hazard(statement.final)
@@ -409,7 +415,7 @@ def text_of(query: Any, context: Any) -> str:
 # -- connecting --------------------------------------------------------------------------------
 
 
-def connecting() -> Stepping | None:
+def connecting() -> ExecutionContext | None:
     """Return the execution in which code under test connects, and note that it does."""
     execution = hearing()
     if execution is not None:
@@ -419,7 +425,7 @@ def connecting() -> Stepping | None:
     return execution
 
 
-def without_lock_waits(execution: Stepping, options: str | None) -> str:
+def without_lock_waits(execution: ExecutionContext, options: str | None) -> str:
     """Return the options of a connection that never waits for locks, with those of the code."""
     said = os.environ.get("PGOPTIONS", "") if options is None else options
     if postgres_statements.sets_lock_timeout(said):

@@ -18,8 +18,8 @@ from typing import Any
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.calling import current_actor
+from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.kernel.patches import Patches
-from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.sql import sqlite_before
 from pytest_supercache.runtime.sql.derived_classes import derived_from_both
 from pytest_supercache.runtime.sql.foreign_keys import with_foreign_keys
@@ -271,7 +271,7 @@ class Connection(sqlite3.Connection):
         self._touched = self._touched | Tables(writes=tables.writes) if self._holds else Tables()
         return answer
 
-    def _note_file(self, execution: Stepping) -> None:
+    def _note_file(self, execution: ExecutionContext) -> None:
         """Note that the calling actor uses the file of the main database, if it has one."""
         memory = execution.controller.memory
         if memory is not None and self._path is None:

@@ -17,11 +17,11 @@ from typing import Any
 from aiosqlite.core import Connection
 
 from pytest_supercache.core.footprint import NOTHING, Footprint
-from pytest_supercache.runtime.kernel import async_context as async_stepping
+from pytest_supercache.runtime.kernel import async_context
 from pytest_supercache.runtime.kernel.active import controlled, hearing
 from pytest_supercache.runtime.kernel.calling import current_actor, here
+from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.kernel.patches import Patches
-from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.kernel.task_actor import TaskActor
 from pytest_supercache.runtime.sql import sqlite
 from pytest_supercache.runtime.sql.sqlite_cursor import Cursor
@@ -147,7 +147,7 @@ def _named(get: _Method) -> _Method:
     return get_connection
 
 
-def _refuse_foreign(connection: Any, execution: Stepping) -> None:
+def _refuse_foreign(connection: Any, execution: ExecutionContext) -> None:
     """Report a connection that is not of this execution: its thread would not wake this loop.
 
     Raises:
@@ -198,7 +198,11 @@ class Job:
     """
 
     def __init__(
-        self, execution: Stepping, connection: sqlite.Connection, function: _Method, call: _Method
+        self,
+        execution: ExecutionContext,
+        connection: sqlite.Connection,
+        function: _Method,
+        call: _Method,
     ) -> None:
         self.execution, self.name = execution, getattr(function, "__name__", "job")
         owner = getattr(function, "__self__", None)
@@ -224,7 +228,7 @@ class Job:
 
     def perform(
         self,
-        execution: Stepping,
+        execution: ExecutionContext,
         label: str,
         footprint: Footprint,
         call: _Method,
@@ -334,7 +338,7 @@ class Jobs:
         while True:
             job.granted = wanted.footprint
             try:
-                return await async_stepping.call(
+                return await async_context.call(
                     job.execution, wanted.label, wanted.footprint | self._order,
                     partial(self._attempt, job, wanted.label), kind="origin",
                     failure=wanted.failure,
@@ -362,14 +366,14 @@ class Jobs:
                     if deadline is None and job.timeout is not None:
                         deadline = execution.now() + job.timeout
             execution.record.note_futile(("origin", "busy"))
-            if not await async_stepping.step(
+            if not await async_context.step(
                 execution, f"{label} ({why})", waiting, kind="busy", recheck_from=since,
                 deadline=None if failed is None else deadline, has_answer=True,
             ):  # fmt: skip
                 assert failed is not None, "only the wait for a lock has a timeout"
                 raise failed
 
-    def _note_use(self, execution: Stepping) -> None:
+    def _note_use(self, execution: ExecutionContext) -> None:
         """Note that a task queues a job: tasks of one connection meet by the order of its jobs."""
         actor, memory = current_actor(), execution.controller.memory
         if actor is None or actor.direct or execution.controller.phase != "race":
@@ -409,7 +413,7 @@ def _done_at_once(job: Job, function: _Method) -> Any:
         return function()
 
 
-async def _pause(execution: Stepping, name: str) -> None:
+async def _pause(execution: ExecutionContext, name: str) -> None:
     """Let others go on during a job that touches nothing, if the task has touched what they see.
 
     If it has not, the job ends with the answer of the step before.
@@ -418,7 +422,7 @@ async def _pause(execution: Stepping, name: str) -> None:
     memory = controller.memory
     is_seen = memory is not None and actor is not None and memory.has_touched(actor)
     if is_seen or controller.shared_memory or controller.grain == "await":
-        await async_stepping.call(execution, name, NOTHING, _nothing, kind="origin")
+        await async_context.call(execution, name, NOTHING, _nothing, kind="origin")
 
 
 async def _nothing() -> None:

@@ -12,9 +12,9 @@ from inspect import isawaitable
 from typing import Any
 
 from pytest_supercache.core.footprint import ANYTHING, Footprint
-from pytest_supercache.runtime.kernel import async_context as async_stepping
+from pytest_supercache.runtime.kernel import async_context
+from pytest_supercache.runtime.kernel.execution_context import CallSteps, ExecutionContext
 from pytest_supercache.runtime.kernel.faults import Failure
-from pytest_supercache.runtime.kernel.stepping import CallSteps, Stepping
 
 PLACE = "origin"
 LOCK = frozenset({"database:lock"})
@@ -69,7 +69,7 @@ def first_word(statement: str) -> str:
 
 
 def perform(
-    execution: Stepping,
+    execution: ExecutionContext,
     label: str,
     footprint: Footprint,
     call: Callable[[], Any],
@@ -124,7 +124,7 @@ def perform(
 
 
 async def aperform(
-    execution: Stepping,
+    execution: ExecutionContext,
     label: str,
     footprint: Footprint,
     call: Callable[[], Awaitable[Any]],
@@ -145,12 +145,12 @@ async def aperform(
                 if waiting is None:
                     raise
                 await awaited(when_blocked())
-                await async_stepping.step(
+                await async_context.step(
                     execution, f"{label} (was locked)", waiting | Footprint(reads=LOCK),
                     kind="busy", recheck_from=since,
                 )  # fmt: skip
 
-    return await async_stepping.call(
+    return await async_context.call(
         execution, label, footprint, attempt, kind="origin", failure=failure
     )
 

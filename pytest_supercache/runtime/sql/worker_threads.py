@@ -17,12 +17,12 @@ import anyio.to_thread
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.waits import FlagState, Wait
-from pytest_supercache.runtime.kernel import async_context as async_stepping
+from pytest_supercache.runtime.kernel import async_context
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.actor import Abandoned, Actor, ActorThread
 from pytest_supercache.runtime.kernel.calling import current_actor
+from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.kernel.patches import Patches
-from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.kernel.task_actor import TaskActor
 from pytest_supercache.runtime.memory.calls import touching
 from pytest_supercache.runtime.sync import threads
@@ -77,7 +77,9 @@ def _is_alone(actor: Actor) -> bool:
     return actor.direct
 
 
-async def _run_as_actor(execution: Stepping, parent: TaskActor, function: Callable[[], Any]) -> Any:
+async def _run_as_actor(
+    execution: ExecutionContext, parent: TaskActor, function: Callable[[], Any]
+) -> Any:
     answers: list[Any] = []
     errors: list[BaseException] = []
 
@@ -93,7 +95,7 @@ async def _run_as_actor(execution: Stepping, parent: TaskActor, function: Callab
     child = threads.child_of(
         parent, lambda: threads.live_to_the_end(execution, child, run), daemon=parent.daemon
     )
-    await async_stepping.step(
+    await async_context.step(
         execution, f"start {child.name}", Footprint(writes=frozenset({child.born})), kind="thread",
         wait=Wait(sets=(child.born,)),
     )  # fmt: skip
@@ -102,7 +104,7 @@ async def _run_as_actor(execution: Stepping, parent: TaskActor, function: Callab
     threads.adopt(execution, child, thread, ActorThread.start)
     flag = threads.ended(child)
     execution.wait_state(flag, FlagState())
-    await async_stepping.step(
+    await async_context.step(
         execution, f"await {child.name}", Footprint(reads=frozenset({flag})), kind="thread",
         wait=Wait(flags=(flag,)),
     )  # fmt: skip

@@ -12,7 +12,7 @@ from typing import Any
 
 from pytest_supercache.core.waits import BarrierState, LockState
 from pytest_supercache.runtime.kernel.active import controlled
-from pytest_supercache.runtime.kernel.stepping import Stepping
+from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.memory.real_primitives import PrimitiveName
 from pytest_supercache.runtime.sync.cooperative import Cooperative, in_time, name_of_new
 from pytest_supercache.runtime.sync.lock_stand_ins import lock_for_condition
@@ -50,10 +50,10 @@ class Condition:
     ) -> None:
         self._lock.__exit__(kind, error, traceback)
 
-    def _controlled(self) -> Stepping | None:
+    def _controlled(self) -> ExecutionContext | None:
         return controlled() if isinstance(self._lock, Lock) else None
 
-    def _check_held(self, execution: Stepping, what: str) -> None:
+    def _check_held(self, execution: ExecutionContext, what: str) -> None:
         state = self._lock.lock_state(execution)
         holder = self._lock.holder() if isinstance(self._lock, RLock) else state.holder
         if state.holder is None or state.holder != holder:
@@ -134,7 +134,7 @@ class Barrier(Cooperative):
         self._action = action
         self._timeout = timeout
 
-    def _barrier_state(self, execution: Stepping) -> BarrierState:
+    def _barrier_state(self, execution: ExecutionContext) -> BarrierState:
         state = self.state(execution)
         assert isinstance(state, BarrierState)
         return state
@@ -161,7 +161,7 @@ class Barrier(Cooperative):
             self._pass(execution, timeout)
         return before.inside
 
-    def _act(self, execution: Stepping) -> None:
+    def _act(self, execution: ExecutionContext) -> None:
         assert self._action is not None, "a barrier that acts has an action"
         try:
             self._action()
@@ -170,7 +170,7 @@ class Barrier(Cooperative):
             raise
         self.do(execution, "open")
 
-    def _pass(self, execution: Stepping, timeout: float | None) -> None:
+    def _pass(self, execution: ExecutionContext, timeout: float | None) -> None:
         step = self.do(
             execution, "pass", guarded=True, otherwise="give up",
             timeout=None if timeout is None else max(timeout, 0.0),

@@ -19,9 +19,9 @@ from pytest_supercache.core.trace import Step
 from pytest_supercache.core.waits import Wait, WaitState
 from pytest_supercache.runtime.kernel.actor import Actor
 from pytest_supercache.runtime.kernel.calling import current_actor
+from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.kernel.own_code import RUNTIME_FOLDER
 from pytest_supercache.runtime.kernel.polling import Answer, poll
-from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.memory.real_primitives import PrimitiveName
 
 _MADE_FOR_OTHERS = (RUNTIME_FOLDER, functools.__file__)
@@ -106,14 +106,14 @@ class Cooperative:
             self._name = f"{self._kind}:{name.text}"
             self._besides = frozenset() if name.is_fixed else _NAMED_AFTER_USER
 
-    def state(self, execution: Stepping) -> WaitState:
+    def state(self, execution: ExecutionContext) -> WaitState:
         """Return the state of its wait object."""
         return execution.wait_state(self.name, self._initial)
 
     def do(
-        self, execution: Stepping, verb: str, *, guarded: bool = False, reads_only: bool = False,
-        timeout: float | None = None, otherwise: str = "", sets: tuple[str, ...] = (),
-        sets_on_change: bool = False,
+        self, execution: ExecutionContext, verb: str, *, guarded: bool = False,
+        reads_only: bool = False, timeout: float | None = None, otherwise: str = "",
+        sets: tuple[str, ...] = (), sets_on_change: bool = False,
     ) -> Step:  # fmt: skip
         """Take the step ``verb``; :func:`in_time` tells whether its timeout came first.
 
@@ -146,7 +146,7 @@ class Cooperative:
         return execution.record.steps[-1]
 
     def ask(
-        self, execution: Stepping, verb: str, answer: Callable[[], Answer], *,
+        self, execution: ExecutionContext, verb: str, answer: Callable[[], Answer], *,
         reads_only: bool = True,
     ) -> Answer:  # fmt: skip
         """Take the step of a poll, which does not wait; its answer is false for "nothing"."""
@@ -156,12 +156,12 @@ class Cooperative:
             wait=Wait(self.name, verb, thread=self._thread()),
         )  # fmt: skip
 
-    def attempt(self, execution: Stepping, verb: str) -> bool:
+    def attempt(self, execution: ExecutionContext, verb: str) -> bool:
         """Take the step of a poll that may change the object, and say whether it did."""
         steps = execution.record.steps
         return self.ask(execution, verb, lambda: changed(steps[-1]), reads_only=False)
 
-    def _touched(self, execution: Stepping, *, reads_only: bool = False) -> Footprint:
+    def _touched(self, execution: ExecutionContext, *, reads_only: bool = False) -> Footprint:
         self.state(execution)
         resource = frozenset({self.name}) | self._besides
         return Footprint(reads=resource) if reads_only else Footprint(resource, resource)
@@ -169,7 +169,7 @@ class Cooperative:
     def _label(self, verb: str) -> str:
         return f"{verb} {self.name.partition(':')[2]}"
 
-    def undo(self, execution: Stepping, verb: str) -> None:
+    def undo(self, execution: ExecutionContext, verb: str) -> None:
         """Perform ``verb`` without a step, while an abandoned execution unwinds."""
         self.state(execution)
         wait = Wait(self.name, verb, thread=self._thread())
@@ -185,7 +185,7 @@ def changed(step: Step) -> bool:
     return step.wait_before != step.wait_after
 
 
-def in_time(execution: Stepping, step: Step) -> bool:
+def in_time(execution: ExecutionContext, step: Step) -> bool:
     """Say whether a step got what it waited for, before its timeout or in spite of it."""
     if step.wait is None or not execution.record.waits.is_set(step.wait.timer):
         return True

@@ -14,8 +14,8 @@ from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.identity import hash_of_name
 from pytest_supercache.core.waits import CounterState, FlagState, Wait
 from pytest_supercache.runtime.kernel.active import controlled
+from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.kernel.polling import poll
-from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.sync.cooperative import name_of_new, this_actor
 
 
@@ -29,7 +29,9 @@ class Future(real.Future[Any]):
         """The semaphore that whichever begins, cancels or completes the future first takes."""
         self.ended = f"ended:{self.shown}"
         """The flag that a pool's worker sets after the job and its callbacks."""
-        self.withdraw: Callable[[Stepping], bool] | None = None  # of a job that has not begun
+        self.withdraw: Callable[[ExecutionContext], bool] | None = (
+            None  # of a job that has not begun
+        )
         self.called_back: Callable[[], None] | None = None  # notifies its job of a callback
 
     def __hash__(self) -> int:
@@ -156,7 +158,11 @@ def _is_of_threads(called: Any) -> bool:
 
 
 def await_futures(
-    execution: Stepping, label: str, futures: list[Future], enough: int, timeout: float | None
+    execution: ExecutionContext,
+    label: str,
+    futures: list[Future],
+    enough: int,
+    timeout: float | None,
 ) -> None:
     """Wait until ``enough`` of the futures are done, or ``timeout`` virtual seconds."""
     flags = tuple(dict.fromkeys(future.flag for future in futures))
@@ -164,7 +170,11 @@ def await_futures(
 
 
 def await_flags(
-    execution: Stepping, label: str, flags: tuple[str, ...], enough: int, timeout: float | None
+    execution: ExecutionContext,
+    label: str,
+    flags: tuple[str, ...],
+    enough: int,
+    timeout: float | None,
 ) -> None:
     """Wait until ``enough`` of the flags are set, or ``timeout`` virtual seconds."""
     for flag in flags:
@@ -203,7 +213,7 @@ def wait(
 
 
 def _await_some(
-    execution: Stepping, futures: list[Future], timeout: float | None, *, is_exception: bool
+    execution: ExecutionContext, futures: list[Future], timeout: float | None, *, is_exception: bool
 ) -> None:
     """Wait until one future is done; if ``is_exception``, until one has failed or all are done."""
     end = None if timeout is None else execution.now() + timeout

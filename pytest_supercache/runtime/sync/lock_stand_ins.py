@@ -9,7 +9,7 @@ from typing import Any
 
 from pytest_supercache.core.waits import LockState
 from pytest_supercache.runtime.kernel.active import controlled
-from pytest_supercache.runtime.kernel.stepping import Stepping
+from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.names import is_real
 from pytest_supercache.runtime.memory.real_primitives import PrimitiveName
@@ -65,7 +65,7 @@ class RLockStandIn(LockStandIn, RLock):
     """Stands in for a real re-entrant lock that could not be replaced."""
 
 
-def note_used_elsewhere(execution: Stepping, real: Any, name: str) -> None:
+def note_used_elsewhere(execution: ExecutionContext, real: Any, name: str) -> None:
     """Note that code which is not under control holds, awaits or changes a real primitive."""
     kind = type(real).__name__
     execution.controller.hazard(

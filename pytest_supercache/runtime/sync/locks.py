@@ -10,7 +10,7 @@ from pytest_supercache.core.footprint import NOTHING, Footprint
 from pytest_supercache.core.waiting import SET
 from pytest_supercache.core.waits import CounterState, FlagState, LockState
 from pytest_supercache.runtime.kernel.active import controlled
-from pytest_supercache.runtime.kernel.stepping import Stepping
+from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.sync.cooperative import Cooperative, changed, in_time, this_actor
 
 
@@ -63,14 +63,14 @@ class Lock(Cooperative, _Entered):
             return in_time(execution, self.do(execution, "acquire", guarded=True, timeout=seconds))
         return self.attempt(execution, "try")
 
-    def _enters(self, execution: Stepping) -> bool:
+    def _enters(self, execution: ExecutionContext) -> bool:
         """Acquire the lock as a critical section without a step; False: it takes a step."""
         memory = execution.controller.memory
         if self._besides or memory is None or (actor := memory.actor()) is None:
             return False
         return bool(memory.sections.enter(actor, self.name, self.lock_state(execution)))
 
-    def _note_question(self, execution: Stepping) -> None:
+    def _note_question(self, execution: ExecutionContext) -> None:
         """Note that an actor may observe that the lock is held, or may stop waiting for it."""
         memory = execution.controller.memory
         if memory is not None and memory.actor() is not None:
@@ -105,7 +105,7 @@ class Lock(Cooperative, _Entered):
         """Return the name under which the calling actor holds the lock."""
         return self._thread() or this_actor().name
 
-    def lock_state(self, execution: Stepping) -> LockState:
+    def lock_state(self, execution: ExecutionContext) -> LockState:
         """Return the state of its wait object."""
         state = self.state(execution)
         assert isinstance(state, LockState)

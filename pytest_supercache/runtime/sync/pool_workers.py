@@ -14,7 +14,7 @@ from pytest_supercache.runtime.kernel.actor import Actor, ActorThread
 from pytest_supercache.runtime.kernel.baton import Baton
 from pytest_supercache.runtime.kernel.calling import bind_thread, unbind_thread
 from pytest_supercache.runtime.kernel.controller import Controller
-from pytest_supercache.runtime.kernel.stepping import Stepping
+from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 
 _FINISH_SECONDS = 1.0
 """How long to wait for a worker to end; one whose job hangs ends after its job."""
@@ -24,7 +24,7 @@ BROKEN = "A thread initializer failed, the thread pool is not usable anymore"
 
 
 @contextmanager
-def workers_of(execution: Stepping) -> Iterator[None]:
+def workers_of(execution: ExecutionContext) -> Iterator[None]:
     """End the workers that were started during the execution."""
     try:
         yield
@@ -104,7 +104,7 @@ class Worker(ActorThread):
                 raise BrokenThreadPool(BROKEN) from error
 
 
-def workers_named(execution: Stepping, name: str, prefix: str) -> "Workers":
+def workers_named(execution: ExecutionContext, name: str, prefix: str) -> "Workers":
     """Return the workers of a pool that a library keeps for itself."""
     workers: Workers = execution.contents.setdefault(f"{name} workers", Workers(prefix, name, None))
     return workers
@@ -127,7 +127,7 @@ class Workers:
         self.is_broken = False
         """Whether an initializer has failed, so that the pool takes no more jobs."""
 
-    def run_job(self, actor: Actor, execution: Stepping, call: Callable[[], Any]) -> Any:
+    def run_job(self, actor: Actor, execution: ExecutionContext, call: Callable[[], Any]) -> Any:
         """Run the whole code of a job on an idle worker, or a new one.
 
         Raises:
@@ -144,12 +144,12 @@ class Workers:
         """Return a worker to the idle ones after its job."""
         self._idle.append(worker)
 
-    def take(self, execution: Stepping) -> Worker:
+    def take(self, execution: ExecutionContext) -> Worker:
         """Return an idle worker, or a new one, for a job that begins."""
         return self._idle.pop() if self._idle else self._hire(execution)
 
     def run(
-        self, worker: Worker, actor: Actor, execution: Stepping, call: Callable[[], Any]
+        self, worker: Worker, actor: Actor, execution: ExecutionContext, call: Callable[[], Any]
     ) -> Any:
         """Run a job's code on a worker.
 
@@ -166,7 +166,7 @@ class Workers:
             actor.thread = thread
             self.is_broken |= worker.is_broken
 
-    def _hire(self, execution: Stepping) -> Worker:
+    def _hire(self, execution: ExecutionContext) -> Worker:
         number = self._count
         worker = Worker(f"{self._prefix}_{number}", f"{self._pool} {number}", self._initialize)
         self._count += 1

@@ -16,7 +16,7 @@ from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.waits import BEGIN, FlagState, PoolState, Wait
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.actor import Abandoned, Actor, ActorThread, Announced, State
-from pytest_supercache.runtime.kernel.stepping import Stepping
+from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.memory.calls import touching
 from pytest_supercache.runtime.sync.cooperative import Cooperative, changed, this_actor
 from pytest_supercache.runtime.sync.futures import Future, await_flags
@@ -73,7 +73,7 @@ class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
         """The maximum number of jobs that run at a time."""
         return self._max_workers
 
-    def jobs_of_loops(self, execution: Stepping) -> list[tuple[str, Any]]:
+    def jobs_of_loops(self, execution: ExecutionContext) -> list[tuple[str, Any]]:
         """Return the jobs submitted by event loops, each as its end flag and its future."""
         jobs: list[tuple[str, Any]] = execution.contents.setdefault(f"{self.name} of loops", [])
         return jobs
@@ -89,7 +89,7 @@ class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
         if state.closed if isinstance(state, PoolState) else self._shutdown:
             raise RuntimeError(_CLOSED)
 
-    def _adopt(self, execution: Stepping, job: Actor, future: Future) -> None:
+    def _adopt(self, execution: ExecutionContext, job: Actor, future: Future) -> None:
         """Start the job's thread, with its first step announced: to begin when a worker is free."""
         resource = frozenset({self.name})
         job.pending = Announced(
@@ -103,7 +103,7 @@ class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
         adopt(execution, job, thread, threading.Thread.start)
 
     def _live(
-        self, execution: Stepping, job: Actor, future: Future, call: Callable[[], Any]
+        self, execution: ExecutionContext, job: Actor, future: Future, call: Callable[[], Any]
     ) -> None:
         """Run one job on its thread, after the step that begins it."""
         if real.Future.cancelled(future):
@@ -130,7 +130,7 @@ class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
             workers.give_back(worker)
             keep()
 
-    def _finish(self, execution: Stepping, job: Actor, future: Future) -> bool:
+    def _finish(self, execution: ExecutionContext, job: Actor, future: Future) -> bool:
         """Complete a job; True: its worker has callbacks to call first, and then to end it.
 
         A callback may be added while the job's end is announced; the announced step then changes.
@@ -151,7 +151,7 @@ class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
         future.called_back = None
         return step.label == label
 
-    def _cancel(self, execution: Stepping, job: Actor, future: Future) -> bool:
+    def _cancel(self, execution: ExecutionContext, job: Actor, future: Future) -> bool:
         """Remove a job from the queue; False: it has begun."""
         flags = (future.flag, future.ended)
         step = self.do(execution, f"cancel {job.name}", sets=flags, sets_on_change=True)
@@ -159,7 +159,7 @@ class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
             future.keep_cancelled()
         return real.Future.cancelled(future)
 
-    def workers(self, execution: Stepping) -> Workers:
+    def workers(self, execution: ExecutionContext) -> Workers:
         """Return the threads of the pool in an execution."""
         key = f"{self.name} workers"
         if key not in execution.contents:
@@ -169,7 +169,7 @@ class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
         workers: Workers = execution.contents[key]
         return workers
 
-    def _jobs(self, execution: Stepping) -> list[Future]:
+    def _jobs(self, execution: ExecutionContext) -> list[Future]:
         jobs: list[Future] = execution.contents.setdefault(self.name, [])
         return jobs
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from pytest_supercache.core.waits import QueueState
 from pytest_supercache.runtime.kernel.active import controlled
-from pytest_supercache.runtime.kernel.stepping import Stepping
+from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.sync.cooperative import Cooperative, changed, in_time, this_actor
 
 _ShutDown: type[Exception] = getattr(queue, "ShutDown", RuntimeError)  # from 3.13 on
@@ -25,7 +25,7 @@ class Queue(Cooperative, queue.Queue[Any]):
         self._outside: Any = None  # the items outside of executions
         self._of: Any = None  # the items of the execution that ``self.queue`` holds
 
-    def _enter(self) -> Stepping | None:
+    def _enter(self) -> ExecutionContext | None:
         """Switch to the items of the running execution; without one, to those outside of all."""
         execution = controlled()
         if execution is None:
@@ -39,7 +39,7 @@ class Queue(Cooperative, queue.Queue[Any]):
         self.queue = self._of = execution.contents[self.name]
         return execution
 
-    def state(self, execution: Stepping) -> QueueState:
+    def state(self, execution: ExecutionContext) -> QueueState:
         """Return the state of its wait object; items put in at import are in it from the start."""
         if self.name not in execution.record.waits.initial:
             size = self._qsize()
@@ -84,7 +84,7 @@ class Queue(Cooperative, queue.Queue[Any]):
         raise queue.Empty
 
     def _try_or_wait(
-        self, execution: Stepping, verb: str, block: bool, timeout: float | None
+        self, execution: ExecutionContext, verb: str, block: bool, timeout: float | None
     ) -> bool:
         """Take the step ``verb``, waiting if ``block``, and say whether it changed the queue."""
         if timeout is not None and timeout < 0:
@@ -94,7 +94,7 @@ class Queue(Cooperative, queue.Queue[Any]):
             return in_time(execution, step) and changed(step)
         return self.attempt(execution, f"try {verb}")
 
-    def _look(self, execution: Stepping) -> QueueState:
+    def _look(self, execution: ExecutionContext) -> QueueState:
         self.ask(execution, "look at", lambda: self.state(execution).size)
         return self.state(execution)
 

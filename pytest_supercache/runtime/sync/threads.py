@@ -15,9 +15,9 @@ from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.waits import FlagState, Wait
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.actor import Abandoned, Actor, ActorThread, name_of_child
+from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.kernel.own_code import RUNTIME, WORLD
 from pytest_supercache.runtime.kernel.polling import poll
-from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.kernel.under_test import is_under_test_name
 from pytest_supercache.runtime.memory.calls import touching
 from pytest_supercache.runtime.memory.sharing import STARTED
@@ -45,7 +45,9 @@ def ended(actor: Actor) -> str:
     return f"ended:{actor.name}"
 
 
-def adopt(execution: Stepping, child: Actor, thread: threading.Thread, start: Start) -> None:
+def adopt(
+    execution: ExecutionContext, child: Actor, thread: threading.Thread, start: Start
+) -> None:
     """Start the thread of a new actor, which waits for its first turn."""
     child.thread = thread
     execution.controller.actors[child.name] = child
@@ -105,7 +107,7 @@ def _own_code(thread: threading.Thread) -> Callable[[], None]:
     return lambda: touching(target, *arguments, **keywords)
 
 
-def live_to_the_end(execution: Stepping, child: Actor, run: Callable[[], None]) -> None:
+def live_to_the_end(execution: ExecutionContext, child: Actor, run: Callable[[], None]) -> None:
     """Run a thread's own code, then take the step of its end."""
     error: BaseException | None = None
     try:
@@ -160,21 +162,21 @@ def _make_cooperative(thread: threading.Thread) -> None:
         thread.finished = Event(thread.finished.is_set())  # type: ignore[assignment]
 
 
-def actor_of(thread: threading.Thread) -> tuple[Stepping, Actor] | None:
+def actor_of(thread: threading.Thread) -> tuple[ExecutionContext, Actor] | None:
     """Return the execution and the actor of a thread; None if it or the caller is no actor's."""
     execution = controlled()
     actor = None if execution is None else execution.threads.get(thread)
     return None if execution is None or actor is None else (execution, actor)
 
 
-def actor_looked_at(thread: threading.Thread) -> tuple[Stepping, Actor] | None:
+def actor_looked_at(thread: threading.Thread) -> tuple[ExecutionContext, Actor] | None:
     """Return :func:`actor_of` for `is_alive` or `join`, which read whether a thread was started."""
     if not isinstance(thread, ActorThread):
         touch_start(thread, writes=False)
     return actor_of(thread)
 
 
-def join(execution: Stepping, actor: Actor, timeout: float | None) -> None:
+def join(execution: ExecutionContext, actor: Actor, timeout: float | None) -> None:
     """Wait until an actor has ended, or until ``timeout`` virtual seconds have passed."""
     if actor is this_actor():
         raise RuntimeError("cannot join current thread")
@@ -192,7 +194,7 @@ def join(execution: Stepping, actor: Actor, timeout: float | None) -> None:
     )  # fmt: skip
 
 
-def is_alive(execution: Stepping, actor: Actor) -> bool:
+def is_alive(execution: ExecutionContext, actor: Actor) -> bool:
     """Say whether an actor has not ended yet."""
     flag, question = ended(actor), f"look at {actor.name}"
     execution.wait_state(flag, FlagState())

@@ -1,4 +1,4 @@
-"""Announces steps at switch points for doors, locks, watches and layers."""
+"""Defines the context of one execution, through which code announces steps at switch points."""
 
 import re
 import threading
@@ -29,7 +29,7 @@ SHARED_LAYERS = frozenset({"origin", "existing_cache"})
 """Layers that exist once; every other layer exists once per node."""
 
 
-class Stepping:
+class ExecutionContext:
     """The interface of one execution for the code that runs in it."""
 
     def __init__(
@@ -271,7 +271,7 @@ class CallSteps:
 
     def __init__(
         self,
-        execution: Stepping,
+        execution: ExecutionContext,
         label: str,
         footprint: Footprint,
         kind: str,
