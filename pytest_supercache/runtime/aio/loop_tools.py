@@ -27,9 +27,9 @@ from pytest_supercache.runtime.aio.loop_inbox import run_coroutine_threadsafe
 from pytest_supercache.runtime.kernel import async_context
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.calling import current_actor
+from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.kernel.patches import Patches
 from pytest_supercache.runtime.kernel.spinning import Question
-from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.kernel.task_actor import TaskActor
 from pytest_supercache.runtime.kernel.under_test import is_under_test_name
 
@@ -69,17 +69,17 @@ async def sleep(delay: float, result: Any = None) -> Any:
     return result
 
 
-async def _let_others_in(execution: Stepping) -> None:
+async def _let_others_in(execution: ExecutionContext) -> None:
     """Take a step without an effect, which waits where a loop would take it again and again.
 
     Where no code is rewritten, nobody knows whether the loop is in the same state as before.
     """
     label = "sleep 0 ms"
     if execution.controller.memory is None:
-        await async_stepping.step(execution, label, NOTHING, kind="clock")
+        await async_context.step(execution, label, NOTHING, kind="clock")
         return
     pause = Question(execution, label, NOTHING, is_pause=True)
-    await async_stepping.step(
+    await async_context.step(
         execution, label, pause.footprint, kind="clock", recheck_from=pause.since,
         polls=pause.since is not None,
     )  # fmt: skip

@@ -165,7 +165,7 @@ class Question:
         self.footprint |= Footprint(reads=reads)
 
 
-def _follows_a_recording(execution: Stepping) -> bool:
+def _follows_a_recording(execution: ExecutionContext) -> bool:
     """Say whether a recorded schedule is repeated, which has the end of each loop in it.
 
     It does not tell what coroutines touch between two steps, so nobody knows there whom a write
