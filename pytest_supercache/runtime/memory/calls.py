@@ -195,7 +195,7 @@ def touching(function: Any, /, *arguments: Any, **keywords: Any) -> Any:
     return call(function, *arguments)(*arguments, **keywords)
 
 
-def call_unpacked(function: Any, arguments: Any, _keywords: Any = None) -> Any:
+def call_unpacked(function: Any, arguments: Any, keywords: Any = None) -> Any:
     """Record the accesses of ``function(*arguments, **keywords)``; return what to call."""
     accesses = Current.accesses
     if accesses is None or here.actor is None:
@@ -203,7 +203,8 @@ def call_unpacked(function: Any, arguments: Any, _keywords: Any = None) -> Any:
     if accesses.entering.is_watched:
         accesses.entering.note_calling(sys._getframe(1))
     read(arguments)
-    return call(function, *(arguments if type(arguments) in (tuple, list) else ()))
+    named = keywords.values() if type(keywords) is dict else ()
+    return call(function, *(arguments if type(arguments) in (tuple, list) else ()), *named)
 
 
 def _function(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> Any:
@@ -316,14 +317,28 @@ def _builtin(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> A
 
 def _object_of_c(accesses: Accesses, called: Any, arguments: tuple[Any, ...]) -> Any:
     """Touch an object of a library whose call is C code, and what that is given."""
+    if top(type(called).__module__) == "numpy":
+        _arrays(accesses, called, arguments)
+        return None
     given = _given(accesses, arguments, read_deeply)
-    is_stateless = top(type(called).__module__) in _STATELESS
-    own = None if is_stateless else touch_whole(accesses, called, writes=True)
-    return going_on(accesses, joined(given, own), called)
+    return going_on(accesses, joined(given, touch_whole(accesses, called, writes=True)), called)
 
 
-_STATELESS = frozenset({"numpy"})
-"""Libraries whose objects of C keep nothing between two calls of them."""
+def _arrays(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> None:
+    """Touch the arrays that a function of numpy is given, which itself keeps nothing.
+
+    It reads as many as a ``ufunc`` says, else the first one, and may write to the others (``out``).
+    """
+    reads = 0 if function.__name__ in _FILLING_ARRAYS else getattr(function, "nin", 1)
+    for number, argument in enumerate(arguments):
+        if type(argument) not in PLAIN:
+            touch_whole(accesses, argument, writes=number >= reads)
+
+
+_FILLING_ARRAYS = frozenset(
+    {"copyto", "fill_diagonal", "place", "put", "put_along_axis", "putmask"}
+)
+"""Functions of numpy that write to the first array that they are given."""
 
 
 def _take(accesses: Accesses, iterator: Any) -> Footprint | None:
@@ -478,7 +493,7 @@ def _compared(
     return read_within(holder) if any(map(compares_within, arguments)) else None
 
 
-_FILLING = frozenset({"readinto", "shuffle", "recv_into", "pack_into", "dump", "dumps"})
+_FILLING = frozenset({"readinto", "shuffle", "recv_into", "pack_into", "dump", "dumps", "at"})
 
 
 def _given(

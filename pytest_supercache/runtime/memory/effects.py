@@ -308,7 +308,7 @@ def is_object_of_other_c(kind: type) -> bool:
         and type(called) is types.WrapperDescriptorType
         and not issubclass(kind, type)
         and not is_standard_name(top(base.__module__))
-        and not is_left_alone(kind)
+        and (not is_left_alone(kind) or top(base.__module__) == "numpy")
     )
 
 
