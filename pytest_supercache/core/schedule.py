@@ -65,7 +65,8 @@ class Scheduler(Protocol):
 
     One that repeats choices may have them as ``script``, from the first one on. For one of them it
     is only asked when that cannot be made, when time has a part in it, or in a run that is told in
-    full.
+    full. One that has ``is_replay`` follows a recorded schedule to its end, so that no loop has to
+    be cut.
     """
 
     def choose(self, choices: Choices) -> str | None:

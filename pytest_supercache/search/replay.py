@@ -7,6 +7,8 @@ from pytest_supercache.core.schedule import Choices, Schedule
 class Replay:
     """Follows a recorded schedule."""
 
+    is_replay = True
+
     def __init__(self, schedule: Schedule) -> None:
         self._choices = schedule.choices
 

@@ -6,6 +6,12 @@ import time
 
 import pytest
 
+from pytest_supercache import Verdict
+from pytest_supercache.checking.check import check_on
+from pytest_supercache.core.odds import Simulation
+from pytest_supercache.core.schedule import read_token
+from pytest_supercache.core.settings import Exploration
+from pytest_supercache.layers.servers import start_server
 from tests.soundness.truth import broken, right, systems_of
 
 
@@ -185,3 +191,15 @@ async def pauses_until_a_time_of_the_loop(world):
 @pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)
 def test_a_verdict_is_the_truth(system):
     system.must_be_told()
+
+
+@pytest.mark.parametrize("body", [a_worker_cancelled_when_its_queue_is_empty, ten_pauses])
+def test_a_token_that_leaves_a_loop_early_is_replayed_where_nothing_was_searched(body):
+    server, settings = start_server("fakeredis"), Exploration(odds=Simulation(runs=0))
+    found = check_on(server, body, settings, guarantees=()).counterexample
+
+    _, schedule = read_token(found.token)
+    again = check_on(server, body, settings, guarantees=(), replay=schedule)
+
+    assert again.verdict is Verdict.VIOLATED
+    assert again.counterexample.violation.summary == found.violation.summary

@@ -102,7 +102,8 @@ class Question:
         actor = current_actor()
         is_alone = actor is None or actor.direct or execution.controller.phase != RACE
         if actor is not None and actor.is_task:
-            is_alone |= _follows_a_recording(execution)
+            # A token does not tell what coroutines touch, so nobody knows whom a write concerns.
+            is_alone |= execution.controller.is_replay
         self._execution = execution
         self._is_pause = is_pause
         self.label = label
@@ -163,16 +164,6 @@ class Question:
         spin.is_cut = True
         self.since = own
         self.footprint |= Footprint(reads=reads)
-
-
-def _follows_a_recording(execution: ExecutionContext) -> bool:
-    """Say whether a recorded schedule is repeated, which has the end of each loop in it.
-
-    It does not tell what coroutines touch between two steps, so nobody knows there whom a write
-    concerns.
-    """
-    memory = execution.controller.memory
-    return memory is not None and memory.sharing.is_recorded
 
 
 def _after_own_last(actor: Actor, steps: Sequence[Step]) -> int:

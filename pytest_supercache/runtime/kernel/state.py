@@ -58,6 +58,7 @@ class ExecutionState(Notes):
         super().__init__(shared_memory=shared_memory, grain=grain)
         self.scheduler = scheduler
         self.script: Sequence[str] = getattr(scheduler, "script", ())
+        self.is_replay: bool = getattr(scheduler, "is_replay", False)
         self.time = time
         self.record = record
         self.enter_node = enter_node

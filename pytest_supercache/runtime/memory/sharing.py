@@ -36,8 +36,6 @@ class Sharing:
     """Whether tasks and callbacks go on in steps of their own after the step that let them."""
     has_real_primitives = False
     """Whether code under test uses a real lock or queue, which then needs a name."""
-    is_recorded = False
-    """Whether this is what a recorded schedule tells: then what coroutines touch is not known."""
     is_everything = False
     """Whether every step is taken to touch the memory of its node, besides what is found."""
 
@@ -88,7 +86,6 @@ class Sharing:
         """Return the knowledge of a process that reads a recorded schedule; it does not grow."""
         recorded = Sharing(listing=self.listing)
         recorded._is_quiet_by_default = False
-        recorded.is_recorded = True
         for place in places:
             recorded._take_in(*place)
         recorded.wants_names = bool(recorded.locations) or recorded.has_real_primitives
