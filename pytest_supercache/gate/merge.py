@@ -23,7 +23,7 @@ Json = Mapping[str, Any]
 
 SAME = (
     "deselected", "left_out", "selecting", "paths", "testpaths", "overriding", "narrowed_by",
-    "rules",
+    "replaced", "rules",
 )  # fmt: skip
 """The facts of a run that must be equal in all shards."""
 
@@ -32,7 +32,7 @@ JOINED = (
     "written", "preloaded", "shadowed", "uncollected", "uncollected_ignored",
     "uncollected_left_out", "uncollected_named", "uncollected_outside", "empty_paths",
     "testpaths_without_match", "unread", "in_vain",
-    "in_vain_as_said", "in_vain_besides", "no_tests",
+    "in_vain_as_said", "in_vain_besides", "no_tests", "set_aside",
 )  # fmt: skip
 """The lists of facts that are joined; a function that one shard called needs no test in another."""
 

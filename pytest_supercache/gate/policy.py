@@ -308,6 +308,10 @@ _HAPPENED = {
         "was imported by this process before the run, and written since the process began, so "
         "nobody knows whether it is the code that was run: run pytest in a process of its own"
     ),
+    "set_aside": (
+        "was not loaded (--noconftest, --confcutdir, -p no:NAME), so nobody knows what the code is "
+        "with what it declares: leave that option out"
+    ),
     "shadowed": (
         "so the code beside the importing file was not run: give these modules names of their own, "
         "make packages of their folders, or run each project by itself"

@@ -161,6 +161,18 @@ def _bounds(rows: list[Row]) -> str:
     return ", ".join(parts)
 
 
+def _by_options(run: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what options and settings leave out."""
+    for option in run.get("selecting") or ():
+        yield f"{_NOT_COVERED}what {option} leaves out"
+    for option in run.get("overriding") or ():
+        yield f"{_NOT_COVERED}what scenario files say beyond {option}"
+    for name in run.get("replaced") or ():
+        yield f"{_NOT_COVERED}the project's own {name}, which -o replaces"
+    for setting in run.get("narrowed_by") or ():
+        yield f"{_NOT_COVERED}what {setting} leaves out where scenario files say nothing"
+
+
 def _not_covered(
     rows: list[Row], document: Mapping[str, Any], decision: Decision, rules: Rules
 ) -> Iterator[str]:
@@ -170,12 +182,7 @@ def _not_covered(
         items = "1 item was" if deselected == 1 else f"{deselected} items were"
         yield f"{_NOT_COVERED}{items} deselected"
     yield from _uncollected(run)
-    for option in run.get("selecting") or ():
-        yield f"{_NOT_COVERED}what {option} leaves out"
-    for option in run.get("overriding") or ():
-        yield f"{_NOT_COVERED}what scenario files say beyond {option}"
-    for setting in run.get("narrowed_by") or ():
-        yield f"{_NOT_COVERED}what {setting} leaves out where scenario files say nothing"
+    yield from _by_options(run)
     yield from _elsewhere(run, rules)
     yield from _not_there(document)
     below = [

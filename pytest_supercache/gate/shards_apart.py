@@ -23,6 +23,7 @@ _FACTS = {
     "testpaths": "testpaths",
     "selecting": "what the command line leaves out",
     "overriding": "what the command line overrides in scenario files",
+    "replaced": "the settings that the command line replaces",
     "narrowed_by": "settings that narrow the search",
     "deselected": "the number of deselected items",
     "left_out": "the deselected items",

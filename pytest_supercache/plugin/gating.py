@@ -32,6 +32,7 @@ from pytest_supercache.plugin.marking import (
 )
 from pytest_supercache.plugin.project_state import ProjectState
 from pytest_supercache.plugin.rules import judged_without_gate, rules_of
+from pytest_supercache.plugin.set_aside import replaced_settings
 from pytest_supercache.plugin.uncollected import Uncollected
 from pytest_supercache.plugin.unread import refuse_unread
 from pytest_supercache.report.run_folders import VERDICT
@@ -417,6 +418,7 @@ class Gate:
             "plain_asserts": are_plain(self._config),
             "replay": bool(self._config.getoption("supercache_replay")),
             "overriding": self._overriding(),
+            "replaced": replaced_settings(self._config),
             **self._shard_part(),
         }
 

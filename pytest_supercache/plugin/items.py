@@ -18,6 +18,7 @@ import pytest
 from pytest_supercache.core.masking import masked_id
 from pytest_supercache.plugin.arguments import from_root, given_path
 from pytest_supercache.plugin.no_tests import NoTests
+from pytest_supercache.plugin.set_aside import set_aside
 from pytest_supercache.plugin.shadowed import Shadows
 from pytest_supercache.scenario.names import is_scenario_file
 from pytest_supercache.scenario.walk import find_files
@@ -55,6 +56,7 @@ class CollectedItems:
         self.modules: set[str] = set()  # of tests, likewise
         self.no_tests = NoTests(config)
         self.shadows = Shadows(config)
+        self.set_aside: set[str] = set()  # what the project declares and was not loaded
 
     @property
     def collected(self) -> dict[str, str]:
@@ -117,6 +119,7 @@ class CollectedItems:
         """Find the explored functions that became no test, and the files that failed in secret."""
         self.shadows.look()
         self._taken_out = self._of_whole_files()
+        self.set_aside |= set(set_aside(self._config, {item.path for item in self._collected}))
         self._skip_hidden_failures()
         self.no_tests.look(self._in_files, selecting(self._config))
 
@@ -200,6 +203,7 @@ class CollectedItems:
                 "modules": sorted(self.modules),
                 "no_tests": self.no_tests.part(),
                 "shadowed": self.shadows.part(),
+                "set_aside": sorted(self.set_aside),
             }
 
     def learn(self, worker: str, output: dict[str, Any]) -> None:
@@ -221,6 +225,7 @@ class CollectedItems:
         self.modules |= set(told["modules"])
         self.no_tests.learn(told["no_tests"])
         self.shadows.learn(told["shadowed"])
+        self.set_aside |= set(told["set_aside"])
 
     def part(self, *, is_stopped: bool) -> dict[str, Any]:
         """Return the part of ``verdict.json`` about collected and left-out items."""
@@ -232,6 +237,7 @@ class CollectedItems:
             "elsewhere": sorted(self.elsewhere),
             "no_tests": self.no_tests.lost(),
             "shadowed": self.shadows.part(),
+            "set_aside": sorted(self.set_aside),
             "selecting": selecting(self._config),
             "paths": paths(self._config),
             "empty_paths": empty_paths(self._config),

@@ -163,3 +163,70 @@ def test_a_second_run_in_one_process_is_none_of_code_that_was_edited_since(
         assert (
             "shop.py was imported by this process before the run, and written since" in told.output
         )
+
+
+CACHED = f"""{RACES}
+import os
+
+def make(redis, db):
+    return Shop(redis, db) if os.environ.get("CACHED") else Uncached(redis, db)
+"""
+MADE_IN_TEST = """
+import pytest_supercache as sc
+from shop import make
+
+@sc.explore
+def test_it(world):
+    world.origin.set("k", 100)
+    shop = make(world.existing_cache.client(), world.origin)
+    world.actor("alice", shop.get, "k")
+    world.actor("bob", shop.set, "k", 120)
+    world.run()
+    world.settle()
+    assert shop.get("k") in (None, 120)
+"""
+DECLARED = 'import os\nos.environ["CACHED"] = "1"\n'
+
+
+@pytest.mark.parametrize(
+    ("conftest", "options", "said"),
+    [
+        (DECLARED, ("--noconftest",), "conftest.py was not loaded (--noconftest, "),
+        (DECLARED, ("--confcutdir=inner",), "conftest.py was not loaded (--noconftest, "),
+        (DECLARED, ("--noconftest", "-n", "1"), "conftest.py was not loaded (--noconftest, "),
+        (
+            'pytest_plugins = ["setting"]\n', ("-p", "no:setting"),
+            "the plugin setting, which conftest.py names, was not loaded",
+        ),
+    ],
+)  # fmt: skip
+def test_code_without_what_the_project_declares_for_it_is_no_verdict(
+    project: Project,
+    monkeypatch: pytest.MonkeyPatch,
+    conftest: str,
+    options: tuple[str, ...],
+    said: str,
+) -> None:
+    """The twins: with it, the race is there; other options of that kind are fine."""
+    monkeypatch.setenv("CACHED", "")
+    monkeypatch.syspath_prepend(project.path)
+    for name, text in (("conftest", conftest), ("setting", DECLARED), ("shop", CACHED)):
+        (project.path / f"{name}.py").write_text(text)
+    inner = project.path / "inner"
+    inner.mkdir()
+    (inner / "test_it.py").write_text(MADE_IN_TEST)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(project.path), *sys.path]))
+    assert project.run_apart("--supercache-gate", "inner", *options).ret == 6
+    assert gate(project)["reasons"][0].startswith(said)
+    assert project.run_apart("--supercache-gate", "inner", "-p", "no:doctest").ret == 1
+    (project.path / "conftest.py").write_text("")
+    if "no:setting" in options:
+        assert project.run_apart("--supercache-gate", "inner", *options).ret == 0
+
+
+def test_settings_that_the_command_line_replaces_are_told(project: Project) -> None:
+    """The twin: what is about output is not."""
+    project.scenario(race("R-1", "uncached"))
+    assert project.run("--supercache-gate", "-o", "usefixtures=", "-o", "log_cli=0").ret == 0
+    told = [line for line in gate(project)["scope"] if "-o" in line]
+    assert told == ["not covered: the project's own usefixtures, which -o replaces"]
