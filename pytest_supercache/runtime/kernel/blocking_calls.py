@@ -104,9 +104,10 @@ def _meetings(steps: dict[int, list[Step]]) -> Iterator[tuple[int, Step, int, li
     effects = _effects_of(steps)
     for choice, (_, *blocking) in steps.items():
         calls = [call for call in blocking if call.kind not in _IN_MEMORY]
-        for at, sent, sent_with in effects if calls else ():
+        later = [effect for effect in effects if effect[0] > choice] if calls else []
+        for _, sent, sent_with in later:
             met = [call for call in calls if dependent(sent.footprint, call.footprint)]
-            if at > choice and met:
+            if met:
                 yield choice, sent, sent_with, met
 
 
