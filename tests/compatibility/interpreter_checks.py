@@ -14,6 +14,7 @@ import itertools
 import opcode
 import operator
 import pdb
+import pickle
 import queue
 import random
 import re
@@ -23,8 +24,10 @@ import sys
 import threading
 import weakref
 from types import FunctionType, ModuleType
+from zoneinfo import ZoneInfo
 
 from pytest_supercache.core.identity import identity
+from pytest_supercache.core.serialized import deserialized
 from pytest_supercache.runtime.kernel import functions_under_test
 from pytest_supercache.runtime.kernel.coroutines import serves
 from pytest_supercache.runtime.memory.effects import (
@@ -307,6 +310,13 @@ def _modules_of_the_standard_library_are_told_by_their_names():
     assert missing == {"redis"}
     data = [name for name in sys.modules if name.startswith("_sysconfigdata")]
     assert all(name.startswith("_sysconfigdata_") for name in data)
+
+
+@CHECKS.of("_codecs.encode, ZoneInfo._unpickle in pickles")
+def _pickles_say_bytes_and_time_zones_by_these():
+    for value, told in ((b"\xff", "b'\\xff'"), (ZoneInfo("UTC"), "zoneinfo.ZoneInfo(key='UTC')")):
+        found = [deserialized(pickle.dumps(value, protocol)) for protocol in (2, 4)]
+        assert [one and one.data for one in found] == [told, told]
 
 
 @CHECKS.of("Bdb.botframe, trace_dispatch, Pdb.interaction")

@@ -31,7 +31,8 @@ from anyio.streams import memory
 from asgiref.local import Local
 from django.core.cache import caches
 from django.core.cache.backends import locmem
-from django.db import connections
+from django.db import DJANGO_VERSION_PICKLE_KEY, connections
+from django.db.models import Model, QuerySet
 from django.db.models.options import Options
 from django.utils.functional import SimpleLazyObject
 from hypothesis import strategies as st
@@ -397,6 +398,14 @@ def _a_wait_callback_can_be_set_for_all_connections():
 @CHECKS.of("Django: Model._meta")
 def _fields_of_models():
     assert {"concrete_fields", "get_fields"} <= set(dir(Options))
+
+
+@CHECKS.of("Django: Model._state, _django_version, QuerySet._result_cache")
+def _pickled_models_and_rows_keep_these():
+    """One needs settings: tests/adapters/test_adapter_django_redis.py."""
+    assert DJANGO_VERSION_PICKLE_KEY == "_django_version"
+    assert "self._state = ModelState()" in inspect.getsource(Model.__init__)
+    assert "self._result_cache = None" in inspect.getsource(QuerySet.__init__)
 
 
 @CHECKS.of("Django: _caches, _expire_info, _locks, caches._connections, connections._connections")
