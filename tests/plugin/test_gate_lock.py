@@ -11,7 +11,7 @@ from pytest_supercache.cli import main
 from tests.plugin.conftest import Project
 from tests.plugin.projects import race
 from tests.plugin.test_plugin_gate import gate
-from tests.selection import few
+from tests.selection import either, few
 
 
 def _cut(path: Path) -> None:
@@ -65,7 +65,7 @@ def test_a_bad_lock_that_is_removed_after_the_run_leaves_no_go(
 ) -> None:
     monkeypatch.chdir(project.path)
     project.scenario(race("K-1", "uncached"))
-    for spoil, _ in BAD.values():
+    for spoil, _ in list(BAD.values())[-either(2, len(BAD)) :]:
         (project.path / "gate.lock").write_text("")
         spoil(project.path / "gate.lock")
         assert project.run("--supercache-gate").ret == 6
