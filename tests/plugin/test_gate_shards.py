@@ -89,7 +89,7 @@ def test_the_merge_of_all_shards_says_what_one_run_says(project: Project) -> Non
     project.scenario(race("W-1", "off", "assume: {pause: 500ms}\n"), "workaround")
     project.scenario(STATED, "stated")
     project.test_file(HELD)
-    project.run("-k", "N-1")
+    project.run()
     waive(
         project,
         project.rows()["N-1"]["counterexample"]["fingerprint"],
