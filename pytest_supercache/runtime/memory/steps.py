@@ -15,7 +15,7 @@ Touched = list[tuple[Location, str]]
 """Locations, each with the verb of its access."""
 
 
-def is_parting(step: Step) -> bool:
+def is_only_switch_point(step: Step) -> bool:
     """Say whether a step accesses nothing, and is only a switch point."""
     return step.kind == "memory" and step.label.startswith(_PARTING)
 

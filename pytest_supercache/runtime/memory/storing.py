@@ -87,7 +87,7 @@ class Stores:
         if location is None or location in self._sharing.atomic:
             return
         taken = self._execution.record.steps
-        if self._stored_after == len(taken) or not steps.is_parting(taken[-1]):
+        if self._stored_after == len(taken) or not steps.is_only_switch_point(taken[-1]):
             self._part(written(location), store.footprint)
         self._stored_after = len(taken)
 
