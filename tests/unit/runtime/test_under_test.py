@@ -16,6 +16,8 @@ OURS_AND_OTHERS = {
     "json.decoder": False,
     "_hypothesis_pytestplugin": False,
     "pytest_django.fixtures": False,
+    "numpy._core.numeric": False,
+    "charset_normalizer.md": False,
     sysconfig._get_sysconfigdata_name(): False,
 }
 
