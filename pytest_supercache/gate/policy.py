@@ -313,8 +313,8 @@ _HAPPENED = {
         "with what it declares: leave that option out"
     ),
     "shadowed": (
-        "so the code beside the importing file was not run: give these modules names of their own, "
-        "make packages of their folders, or run each project by itself"
+        "so that code was not run: give these modules names of their own, make packages of their "
+        "folders, or run each project by itself"
     ),
     "uncollected": UNEXPLAINED,
     "testpaths_without_match": (

@@ -29,21 +29,23 @@ class Shadows:
         self._conftests = set[str]()  # likewise, which share one name
         self._found = set[str]()
         self._told = set[str]()  # by workers of xdist
+        _names_in.cache_clear()  # another run in this process may have other files
 
     def look(self) -> None:
         """Look at what was imported since the last look, while ``sys.modules`` still has it so."""
         new = [name for name in sys.modules if name not in self._names]
         self._names |= set(new)
         files = {_file_of(sys.modules[name]) for name in new}
-        conftests = {_file_of(plugin) for plugin in self._config.pluginmanager.get_plugins()}
-        files |= {one for one in conftests if one and one.endswith(f"{os.sep}{_CONFTEST}{_SUFFIX}")}
-        self._look_at({one for one in files if one is not None} - self._conftests)
-        self._conftests |= {one for one in conftests if one is not None}
+        plugins = map(_file_of, self._config.pluginmanager.get_plugins())
+        conftests = {file for file in plugins if file and Path(file).stem == _CONFTEST}
+        self._look_at({one for one in files if one is not None} | conftests - self._conftests)
+        self._conftests |= conftests
 
     def look_again(self) -> None:
         """Look at all modules: a function may have imported something when it was called."""
         files = {file for one in [*sys.modules.values()] if (file := _file_of(one)) is not None}
         self._look_at(files | self._conftests, besides=_CONFTEST)
+        self._look_beside(files | self._conftests)
 
     def part(self) -> list[str]:
         """Return what was found, also by workers."""
@@ -58,10 +60,35 @@ class Shadows:
             return  # the folders of tests are no place, or the last one, to import from
         searched = [os.path.realpath(path) for path in sys.path]
         roots = (self._root, str(self._config.rootpath))
-        for file in (one for one in files if one.startswith(roots)):
+        for file in (one for one in files if one.startswith(roots) and not _is_installed(one)):
             file, folder = os.path.realpath(file), _import_folder(os.path.realpath(file))
             if folder in searched and (names := _taken(folder) - {besides}):
                 self._found |= set(self._got_others(file, folder, names, searched, set()))
+
+    def _look_beside(self, files: set[str]) -> None:
+        """Look at folders that code is imported from, and in which no importing file needs to be.
+
+        The project has put them on ``sys.path``; two with one module are a mistake.
+        """
+        real = {os.path.realpath(file) for file in files if _is_below(file, self._root)}
+        tests = {_import_folder(file) for file in real if _is_of_tests(file)}
+        folders = {path for path in map(os.path.realpath, sys.path) if _is_below(path, self._root)}
+        for folder in (one for one in folders - tests if not _is_installed(one)):
+            for top in _taken(folder):
+                names = [name for name in sys.modules if name.partition(".")[0] == top]
+                self._found |= {said for name in names if (said := self._hidden(folder, name))}
+
+    def _hidden(self, folder: str, name: str) -> str:
+        """Say that a module of a folder is not the one of its name; "" if it is, or a copy."""
+        got, own = _file_of(sys.modules[name]), _own(folder, name)
+        if got is None or own is None or not _is_below(os.path.realpath(got), self._root):
+            return ""
+        return (
+            "" if _text(got) == _text(own) else f"{self._shown(own)} is behind {self._shown(got)},"
+        )
+
+    def _shown(self, file: str) -> str:
+        return Path(os.path.relpath(os.path.realpath(file), self._root)).as_posix()
 
     def _got_others(
         self, file: str, folder: str, names: set[str], searched: list[str], seen: set[str]
@@ -77,10 +104,7 @@ class Shadows:
             if os.path.realpath(got) == os.path.realpath(own) or own in seen:
                 continue
             if _text(got) != _text(own):
-                shown = (
-                    Path(os.path.relpath(one, self._root)).as_posix() for one in (file, got, own)
-                )
-                importer, other, lost = shown
+                importer, other, lost = map(self._shown, (file, got, own))
                 yield f"{importer} imports {name} and got {other} instead of {lost},"
             else:  # a copy, which may import what is no copy
                 yield from self._got_others(own, folder, names, searched, seen)
@@ -95,6 +119,16 @@ class Shadows:
         if _is_below(got, self._root) or other not in searched:
             return True
         return searched.index(folder) < searched.index(other)
+
+
+def _is_installed(path: str) -> bool:
+    """Say whether a path is in an environment, which may be below the root."""
+    return not {"site-packages", "dist-packages"}.isdisjoint(Path(path).parts)
+
+
+def _is_of_tests(file: str) -> bool:
+    name = Path(file).name
+    return name == f"{_CONFTEST}{_SUFFIX}" or name.startswith("test_") or name.endswith("_test.py")
 
 
 def _taken(folder: str) -> set[str]:
@@ -154,9 +188,22 @@ def _imported(file: str, names: set[str]) -> set[str]:
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.Import):
                 found |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.Call):
+                found |= _imported_by_call(node)
             elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
                 found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
     return found
+
+
+def _imported_by_call(node: ast.Call) -> set[str]:
+    """Return the module that `import_module("name")` imports."""
+    called = (
+        node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    )
+    given = node.args[0] if node.args else None
+    if not (isinstance(given, ast.Constant) and called in {"import_module", "__import__"}):
+        return set()
+    return {given.value} if isinstance(given.value, str) else set()
 
 
 def _text(file: str) -> bytes:

@@ -57,7 +57,9 @@ def service(
 
 
 def complaint(importer: str = "b/conftest.py") -> str:
-    return f"{importer} imports shop and got a/shop.py instead of b/shop.py, so the code beside"
+    return (
+        f"{importer} imports shop and got a/shop.py instead of b/shop.py, so that code was not run"
+    )
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "1")])
@@ -71,6 +73,28 @@ def test_a_module_that_is_hidden_by_one_of_the_same_name_is_no_verdict(
     assert reason.startswith(complaint())
     assert verdict().exit_code == 6
     assert run("--supercache-gate", "b", *workers).ret == 1
+
+
+def test_so_is_one_in_another_folder_that_the_project_imports_from(services: Project) -> None:
+    """The twin: they are copies."""
+    services.pytester.makeini("[pytest]\npythonpath = a/src b/src\nsupercache_odds = 0\n")
+    for name in "ab":
+        (services.path / name / "src").mkdir()
+        (services.path / name / "shop.py").rename(services.path / name / "src" / "shop.py")
+    assert services.run("--supercache-gate").ret == 6
+    said = "b/src/shop.py is behind a/src/shop.py, so that code was not run"
+    assert gate(services)["reasons"][0].startswith(said)
+    (services.path / "b" / "src" / "shop.py").write_text(HOLDS)
+    assert services.run("--supercache-gate").ret == 0
+
+
+def test_so_is_one_that_is_imported_by_a_call(services: Project) -> None:
+    service(services, "b", RACES)
+    conftest = services.path / "b" / "conftest.py"
+    by_call = "from importlib import import_module\nShop = import_module('shop').Shop\n"
+    conftest.write_text(conftest.read_text().replace("from shop import Shop\n", by_call))
+    assert services.run("--supercache-gate").ret == 6
+    assert gate(services)["reasons"][0].startswith(complaint())
 
 
 def test_so_is_one_that_a_helper_imports_and_one_that_a_function_imports(
@@ -209,13 +233,12 @@ def test_code_without_what_the_project_declares_for_it_is_no_verdict(
 ) -> None:
     """The twins: with it, the race is there; other options of that kind are fine."""
     monkeypatch.setenv("CACHED", "")
-    monkeypatch.syspath_prepend(project.path)
+    project.pytester.makeini("[pytest]\npythonpath = .\nsupercache_odds = 0\n")
     for name, text in (("conftest", conftest), ("setting", DECLARED), ("shop", CACHED)):
         (project.path / f"{name}.py").write_text(text)
     inner = project.path / "inner"
     inner.mkdir()
     (inner / "test_it.py").write_text(MADE_IN_TEST)
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(project.path), *sys.path]))
     assert project.run_apart("--supercache-gate", "inner", *options).ret == 6
     assert gate(project)["reasons"][0].startswith(said)
     assert project.run_apart("--supercache-gate", "inner", "-p", "no:doctest").ret == 1
