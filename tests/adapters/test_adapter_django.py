@@ -348,7 +348,7 @@ def test_only_a_lock_of_the_framework_is_no_step_inside_of_a_coroutine(meanwhile
         world.actor("one", count)
         world.actor("two", count)
         await world.run()
-        labels.update(step.label for step in world.stepping.record.steps)
+        labels.update(step.label for step in world.execution(None).race)
         assert world.existing_cache.peek("n") == "2"
 
     changed.connect(heard_by_nobody)  # as a project does while it is imported

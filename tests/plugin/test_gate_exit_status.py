@@ -218,7 +218,7 @@ def test_every_verdict_that_stands_is_closed(
         project.scenario(race("E-2", system))
     run = project.run
     if loaded == "by a conftest":
-        run = project.run_apart
+        run = project.run_cold
         monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
         project.add_to_conftest('pytest_plugins = ["pytest_supercache.plugin"]')
     assert run("--supercache-gate").ret == CLOSED[system]

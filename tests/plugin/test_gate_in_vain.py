@@ -130,7 +130,7 @@ def test_what_a_tool_reports_to_is_told_beside_a_go(
     monkeypatch.setenv(
         "PYTHONPATH", "/".join((f"{held.path}", ".venv/lib/site-packages")), prepend=os.pathsep
     )
-    assert held.run_apart("--supercache-gate", "-p", "telemetry").ret == 0
+    assert held.run_cold("--supercache-gate", "-p", "telemetry").ret == 0
     assert held.verdict()["run"][TOLD] == ["telemetry (localhost:1: Connection refused)"]
     write(
         held,
