@@ -1,7 +1,7 @@
 """Decompresses values of a cache with bounds, if their first bytes say how they are compressed.
 
-Python 3.13 has neither lz4 nor zstd. Who stores such values has the library for them, which is
-used: lz4 or pyzstd, as django-redis does.
+Python 3.13 has neither lz4 nor zstd. A project that stores such values has the library for
+them, which is used: lz4 or pyzstd, as django-redis does.
 """
 
 import zlib
@@ -26,7 +26,8 @@ def decompressed(data: bytes) -> tuple[str, bytes] | None:
         if data.startswith(begins):
             try:
                 return name, decompress(data)
-            except Exception as error:  # each library has errors of its own
+            # The bytes are untrusted, and lz4's and pyzstd's classes of errors can be absent here.
+            except Exception as error:
                 raise Unreadable(f"{name}: {type(error).__name__}") from error
     return None
 

@@ -62,9 +62,10 @@ def read_pickle(data: bytes) -> Any:
 
     machine = _Machine()
     instructions = 0
-    at: int | None = None
+    end: int | None = None
     try:
-        for instruction, argument, at in pickletools.genops(data):  # noqa: B007 - where it ended
+        for instruction, argument, at in pickletools.genops(data):
+            end = at
             instructions += 1
             if instructions > INSTRUCTIONS_MAX:
                 raise Unreadable("too many instructions")
@@ -76,7 +77,7 @@ def read_pickle(data: bytes) -> Any:
         raise
     except (ValueError, LookupError, TypeError, OverflowError) as error:
         raise Unreadable(str(error)) from error
-    if at != len(data) - 1 or len(machine.stack) != 1 or machine.marks:
+    if end != len(data) - 1 or len(machine.stack) != 1 or machine.marks:
         raise Unreadable("something is left over")
     return machine.stack[0]
 

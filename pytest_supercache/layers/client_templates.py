@@ -10,7 +10,6 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pytest_supercache.layers.event_dispatchers import lend
 from pytest_supercache.layers.reuse import Shape, shape_of
 
 _CLIENT = frozenset(
@@ -88,8 +87,8 @@ class ClientTemplates:
         if shape is None or parts not in _KNOWN:
             return client
         client.rows = dict(client.response_callbacks)
-        lend(client)
-        lend(pool)
+        client.lend_dispatcher()
+        pool.lend_dispatcher()
         for template in (client, pool):
             self._changing[type(template)] = [
                 (name, self._renewed[name]) for name in self._renewed.keys() & vars(template).keys()

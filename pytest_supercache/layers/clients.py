@@ -99,7 +99,8 @@ class Client(Reading, LazyDispatcher, redis.Redis):
             pool.release(connection)
 
 
-class AsyncClient(Reading, LazyDispatcher, redis.asyncio.Redis):  # type: ignore[misc] # its bases differ in this
+# The bases of redis.asyncio.Redis define `command_info` with different signatures.
+class AsyncClient(Reading, LazyDispatcher, redis.asyncio.Redis):  # type: ignore[misc]
     """Reads answers as `Client` does, on asyncio; redis-py sends its commands."""
 
     async def parse_response(self, connection: Any, command_name: Any, **options: Any) -> Any:

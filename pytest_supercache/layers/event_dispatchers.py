@@ -29,6 +29,10 @@ class LazyDispatcher:
     def _event_dispatcher(self, dispatcher: Any) -> None:
         vars(self)["_event_dispatcher"] = dispatcher
 
+    def lend_dispatcher(self) -> None:
+        """Let all later copies of this client or pool start with its listeners."""
+        self._event_dispatcher = _Lent(self._event_dispatcher)
+
 
 class _Lent:
     """Stands for a copy of a dispatcher that was not accessed yet."""
@@ -37,11 +41,6 @@ class _Lent:
 
     def __init__(self, dispatcher: Any) -> None:
         self.dispatcher = dispatcher
-
-
-def lend(template: LazyDispatcher) -> None:
-    """Let all later copies of ``template`` start with its listeners."""
-    template._event_dispatcher = _Lent(template._event_dispatcher)  # noqa: SLF001 - it has no public name
 
 
 def _like(dispatcher: Any) -> Any:

@@ -1,4 +1,4 @@
-"""``read_your_writes``: a user who has written a key reads nothing older of it afterwards.
+"""``read_your_writes``: after writing a key, a user never reads an older value of it.
 
 In one session, a read of a key after an own acknowledged write of version j returns j or newer
 (Terry et al., "Session Guarantees for Weakly Consistent Replicated Data", PDIS 1994). With the

@@ -25,7 +25,7 @@ def set_aside(config: pytest.Config, files: Iterable[Path]) -> list[str]:
 
 
 def _is_conftest(module: ModuleType) -> bool:
-    return os.path.basename(getattr(module, "__file__", None) or "") == _CONFTEST  # noqa: PTH119
+    return Path(getattr(module, "__file__", None) or "").name == _CONFTEST
 
 
 def _conftests_above(files: Iterable[Path], root: Path) -> Iterator[str]:

@@ -82,7 +82,7 @@ def test_a_model_is_told_by_its_name_and_its_fields():
 
 def test_rows_are_told_without_how_they_were_asked_for():
     rows = StoredProduct.objects.all()
-    rows._result_cache = [StoredProduct(pk=42, name="Lamp", price=1)]  # noqa: SLF001 - no database here
+    rows._result_cache = [StoredProduct(pk=42, name="Lamp", price=1)]  # noqa: SLF001 - as if executed: there is no database
     found = deserialized(stored(rows))
     assert found is not None
     assert found.data == "QuerySet([StoredProduct(id=42, name='Lamp', price=1)])"

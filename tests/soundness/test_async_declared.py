@@ -78,7 +78,7 @@ async def an_entry_marked_after_its_load(world):
     await _loaded_by_two(world, _mark_late)
 
 
-@right("who looks marks the entry before others go on", **DECLARED)
+@right("the task that looks marks the entry before others go on", **DECLARED)
 async def an_entry_marked_before_its_load(world):
     await _loaded_by_two(world, _mark_first)
 

@@ -94,7 +94,7 @@ def a_shelf_let_go_before_the_next_is_held(world):
     _walked(world, lets_go_early=True)
 
 
-@right("nobody overtakes who holds one of two shelves all the time")
+@right("each user keeps hold of at least one of the two shelves, so none overtakes another")
 def a_shelf_let_go_when_the_next_is_held(world):
     _walked(world, lets_go_early=False)
 
@@ -253,7 +253,7 @@ async def a_task_awaited_at_once(world):
 
 
 async def _pulsed(world, *, counts):
-    """An event is set and cleared at once: it wakes who waits, and nobody who comes later."""
+    """An event is set and cleared at once: it wakes only tasks that already wait."""
     redis = world.existing_cache.aclient(decode_responses=True)
     changed, pulses = asyncio.Event(), [0]
 
@@ -282,7 +282,7 @@ async def a_pulse_waited_for_after_a_look(world):
     await _pulsed(world, counts=False)
 
 
-@right("who begins to wait has seen every pulse so far, with no await in between")
+@right("a task that begins to wait has seen every pulse so far, with no await in between")
 async def a_pulse_waited_for_after_a_look_at_their_number(world):
     await _pulsed(world, counts=True)
 

@@ -87,7 +87,9 @@ def a_flight_after_a_look(world):
     _flown(world, looks_again=False)
 
 
-@right("who begins a flight looks again: one that has ended has stored its row before")
+@right(
+    "the user that begins a flight looks again: a flight that has ended has stored its row first"
+)
 def a_flight_and_another_look(world):
     _flown(world, looks_again=True)
 
@@ -145,7 +147,7 @@ def _stored_by_the_job(redis, rows, pool):
     return rows["loads"]
 
 
-@broken("who waits for the result may be woken before the callback has stored it")
+@broken("a user that waits for the result may wake before the callback has stored it")
 def a_row_stored_by_a_callback(world):
     _loaded_in_a_pool(world, _stored_by_a_callback)
 

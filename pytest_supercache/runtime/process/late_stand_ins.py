@@ -102,7 +102,7 @@ def _is_free(real: Any) -> bool:
 def _is_awaited(real: Any) -> bool:
     """Say whether a thread that is not under control waits on a primitive."""
     conditions = [one for one in _members(real) if type(one) is threading.Condition]
-    # threading has no public way to ask who waits, and typeshed does not list the attribute.
+    # No public attribute of a Condition says whether threads wait, and typeshed omits this one.
     return any(condition._waiters for condition in conditions)  # type: ignore[attr-defined] # noqa: SLF001
 
 
