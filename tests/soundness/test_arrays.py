@@ -96,6 +96,18 @@ def halves_added_to_under_a_lock(world):
     _filled_in_halves(world, _add, numpy.sum, threading.Lock())
 
 
+@broken("both go through the elements of one array")
+def an_array_through_its_flat(world):
+    hits = numpy.zeros(4, dtype=numpy.int64)
+    _hit_by_two(world, [hits.flat, hits.flat], hits.sum, nullcontext())
+
+
+@right("they hold one lock")
+def an_array_through_its_flat_and_a_lock(world):
+    hits = numpy.zeros(4, dtype=numpy.int64)
+    _hit_by_two(world, [hits.flat, hits.flat], hits.sum, threading.Lock())
+
+
 @pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)
 def test_the_verdict_is_the_truth(system):
     system.must_be_told()

@@ -329,12 +329,15 @@ def behind_view(value: Any) -> list[Any]:
     ]
 
 
+_READ_FROM_C = frozenset({types.GetSetDescriptorType, types.MemberDescriptorType})
+
+
 def is_view_of_array(value: Any) -> bool:
-    """Say whether a value is an array of numpy whose elements are those of another object."""
+    """Say whether a value is an array of numpy, or its `flat`, that shows another object's data."""
     if _package_in_c(type(value)) != "numpy":
         return False
     base = find_in_class(type(value), "base")[0]
-    return type(base) is types.GetSetDescriptorType and base.__get__(value) is not None
+    return type(base) in _READ_FROM_C and base.__get__(value) is not None
 
 
 @of_kind
