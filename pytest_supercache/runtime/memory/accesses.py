@@ -15,6 +15,7 @@ from typing import Any
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.identity import identity
 from pytest_supercache.core.memory_use import WHOLE
+from pytest_supercache.core.mistakes import report_of
 from pytest_supercache.core.schedule import Place
 from pytest_supercache.core.trace import Step, last_chosen
 from pytest_supercache.layers.stack import FOLDER_PREFIX
@@ -378,6 +379,10 @@ class Accesses:
             "real class has there while a check runs. Use the methods of the class, such as "
             "qsize(), empty(), locked(), is_set() or join(), or keep it in a variable of your own"
         )
+
+    def note_error(self, error: Exception) -> None:
+        """Report as a hazard that a hook has failed: an access was not recorded."""
+        self._controller.hazard(report_of(error))
 
     def note_lasting_use(self, holder: Any, part: str = WHOLE) -> None:
         """Record the use of an object that may outlive the execution: a hazard for iterators."""

@@ -79,6 +79,7 @@ from pytest_supercache.runtime.memory.library import (
 from pytest_supercache.runtime.memory.memos import remembered, touch_memo
 from pytest_supercache.runtime.memory.names import REAL_PRIMITIVES, is_real
 from pytest_supercache.runtime.memory.one_dict import note_dict_set
+from pytest_supercache.runtime.memory.own_errors import CALLER
 from pytest_supercache.runtime.memory.paths import (
     BY_DESCRIPTOR,
     LOOKING_AT_FILES,
@@ -116,7 +117,7 @@ def call(function: Any, *arguments: Any) -> Any:
     if accesses is None or here.actor is None:
         return _before(function, arguments)
     if accesses.entering.is_watched:
-        accesses.entering.note_calling(sys._getframe(1))
+        accesses.entering.note_calling(sys._getframe(CALLER))
     _note_unseen(accesses, function)
     kind = type(function)
     touch = _TOUCH.get(kind) or _touch_of(function, arguments)
@@ -201,7 +202,7 @@ def call_unpacked(function: Any, arguments: Any, keywords: Any = None) -> Any:
     if accesses is None or here.actor is None:
         return function
     if accesses.entering.is_watched:
-        accesses.entering.note_calling(sys._getframe(1))
+        accesses.entering.note_calling(sys._getframe(CALLER))
     read(arguments)
     named = keywords.values() if type(keywords) is dict else ()
     return call(function, *(arguments if type(arguments) in (tuple, list) else ()), *named)

@@ -30,6 +30,7 @@ from pytest_supercache.runtime.memory.entering import CALLING_FOR_C
 from pytest_supercache.runtime.memory.files import listen
 from pytest_supercache.runtime.memory.hooks import HOOKS
 from pytest_supercache.runtime.memory.iteration_hooks import TAKING_HOOKS
+from pytest_supercache.runtime.memory.own_errors import reporting_errors
 from pytest_supercache.runtime.memory.reach import WALKED, inside
 from pytest_supercache.runtime.memory.real_primitives import PRIMITIVE_HOOKS, keep_holder
 from pytest_supercache.runtime.memory.referring import functions_of
@@ -202,12 +203,17 @@ def _unchanged(operand: Any) -> Any:
 
 
 _HOOKS = {
-    **HOOKS, **CALL_HOOKS, **TAKING_HOOKS, **PRIMITIVE_HOOKS, "made_function": _made_function,
-}  # fmt: skip
+    **{
+        name: reporting_errors(hook)
+        for name, hook in (HOOKS | CALL_HOOKS | PRIMITIVE_HOOKS).items()
+    },
+    **TAKING_HOOKS,  # they may take elements, and raise what that raises
+    "made_function": reporting_errors(_made_function),
+}
 _GUARDED_HOOKS = {
     **{name: _guarded(hook) for name, hook in _HOOKS.items()},
     **dict.fromkeys(("load_global", "store_global", "delete_global"), _nothing),
-    "entered": HOOKS["entered"],
+    "entered": _HOOKS["entered"],
     "enter": _unchanged,
     "load_method": _guarded(keep_holder),
 }

@@ -31,6 +31,7 @@ from pytest_supercache.runtime.memory.effects import (
 from pytest_supercache.runtime.memory.generated import is_compared_unseen
 from pytest_supercache.runtime.memory.items import touch_item
 from pytest_supercache.runtime.memory.one_dict import note_dict_set
+from pytest_supercache.runtime.memory.own_errors import CALLER
 from pytest_supercache.runtime.memory.proxies import behind, is_proxy
 from pytest_supercache.runtime.memory.reach import shown
 from pytest_supercache.runtime.memory.steps import Together
@@ -143,14 +144,14 @@ def load_global(name: str) -> None:
     """Record the read of a global, or of a builtin."""
     accesses = looking()
     if accesses is not None:
-        touch_global(accesses, sys._getframe(1).f_globals, name, writes=False)
+        touch_global(accesses, sys._getframe(CALLER).f_globals, name, writes=False)
 
 
 def store_global(value: Any, name: str) -> None:
     """Record the write of a global."""
     accesses = looking()
     if accesses is not None:
-        members = sys._getframe(1).f_globals
+        members = sys._getframe(CALLER).f_globals
         drop(accesses, members, name)
         touch_global(accesses, members, name, writes=True)
         accesses.place(value, members, f".{name}")
@@ -162,7 +163,7 @@ def delete_global(name: str) -> None:
     """Record the deletion of a global."""
     accesses = looking()
     if accesses is not None:
-        members = sys._getframe(1).f_globals
+        members = sys._getframe(CALLER).f_globals
         drop(accesses, members, name)
         touch_global(accesses, members, name, writes=True)
 
@@ -226,7 +227,7 @@ def read_both(left: Any, right: Any) -> None:
     accesses = looking()
     if accesses is not None:
         if accesses.entering.is_watched:
-            accesses.entering.note_calling(sys._getframe(1))
+            accesses.entering.note_calling(sys._getframe(CALLER))
         with Together(accesses):
             for operand in (left, right):
                 kind = type(operand)
@@ -269,14 +270,14 @@ def entered() -> None:
     """Take the switch points due where a function begins, or where a generator goes on."""
     accesses = Current.accesses
     if accesses is not None and accesses.entering.is_due and here.actor is not None:
-        accesses.entered(sys._getframe(1))
+        accesses.entered(sys._getframe(CALLER))
 
 
 def returning() -> None:
     """Take the switch point due before a function returns a result that its caller stores."""
     accesses = Current.accesses
     if accesses is not None and (actor := accesses.actor()) is not None:
-        accesses.stores.returning(actor, sys._getframe(1))
+        accesses.stores.returning(actor, sys._getframe(CALLER))
 
 
 HOOKS = {
