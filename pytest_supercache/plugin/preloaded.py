@@ -36,9 +36,9 @@ class Preloaded:
         and of the repository around it count.
         """
         base, own = os.path.realpath(_top_of(root)), os.path.realpath(root)
-        files = {os.path.realpath(file) for file in _files_of(self.names)}
-        here = [file for file in files if file.startswith(f"{base}{os.sep}")]
-        found = [file for file in here if _changed_at(file) > self.began]
+        changed = {file for file in _files_of(self.names) if _changed_at(file) > self.began}
+        files = {os.path.realpath(file) for file in changed}
+        found = [file for file in files if file.startswith(f"{base}{os.sep}")]
         return sorted(Path(os.path.relpath(file, own)).as_posix() for file in found)
 
 
