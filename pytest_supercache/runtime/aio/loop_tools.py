@@ -15,7 +15,7 @@ import warnings
 from asyncio import _get_running_loop as get_running_loop
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import wraps
+from functools import cache, wraps
 from typing import Any
 
 from pytest_supercache.core.footprint import NOTHING, Footprint
@@ -152,20 +152,24 @@ def _is_racing() -> bool:
     return actor is None or not actor.direct  # a body on its loop
 
 
+@cache
 def noting(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a version of ``method`` that notes the actor using its object."""
+    """Return the version of ``method`` that notes the actor using its object."""
+    if inspect.iscoroutinefunction(method):
+
+        @wraps(method)
+        async def noted_coroutine(*args: Any, **kwargs: Any) -> Any:
+            _note_use(args[0], sys._getframe().f_back)
+            return await method(*args, **kwargs)
+
+        return noted_coroutine
 
     @wraps(method)
     def noted(*args: Any, **kwargs: Any) -> Any:
         _note_use(args[0], sys._getframe().f_back)
         return method(*args, **kwargs)
 
-    @wraps(method)
-    async def noted_coroutine(*args: Any, **kwargs: Any) -> Any:
-        _note_use(args[0], sys._getframe().f_back)
-        return await method(*args, **kwargs)
-
-    return noted_coroutine if inspect.iscoroutinefunction(method) else noted
+    return noted
 
 
 def _working_off(get_nowait: Callable[..., Any]) -> Callable[..., Any]:
