@@ -16,6 +16,7 @@ class _Here(threading.local):
     controller: Any = None
     is_looking = False
     is_importing = False
+    in_hook = False
 
 
 here = _Here()

@@ -62,6 +62,7 @@ from pytest_supercache.runtime.memory.entries import touch_entry
 from pytest_supercache.runtime.memory.foreign import derives_from_foreign
 from pytest_supercache.runtime.memory.generated import rewrite_generated
 from pytest_supercache.runtime.memory.getters import attributes_got, items_got
+from pytest_supercache.runtime.memory.hook_calls import CALLER
 from pytest_supercache.runtime.memory.hooks import (
     advance,
     load_attribute,
@@ -79,7 +80,6 @@ from pytest_supercache.runtime.memory.library import (
 from pytest_supercache.runtime.memory.memos import remembered, touch_memo
 from pytest_supercache.runtime.memory.names import REAL_PRIMITIVES, is_real
 from pytest_supercache.runtime.memory.one_dict import note_dict_set
-from pytest_supercache.runtime.memory.own_errors import CALLER
 from pytest_supercache.runtime.memory.paths import (
     BY_DESCRIPTOR,
     LOOKING_AT_FILES,

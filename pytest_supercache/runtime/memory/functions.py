@@ -4,7 +4,6 @@ The functions of a module are found once, when it is new. Functions that were ma
 reported by the rewritten code that makes them, or found from the body.
 """
 
-import functools
 import inspect
 import sys
 import weakref
@@ -28,9 +27,9 @@ from pytest_supercache.runtime.memory.effects import (
 )
 from pytest_supercache.runtime.memory.entering import CALLING_FOR_C
 from pytest_supercache.runtime.memory.files import listen
+from pytest_supercache.runtime.memory.hook_calls import CALLER, always, called_safely
 from pytest_supercache.runtime.memory.hooks import HOOKS
 from pytest_supercache.runtime.memory.iteration_hooks import TAKING_HOOKS
-from pytest_supercache.runtime.memory.own_errors import reporting_errors
 from pytest_supercache.runtime.memory.reach import WALKED, inside
 from pytest_supercache.runtime.memory.real_primitives import PRIMITIVE_HOOKS, keep_holder
 from pytest_supercache.runtime.memory.referring import functions_of
@@ -167,25 +166,20 @@ def _made_function(function: Any) -> None:
         _swapped[-1].note(function)
 
 
-def _guarded(hook: Callable[..., Any]) -> Callable[..., Any]:
-    """Make a hook for library code: it records only what code under test has called."""
-
-    @functools.wraps(hook)
-    def guarded(*operands: Any) -> Any:
-        if Current.accesses is None:
-            return operands[0] if operands else None
-        frame: Any = sys._getframe(1)
-        is_called_by_actor = False
-        while frame is not None and _is_of_library(frame.f_globals.get("__name__")):
-            is_called_by_actor = frame.f_code is touching.__code__
-            frame = frame.f_back
-        is_counted = frame is not None and is_rewritten(frame.f_globals.get("__name__"))
-        if is_counted or is_called_by_actor:
-            Current.accesses.let_dead_go()
-            return hook(*operands)
-        return operands[0] if operands else None
-
-    return guarded
+def _is_meant() -> bool:
+    """Say whether a hook of library code is to record: code under test has called that."""
+    if Current.accesses is None:
+        return False
+    frame: Any = sys._getframe(CALLER)
+    is_called_by_actor = False
+    while frame is not None and _is_of_library(frame.f_globals.get("__name__")):
+        is_called_by_actor = frame.f_code is touching.__code__
+        frame = frame.f_back
+    is_counted = frame is not None and is_rewritten(frame.f_globals.get("__name__"))
+    if is_counted or is_called_by_actor:
+        Current.accesses.let_dead_go()
+        return True
+    return False
 
 
 def _nothing(*_operands: Any) -> None:
@@ -202,20 +196,24 @@ def _unchanged(operand: Any) -> Any:
     return operand
 
 
-_HOOKS = {
-    **{
-        name: reporting_errors(hook)
-        for name, hook in (HOOKS | CALL_HOOKS | PRIMITIVE_HOOKS).items()
-    },
-    **TAKING_HOOKS,  # they may take elements, and raise what that raises
-    "made_function": reporting_errors(_made_function),
-}
-_GUARDED_HOOKS = {
-    **{name: _guarded(hook) for name, hook in _HOOKS.items()},
+_RECORDING = HOOKS | CALL_HOOKS | PRIMITIVE_HOOKS | {"made_function": _made_function}
+
+
+def _hooks(is_meant: Callable[[], bool]) -> dict[str, Callable[..., Any]]:
+    return {
+        **{name: called_safely(hook, is_meant) for name, hook in _RECORDING.items()},
+        **{name: called_safely(hook, is_meant, performs=True)
+           for name, hook in TAKING_HOOKS.items()},
+    }  # fmt: skip
+
+
+_HOOKS = _hooks(always)
+_GUARDED_HOOKS: dict[str, Callable[..., Any]] = {
+    **_hooks(_is_meant),
     **dict.fromkeys(("load_global", "store_global", "delete_global"), _nothing),
     "entered": _HOOKS["entered"],
     "enter": _unchanged,
-    "load_method": _guarded(keep_holder),
+    "load_method": called_safely(keep_holder, _is_meant),
 }
 _swapped: list["Functions"] = []
 

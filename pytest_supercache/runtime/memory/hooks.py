@@ -29,9 +29,9 @@ from pytest_supercache.runtime.memory.effects import (
     top,
 )
 from pytest_supercache.runtime.memory.generated import is_compared_unseen
+from pytest_supercache.runtime.memory.hook_calls import CALLER
 from pytest_supercache.runtime.memory.items import touch_item
 from pytest_supercache.runtime.memory.one_dict import note_dict_set
-from pytest_supercache.runtime.memory.own_errors import CALLER
 from pytest_supercache.runtime.memory.proxies import behind, is_proxy
 from pytest_supercache.runtime.memory.reach import shown
 from pytest_supercache.runtime.memory.steps import Together

@@ -31,6 +31,7 @@ from pytest_supercache.runtime.memory.effects import (
     method_reads,
 )
 from pytest_supercache.runtime.memory.generated import is_taken_unseen
+from pytest_supercache.runtime.memory.hook_calls import CALLER, perform
 from pytest_supercache.runtime.memory.hooks import read
 from pytest_supercache.runtime.memory.items import touch_item
 from pytest_supercache.runtime.memory.steps import Together
@@ -80,7 +81,7 @@ def _taken(holder: Any, footprint: Footprint | None, take: Callable[[Any], Any])
     if footprint is None or accesses is None or not calls_back(holder):
         return holder
     stand_in = going_on(accesses, footprint, take)
-    return holder if stand_in is None else stand_in(holder)
+    return holder if stand_in is None else perform(stand_in, holder)
 
 
 def contains(holder: Any, key: Any) -> Any:
@@ -92,7 +93,7 @@ def contains(holder: Any, key: Any) -> Any:
             read_deeply(key)
         return holder
     if accesses.entering.is_watched:
-        accesses.entering.note_calling(sys._getframe(1))
+        accesses.entering.note_calling(sys._getframe(CALLER))
     footprint: Footprint | None = None
     with Together(accesses):
         if not is_tuple:
@@ -171,7 +172,7 @@ def change_in_place(right: Any, left: Any, operation: int) -> Any:
     add = going_on(accesses, footprint, added.add)
     if add is None:
         return right
-    add(left, right)
+    perform(add, left, right)
     return added.nothing
 
 
@@ -220,7 +221,7 @@ def _store_part(holder: Any, value: Any, write: Callable[[], None]) -> Any:
     kind = type(holder)
     is_of_c = type(find_in_class(kind, "__setitem__")[0]) is not types.FunctionType
     if is_of_c and issubclass(kind, list) and is_taken_in_python(value) and calls_back(value):
-        value = (going_on(accesses, read(value), list) or list)(value)
+        value = perform(going_on(accesses, read(value), list) or list, value)
     with Together(accesses):
         if is_of_c and not issubclass(kind, dict):
             read(value)

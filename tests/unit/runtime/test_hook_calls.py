@@ -1,5 +1,9 @@
 """An error in a hook of ours never becomes one of the code under test."""
 
+import subprocess
+import sys
+import threading
+
 import pytest
 
 from pytest_supercache import Verdict, check
@@ -12,6 +16,7 @@ class Shop:
     def __init__(self):
         self.rates = {"tea": 1}
         self.errors = []
+        self.lock = threading.Lock()
 
     def rate(self, key):
         try:
@@ -66,3 +71,35 @@ def test_an_error_of_the_code_is_its_own(work, error):
 
 def test_code_without_an_error_holds():
     assert check(_body(lambda shop: shop.rate("tea"))).verdict is Verdict.HOLDS
+
+
+def test_an_audit_hook_that_hears_of_what_a_hook_does_is_not_rewritten_code_of_the_flow():
+    """Python calls it for each event, also those that our looking at frames raises."""
+    body = (
+        "import sys\n"
+        "from pytest_supercache import check\n"
+        "from tests.unit.runtime.test_hook_calls import Shop\n"
+        "HEARD = frozenset({'os.fork'})\n"
+        "def guard(event, _given, heard=HEARD):\n"
+        "    if event in heard or event in HEARD:\n"
+        "        raise RuntimeError('no forks')\n"
+        "sys.addaudithook(guard)\n"
+        "def body(world):\n"
+        "    shop, cache = Shop(), world.existing_cache.client()\n"
+        "    def count():\n"
+        "        cache.get('tea')\n"
+        "        shop.rates['tea'] = shop.rates['tea'] + 1\n"
+        "    def count_under_a_lock():\n"
+        "        with shop.lock:\n"
+        "            count()\n"
+        "    for name in 'ab':\n"
+        "        world.actor(name, count_under_a_lock if LOCKED else count)\n"
+        "    world.run()\n"
+        "    assert shop.rates['tea'] == 3\n"
+        "for LOCKED in (True, False):\n"
+        "    print(check(body).verdict.name)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", body], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.split() == ["HOLDS", "VIOLATED"]

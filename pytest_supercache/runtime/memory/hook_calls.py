@@ -1,0 +1,68 @@
+"""Calls hooks so that neither their errors nor their own doings pass for those of the code.
+
+Most hooks perform nothing for the code under test, so an error in one is ours: raised there, it
+would be a crash that is no bug, or be handled and lead elsewhere. What Python calls while a hook
+runs, such as an audit hook that hears of the frames we look at, is not done by the code under test
+either.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from pytest_supercache.runtime.kernel.calling import here
+from pytest_supercache.runtime.memory.current import Current
+
+CALLER = 2
+"""The depth of the frame that called a hook, as the hook itself asks for it."""
+
+
+def always() -> bool:
+    """Say that a hook is meant."""
+    return True
+
+
+def called_safely(
+    hook: Callable[..., Any],
+    is_meant: Callable[[], bool] = always,
+    *,
+    performs: bool = False,
+) -> Callable[..., Any]:
+    """Return a hook that does nothing inside another one, and ends with a hazard if it fails.
+
+    Its instruction is performed in any case. Running out of stack or of memory is not ours; the
+    instruction meets it as well.
+
+    Args:
+        hook: the hook.
+        is_meant: called before it; False leaves it out.
+        performs: the hook calls functions of the code, whose errors go on: see :func:`perform`.
+    """
+
+    @wraps(hook)
+    def called(*operands: Any) -> Any:
+        if not here.in_hook:
+            here.in_hook = True
+            try:
+                if is_meant():
+                    return hook(*operands)
+            except (RecursionError, MemoryError):
+                raise
+            except Exception as error:
+                if performs or Current.execution is None:
+                    raise
+                Current.execution.note_error(error)
+            finally:
+                here.in_hook = False
+        return operands[0] if operands else None
+
+    return called
+
+
+def perform(function: Callable[..., Any], *operands: Any) -> Any:
+    """Call a function of the code under test, or one that may call it, from inside a hook."""
+    was, here.in_hook = here.in_hook, False
+    try:
+        return function(*operands)
+    finally:
+        here.in_hook = was
