@@ -41,6 +41,8 @@ class MemoryFinder:
         """What is known of shared memory so far."""
         self._lasting = Lasting()
         self._made_before = MadeBefore()
+        self._importing: list[ModuleType] = []
+        """The module that the code under test imports now, and those that it has imported."""
 
     @contextmanager
     def during(self, execution: ExecutionContext, body: Any) -> Iterator[None]:
@@ -77,9 +79,25 @@ class MemoryFinder:
         """Restore the memory that outlives executions to its state when the check began."""
         self._lasting.restore()
 
-    def _remember(self, module: ModuleType) -> None:
-        if not here.is_looking:  # that is a copy for one node, which will be thrown away
-            self._lasting.add([module])
+    @contextmanager
+    def _imported_by_the_code(self, module: ModuleType) -> Iterator[None]:
+        """Remember what a module leads to, and keep what its import has added elsewhere.
+
+        That is complete when the module is that imports all others.
+        """
+        if here.is_looking:  # that is a copy for one node, which will be thrown away
+            yield
+            return
+        is_outermost, as_begun = not self._importing, set[int]()
+        if is_outermost:
+            as_begun = self._lasting.unchanged()
+        self._importing.append(module)
+        try:
+            yield
+        finally:
+            if is_outermost:
+                self._lasting.take_in(self._importing, as_begun)
+                self._importing.clear()
 
     def notice(self) -> bool:
         """Take in new imports and memory touched for the first time; True: start over."""
@@ -96,7 +114,7 @@ class MemoryFinder:
             yield
             return
         self._lasting.add(modules_under_test())
-        with imports_noticed(self._remember):
+        with imports_noticed(self._imported_by_the_code):
             try:
                 yield
             finally:

@@ -2,21 +2,22 @@
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from types import ModuleType
 from typing import Any
 
 from pytest_supercache.runtime.memory.effects import is_rewritten
 
+Around = Callable[[ModuleType], AbstractContextManager[None]]
+"""Returns the context in which a module is executed."""
+
 
 class _Noticing:
-    """A finder of modules that delegates the search, and reports when a module is executed."""
+    """A finder of modules that delegates the search, and executes them in a context."""
 
-    def __init__(
-        self, tell: Callable[[ModuleType], None], is_wanted: Callable[[str], bool]
-    ) -> None:
-        self._tell = tell
+    def __init__(self, around: Around, is_wanted: Callable[[str], bool]) -> None:
+        self._around = around
         self._is_wanted = is_wanted
 
     def find_spec(
@@ -27,30 +28,31 @@ class _Noticing:
         for finder in sys.meta_path:
             if finder is not self and (spec := finder.find_spec(name, path, target)) is not None:
                 if type(spec.loader) is SourceFileLoader:  # others may serve several modules
-                    vars(spec.loader)["exec_module"] = self._telling(spec.loader)
+                    vars(spec.loader)["exec_module"] = self._noticed(spec.loader)
                 return spec
         return None
 
-    def _telling(self, loader: Any) -> Callable[[ModuleType], None]:
+    def _noticed(self, loader: Any) -> Callable[[ModuleType], None]:
         execute = loader.exec_module
 
-        def execute_and_tell(module: ModuleType) -> None:
+        def execute_noticed(module: ModuleType) -> None:
             del vars(loader)["exec_module"]  # as it was
-            execute(module)
-            self._tell(module)
+            with self._around(module):
+                execute(module)
 
-        return execute_and_tell
+        return execute_noticed
 
 
 @contextmanager
 def imports_noticed(
-    tell: Callable[[ModuleType], None], is_wanted: Callable[[str], bool] = is_rewritten
+    around: Around, is_wanted: Callable[[str], bool] = is_rewritten
 ) -> Iterator[None]:
-    """Call ``tell`` with each module that is imported in this context, if its name is wanted.
+    """Execute ``around`` each module that is imported meanwhile, if its name is wanted.
 
-    By default those of the code under test are.
+    By default those of the code under test are. Modules that a module imports are executed inside
+    of its context.
     """
-    finder: Any = _Noticing(tell, is_wanted)
+    finder: Any = _Noticing(around, is_wanted)
     sys.meta_path.insert(0, finder)
     try:
         yield

@@ -11,7 +11,7 @@ import random
 import types
 import weakref
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -54,6 +54,10 @@ ELEMENTS_MAX = 2_000
 """The largest number of elements of a container that are visited."""
 
 
+_Found = tuple[Any, str, bool]
+"""An object, the name of the global that leads to it, and whether its accesses are not seen."""
+
+
 class Lasting:
     """The memory that modules of the code under test lead to, as it was when they were added."""
 
@@ -69,14 +73,52 @@ class Lasting:
 
     def add(self, modules: Iterable[types.ModuleType]) -> None:
         """Remember the memory that modules lead to, unless they were added before."""
-        waiting: deque[tuple[Any, str, bool]] = deque()
+        found: list[_Found] = []
         for module in modules:
             members = vars(module)
             if identity(members) not in self.kept and is_rewritten(members.get("__name__")):
-                self.kept[identity(members)] = (module, Namespace(module))
-                name = members["__name__"]
-                waiting.extend((value, f"{name}:{part}", False) for part, value in named(members))
-        seen = set(self.kept)
+                found += self._keep_namespace(module)
+        self._add_all(found)
+
+    def unchanged(self) -> set[int]:
+        """Return the identities of the objects that are as they are remembered."""
+        return {number for number, (_, kept) in self.kept.items() if kept.is_unchanged(WHOLE)}
+
+    def take_in(self, modules: Sequence[types.ModuleType], as_begun: set[int]) -> None:
+        """Remember the memory that imported modules lead to, and what their import has changed.
+
+        A module is imported once: what it adds to the registry of another module must be there in
+        every execution. What had been changed before its import is still restored.
+
+        Args:
+            modules: the modules; the first one has imported the others.
+            as_begun: what was unchanged when their import began.
+        """
+        name = f"the import of {modules[0].__name__}"
+        found: list[_Found] = []
+        for number in as_begun:
+            value, kept = self.kept[number]
+            if kept.is_unchanged(WHOLE):
+                continue
+            if type(kept) is Namespace:
+                found += self._keep_namespace(value)
+                continue
+            is_unseen = kept in self._unseen
+            if self._keep(value, name, is_unseen=is_unseen) and is_unseen:
+                self._unseen.remove(kept)
+            found += ((inner, name, is_unseen) for inner, _ in islice(inside(value), ELEMENTS_MAX))
+        self._add_all(found)
+        self.add(modules)
+
+    def _keep_namespace(self, module: types.ModuleType) -> Iterator["_Found"]:
+        members = vars(module)
+        self.kept[identity(members)] = (module, Namespace(module))
+        name = members["__name__"]
+        return ((value, f"{name}:{part}", False) for part, value in named(members))
+
+    def _add_all(self, found: Iterable["_Found"]) -> None:
+        """Remember objects, and what they lead to, unless they are remembered."""
+        waiting, seen = deque(found), set(self.kept)
         while waiting and len(seen) < OBJECTS_MAX:
             value, name, is_unseen = waiting.popleft()
             if identity(value) in seen or not self._leads_on(value, name):
@@ -104,12 +146,14 @@ class Lasting:
         reference, name = self._primitives.get(identity(real), (None, None))
         return name if reference is not None and reference() is real else None
 
-    def _keep(self, value: Any, name: str, *, is_unseen: bool) -> None:
+    def _keep(self, value: Any, name: str, *, is_unseen: bool) -> bool:
+        """Remember the content of an object; False: it has none that can be restored."""
         kept = snapshot_of(value, name)
         if kept is not None:
             self.kept[identity(value)] = (value, kept)
             if is_unseen:
                 self._unseen.append(kept)
+        return kept is not None
 
     def touch(self, holder: Any, part: str) -> str:
         """Note that the code under test is about to use a part of an object.
