@@ -6,7 +6,7 @@ footprint is widened by it from then on.
 """
 
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from tempfile import gettempdir
@@ -253,6 +253,21 @@ class Accesses:
         """Release the objects that nothing else refers to: code is about to ask what is alive."""
         perform(self._live.let_go)
 
+    def take_number(self, count: Any) -> Callable[..., int] | None:
+        """Record that the calling code takes the next number of an `itertools.count`.
+
+        Returns:
+            A function that returns it; None: the code itself can take it.
+        """
+        numbers = self.lasting.numbers(count)
+        if numbers is None:
+            return None
+        if self.nodes is not None:
+            self.note_node(count, WHOLE, writes=True)
+        if (actor := self.actor()) is not None:
+            self._touch_seen(actor, count, WHOLE, writes=True)
+        return numbers.take
+
     def touch_life(self, reference: Any, *, writes: bool) -> None:
         """Record that the calling actor asks whether an object is alive, or drops a reference.
 
@@ -458,6 +473,11 @@ class Accesses:
             return None
         if is_made_before:
             self._note_left(self.made_before.touch(holder, part, writes=writes))
+        return self._touch_seen(actor, holder, part, writes=writes, drops=drops)
+
+    def _touch_seen(
+        self, actor: Actor, holder: Any, part: str, *, writes: bool, drops: bool = False
+    ) -> Footprint | None:
         actor.writes += writes
         self._is_busy = True
         try:

@@ -3,6 +3,7 @@
 import asyncio
 import enum
 import functools
+import itertools
 import json.encoder
 import operator
 import os
@@ -113,6 +114,10 @@ Reader = Callable[[Any], Footprint | None]
 
 def call(function: Any, *arguments: Any) -> Any:
     """Record the accesses of ``function(*arguments)`` before it runs; return what to call."""
+    if function is next or type(function) is types.MethodWrapperType:
+        taken = _number_taken(function, arguments)
+        if taken is not None:
+            return taken
     accesses = Current.accesses
     if accesses is None or here.actor is None:
         return _before(function, arguments)
@@ -126,6 +131,17 @@ def call(function: Any, *arguments: Any) -> Any:
     with Together(accesses):
         stand_in = touch(accesses, function, arguments)
     return function if stand_in is None else stand_in
+
+
+def _number_taken(function: Any, arguments: tuple[Any, ...]) -> Any:
+    """Record that a number is taken of an `itertools.count`; return what to call, if any."""
+    if function is next:
+        count = arguments[0] if arguments else None
+    else:
+        count = function.__self__ if function.__name__ == "__next__" else None
+    if type(count) is not itertools.count or Current.execution is None:
+        return None
+    return Current.execution.take_number(count)
 
 
 def _before(function: Any, arguments: tuple[Any, ...]) -> Any:

@@ -34,6 +34,7 @@ from pytest_supercache.runtime.memory.reach import WALKED, inside
 from pytest_supercache.runtime.memory.snapshots import (
     IN_PARTS,
     Namespace,
+    Numbers,
     Snapshot,
     UnrestorableIterator,
     named,
@@ -165,7 +166,7 @@ class Lasting:
         if number not in self.kept:
             return ""
         kept = self.kept[number][1]
-        if type(kept) is UnrestorableIterator:
+        if isinstance(kept, UnrestorableIterator | Numbers):
             return _OUTLIVES.format(kept.name)
         if type(kept) not in IN_PARTS:
             part = WHOLE
@@ -176,6 +177,17 @@ class Lasting:
                 for inner, _ in inside(holder):
                     self.touch_deeply(inner)
         return ""
+
+    def numbers(self, count: Any) -> Numbers | None:
+        """Return what counts in the place of an `itertools.count` in this execution.
+
+        None: it ends with the execution, or its numbers have been taken elsewhere.
+        """
+        _, kept = self.kept.get(identity(count), (None, None))
+        if type(kept) is not Numbers or kept.are_taken:
+            return None
+        self._touched[identity(count), WHOLE] = None
+        return kept
 
     def touch_deeply(self, holder: Any) -> None:
         """Note that a watched call uses an object of a library, and all that it holds."""

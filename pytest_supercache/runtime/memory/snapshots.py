@@ -2,7 +2,9 @@
 
 import array
 import io
+import itertools
 import random
+import re
 import types
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
@@ -44,12 +46,17 @@ def snapshot_of(value: Any, name: str) -> Snapshot | None:
     if kind in (io.StringIO, io.BytesIO):
         return None if value.closed else _Stream(value)
     if kind is types.GeneratorType or (is_view(kind) and hasattr(kind, "__next__")):
-        return UnrestorableIterator(value, name)
+        return _of_iterator(value, name)
     if kind is types.FunctionType:
         return _OfFunction(value)
     if issubclass(kind, type):
         return _Attributes(value)
     return None if kind in WALKED or kind in _WITHOUT_CONTENT else _Content(value)
+
+
+def _of_iterator(value: Any, name: str) -> "Numbers | UnrestorableIterator":
+    is_known = type(value) is itertools.count and Numbers.are_known(value)
+    return Numbers(value, name) if is_known else UnrestorableIterator(value, name)
 
 
 _WITHOUT_CONTENT = (
@@ -210,6 +217,56 @@ class _Stream:
 
     def _now(self) -> tuple[str | bytes, int]:
         return self._stream.getvalue(), self._stream.tell()
+
+
+class Numbers:
+    """An `itertools.count`: each execution counts from where it was, and takes none of its numbers.
+
+    That works where a call of ``next`` is seen. Everything else takes from the iterator itself,
+    which cannot be rewound.
+
+    Attributes:
+        name: the global that leads to it.
+    """
+
+    def __init__(self, count: Any, name: str) -> None:
+        self.name = name
+        self._count, self._shown = count, repr(count)
+        self._start, self._step = _start_and_step(self._shown)
+        self._next = self._start
+
+    @staticmethod
+    def are_known(count: Any) -> bool:
+        """Say whether it tells at which whole number it is."""
+        return _COUNT.fullmatch(repr(count)) is not None
+
+    @property
+    def are_taken(self) -> bool:
+        """Whether somebody has taken a number of the iterator itself."""
+        return repr(self._count) != self._shown
+
+    def take(self, *_: Any) -> int:
+        """Return the next number of this execution."""
+        number = self._next
+        self._next += self._step
+        return number
+
+    def is_unchanged(self, _part: str) -> bool:
+        """Say whether this execution has taken none."""
+        return self._next == self._start
+
+    def restore(self, _part: str) -> None:
+        """Count anew."""
+        self._next = self._start
+
+
+_COUNT = re.compile(r"count\((-?\d+)(?:, (-?\d+))?\)")
+
+
+def _start_and_step(shown: str) -> tuple[int, int]:
+    found = _COUNT.fullmatch(shown)
+    assert found is not None, "numbers are known"
+    return int(found[1]), int(found[2] or 1)
 
 
 class UnrestorableIterator:
