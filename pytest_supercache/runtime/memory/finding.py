@@ -13,6 +13,7 @@ from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.kernel.under_test import modules_under_test
 from pytest_supercache.runtime.memory.accesses import Accesses
 from pytest_supercache.runtime.memory.current import Current
+from pytest_supercache.runtime.memory.effects import top
 from pytest_supercache.runtime.memory.functions import Functions, functions_rewritten
 from pytest_supercache.runtime.memory.importing import imports_noticed
 from pytest_supercache.runtime.memory.lasting import Lasting
@@ -101,7 +102,7 @@ class MemoryFinder:
 
     def notice(self) -> bool:
         """Take in new imports and memory touched for the first time; True: start over."""
-        has_grown = self._lasting.take_growth()
+        has_grown = self._lasting.take_growth(top(str(getattr(self._body, "__module__", ""))))
         if self._functions is None or len(sys.modules) == self._imported:
             return has_grown
         self._imported = len(sys.modules)

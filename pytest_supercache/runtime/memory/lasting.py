@@ -70,16 +70,20 @@ class Lasting:
         self._primitives_in = Counter[str]()
         self._unseen: list[Snapshot] = []  # of objects whose accesses are not looked at
         self._touched: dict[tuple[int, str], None] = {}
-        self._has_grown = False
+        self._packages: dict[int, str] = {}  # of the module that led to each object
+        self._grown: set[str] = set()  # packages of what was changed before a flow touched it
 
     def add(self, modules: Iterable[types.ModuleType]) -> None:
         """Remember the memory that modules lead to, unless they were added before."""
         found: list[_Found] = []
+        found_by_tests: list[_Found] = []
         for module in modules:
             members = vars(module)
             if identity(members) not in self.kept and is_rewritten(members.get("__name__")):
-                found += self._keep_namespace(module)
+                is_of_tests = _is_of_tests(top(members["__name__"]))
+                (found_by_tests if is_of_tests else found).extend(self._keep_namespace(module))
         self._add_all(found)
+        self._add_all(found_by_tests)
 
     def unchanged(self) -> set[int]:
         """Return the identities of the objects that are as they are remembered."""
@@ -115,6 +119,7 @@ class Lasting:
         members = vars(module)
         self.kept[identity(members)] = (module, Namespace(module))
         name = members["__name__"]
+        self._packages[identity(members)] = top(name)
         return ((value, f"{name}:{part}", False) for part, value in named(members))
 
     def _add_all(self, found: Iterable["_Found"]) -> None:
@@ -152,6 +157,7 @@ class Lasting:
         kept = snapshot_of(value, name)
         if kept is not None:
             self.kept[identity(value)] = (value, kept)
+            self._packages[identity(value)] = top(name.partition(":")[0])
             if is_unseen:
                 self._unseen.append(kept)
         return kept is not None
@@ -172,7 +178,8 @@ class Lasting:
             part = WHOLE
         if (number, part) not in self._touched:
             self._touched[number, part] = None
-            self._has_grown |= not kept.is_unchanged(part)
+            if not kept.is_unchanged(part):
+                self._grown.add(self._packages[number])
             if derives_from_foreign(type(holder)):  # its code is not looked at
                 for inner, _ in inside(holder):
                     self.touch_deeply(inner)
@@ -202,10 +209,23 @@ class Lasting:
             if top(type(value).__module__) in IN_MEMORY or issubclass(type(value), CONTAINERS):
                 waiting.extend(inner for inner, _ in inside(value))
 
-    def take_growth(self) -> bool:
-        """Say whether a part that was touched for the first time differs from its initial state."""
-        has_grown, self._has_grown = self._has_grown, False
-        return has_grown
+    def take_growth(self, of_the_body: str) -> bool:
+        """Say whether a part that was touched for the first time differs from its initial state.
+
+        Code has set it up, then, and may remember that it has: all that has been changed in its
+        package is restored with it. What tests collect stays.
+
+        Args:
+            of_the_body: the package of the body, which is a test's.
+        """
+        grown, self._grown = self._grown, set()
+        packages = {name for name in grown if name != of_the_body and not _is_of_tests(name)}
+        if packages:
+            for number, (_, kept) in self.kept.items():
+                if self._packages[number] in packages:
+                    parts = kept.changed() if isinstance(kept, IN_PARTS) else (WHOLE,)
+                    self._touched.update(dict.fromkeys((number, part) for part in parts))
+        return bool(grown)
 
     def restore(self) -> None:
         """Restore the initial content of what was touched."""
@@ -216,6 +236,11 @@ class Lasting:
         for kept in self._unseen:
             if not kept.is_unchanged(""):
                 kept.restore("")
+
+
+def _is_of_tests(package: str) -> bool:
+    """Say whether a top-level package, by its name, is that of tests."""
+    return package.startswith("test") or package in {"conftest", "__main__"}
 
 
 def leads_on(value: Any) -> bool:

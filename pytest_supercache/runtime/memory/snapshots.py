@@ -94,6 +94,16 @@ class Namespace:
             else:
                 members[name] = self._value(name)
 
+    def changed(self) -> list[str]:
+        """Return the globals that have changed; a submodule that was imported is none."""
+        members = vars(self._module)
+        return [
+            f".{name}"
+            for name in self._of(WHOLE)
+            if members.get(name, _ABSENT) is not self._value(name)
+            and type(members.get(name)) is not types.ModuleType
+        ]
+
     def _of(self, part: str) -> Iterable[str]:
         return self._start.keys() | vars(self._module).keys() if part == WHOLE else (part[1:],)
 
@@ -119,6 +129,10 @@ class _Attributes:
                 type.__setattr__(self._kind, name, value)
             elif name in vars(self._kind):
                 type.__delattr__(self._kind, name)
+
+    def changed(self) -> list[str]:
+        """Return the attributes that have changed."""
+        return [f".{name}" for name in self._of(WHOLE) if not self.is_unchanged(f".{name}")]
 
     def _of(self, part: str) -> Iterable[str]:
         return [name for name, _ in named(self._start)] if part == WHOLE else [part[1:]]
