@@ -222,7 +222,7 @@ class Lasting:
         packages = {name for name in grown if name != of_the_body and not _is_of_tests(name)}
         if packages:
             for number, (_, kept) in self.kept.items():
-                if self._packages[number] in packages:
+                if self._packages[number] in packages and not kept.is_unchanged(WHOLE):
                     parts = kept.changed() if isinstance(kept, IN_PARTS) else (WHOLE,)
                     self._touched.update(dict.fromkeys((number, part) for part in parts))
         return bool(grown)
