@@ -73,7 +73,8 @@ class Gate:
         if self.is_on and not hasattr(config, "workerinput"):
             mark_once(config, folder.top)  # before anything is refused
         self._runs = ItemRuns()
-        self._items = CollectedItems(config)
+        decides = is_on or config.getoption("supercache_shard") is not None
+        self._items = CollectedItems(config, decides=decides)
         self.project_state = ProjectState(config, project, folder.top)
         self._failures = 0
         self._rules: Rules | None = None
@@ -206,9 +207,9 @@ class Gate:
         self, collector: pytest.Collector
     ) -> Generator[None, pytest.CollectReport, Any]:
         """Record what each file has, before other plugins take anything from the report."""
-        report = yield
         if isinstance(collector, pytest.File):
-            self._items.shadows.look()
+            self._items.begin_file()
+        report = yield
         if report.failed:
             self._items.fail(collector)
         elif report.skipped or self._items.was_passed_over(collector, report):
@@ -220,6 +221,7 @@ class Gate:
         for node in report.result or ():
             if isinstance(node, pytest.Item) and is_ours(node):
                 self._items.note_in_file(node)
+        self._items.look_at_imports()
         return report
 
     @pytest.hookimpl(tryfirst=True)
@@ -255,7 +257,6 @@ class Gate:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
         """On a worker of xdist: send its items to the controller, which collects nothing."""
-        self._items.shadows.look_again()
         self._items.tell()
 
     @pytest.hookimpl(optionalhook=True)
@@ -397,7 +398,6 @@ class Gate:
     # -- what happened -------------------------------------------------------------------------
 
     def _run(self, session: pytest.Session) -> dict[str, Any]:
-        self._items.shadows.look_again()
         status = int(session.exitstatus)
         unexplained = max(0, session.testsfailed - self._failures)
         stopped = self._runs.stopped(session)

@@ -32,10 +32,16 @@ _COLLECTING = {"testpaths", "norecursedirs", "python_files", "python_classes", "
 
 
 class CollectedItems:
-    """The scenarios and explored tests of a run, by node id."""
+    """The scenarios and explored tests of a run, by node id.
 
-    def __init__(self, config: pytest.Config) -> None:
+    Args:
+        config: the configuration of the run.
+        decides: the run has the gate on, or is a shard.
+    """
+
+    def __init__(self, config: pytest.Config, *, decides: bool) -> None:
         self._config = config
+        self._decides = decides
         self._in_files: list[pytest.Item] = []  # also what node ids did not ask for
         self._collected: list[pytest.Item] = []  # here; a plugin may give them other ids later
         self._taken_out: list[pytest.Item] = []
@@ -55,7 +61,7 @@ class CollectedItems:
         self.files: set[str] = set()  # of scenarios, that were collected
         self.modules: set[str] = set()  # of tests, likewise
         self.no_tests = NoTests(config)
-        self.shadows = Shadows(config)
+        self._shadows = Shadows(config)
         self.set_aside: set[str] = set()  # what the project declares and was not loaded
 
     @property
@@ -117,11 +123,26 @@ class CollectedItems:
 
     def all_are_collected(self) -> None:
         """Find the explored functions that became no test, and the files that failed in secret."""
-        self.shadows.look()
+        self.look_at_imports()
         self._taken_out = self._of_whole_files()
         self.set_aside |= set(set_aside(self._config, {item.path for item in self._collected}))
         self._skip_hidden_failures()
         self.no_tests.look(self._in_files, selecting(self._config))
+
+    @property
+    def _is_ours(self) -> bool:
+        """Whether somebody may ask for the verdict of this run: most runs of pytest have none."""
+        return bool(self._decides or self._in_files or self._collected)
+
+    def begin_file(self) -> None:
+        """Note that a file is about to be imported."""
+        if not self._is_ours:
+            self._shadows.pass_over()
+
+    def look_at_imports(self) -> None:
+        """Look at the modules that were imported since the last look."""
+        if self._is_ours:
+            self._shadows.look()
 
     def collect(self, item: pytest.Item) -> None:
         """Note an item that needs a result."""
@@ -190,6 +211,7 @@ class CollectedItems:
     def tell(self) -> None:
         """Send the items of a worker to the controller."""
         if hasattr(self._config, "workeroutput"):
+            self._look_at_later_imports()
             self._config.workeroutput[_OUTPUT] = {
                 "root": self._root,
                 "collected": self.collected,
@@ -202,7 +224,7 @@ class CollectedItems:
                 "files": sorted(self.files),
                 "modules": sorted(self.modules),
                 "no_tests": self.no_tests.part(),
-                "shadowed": self.shadows.part(),
+                "shadowed": self._shadows.part(),
                 "set_aside": sorted(self.set_aside),
             }
 
@@ -224,11 +246,12 @@ class CollectedItems:
         self.files |= set(told["files"])
         self.modules |= set(told["modules"])
         self.no_tests.learn(told["no_tests"])
-        self.shadows.learn(told["shadowed"])
+        self._shadows.learn(told["shadowed"])
         self.set_aside |= set(told["set_aside"])
 
     def part(self, *, is_stopped: bool) -> dict[str, Any]:
         """Return the part of ``verdict.json`` about collected and left-out items."""
+        self._look_at_later_imports()
         return {
             "deselected": self.deselected,
             "left_out": self.left_out(),
@@ -236,7 +259,7 @@ class CollectedItems:
             "silent": sorted(self.silent),
             "elsewhere": sorted(self.elsewhere),
             "no_tests": self.no_tests.lost(),
-            "shadowed": self.shadows.part(),
+            "shadowed": self._shadows.part(),
             "set_aside": sorted(self.set_aside),
             "selecting": selecting(self._config),
             "paths": paths(self._config),
@@ -245,6 +268,11 @@ class CollectedItems:
             "testpaths_without_match": testpaths_without_match(self._config),
             "without_asserts": self.without_asserts,
         }
+
+    def _look_at_later_imports(self) -> None:
+        """Look at what functions imported when they were called."""
+        if self._is_ours:
+            self._shadows.look_again()
 
     def skipped_files(self) -> list[str]:
         """Return the modules that were skipped as a whole and may have had items of ours."""

@@ -43,8 +43,10 @@ class Preloaded:
 
 
 def _files_of(names: Iterable[str]) -> Iterator[str]:
+    from pytest_supercache.runtime.kernel.under_test import members_of
+
     for name in names:
-        file = getattr(sys.modules.get(name), "__file__", None)
+        file = members_of(sys.modules.get(name)).get("__file__")
         if isinstance(file, str):
             yield file
 

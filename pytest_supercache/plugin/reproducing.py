@@ -19,6 +19,7 @@ from pytest_supercache.core.errors import SupercacheError, TokenError
 from pytest_supercache.core.masking import is_id_of, masked_id
 from pytest_supercache.core.schedule import read_token
 from pytest_supercache.plugin.recorded import FLOW, Recorded
+from pytest_supercache.plugin.shadowed import import_folder
 
 if TYPE_CHECKING:
     from pytest_supercache.plugin.item_runner import ItemRunner
@@ -119,20 +120,20 @@ def _loaded(path: Path) -> ModuleType:
     Raises:
         SupercacheError: the file is missing.
     """
+    from pytest_supercache.runtime.kernel.under_test import members_of
+
     path = path.resolve()
     if not path.is_file():
         raise SupercacheError(
             f"there is no {path}: the reproducer was moved, or this file. Correct its path in the "
             "call of sc.reproduce(...)"
         )
-    for module in list(sys.modules.values()):
-        if type(module) is ModuleType and vars(module).get("__file__") == str(path):
+    for module in sys.modules.copy().values():
+        if members_of(module).get("__file__") == str(path):
             return module
-    top = path.parent
-    while (top / "__init__.py").exists():
-        top = top.parent
-    if str(top) not in sys.path:
-        sys.path.insert(0, str(top))
+    top = import_folder(str(path))
+    if top not in sys.path:
+        sys.path.insert(0, top)
     name = ".".join(path.relative_to(top).with_suffix("").parts)
     if name not in sys.modules:
         module = importlib.import_module(name)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -29,13 +29,18 @@ class Shadows:
         self._conftests = set[str]()  # likewise, which share one name
         self._found = set[str]()
         self._told = set[str]()  # by workers of xdist
-        _names_in.cache_clear()  # another run in this process may have other files
+        for known in (_names_in, _real, import_folder):
+            known.cache_clear()  # another run in this process may have other files
+
+    def pass_over(self) -> None:
+        """Leave what was imported by now to the last look."""
+        self._names |= sys.modules.keys()
 
     def look(self) -> None:
         """Look at what was imported since the last look, while ``sys.modules`` still has it so."""
-        new = [name for name in sys.modules if name not in self._names]
-        self._names |= set(new)
-        files = {_file_of(sys.modules[name]) for name in new}
+        modules = sys.modules.copy()
+        files = {_file_of(modules[name]) for name in modules.keys() - self._names}
+        self._names |= modules.keys()
         plugins = map(_file_of, self._config.pluginmanager.get_plugins())
         conftests = {file for file in plugins if file and Path(file).stem == _CONFTEST}
         self._look_at({one for one in files if one is not None} | conftests - self._conftests)
@@ -43,7 +48,8 @@ class Shadows:
 
     def look_again(self) -> None:
         """Look at all modules: a function may have imported something when it was called."""
-        files = {file for one in [*sys.modules.values()] if (file := _file_of(one)) is not None}
+        modules = sys.modules.copy().values()
+        files = {file for one in modules if (file := _file_of(one)) is not None}
         self._look_at(files | self._conftests, besides=_CONFTEST)
         self._look_beside(files | self._conftests)
 
@@ -59,36 +65,40 @@ class Shadows:
         if self._config.getoption("importmode", "prepend") != "prepend":
             return  # the folders of tests are no place, or the last one, to import from
         searched = [os.path.realpath(path) for path in sys.path]
-        roots = (self._root, str(self._config.rootpath))
-        for file in (one for one in files if one.startswith(roots) and not _is_installed(one)):
-            file, folder = os.path.realpath(file), _import_folder(os.path.realpath(file))
-            if folder in searched and (names := _taken(folder) - {besides}):
-                self._found |= set(self._got_others(file, folder, names, searched, set()))
+        roots = tuple(f"{root}{os.sep}" for root in (self._root, self._config.rootpath))
+        own = [_real(one) for one in files if one.startswith(roots) and not _is_installed(one)]
+        in_folders: dict[str, list[str]] = {}
+        for file in own:
+            in_folders.setdefault(import_folder(file), []).append(file)
+        for folder in in_folders.keys() & set(searched):
+            if names := _taken(folder) - {besides}:
+                for file in in_folders[folder]:
+                    self._found |= set(self._got_others(file, folder, names, searched, set()))
 
     def _look_beside(self, files: set[str]) -> None:
         """Look at folders that code is imported from, and in which no importing file needs to be.
 
         The project has put them on ``sys.path``; two with one module are a mistake.
         """
-        real = {os.path.realpath(file) for file in files if _is_below(file, self._root)}
-        tests = {_import_folder(file) for file in real if _is_of_tests(file)}
+        real = {file for file in map(_real, files) if _is_below(file, self._root)}
+        tests = {import_folder(file) for file in real if _is_of_tests(file)}
         folders = {path for path in map(os.path.realpath, sys.path) if _is_below(path, self._root)}
         for folder in (one for one in folders - tests if not _is_installed(one)):
             for top in _taken(folder):
-                names = [name for name in sys.modules if name.partition(".")[0] == top]
+                names = [name for name in sys.modules.copy() if name.partition(".")[0] == top]
                 self._found |= {said for name in names if (said := self._hidden(folder, name))}
 
     def _hidden(self, folder: str, name: str) -> str:
         """Say that a module of a folder is not the one of its name; "" if it is, or a copy."""
-        got, own = _file_of(sys.modules[name]), _own(folder, name)
-        if got is None or own is None or not _is_below(os.path.realpath(got), self._root):
+        got, own = _file_of(sys.modules.get(name)), _own(folder, name)
+        if got is None or own is None or not _is_below(_real(got), self._root):
             return ""
-        return (
-            "" if _text(got) == _text(own) else f"{self._shown(own)} is behind {self._shown(got)},"
-        )
+        if _text(got) == _text(own):
+            return ""
+        return f"{self._shown(own)} is behind {self._shown(got)},"
 
     def _shown(self, file: str) -> str:
-        return Path(os.path.relpath(os.path.realpath(file), self._root)).as_posix()
+        return Path(os.path.relpath(_real(file), self._root)).as_posix()
 
     def _got_others(
         self, file: str, folder: str, names: set[str], searched: list[str], seen: set[str]
@@ -98,10 +108,10 @@ class Shadows:
         for name in sorted(_imported(file, names)):
             if name.partition(".")[0] not in names or name not in sys.modules:
                 continue
-            got, own = _file_of(sys.modules[name]), _own(folder, name)
+            got, own = _file_of(sys.modules.get(name)), _own(folder, name)
             if got is None or own is None or not self._is_meant(folder, got, searched):
                 continue
-            if os.path.realpath(got) == os.path.realpath(own) or own in seen:
+            if _real(got) == _real(own) or own in seen:
                 continue
             if _text(got) != _text(own):
                 importer, other, lost = map(self._shown, (file, got, own))
@@ -115,7 +125,7 @@ class Shadows:
         That is so among the folders of one project. A module that is installed is meant if it would
         be found first.
         """
-        other = _import_folder(os.path.realpath(got))
+        other = import_folder(_real(got))
         if _is_below(got, self._root) or other not in searched:
             return True
         return searched.index(folder) < searched.index(other)
@@ -133,16 +143,24 @@ def _is_of_tests(file: str) -> bool:
 
 def _taken(folder: str) -> set[str]:
     """Return the names of modules in a folder that are those of modules from elsewhere."""
-    names = _names_in(folder) & set(sys.modules) - sys.stdlib_module_names
-    return {name for name in names if not _is_from(sys.modules[name], folder)}
+    modules = sys.modules.copy()
+    names = _names_in(folder) & modules.keys() - sys.stdlib_module_names
+    return {name for name in names if not _is_from(modules[name], folder)}
 
 
-def _is_from(module: ModuleType, folder: str) -> bool:
+def _is_from(module: object, folder: str) -> bool:
     """Say whether a module is from a folder, and from no other one."""
-    file, paths = _file_of(module), getattr(module, "__path__", ())
+    file = _file_of(module)
     if file is not None:
-        return _import_folder(os.path.realpath(file)) == folder
-    return all(str(Path(os.path.realpath(path)).parent) == folder for path in paths)
+        return import_folder(_real(file)) == folder
+    return all(
+        str(Path(_real(path)).parent) == folder for path in _members(module).get("__path__") or ()
+    )
+
+
+@cache
+def _real(path: str) -> str:
+    return os.path.realpath(path)
 
 
 @cache
@@ -154,7 +172,8 @@ def _names_in(folder: str) -> frozenset[str]:
         return frozenset()
 
 
-def _import_folder(file: str) -> str:
+@cache
+def import_folder(file: str) -> str:
     """Return the folder from which a file is imported: that of its outermost package."""
     path = Path(file).parent
     while (path / "__init__.py").exists():
@@ -170,7 +189,7 @@ def _own(folder: str, name: str) -> str | None:
     first, *rest = name.split(".")
     top = Path(folder, first)
     is_package = (top / "__init__.py").exists()
-    if rest and not is_package and _file_of(sys.modules[first]) is not None:
+    if rest and not is_package and _file_of(sys.modules.get(first)) is not None:
         return None
     path = top.joinpath(*rest)
     for own in (path / "__init__.py", path.with_name(f"{path.name}{_SUFFIX}")):
@@ -217,5 +236,12 @@ def _is_below(path: str, folder: str) -> bool:
 
 
 def _file_of(module: object) -> str | None:
-    file = getattr(module, "__file__", None)
+    file = _members(module).get("__file__")
     return file if isinstance(file, str) else None
+
+
+def _members(module: object) -> dict[str, Any]:
+    """Return the globals of a module: one that imports itself when it is used shall not do so."""
+    from pytest_supercache.runtime.kernel.under_test import members_of
+
+    return members_of(module)

@@ -38,11 +38,12 @@ def was_imported(path: Path) -> bool:
 
     A module whose import has failed may stay in ``sys.modules`` with what it had by then.
     """
+    from pytest_supercache.runtime.kernel.under_test import members_of
+
     names = _definitions(_text(path))
-    modules = [
-        one for one in list(sys.modules.values()) if getattr(one, "__file__", "") == str(path)
-    ]
-    return any(not names or names[-1] in vars(module) for module in modules)
+    modules = [members_of(module) for module in sys.modules.copy().values()]
+    found = [members for members in modules if members.get("__file__") == str(path)]
+    return any(not names or names[-1] in members for members in found)
 
 
 def _definitions(text: bytes) -> list[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_supercache.plugin.shadowed import Shadows
 from tests.plugin.conftest import Project
 from tests.plugin.projects import SHOP, race
 from tests.plugin.test_gate_old_go import verdict
@@ -153,6 +154,55 @@ def test_modules_that_are_what_their_importers_mean_are_fine(services: Project, 
     APART[how](services.path)
     result = services.run("--supercache-gate")
     assert result.ret == 0, gate(services)["reasons"]
+
+
+LAZY = """
+import sys, types
+class Lazy(types.ModuleType):
+    def __getattr__(self, name):
+        raise ImportError("the library behind it is not installed")
+sys.modules["optional_library"] = Lazy("optional_library")
+"""
+
+
+def test_a_module_that_fails_when_it_is_asked_for_its_file_is_asked_nothing(
+    services: Project,
+) -> None:
+    """Libraries have such ones for what may not be installed. The race is found as without it."""
+    conftest = services.path / "b" / "conftest.py"
+    conftest.write_text(LAZY + conftest.read_text())
+    (services.path / "test_none.py").write_text("X = 1\n")
+    assert services.run("--supercache-gate", "b", "test_none.py").ret == 1
+    assert not gate(services)["reasons"][1:]
+
+
+def test_files_of_a_folder_beside_the_project_are_none_of_it(
+    services: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its name begins like that of the project, and its helper gets the module of the project."""
+    beside = services.path.with_name(f"{services.path.name}-old")
+    beside.mkdir()
+    (beside / "shop.py").write_text("# old\n")
+    (beside / "old_helper.py").write_text("import shop\n")
+    monkeypatch.syspath_prepend(str(beside))
+    monkeypatch.syspath_prepend(str(services.path / "a"))
+    conftest = services.path / "a" / "conftest.py"
+    conftest.write_text(f"import old_helper\n{conftest.read_text()}")
+    assert services.run("--supercache-gate", "a").ret == 0, gate(services)["reasons"]
+
+
+def test_a_run_without_anything_of_ours_looks_at_no_import(
+    services: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plugin costs other projects nothing. The twin has a scenario."""
+    looked = list[object]()
+    monkeypatch.setattr(Shadows, "look", lambda shadows: looked.append(shadows))
+    monkeypatch.setattr(Shadows, "look_again", lambda shadows: looked.append(shadows))
+    services.test_file("def test_it(): pass\n", "test_theirs")
+    assert services.run("test_theirs.py").ret == 0
+    assert not looked
+    services.run("test_theirs.py", "a")
+    assert looked
 
 
 TWICE = """
