@@ -4,6 +4,7 @@ import json
 import threading
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 
 import cytoolz
 import msgpack
@@ -135,7 +136,7 @@ def a_memo_that_is_compiled_under_a_lock(world):
 
 class Product:
     def __init__(self, redis):
-        self.redis, self.lock, self._cache = redis, threading.Lock(), {}
+        self.redis, self.asked, self._cache = redis, 0, {}
 
     @cached_property
     def price(self):
@@ -145,11 +146,28 @@ class Product:
     def tax(self):
         return self.redis.get("tax")
 
+    def _read_rate(self):
+        self.asked += 1
+        return self.redis.get("rate")
+
+    rate = under_cached_property(_read_rate)
+    weight = cached_property(partial(round, ndigits=0))
+    size = under_cached_property(len)
+
+    def __len__(self):
+        return 3
+
+    def __round__(self, ndigits):
+        return ndigits
+
     def forget_price(self):
         self.__dict__.pop("price", None)
 
     def forget_tax(self):
         self._cache.pop("tax", None)
+
+    def forget_rate(self):
+        self._cache.pop("_read_rate", None)
 
 
 def _changed(world, name, forget, lock):
@@ -190,6 +208,37 @@ def a_property_that_keeps_in_a_dict(world):
 @right("they hold one lock")
 def a_property_that_keeps_in_a_dict_under_a_lock(world):
     _changed(world, "tax", Product.forget_tax, threading.Lock())
+
+
+@broken("it is kept under the name of its function, after the change")
+def a_property_that_keeps_under_another_name(world):
+    _changed(world, "rate", Product.forget_rate, nullcontext())
+
+
+@right("its function is called once, and nobody forgets what it said")
+def a_property_that_keeps_under_another_name_for_good(world):
+    product = Product(world.existing_cache.client())
+
+    def read():
+        return product.rate
+
+    world.actor("reader", read)
+    world.run()
+    assert product.asked == 1
+
+
+@right("both are made of what does not change, by functions that are no code of Python")
+def properties_of_functions_in_c(world):
+    redis = world.existing_cache.client()
+    product = Product(redis)
+
+    def read():
+        redis.incr("reads")
+        return product.size + product.weight
+
+    world.actor("x", read)
+    world.actor("y", read)
+    assert world.run() == {"x": 3, "y": 3}
 
 
 @pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)

@@ -2,14 +2,12 @@
 
 A cached property calls its function once and stores the result in the object's ``__dict__`` under
 its own name, where later look-ups find it. Code of a library does both. A class derived from one
-does so, too, unless it has a ``__get__`` of its own. That of propcache is C code; another one there
-keeps results in a dict of the object.
+does so, too, unless it has a ``__get__`` of its own. Those of propcache are C code, and one of them
+stores in a dict that the object keeps as ``_cache``, under the name of its function.
 """
 
 import functools
-import gc
 import sys
-import types
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -25,6 +23,8 @@ class Cached(NamedTuple):
     """It holds a lock meanwhile, as on Python 3.11."""
     keeps_in: str = ""
     """The attribute with the dict in which it stores; empty: the object's own ``__dict__``."""
+    key: str = ""
+    """The key in that dict."""
 
 
 def cached_of(found: Any) -> Cached | None:
@@ -33,15 +33,12 @@ def cached_of(found: Any) -> Cached | None:
     for base in _kinds():
         if issubclass(kind, base) and kind.__get__ is base.__get__:
             return Cached(found.func, base is _OF_PYTHON and sys.version_info < (3, 12))
-    if kind.__module__ == _IN_C and kind.__name__ in _KEEPING_IN:
-        function = next(f for f in gc.get_referents(found) if type(f) is types.FunctionType)
-        return Cached(function, has_lock=False, keeps_in=_KEEPING_IN[kind.__name__])
+    if kind.__module__ == "propcache._helpers_c":
+        if kind.__name__ == "cached_property":
+            return Cached(found.func, has_lock=False)
+        if kind.__name__ == "under_cached_property":
+            return Cached(found.wrapped, False, keeps_in="_cache", key=found.wrapped.__name__)
     return None
-
-
-_IN_C = "propcache._helpers_c"
-_KEEPING_IN = {"cached_property": "", "under_cached_property": "_cache"}
-"""Cached properties of propcache, and where they store."""
 
 
 def _kinds() -> Iterator[Any]:

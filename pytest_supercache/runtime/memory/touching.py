@@ -310,14 +310,19 @@ _BOUND_METHODS = (types.MethodType, types.BuiltinFunctionType, CMethod)
 def _cached(accesses: Accesses, holder: Any, name: str, cached: Cached) -> None:
     """Do what a cached property does, with switch points while its function runs."""
     if cached.keeps_in:
-        _cached_elsewhere(accesses, holder, name, cached)
-        return
-    touch_own(accesses, holder, name, writes=False)
+        name = cached.key
+        touch_attribute(accesses, holder, cached.keeps_in, writes=False)
+        if type(kept := attribute_of(holder, cached.keeps_in)) is not dict:
+            return
+        touch = functools.partial(touch_entry, accesses, kept, name)
+    else:
+        kept = dict_of(holder)
+        touch = functools.partial(touch_own, accesses, holder, name)
+    touch(writes=False)
     accesses.touch_now()
-    members = dict_of(holder)
-    if members is None or dict.__contains__(members, name):
+    if kept is None or dict.__contains__(kept, name):
         return
-    footprint = touch_own(accesses, holder, name, writes=True)
+    footprint = touch(writes=True)
     # What it raises is raised from here, as by the code; not an AttributeError: a class may have
     # `__getattr__` for that, and code a default.
     with accesses.calling_back(footprint), suppress(AttributeError):
@@ -327,25 +332,7 @@ def _cached(accesses: Accesses, holder: Any, name: str, cached: Cached) -> None:
                 getattr(holder, name)  # it is kept now
             return
         value = cached.function(holder)
-        touch_own(accesses, holder, name, writes=True)
-        accesses.touch_now()
-        dict.__setitem__(dict_of(holder), name, value)
-
-
-def _cached_elsewhere(accesses: Accesses, holder: Any, name: str, cached: Cached) -> None:
-    """Do what a cached property does that keeps its results in a dict of the object."""
-    touch_attribute(accesses, holder, cached.keeps_in, writes=False)
-    kept = attribute_of(holder, cached.keeps_in)
-    if type(kept) is not dict:
-        return
-    touch_entry(accesses, kept, name, writes=False)
-    accesses.touch_now()
-    if dict.__contains__(kept, name):
-        return
-    footprint = touch_entry(accesses, kept, name, writes=True)
-    with accesses.calling_back(footprint), suppress(AttributeError):
-        value = cached.function(holder)
-        touch_entry(accesses, kept, name, writes=True)
+        touch(writes=True)
         accesses.touch_now()
         dict.__setitem__(kept, name, value)
 
