@@ -176,6 +176,51 @@ def items_behind_a_local(world):
     _counted(world, local("stock"), lambda one: setattr(local, "stock", one), stocks)
 
 
+class Hits:
+    """Makes a view of its entries whenever it is asked for one."""
+
+    def __init__(self):
+        self.entries = {"hits": 0}
+
+    @property
+    def view(self):
+        return View(self)
+
+
+class View:
+    def __init__(self, of):
+        self.entries = of.entries
+
+    def __getitem__(self, key):
+        return self.entries[key]
+
+    def __setitem__(self, key, value):
+        self.entries[key] = value
+
+
+def _counted_in_views(world, hits):
+    current = ContextVar("current")
+    view = LocalProxy(current, "view")
+
+    def count(one):
+        current.set(one)
+        view["hits"] = view["hits"] + 1
+
+    _both(world, lambda: count(hits[0]), lambda: count(hits[1]))
+    assert hits[0].entries["hits"] == (2 if hits[0] is hits[1] else 1)
+
+
+@broken("both read the same number, each through views that are made for it")
+def an_item_behind_a_proxy_of_views(world):
+    hits = Hits()
+    _counted_in_views(world, [hits, hits])
+
+
+@right("each context has entries of its own")
+def items_behind_a_proxy_of_views(world):
+    _counted_in_views(world, [Hits(), Hits()])
+
+
 class Counter:
     seen = 0
 

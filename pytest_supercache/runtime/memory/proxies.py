@@ -62,6 +62,11 @@ def behind(proxy: Any) -> Any:
         return proxy
 
 
+def is_looked_up(kind: type) -> bool:
+    """Say whether a proxy asks for its object each time, and so may get another one each time."""
+    return _derives_from(kind, _LOCAL_PROXY)
+
+
 def has_itself(kind: type, name: str) -> bool:
     """Say whether an attribute of this name is one of the proxy, not of the object behind it."""
     return is_transparent(kind) and (

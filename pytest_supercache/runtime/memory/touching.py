@@ -72,6 +72,7 @@ from pytest_supercache.runtime.memory.proxies import (
     BEHIND,
     behind,
     has_itself,
+    is_looked_up,
     is_proxy,
     is_transparent,
 )
@@ -126,15 +127,16 @@ def touch_attribute(accesses: Accesses, holder: Any, name: str, *, writes: bool)
 def touch_behind(accesses: Accesses, proxy: Any, touch: Callable[[Any], _Touched]) -> _Touched:
     """Touch the object that a proxy stands for, and which one that is.
 
-    It is touched again if there is another one by then.
+    It is touched again if another one has been put behind the proxy by then.
     """
+    kind = type(proxy)
     while True:
         meant = behind(proxy)
         with Together(accesses):
-            if is_transparent(type(proxy)):
+            if is_transparent(kind):
                 accesses.touch(proxy, BEHIND, writes=False)
             touched = touch(meant)
-        if accesses.collected is not None or behind(proxy) is meant:
+        if accesses.collected is not None or is_looked_up(kind) or behind(proxy) is meant:
             return touched
 
 
