@@ -51,7 +51,7 @@ def is_for_the_caller(error: Exception) -> bool:
     Such errors are mistakes that the user can correct, and exceptions by which pytest, unittest,
     Hypothesis and debuggers end or skip a test.
     """
-    of = type(error).__module__.partition(".")[0]
+    of = str(type(error).__module__).partition(".")[0]
     return isinstance(error, SupercacheError) or of in _TEST_TOOLS
 
 

@@ -93,7 +93,7 @@ def is_of_a_victim(violation: Violation) -> bool:
 
 
 def _is_of_a_victim(error: BaseException) -> bool:
-    attribute = _CODE_OF.get(type(error).__module__.partition(".")[0])
+    attribute = _CODE_OF.get(str(type(error).__module__).partition(".")[0])
     if attribute is None:
         return False
     code = error.args[:1] if attribute == "args" else getattr(error, attribute, None)

@@ -230,7 +230,7 @@ def _drop_other_cases(config: pytest.Config, items: list[pytest.Item]) -> None:
 def _hints_on(error: BaseException) -> list[tuple[str, str]]:
     """Return a section for a report on a set-up that did not reach a Redis server."""
     kind = type(error)
-    is_of_client = kind.__module__.partition(".")[0] in {"redis", "valkey"}
+    is_of_client = str(kind.__module__).partition(".")[0] in {"redis", "valkey"}
     is_known = is_of_client and kind.__name__ in {"ConnectionError", "TimeoutError"}
     return [("supercache", _ASKED_TOO_EARLY)] if is_known else []
 

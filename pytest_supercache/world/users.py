@@ -96,6 +96,6 @@ def is_async(function: Callable[..., Any] | None) -> bool:
 
 def _is_of_async_redis(function: object) -> bool:
     for base in type(getattr(function, "__self__", None)).__mro__:
-        if base.__module__.startswith("redis.asyncio"):
+        if str(base.__module__).startswith("redis.asyncio"):
             return True
     return False

@@ -176,6 +176,42 @@ def items_behind_a_local(world):
     _counted(world, local("stock"), lambda one: setattr(local, "stock", one), stocks)
 
 
+class Disguised:
+    """Says the module of what it stands for, as proxies that are written in Python do."""
+
+    def __init__(self):
+        self.hits = 0
+
+    @property
+    def __module__(self):
+        return "shop"
+
+    def __call__(self):
+        self.hits = self.hits + 1
+
+
+def _called_by_both(world, lock):
+    counter, redis = Disguised(), world.existing_cache.client()
+
+    def count():
+        redis.incr("requests")
+        with lock:
+            counter()
+
+    _both(world, count, count)
+    assert counter.hits == 2
+
+
+@broken("both read the same number of hits")
+def an_object_that_says_another_module(world):
+    _called_by_both(world, nullcontext())
+
+
+@right("both hold one lock")
+def an_object_that_says_another_module_under_a_lock(world):
+    _called_by_both(world, threading.Lock())
+
+
 class Hits:
     """Makes a view of its entries whenever it is asked for one."""
 

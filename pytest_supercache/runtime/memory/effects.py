@@ -284,7 +284,7 @@ def reads_deeply(function: Any) -> bool:
 @of_kind
 def is_of_cython(kind: type) -> bool:
     """Say whether objects of a type are functions compiled by Cython, which seem to be Python's."""
-    return kind.__module__.startswith("_cython")
+    return top(kind.__module__).startswith("_cython")
 
 
 def is_of_other_c(function: Any) -> bool:

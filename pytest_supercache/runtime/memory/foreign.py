@@ -71,7 +71,8 @@ def keeps_attributes(kind: type) -> bool:
     stands in for a queue, a thread, a task or a loop does: code sets a flag on it that another
     user reads.
     """
-    return kind.__module__.startswith((SYNC, AIO)) or not _is_controlled(kind.__module__)
+    module = str(kind.__module__)
+    return module.startswith((SYNC, AIO)) or not _is_controlled(module)
 
 
 @cache

@@ -127,7 +127,7 @@ def leads_to_systems(kind: type) -> bool:
 
     They are ours and lead to systems, or they are applications in which code keeps its own objects.
     """
-    return kind.__module__.startswith(_WITH_SYSTEMS)
+    return str(kind.__module__).startswith(_WITH_SYSTEMS)
 
 
 _WITH_SYSTEMS = (

@@ -226,7 +226,7 @@ def touch_set(accesses: Accesses, holder: Any, name: str, *, writes: bool) -> No
     kind, actor = type(holder), accesses.actor()
     if actor is None or not keeps_attributes(kind):
         return
-    if name in _INSIDE and kind.__module__.startswith(SYNC):
+    if name in _INSIDE and str(kind.__module__).startswith(SYNC):
         accesses.note_inside(kind, name)
     if issubclass(kind, logging.Filterer):
         if name in _ASKED_BY:
