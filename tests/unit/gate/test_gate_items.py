@@ -11,10 +11,18 @@ from pytest_supercache.plugin.items import OF_ANOTHER_SHARD, CollectedItems
 HERE = Path(__file__).parent
 
 
+def items_of(root: Path, output: dict[str, Any] | None = None) -> CollectedItems:
+    """Make the items of a run at a root; with an output, those of a worker."""
+    config = SimpleNamespace(rootpath=root, getoption=lambda *_: "importlib")
+    if output is not None:
+        config.workeroutput = output
+    return CollectedItems(cast("Any", config), decides=False)
+
+
 def test_an_item_that_gets_another_id_is_one_item() -> None:
     """`--dist loadgroup` of xdist appends the group after the item was collected."""
     output: dict[str, Any] = {}
-    worker = CollectedItems(cast("Any", SimpleNamespace(workeroutput=output, rootpath=HERE)))
+    worker = items_of(HERE, output)
     kept, left, other = (
         cast("Any", SimpleNamespace(nodeid=f"a::{name}", name=name, stash=pytest.Stash()))
         for name in "KLO"
@@ -27,7 +35,7 @@ def test_an_item_that_gets_another_id_is_one_item() -> None:
     worker.answered.add("a::K@group")
     assert worker.removed() == []
     worker.tell()
-    controller = CollectedItems(cast("Any", SimpleNamespace(rootpath=HERE)))
+    controller = items_of(HERE)
     controller.learn("gw0", output)
     assert controller.removed() == ["a::K@group"]
     controller.answered.add("a::K@group")
@@ -40,14 +48,14 @@ def test_an_item_that_gets_another_id_is_one_item() -> None:
 
 def test_what_a_file_has_and_node_ids_did_not_ask_for_is_left_out() -> None:
     output: dict[str, Any] = {}
-    worker = CollectedItems(cast("Any", SimpleNamespace(workeroutput=output, rootpath=HERE)))
+    worker = items_of(HERE, output)
     asked, other = (cast("Any", SimpleNamespace(nodeid=f"a::{name}", name=name)) for name in "KL")
     for item in (asked, other):
         worker.note_in_file(item)
     worker.collect(asked)
     asked.nodeid = "a::K@group"  # another id at the end does not make it another item
     worker.tell()
-    controller = CollectedItems(cast("Any", SimpleNamespace(rootpath=HERE)))
+    controller = items_of(HERE)
     controller.learn("gw0", output)
     controller.learn("gw1", output)
     for items in (worker, controller):
@@ -58,9 +66,9 @@ def test_what_a_file_has_and_node_ids_did_not_ask_for_is_left_out() -> None:
 def test_a_worker_of_another_root_is_named(tmp_path: Path) -> None:
     """The twin: a worker that came to this root through a link."""
     (tmp_path / "link").symlink_to(HERE)
-    controller = CollectedItems(cast("Any", SimpleNamespace(rootpath=HERE)))
+    controller = items_of(HERE)
     for name, root in (("gw0", tmp_path), ("gw1", tmp_path / "link")):
         output: dict[str, Any] = {}
-        CollectedItems(cast("Any", SimpleNamespace(workeroutput=output, rootpath=root))).tell()
+        items_of(root, output).tell()
         controller.learn(name, output)
     assert controller.elsewhere == [f"gw0 ({tmp_path})"]
