@@ -40,8 +40,8 @@ from pytest_supercache.gate.policy import (
     flaws_of,
 )
 from pytest_supercache.gate.postmortem import postmortem as draft_of_postmortem
-from pytest_supercache.gate.project import LOCK, read_rules
-from pytest_supercache.gate.project_table import read_table
+from pytest_supercache.gate.project import read_rules
+from pytest_supercache.gate.project_table import LOCK, read_table
 from pytest_supercache.gate.rules import Rules
 from pytest_supercache.gate.rules_apart import weaker
 from pytest_supercache.gate.run_id import RUN_ID, known_as

@@ -9,9 +9,16 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pytest_supercache.core.inputs import InputError
-from pytest_supercache.gate.project_table import has_table, read_table
+from pytest_supercache.gate.project_table import (
+    KNOWN_ISSUES,
+    LOCK,
+    SETTINGS,
+    is_of_the_gate,
+    read_table,
+)
 
-_OTHER_RULES = ("gate.lock", "known-issues.toml")
+FILES = (LOCK, KNOWN_ISSUES, SETTINGS)
+"""The files that may have rules of a project."""
 _REPOSITORIES = (".git", ".hg", ".svn", ".jj")
 
 
@@ -22,11 +29,11 @@ def is_on_around(root: Path, starts: Iterable[Path]) -> bool:
     no rules of its own.
     """
     root = Path(os.path.realpath(root))
-    ways = [_between(root, Path(os.path.realpath(start))) for start in starts]
+    ways = [between(root, Path(os.path.realpath(start))) for start in starts]
     folders = {*(folder for way in ways for folder in way), *above(root)} - {root}
-    if _has_rules(root):
+    if has_rules(root):
         folders = {folder for folder in folders if not root.is_relative_to(folder)}
-    return any(_is_on(folder) for folder in folders)
+    return any(_is_on(folder) for folder in folders if folder.is_dir())
 
 
 def above(root: Path) -> Iterator[Path]:
@@ -38,22 +45,20 @@ def above(root: Path) -> Iterator[Path]:
             return
 
 
-def _between(root: Path, start: Path) -> Iterator[Path]:
-    """Yield the folders on the way from ``start`` to the one that has both paths in it."""
-    for folder in (start, *start.parents):
-        if folder.is_dir():
-            yield folder
-        if root.is_relative_to(folder):
-            return
+def between(root: Path, start: Path) -> Iterator[Path]:
+    """Yield the folders between the root, which is left out, and ``start``: up, and down again."""
+    for end, other in ((start, root), (root, start)):
+        for folder in (end, *end.parents):
+            if folder != root:
+                yield folder
+            if other.is_relative_to(folder):
+                break
 
 
-def _has_rules(root: Path) -> bool:
-    return _has_table(root) or any(os.path.lexists(root / name) for name in _OTHER_RULES)
-
-
-def _has_table(root: Path) -> bool:
+def has_rules(root: Path) -> bool:
+    """Say whether a folder has a file with rules, or one that cannot be read and may have some."""
     try:
-        return has_table(root)
+        return any(is_of_the_gate(root / name) for name in FILES)
     except InputError:  # whoever reads it says so
         return True
 

@@ -9,7 +9,7 @@ from typing import Any
 from pytest_supercache.core.masking import masked
 from pytest_supercache.gate.documents import DRAFTS
 from pytest_supercache.gate.git import GitOutput, NoAnswerError, ask, git, is_repository
-from pytest_supercache.gate.project import LOCK
+from pytest_supercache.gate.project_table import LOCK
 from pytest_supercache.gate.work_tree import NOT_THERE, differing, written_since
 from pytest_supercache.report import allure_folder
 from pytest_supercache.report.folder import MADE, PAGE

@@ -1,6 +1,5 @@
 """Reads the rules of a project's gate from its files, for the plugin and the command line."""
 
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import date
@@ -14,11 +13,8 @@ from pytest_supercache.gate.blame import committers
 from pytest_supercache.gate.evidence import SEVERITIES
 from pytest_supercache.gate.known import KnownIssue, read_known_issues
 from pytest_supercache.gate.lock import digest_of, read_lock
-from pytest_supercache.gate.project_table import SETTINGS, has_table
+from pytest_supercache.gate.project_table import KNOWN_ISSUES, LOCK
 from pytest_supercache.gate.rules import Rules
-
-KNOWN_ISSUES = "known-issues.toml"
-LOCK = "gate.lock"
 
 
 def read_rules(
@@ -65,15 +61,6 @@ def _lock_of_another_name(path: Path) -> dict[str, Any]:
                 said = f"{name} is not read, because its name is not {LOCK}: rename it"
                 return {"lock_fault": said, "lock_digest": digest_of(said)}
     return {}
-
-
-def is_of_the_gate(path: Path) -> bool:
-    """Say whether a file exists and configures the gate: most pyproject.toml do not.
-
-    Raises:
-        InputError: the file is not TOML, so the answer is unknown.
-    """
-    return has_table(path.parent) if path.name == SETTINGS else os.path.lexists(path)
 
 
 def read_issues(

@@ -1,5 +1,6 @@
-"""Reads ``[tool.supercache]`` of pyproject.toml, without interpreting its settings."""
+"""Names the files of a project's gate; reads ``[tool.supercache]`` without interpreting it."""
 
+import os
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ from pytest_supercache.core.inputs import InputError, parse_toml, read_text
 from pytest_supercache.core.masking import quoted
 
 SETTINGS = "pyproject.toml"
+KNOWN_ISSUES = "known-issues.toml"
+LOCK = "gate.lock"
 
 
 def read_table(root: Path) -> dict[str, Any]:
@@ -23,13 +26,15 @@ def read_table(root: Path) -> dict[str, Any]:
     return table
 
 
-def has_table(root: Path) -> bool:
-    """Say whether the project in a folder has the table, in any TOML notation.
+def is_of_the_gate(path: Path) -> bool:
+    """Say whether a file exists and configures the gate: most pyproject.toml do not.
 
     Raises:
-        InputError: the file cannot be read.
+        InputError: the file is not TOML, so the answer is unknown.
     """
-    tools = _tools(root)
+    if path.name != SETTINGS:
+        return os.path.lexists(path)
+    tools = _tools(path.parent)
     return isinstance(tools, dict) and "supercache" in tools
 
 

@@ -15,15 +15,20 @@ from pathlib import Path
 from typing import Any
 
 from pytest_supercache.core.errors import SupercacheError
-from pytest_supercache.gate.always_on import above
+from pytest_supercache.gate.always_on import FILES, above, between, has_rules
 from pytest_supercache.gate.known import KnownIssue
 from pytest_supercache.gate.paths import uncovered
-from pytest_supercache.gate.project import KNOWN_ISSUES, LOCK, is_of_the_gate, read_rules
-from pytest_supercache.gate.project_table import SETTINGS, read_table
+from pytest_supercache.gate.project import read_rules
+from pytest_supercache.gate.project_table import (
+    KNOWN_ISSUES,
+    LOCK,
+    SETTINGS,
+    is_of_the_gate,
+    read_table,
+)
 from pytest_supercache.gate.rules import Rules
 from pytest_supercache.gate.rules_apart import is_more_severe
 
-_FILES = (LOCK, KNOWN_ISSUES, SETTINGS)
 _NEVER_LESS = {
     "release", "minimum_severity", "known_issues", "gate", "uncollected", "absent", "report",
     "build", "seed", "odds", "traffic", "link_patterns", "step_timeout", "time", "executions",
@@ -55,13 +60,13 @@ def unread_rules(
     ``known_issues`` is the file of waivers that the run was told to use.
     """
     for folder, base in _folders(root, list(starts)).items():
-        for name in _FILES:
+        for name in FILES:
             why = _why_it_counts(name, folder, base, known_issues)
             if why:
                 yield folder / name, why
-    if not any(_presence(root / name) for name in _FILES):
+    if not has_rules(root):
         for folder in above(Path(os.path.realpath(root))):
-            for name in _FILES:
+            for name in FILES:
                 if why := _presence(folder / name):
                     yield folder / name, f"{why}; {_NONE_BELOW}"
 
@@ -80,21 +85,8 @@ def _folders(root: Path, starts: list[Path]) -> dict[Path, Path]:
         start = start if start.is_dir() else start.parent
         real = [Path(os.path.realpath(path)) for path in (root, start)]
         for base, end in ((root, start), (real[0], real[1])):
-            found |= {folder: base for folder in _between(base, end) if folder != real[0]}
+            found |= {folder: base for folder in between(base, end) if folder != real[0]}
     return found
-
-
-def _between(root: Path, start: Path) -> Iterator[Path]:
-    """Yield the folders from the root, which is left out, down to ``start``."""
-    common = Path(os.path.commonpath([root, start]))
-    for end in (start, root):
-        for folder in (end, *end.parents):
-            if folder == common:
-                break
-            if folder != root:
-                yield folder
-    if common != root:
-        yield common
 
 
 def _presence(file: Path) -> str:
