@@ -34,10 +34,10 @@ def cached_of(found: Any) -> Cached | None:
         if issubclass(kind, base) and kind.__get__ is base.__get__:
             return Cached(found.func, base is _OF_PYTHON and sys.version_info < (3, 12))
     if kind.__module__ == "propcache._helpers_c":
-        if kind.__name__ == "cached_property":
-            return Cached(found.func, has_lock=False)
-        if kind.__name__ == "under_cached_property":
-            return Cached(found.wrapped, False, keeps_in="_cache", key=found.wrapped.__name__)
+        if (function := getattr(found, "func", None)) is not None:
+            return Cached(function, has_lock=False)
+        if (function := getattr(found, "wrapped", None)) is not None:
+            return Cached(function, has_lock=False, keeps_in="_cache", key=function.__name__)
     return None
 
 
