@@ -8,9 +8,7 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from pytest_supercache.core.pickle_reader import Made, Name, Pairs, Unreadable
-
-DEPTH_MAX = 24
+from pytest_supercache.core.pickle_reader import DEPTH_MAX, Made, Name, Pairs, Unreadable
 
 
 def read_msgpack(data: bytes) -> Any:

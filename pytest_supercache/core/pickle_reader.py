@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 INSTRUCTIONS_MAX = 50_000
+DEPTH_MAX = 24
+"""How deep a value is shown, whichever reader has found it."""
 
 
 class Unreadable(ValueError):

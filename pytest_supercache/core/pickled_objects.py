@@ -7,12 +7,18 @@ The text of an object is what its ``repr`` would be like: ``Decimal('1.50')``,
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from pytest_supercache.core.pickle_reader import Made, Members, Name, Pairs, Unreadable
+from pytest_supercache.core.pickle_reader import (
+    DEPTH_MAX,
+    Made,
+    Members,
+    Name,
+    Pairs,
+    Unreadable,
+)
+from pytest_supercache.core.printable import bytes_text, encodable, printable_int
 
-DEPTH_MAX = 24
 VALUES_MAX = 20_000
 CHARACTERS_MAX = 1_000_000
-INT_BITS_MAX = 10_000  # Python refuses to print integers of more than 4,300 digits
 
 
 class ObjectText(str):
@@ -32,14 +38,6 @@ def as_data(value: Any) -> Any:
         Unreadable: it is too large. Data in which parts occur again and again has no bound.
     """
     return _Writer().data(value)
-
-
-def text_of_bytes(value: bytes) -> str:
-    """Return bytes as text: decoded if they are UTF-8, else as Python writes them."""
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return repr(value)
 
 
 class _Writer:
@@ -68,14 +66,13 @@ class _Writer:
 
     def _single(self, value: Any) -> Any:
         if isinstance(value, Name):
-            return self._counted(ObjectText(_clean(f"{value.module}.{value.name}")))
+            return self._counted(ObjectText(encodable(f"{value.module}.{value.name}")))
         if isinstance(value, str):
-            return self._counted(_clean(value))
+            return self._counted(encodable(value))
         if isinstance(value, bytes):
-            return self._counted(text_of_bytes(value))
-        if isinstance(value, int) and value.bit_length() > INT_BITS_MAX:
-            return self._counted(hex(value))
-        return value
+            return self._counted(bytes_text(value))
+        shown = printable_int(value) if isinstance(value, int) else value
+        return self._counted(shown) if isinstance(shown, str) else value
 
     def _counted(self, text: str) -> str:
         self.characters += len(text)
@@ -139,7 +136,7 @@ class _Writer:
         return repr(self.data(value))
 
     def _name(self, of: Any) -> str:
-        return _clean(of.name) if isinstance(of, Name) else str(self.data(of))
+        return encodable(of.name) if isinstance(of, Name) else str(self.data(of))
 
 
 def _named(of: Any) -> Any:
@@ -163,11 +160,6 @@ def _fields_of(state: Any) -> list[tuple[Any, Any]]:
 
 def _are_both_fields(own: Any, slots: Any) -> bool:
     return isinstance(own, Pairs | None) and isinstance(slots, Pairs)
-
-
-def _clean(text: str) -> str:
-    """Escape lone surrogates, which UTF-8 cannot encode."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 # -- classes that nearly everybody stores ---------------------------------------------------------
@@ -296,7 +288,7 @@ def _encoded(_writer: _Writer, made: Made) -> Any:
     """Write bytes, which older protocols have as text of the same numbers."""
     match made.arguments:
         case (str(text), "latin1") if all(ord(char) < 256 for char in text):
-            return text_of_bytes(text.encode("latin1"))
+            return bytes_text(text.encode("latin1"))
     return None
 
 
@@ -309,7 +301,7 @@ def _model(writer: _Writer, made: Made) -> Any:
         case ((str(_), str(name)),) | (Name(_, name),):
             fields = [pair for state in made.states for pair in _fields_of(state)]
             own = [(key, value) for key, value in fields if key not in _BOOKKEEPING]
-            return writer.called(_clean(name), named=own)
+            return writer.called(encodable(name), named=own)
         case _:
             return None
 

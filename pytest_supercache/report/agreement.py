@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from pytest_supercache.core.execution import Execution
+from pytest_supercache.core.printable import bytes_text
 from pytest_supercache.core.trace import Layers
-from pytest_supercache.report.plain import Plain, bytes_text, plain
+from pytest_supercache.report.plain import Plain, plain
 from pytest_supercache.report.values import MISSING
 
 ORIGIN = "origin"

@@ -11,11 +11,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
 
+from pytest_supercache.core.printable import bytes_text, encodable, printable_int
+
 Plain = None | bool | int | float | str | list["Plain"] | dict[str, "Plain"]
 
 DEPTH_MAX = 24
 REPR_MAX = 10_000
-_INT_BITS_MAX = 10_000  # Python refuses to print integers of more than 4300 digits
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
@@ -33,7 +34,7 @@ def safe_repr(value: object) -> str:
     text = _ADDRESS.sub("", text)
     if len(text) > REPR_MAX:
         text = f"{text[:REPR_MAX]}<{len(text) - REPR_MAX} more characters>"
-    return _encodable(text)
+    return encodable(text)
 
 
 def error_text(error: BaseException) -> str:
@@ -43,7 +44,7 @@ def error_text(error: BaseException) -> str:
     except Exception as failed:  # noqa: BLE001 - the code under test owns this __str__
         message = f"<str raised {type(failed).__name__}>"
     name = type(error).__name__
-    return _encodable(f"{name}: {message}" if message else name)
+    return encodable(f"{name}: {message}" if message else name)
 
 
 def _plain(value: object, above: tuple[int, ...]) -> Plain:
@@ -65,10 +66,9 @@ def _single(value: object, above: tuple[int, ...]) -> Plain:
     if isinstance(value, Enum):
         return _plain(value.value, (*above, id(value))) if len(above) < DEPTH_MAX else "<deeper>"
     if isinstance(value, str):
-        return _encodable(str.__str__(value))
+        return encodable(str.__str__(value))
     if isinstance(value, int):
-        exact = int.__int__(value)
-        return exact if exact.bit_length() <= _INT_BITS_MAX else hex(exact)
+        return printable_int(int.__int__(value))
     if isinstance(value, float):
         return _number(float.__float__(value))
     if isinstance(value, (bytes, bytearray, memoryview)):
@@ -76,14 +76,6 @@ def _single(value: object, above: tuple[int, ...]) -> Plain:
     if isinstance(value, BaseException):
         return error_text(value)
     return safe_repr(value)
-
-
-def bytes_text(value: bytes) -> str:
-    """Return bytes as text: decoded if they are UTF-8, else as Python writes them."""
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return repr(value)
 
 
 def _container(value: object, above: tuple[int, ...]) -> Plain:
@@ -123,8 +115,3 @@ def _number(value: float) -> Plain:
     if math.isinf(value):
         return "Infinity" if value > 0 else "-Infinity"
     return value
-
-
-def _encodable(text: str) -> str:
-    """Escape lone surrogates, which UTF-8 cannot encode."""
-    return text.encode("utf-8", "backslashreplace").decode()
