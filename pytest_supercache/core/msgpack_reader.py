@@ -1,7 +1,7 @@
 """Reads MessagePack objects, with bounds.
 
 MessagePack has no mark of its own: every byte is the beginning of something. So only what can
-hardly be anything else is read: an object whose fields are named by text, or a list of such.
+hardly be anything else is read: an object whose fields are named by text, or a list with one.
 """
 
 import struct
@@ -12,7 +12,7 @@ from pytest_supercache.core.pickle_reader import DEPTH_MAX, Made, Name, Pairs, U
 
 
 def read_msgpack(data: bytes) -> Any:
-    """Return the object or the list of objects that ``data`` is, to the last byte.
+    """Return the object, or the list with objects, that ``data`` is to its last byte.
 
     Raises:
         Unreadable: it is something else, or may be.

@@ -3,19 +3,27 @@
 A value comes from the code under test and from elsewhere. So nothing in it is run or imported, and
 how much is read is bounded. What is not certainly such a value is left as it is.
 Only what people read is made from this: judgement compares values as they are stored.
+
+Python 3.13 has neither lz4 nor zstd. A project that stores such values has the library for
+them, which is used: lz4 or pyzstd, as django-redis does.
 """
 
 import re
+import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib import import_module
 from typing import Any
 
-from pytest_supercache.core.decompressed import decompressed
 from pytest_supercache.core.msgpack_reader import read_msgpack
 from pytest_supercache.core.pickle_reader import Unreadable, read_pickle
 from pytest_supercache.core.pickled_objects import as_data
 
 BYTES_MAX = 200_000
+DECOMPRESSED_MAX = 1_000_000
+MEMORY_MAX = 64_000_000
+_ZSTD_WINDOW_LOG_MAX = 23  # 8 MB
 WRAPPINGS_MAX = 3
 
 _ESCAPE = "\\x"
@@ -59,7 +67,7 @@ def _of_text(text: str) -> Deserialized | None:
 def _of_bytes(data: bytes) -> Deserialized | None:
     try:
         forms: list[str] = []
-        while (inner := decompressed(data)) is not None:
+        while (inner := _decompressed(data)) is not None:
             form, data = inner
             forms.append(form)
             if len(forms) > WRAPPINGS_MAX:
@@ -67,6 +75,48 @@ def _of_bytes(data: bytes) -> Deserialized | None:
         return _unwrapped(data, forms)
     except Unreadable:
         return None
+
+
+def _decompressed(data: bytes) -> tuple[str, bytes] | None:
+    """Return the name of the compression and what was compressed; None: it is not compressed.
+
+    Raises:
+        Unreadable: it is not whole, too large, or no library for it is installed.
+    """
+    for name, beginnings, decompressor in _COMPRESSIONS:
+        if data.startswith(beginnings):
+            try:
+                opened = decompressor()
+                found = opened.decompress(data, DECOMPRESSED_MAX)
+            # The bytes are untrusted, and lz4's and pyzstd's classes of errors can be absent here.
+            except Exception as error:
+                raise Unreadable(f"{name}: {type(error).__name__}") from error
+            if not opened.eof or opened.unused_data:
+                raise Unreadable(f"{name}: it is too large, or not whole")
+            return name, found
+    return None
+
+
+def _zstd() -> Any:
+    pyzstd = import_module("pyzstd")
+    bounds = {pyzstd.DParameter.windowLogMax: _ZSTD_WINDOW_LOG_MAX}
+    return pyzstd.ZstdDecompressor(None, bounds)
+
+
+_COMPRESSIONS: tuple[tuple[str, tuple[bytes, ...], Callable[[], Any]], ...] = (
+    ("zlib", (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda"), zlib.decompressobj),
+    ("gzip", (b"\x1f\x8b",), lambda: zlib.decompressobj(zlib.MAX_WBITS | 16)),
+    # Some builds of Python have no lzma, and some no bz2.
+    (
+        "lzma",
+        (b"\xfd7zXZ\x00",),
+        lambda: import_module("lzma").LZMADecompressor(memlimit=MEMORY_MAX),
+    ),
+    ("bz2", (b"BZh",), lambda: import_module("bz2").BZ2Decompressor()),
+    ("lz4", (b"\x04\x22\x4d\x18",), lambda: import_module("lz4.frame").LZ4FrameDecompressor()),
+    ("zstd", (b"\x28\xb5\x2f\xfd",), _zstd),
+)
+"""The name of each compression, how its data begins, and what makes a decompressor."""
 
 
 def _unwrapped(data: bytes, compressions: list[str]) -> Deserialized | None:

@@ -8,7 +8,7 @@ from typing import Any
 from pytest_supercache.core.masking import masked
 from pytest_supercache.core.printable import printable
 from pytest_supercache.core.serialized import deserialized
-from pytest_supercache.core.value_text import data_text, respelled
+from pytest_supercache.core.value_text import data_text, held_text, respelled
 from pytest_supercache.report.plain import Plain, plain
 
 
@@ -87,7 +87,7 @@ def _deserialized(value: Plain) -> Plain:
     found = deserialized(value)
     if found is None:
         return value
-    return f"{found.before}{data_text(found.data)}" if found.before else plain(found.data)
+    return held_text(found) if found.before else plain(found.data)
 
 
 def _line(as_plain: Plain, *, nothing: str) -> str:
