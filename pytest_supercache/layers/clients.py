@@ -48,9 +48,8 @@ class Reading:
 
     @response_callbacks.setter
     def response_callbacks(self, table: Any) -> None:
-        vars(self)["response_callbacks"] = (
-            table  # where redis-py would have it: see `client_templates`
-        )
+        # Where redis-py would have it: `client_templates` copies the attributes.
+        vars(self)["response_callbacks"] = table
 
     def shares(self, command: Any, options: Any) -> bool:
         """Say whether the shared table alone reads the answer of a command."""

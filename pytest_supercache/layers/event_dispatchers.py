@@ -16,9 +16,8 @@ class LazyDispatcher:
     @property
     def _event_dispatcher(self) -> Any:
         try:
-            own = vars(self)[
-                "_event_dispatcher"
-            ]  # where redis-py would have it: see `client_templates`
+            # Where redis-py would have it: `client_templates` copies the attributes.
+            own = vars(self)["_event_dispatcher"]
         except KeyError:
             raise AttributeError("_event_dispatcher") from None
         if type(own) is _Lent:

@@ -47,7 +47,7 @@ class ExistingCache:
         self._given: Mapping[str, Any] = {}  # what each of them began with
         self._admins: dict[int, redis.Redis] = {}  # for our own looks; made when needed
         self._templates: ClientTemplates | None = None  # of clients; made when needed
-        self._amoulds: ClientTemplates | None = None
+        self._async_templates: ClientTemplates | None = None
         self._pools: set[Any] = set()  # of clients we made, that have a connection
 
     @property
@@ -108,8 +108,8 @@ class ExistingCache:
 
     def aclient(self, **options: Any) -> "redis.asyncio.Redis":
         """Make a ``redis.asyncio.Redis`` of the same cache, with its own ``options``."""
-        self._amoulds = self._amoulds or of_tasks()
-        client: redis.asyncio.Redis = self._amoulds.made(options)
+        self._async_templates = self._async_templates or of_tasks()
+        client: redis.asyncio.Redis = self._async_templates.made(options)
         self._lead_here(client.connection_pool, lambda _pool: self.aconnect(options))
         return client
 

@@ -154,9 +154,8 @@ async def _remembers(
     try:
         with world.at("a"):
             await called(world, systems["a"].set, name, key, value)
-            await called(
-                world, systems["a"].get, name, key
-            )  # code that deletes on write keeps it only now
+            # Code that deletes on write keeps the value only now.
+            await called(world, systems["a"].get, name, key)
         answer, steps = await _asked(world, name, systems, "b", key)
         is_spared = False
         memos.learnt = memos.changed()

@@ -55,9 +55,9 @@ class ExecutionContext:
         self.ways: list[Any] = []  # of access to the existing cache in the race: pools, or a place
         self.took_undivided = False  # whether a pipeline without a transaction was one step
         self.tracks = False  # whether a client uses server-assisted client-side caching
-        self.is_undisturbed = not (
-            self.faults.vector or controller.shared_memory or controller.grain == "wire"
-        )  # until the end no fault strikes a step, and no switch point follows its answer
+        is_divided = controller.shared_memory or controller.grain == "wire"
+        self.is_undisturbed = not (self.faults.vector or is_divided)
+        """Until the end no fault strikes a step, and no switch point follows its answer."""
 
     def step(
         self,

@@ -53,9 +53,8 @@ class TaskActor(Actor):
     @property
     def in_flight(self) -> bool:
         """Whether the actor is inside an operation, also while it waits inside asyncio."""
-        is_alive = (
-            self.state is State.PARKED or self.state is State.RUNNING
-        )  # hashing an enum is slow
+        # No `in {...}`: hashing an enum is slow.
+        is_alive = self.state is State.PARKED or self.state is State.RUNNING
         return is_alive and self.taken > self.operation_began
 
     @property

@@ -83,9 +83,8 @@ class Accesses:
         self._record = execution.record
         self._live = LiveObjects()
         self.shared = Comparison(sharing, self._record, self._live)
-        self._owners = ValuesByIdentity(
-            self._live
-        )  # the ``__dict__`` of an object -> the object, weakly
+        # The ``__dict__`` of an object -> the object, weakly.
+        self._owners = ValuesByIdentity(self._live)
         self._places: set[Place] = set()
         self._files: dict[str, File] = {}
         self._answered: dict[str, str] = {}

@@ -136,10 +136,8 @@ def _is_without_memory(kind: type) -> bool:
     """Say whether attributes of a type are never tracked: most that code loads are its methods."""
     if not is_left_alone(kind) or issubclass(kind, LOOKED_AT):
         return False
-    is_ours = str(kind.__module__).startswith(
-        (SYNC, AIO)
-    )  # code may set attributes of its own there
-    return top(kind.__module__) in IMMUTABLE and not is_ours
+    is_stand_in = str(kind.__module__).startswith((SYNC, AIO))  # code may set attributes of it
+    return top(kind.__module__) in IMMUTABLE and not is_stand_in
 
 
 def load_global(name: str) -> None:

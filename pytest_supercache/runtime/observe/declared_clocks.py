@@ -50,16 +50,15 @@ class DeclaredClock:
         self._name = name
         self._is_learnt = resolution is None
         self._resolution = resolution
-        self._execution: Callable[[], ExecutionContext | None] = lambda: (
-            None
-        )  # the one that learnt it
+        self._learnt_in: ref[ExecutionContext] | None = None
 
     def read(self, execution: ExecutionContext, read: Callable[[], Any]) -> Any:
         """Read the clock in a step, at an instant after that of every earlier reading."""
         actor = current_actor()
         assert actor is not None, "a clock is read by an actor"
-        if self._is_learnt and self._execution() is not execution:
-            self._execution, self._resolution = ref(execution), None
+        is_known = self._learnt_in is not None and self._learnt_in() is execution
+        if self._is_learnt and not is_known:
+            self._learnt_in, self._resolution = ref(execution), None
         question = f"read the clock ({self._name})"
         since = asked_before(execution, question)
         if since is not None and (actor.direct or actor.is_task):

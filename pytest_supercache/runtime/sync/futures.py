@@ -29,9 +29,8 @@ class Future(real.Future[Any]):
         """The semaphore that whichever begins, cancels or completes the future first takes."""
         self.ended = f"ended:{self.shown}"
         """The flag that a pool's worker sets after the job and its callbacks."""
-        self.withdraw: Callable[[ExecutionContext], bool] | None = (
-            None  # of a job that has not begun
-        )
+        self.withdraw: Callable[[ExecutionContext], bool] | None = None
+        """Takes a job that has not begun out of its pool."""
         self.called_back: Callable[[], None] | None = None  # notifies its job of a callback
 
     def __hash__(self) -> int:
