@@ -1,7 +1,7 @@
-"""Says what a serialized value holds: pickles, MessagePack, and both compressed.
+"""Deserializes values for people, and runs nothing in them: pickles, MessagePack, compressed data.
 
-A value comes from the code under test and from elsewhere. So nothing in it is run or imported, and
-how much is read is bounded. What is not certainly such a value is left as it is.
+A value comes from the code under test and from elsewhere. So nothing in it is called or imported,
+and how much is read is bounded. What is not certainly such a value is left as it is.
 Only what people read is made from this: judgement compares values as they are stored.
 
 Python 3.13 has neither lz4 nor zstd. A project that stores such values has the library for

@@ -309,8 +309,8 @@ _HAPPENED = {
         "nobody knows whether it is the code that was run: run pytest in a process of its own"
     ),
     "set_aside": (
-        "was not loaded (--noconftest, --confcutdir, -p no:NAME), so nobody knows what the code is "
-        "with what it declares: leave that option out"
+        "was not loaded (--noconftest, --confcutdir, -p no:NAME), so nobody knows how the code "
+        "behaves with what it declares: leave that option out"
     ),
     "shadowed": (
         "so that code was not run: give these modules names of their own, make packages of their "

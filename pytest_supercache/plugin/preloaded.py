@@ -1,4 +1,4 @@
-"""Finds code that this process imported before the run, and that may be another in its file now.
+"""Finds code that this process imported before the run and whose file may have changed since.
 
 A second run in one process (`pytest.main` twice, a notebook, a server that runs tests) imports
 nothing anew: it would test what the files said then, and record what they say now.

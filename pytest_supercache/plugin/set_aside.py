@@ -1,4 +1,4 @@
-"""Finds what a project declares for its tests and the command line sets aside.
+"""Finds conftest files, plugins and settings of a project that the command line sets aside.
 
 Conftest files and plugins prepare the code under test: without them, it may run without its cache.
 """

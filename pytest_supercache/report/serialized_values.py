@@ -1,4 +1,4 @@
-"""Lists the values that a timeline shows deserialized, with what is really stored."""
+"""Lists the values that a timeline shows deserialized, each with its stored form."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -46,8 +46,8 @@ def note_of(values: Sequence[SerializedValue]) -> list[str]:
         if one.place:
             places.setdefault(one.form, []).append(place_title(one.place))
     return [
-        f"{short(', '.join(dict.fromkeys(titles)), TITLES_MAX)}: {form}, shown as the values that "
-        "are in it; as stored: verdict.json"
+        f"{short(', '.join(dict.fromkeys(titles)), TITLES_MAX)}: {form}, shown deserialized; "
+        "verdict.json has the values as they are stored"
         for form, titles in places.items()
     ]
 

@@ -122,7 +122,7 @@ def test_the_picture_shows_what_is_in_a_pickle_and_the_verdict_is_that_of_json()
     found = counterexample_to_json(pickled.counterexample)
     text = picture(timeline(found), 140)
     assert 'SET :1:x = {"price": 100}' in " ".join(text.split())
-    assert "existing cache: pickled, shown as the values that are in it; as stored: ver" in text
+    assert "existing cache: pickled, shown deserialized; verdict.json has the values as" in text
     assert "\\x80" not in text
     assert "\\x80" in str(found["steps"])
     player = players(found, short)["player"]

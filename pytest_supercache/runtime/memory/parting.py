@@ -1,8 +1,8 @@
-"""Parts starts and answers of coroutines from declared calls, where only these are raced.
+"""Makes starts and answers of coroutines steps of their own, with ``memory: declared``.
 
-A coroutine makes a call that does not suspend as a part of what it was chosen for: of its start, or
-of an answer. Others may come between its start and its first command, and between the effect of a
-command and the answer, so these are steps of their own as soon as such a call is seen after them.
+A coroutine makes a declared call that does not suspend within the step that it was chosen for: its
+start, or an answer. Others may come between its start and its first command, and between the effect
+of a command and the answer. So these are steps as soon as such a call is seen after them.
 """
 
 from pytest_supercache.core.schedule import Place

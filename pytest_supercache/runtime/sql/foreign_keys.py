@@ -1,4 +1,4 @@
-"""Adds to the tables of a statement those that SQLite touches for foreign keys unreported.
+"""Adds the tables that SQLite touches for foreign keys, which it does not report.
 
 A statement that writes a table may look into the tables that refer to it, and into those that it
 refers to. Actions such as ``ON DELETE CASCADE`` write the tables that refer to it, and so on.
