@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pytest_supercache.cli.starting.found import FirstFlow
 
-_CLIENTS = {"django": "Client()", "fastapi": "self.http", "flask": "self.app.test_client()"}
+_CLIENTS = {"django": "Client()", "fastapi": "await self.http", "flask": "self.app.test_client()"}
 _TEXTS = {"django": "answer.content.decode()", "fastapi": "answer.text", "flask": "answer.text"}
 
 _SITE = '''\
@@ -76,9 +76,7 @@ def request(style: str, method: str, path: str, arguments: str, *, is_async: boo
 
 def _client(style: str, *, is_async: bool) -> str:
     """Return the expression for a client, awaited if its requests are."""
-    if style == "django" and is_async:
-        return "await AsyncClient()"
-    return f"await {_CLIENTS[style]}" if style == "fastapi" else _CLIENTS[style]
+    return "await AsyncClient()" if style == "django" and is_async else _CLIENTS[style]
 
 
 def conftest(flow: FirstFlow, folder: Path, import_root: Path | None) -> str:
