@@ -189,6 +189,12 @@ def same_operation(act: Act, other: Act) -> bool:
     return act.step.operation == other.step.operation
 
 
+def same_work(act: Act, other: Act) -> bool:
+    """Say whether two steps belong to one operation, or to what it has begun."""
+    mine, theirs = (one.step.actor.partition("/")[0] for one in (act, other))
+    return (mine, act.step.operation) == (theirs, other.step.operation)
+
+
 def _source(own: list[Act], store: Act) -> Act | None:
     """Return the look-up in another cache whose value was stored."""
     return next(
@@ -274,7 +280,7 @@ def _flushed_over(scene: StaleRead) -> Classified | None:
     kept = [
         act
         for act in scene.of_role(Role.STORE, before=newer.at)
-        if act.place == kept_in[-1].place and _is_begun_by(flush, act)
+        if act.place == kept_in[-1].place and same_work(flush, act)
     ]
     if not kept:
         return None
@@ -283,12 +289,6 @@ def _flushed_over(scene: StaleRead) -> Classified | None:
 
 _NOTHING = object()
 """The value of a key that the origin does not have: no other value is the same."""
-
-
-def _is_begun_by(act: Act, other: Act) -> bool:
-    """Say whether a step belongs to an operation of the same user, or to what it has begun."""
-    user, begun_by = (one.step.actor.partition("/")[0] for one in (act, other))
-    return (user, act.step.operation) == (begun_by, other.step.operation)
 
 
 # -- fills that come too late ---------------------------------------------------------------------

@@ -8,7 +8,7 @@ from pytest_supercache.core.trace import Step
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.observed import shown
 from pytest_supercache.oracle.roles import Act, Role, acts_in_race, is_database, is_entry
-from pytest_supercache.oracle.stale import Classified, same_operation
+from pytest_supercache.oracle.stale import Classified, same_operation, same_work
 from pytest_supercache.oracle.versions import same
 
 
@@ -78,7 +78,7 @@ def _awaited_flight(execution: Execution, key: str, acts: list[Act], at: int) ->
     returned = execution.history.operations[at].returned_at
     for load in (act for act in acts if act.role is Role.LOAD and commits):
         look = Act(own[-1], race[own[-1]], Role.JOIN, None)
-        later = [n for n, step in enumerate(race) if n > own[-1] and _are_one(_other(step), load)]
+        later = [n for n, step in enumerate(race) if n > own[-1] and same_work(_other(step), load)]
         has_waited = returned is not None and any(n < returned - before for n in later)
         if load.at < commits[-1].at and has_waited and _is_answer(execution, key, load, look):
             return Classified.of("joined-old-flight", None, load, commits[-1], look)
@@ -103,21 +103,15 @@ def _flight(
     if not puts or puts[-1].role is not Role.STORE:
         return None
     put = puts[-1]
-    loads = [act for act in acts if act.role is Role.LOAD and _are_one(act, put)]
+    loads = [act for act in acts if act.role is Role.LOAD and same_work(act, put)]
     load = next((act for act in loads if put.at < act.at < commit.at), None)
     is_at_work = any(
-        at > look.at and _are_one(_other(step), put) for at, step in enumerate(execution.race)
+        at > look.at and same_work(_other(step), put) for at, step in enumerate(execution.race)
     )
     if load is None or not is_at_work or not _is_answer(execution, key, load, look):
         return None
     joined = Act(look.at, look.step, Role.JOIN, look.place, look.name)
     return Classified.of("joined-old-flight", look.place, load, commit, joined)
-
-
-def _are_one(act: Act, other: Act) -> bool:
-    """Say whether two steps are of one operation, or of what it has begun."""
-    mine, theirs = (one.step.actor.partition("/")[0] for one in (act, other))
-    return (mine, act.step.operation) == (theirs, other.step.operation)
 
 
 def _is_answer(execution: Execution, key: str, load: Act, look: Act) -> bool:

@@ -6,9 +6,15 @@ What is not known to be harmless counts as a write of every table.
 import re
 from dataclasses import dataclass
 
-from pytest_supercache.runtime.sql.statements import EVERYTHING, Tables, first_word
-
-READS = Tables(reads=frozenset({"*"}))
+from pytest_supercache.runtime.sql.statements import (
+    EVERYTHING,
+    READ_WORDS,
+    READS,
+    Tables,
+    called_in,
+    first_word,
+    label_of,
+)
 
 _QUOTED = re.compile(
     r"""'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*"|`[^`]*`|--\s[^\n]*|\#[^\n]*|/\*(?![!M]).*?\*/""",
@@ -18,7 +24,6 @@ _HIDDEN = re.compile(r"/\*M?!\d*|\*/")
 """What is around code in a comment that the server executes."""
 
 _OWN_AFFAIR = frozenset({"", "SHOW", "USE", "SAVEPOINT", "RELEASE", "DESCRIBE", "DESC", "HELP"})
-_READ_WORDS = frozenset({"SELECT", "WITH", "VALUES", "TABLE"})
 _BEGINS = frozenset({"BEGIN", "START"})
 _ENDS = frozenset({"COMMIT", "ROLLBACK"})
 _DOES_SEVERAL = frozenset({"CALL", "EXECUTE"})
@@ -49,7 +54,6 @@ _LOCKS = re.compile(
 )
 _AT_ONCE = re.compile(r"\b(NOWAIT|SKIP\s+LOCKED)\b", re.IGNORECASE)
 _WAITS_SECONDS = re.compile(r"\bWAIT\s+(\d+)\b", re.IGNORECASE)
-_CALL = re.compile(r"\b(\w+)\s*\(")
 _HARMLESS = frozenset(
     {
         "count", "sum", "min", "max", "avg", "coalesce", "ifnull", "nullif", "if", "lower", "upper",
@@ -60,7 +64,6 @@ _HARMLESS = frozenset(
         "case", "when", "then", "else", "distinct", "join",
     }
 )  # fmt: skip
-_SHOWN_MAX = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +94,7 @@ def understand(text: str) -> MariaDBStatement:
     bare = _HIDDEN.sub(" ", _QUOTED.sub(" ", text))
     words = [word for part in bare.split(";") if (word := first_word(part))]
     word = words[0] if words else ""
-    label = _label(text, word)
+    label = label_of(text, word)
     if len(words) > 1:
         why = "several statements in one query()"
         return MariaDBStatement(label=label, tables=EVERYTHING, is_several=True, leaves_control=why)
@@ -109,7 +112,7 @@ def understand(text: str) -> MariaDBStatement:
     if word in _ENDS:
         ends = not _PARTLY.search(bare)
         return MariaDBStatement(label=word, tables=EVERYTHING, ends=ends, ends_always=ends)
-    if word in _READ_WORDS and _only_reads(bare):
+    if word in READ_WORDS and _only_reads(bare):
         return MariaDBStatement(label=label, tables=READS if _FROM.search(bare) else None)
     seconds = _WAITS_SECONDS.search(bare)
     return MariaDBStatement(
@@ -137,11 +140,5 @@ def _setting(label: str, bare: str, text: str) -> MariaDBStatement:
 
 def _only_reads(bare: str) -> bool:
     """Say whether a SELECT is read-only: it locks no rows and calls only known functions."""
-    called = {name.lower() for name in _CALL.findall(bare)}
     locks = _LOCKS.search(bare) or re.search(r"\bFOR\b", bare, re.IGNORECASE)
-    return not locks and called <= _HARMLESS
-
-
-def _label(text: str, word: str) -> str:
-    shown = " ".join(text.split())
-    return shown if len(shown) <= _SHOWN_MAX else f"{word} ... {shown[-_SHOWN_MAX // 2 :]}"
+    return not locks and called_in(bare) <= _HARMLESS

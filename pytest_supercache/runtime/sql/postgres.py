@@ -22,7 +22,7 @@ from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.kernel.unreachable import name_unreachable
 from pytest_supercache.runtime.sql import postgres_statements
 from pytest_supercache.runtime.sql.deadlocks import BlockedStatement, Waiter
-from pytest_supercache.runtime.sql.postgres_statements import CURSOR, Statement, understood
+from pytest_supercache.runtime.sql.postgres_statements import CURSOR, Statement, understand
 from pytest_supercache.runtime.sql.statements import (
     EVERYTHING,
     Calls,
@@ -176,7 +176,7 @@ class DatabaseSession:
 
     def declare(self, name: str, text: str) -> None:
         """Note the statement of a cursor that the server has under ``name``."""
-        statement = understood(text, in_transaction=True, begins=True)
+        statement = understand(text, in_transaction=True, begins=True)
         if statement is not None:
             self._declared[name] = statement
 
@@ -193,7 +193,7 @@ class DatabaseSession:
             execution.controller.hazard(_LOCK_TIMEOUT)
         self._note_level(text)
         status = self.status
-        return understood(
+        return understand(
             text, in_transaction=status == IN_TRANSACTION,
             begins=status == IDLE and self.driver.begins(self.connection),
         )  # fmt: skip
@@ -232,22 +232,22 @@ class DatabaseSession:
     def _make(
         self,
         execution: ExecutionContext,
-        understand: Callable[[], Statement | None],
+        statement_of: Callable[[], Statement | None],
         call: Callable[[], Any],
     ) -> Any:
         """Make a call, as the step that it is; of an awaited connection, return what to await."""
         if self.driver.awaits:
-            return self._await(execution, understand, call)
-        statement = understand()
+            return self._await(execution, statement_of, call)
+        statement = statement_of()
         return call() if statement is None else self._take(execution, statement, call)
 
     async def _await(
         self,
         execution: ExecutionContext,
-        understand: Callable[[], Statement | None],
+        statement_of: Callable[[], Statement | None],
         call: Callable[[], Any],
     ) -> Any:
-        statement = understand()
+        statement = statement_of()
         return await (call() if statement is None else self._atake(execution, statement, call))
 
     def _take(

@@ -6,10 +6,16 @@ The tables of a statement are not known, so it touches all of them.
 import re
 from dataclasses import dataclass
 
-from pytest_supercache.runtime.sql.statements import EVERYTHING, Tables, first_word
+from pytest_supercache.runtime.sql.statements import (
+    EVERYTHING,
+    READ_WORDS,
+    READS,
+    Tables,
+    called_in,
+    first_word,
+    label_of,
+)
 
-_READS = Tables(reads=frozenset({"*"}))
-_READ_WORDS = frozenset({"SELECT", "WITH", "VALUES", "TABLE"})
 _OWN_AFFAIR = frozenset(
     {"", "BEGIN", "START", "SET", "SHOW", "RESET", "SAVEPOINT", "RELEASE", "EXPLAIN"}
 )
@@ -25,7 +31,6 @@ _QUOTED = re.compile(
 )
 _EXPLAINS_BY_DOING = re.compile(r"\bEXPLAIN\b[^;]*\bANALY[SZ]E\b", re.IGNORECASE)
 _WRITES_TOO = re.compile(r"\b(INSERT|UPDATE|DELETE|MERGE|INTO|FOR|CALL)\b", re.IGNORECASE)
-_CALL = re.compile(r"\b(\w+)\s*\(")
 _HARMLESS = frozenset(
     {
         "count", "sum", "min", "max", "avg", "coalesce", "lower", "upper", "length", "abs", "round",
@@ -64,7 +69,6 @@ PROCEDURE = (
     "a procedure (CALL or DO) outside of a transaction met a lock: what it has committed before it "
     "cannot be undone. Call it in a transaction"
 )
-_SHOWN_MAX = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +87,7 @@ class Statement:
     """Whether it only ends a transaction, and publishes what that has written."""
 
 
-def understood(text: str, *, in_transaction: bool, begins: bool) -> Statement | None:
+def understand(text: str, *, in_transaction: bool, begins: bool) -> Statement | None:
     """Return what a text does; None: it is independent of all other connections.
 
     Args:
@@ -97,13 +101,13 @@ def understood(text: str, *, in_transaction: bool, begins: bool) -> Statement | 
         return None
     if len(words) == 1 and words[0] in _ENDS:
         return Statement(label=words[0], tables=EVERYTHING, commits=words[0] in _COMMITS)
-    only_reads = len(words) == 1 and words[0] in _READ_WORDS and only_read(text)
+    only_reads = len(words) == 1 and words[0] in READ_WORDS and only_read(text)
     is_nowait = _NOWAIT.search(bare) is not None
     waits = not is_nowait or len(words) > 1
     is_inside = waits and (in_transaction or begins)
     return Statement(
-        label=_label(text, words[0]),
-        tables=_READS if only_reads else EVERYTHING,
+        label=label_of(text, words[0]),
+        tables=READS if only_reads else EVERYTHING,
         waits=waits,
         has_savepoint=is_inside and not _MOVES_SAVEPOINTS & set(words),
         final=_final(words, is_nowait=is_nowait, in_transaction=in_transaction, begins=begins),
@@ -128,7 +132,7 @@ def _is_own_affair(bare: str, words: list[str]) -> bool:
 
 def only_read(text: str) -> bool:
     """Say whether a SELECT is read-only: it locks no rows and calls only known functions."""
-    called = {name.lower() for name in _CALL.findall(text)}
+    called = called_in(text)
     return not _WRITES_TOO.search(text) and called <= _HARMLESS
 
 
@@ -143,8 +147,3 @@ def isolation_of(text: str) -> tuple[str, bool] | None:
     if found is None:
         return None
     return " ".join(found[1].upper().split()), _FOR_ALL.search(text) is not None
-
-
-def _label(text: str, word: str) -> str:
-    shown = " ".join(text.split())
-    return shown if len(shown) <= _SHOWN_MAX else f"{word} ... {shown[-_SHOWN_MAX // 2 :]}"

@@ -54,6 +54,12 @@ class Tables:
 
 
 EVERYTHING = Tables(reads=frozenset({"*"}), writes=frozenset({"*"}))
+READS = Tables(reads=frozenset({"*"}))
+
+READ_WORDS = frozenset({"SELECT", "WITH", "VALUES", "TABLE"})
+"""The first words of statements that may be read-only."""
+_CALL = re.compile(r"\b(\w+)\s*\(")
+_LABEL_MAX = 40
 
 
 def _resources(tables: Iterable[str]) -> frozenset[str]:
@@ -66,6 +72,17 @@ def first_word(statement: str) -> str:
     assert start is not None, "the pattern matches nothing too"
     word = _WORD.match(statement, start.end())
     return "" if word is None else word[0].upper()
+
+
+def called_in(text: str) -> set[str]:
+    """Return the names of the functions that a statement calls, in lower case."""
+    return {name.lower() for name in _CALL.findall(text)}
+
+
+def label_of(text: str, word: str) -> str:
+    """Return a statement in one line; of a long one, its first ``word`` and its end."""
+    shown = " ".join(text.split())
+    return shown if len(shown) <= _LABEL_MAX else f"{word} ... {shown[-_LABEL_MAX // 2 :]}"
 
 
 def perform(
