@@ -184,6 +184,22 @@ def what_two_proxies_keep_for_themselves(world):
     assert mine._self_calls == yours._self_calls == 1
 
 
+def _made_in_the_race(world, lock):
+    proxy = wrapt.LazyObjectProxy(Stats)
+    _counted_by_two(world, [proxy, proxy], _one_more_hit, lock)
+    assert proxy.hits == 2
+
+
+@broken("both read the hits of the object that the first one of them makes")
+def an_object_that_is_made_in_the_race(world):
+    _made_in_the_race(world, nullcontext())
+
+
+@right("they hold one lock, also while the object is made")
+def an_object_that_is_made_in_the_race_under_a_lock(world):
+    _made_in_the_race(world, threading.Lock())
+
+
 class Box:
     full = 0
 

@@ -164,28 +164,26 @@ def members_of(value: Any) -> dict[str, Any]:
 def dict_of(value: Any) -> Any:
     """Return an object's ``__dict__``, which may be a subclass of dict; None: it has none.
 
-    No code of the object runs, but a dict subclass may override methods. A proxy that is written in
-    C may show what another object has, such as the attributes of a class, or none.
+    No code of the object runs, but a dict subclass may override methods.
     """
     try:
         holder = _known_holder(type(value))
     except TypeError:  # a class that cannot be hashed
         holder = _holder_of_members(type(value))
-    if holder is None:
-        return None
-    try:
-        members = holder.__get__(value)
-    except (AttributeError, ValueError):
-        return None
-    return members if issubclass(type(members), dict) else None
+    return None if holder is None else holder.__get__(value)
 
 
 def _holder_of_members(kind: type) -> Any:
-    """Return the descriptor of ``__dict__`` for objects of a type; None: they have none."""
+    """Return the descriptor of ``__dict__`` for objects of a type; None: they have none.
+
+    That of a proxy in C (wrapt, lazy_object_proxy) is none: it shows the attributes of the object
+    behind the proxy, and may call a function of the code under test to make that object.
+    """
     for base in kind.__mro__:
         found = base.__dict__.get("__dict__")
         if type(found) in _REAL_DICT:
-            return found
+            is_of_proxy = type(base.__dict__.get("__wrapped__")) is types.GetSetDescriptorType
+            return None if is_of_proxy else found
     return None
 
 
