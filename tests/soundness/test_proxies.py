@@ -176,6 +176,28 @@ def items_behind_a_local(world):
     _counted(world, local("stock"), lambda one: setattr(local, "stock", one), stocks)
 
 
+def _asked_with_a_default(world, entries):
+    current = ContextVar("current")
+    view, redis = LocalProxy(current, "view"), world.existing_cache.client()
+
+    def ask():
+        current.set(entries)
+        redis.incr("requests")
+        return getattr(view, "size", None)
+
+    return _both(world, ask, ask)
+
+
+@right("nothing is behind the proxy, and both have a default for that")
+def a_proxy_of_what_is_not_there(world):
+    assert _asked_with_a_default(world, object()) == {"first": None, "second": None}
+
+
+@right("the twin: the object behind the proxy is there")
+def a_proxy_of_what_is_there(world):
+    assert _asked_with_a_default(world, Hits()) == {"first": 1, "second": 1}
+
+
 class Disguised:
     """Says the module of what it stands for, as proxies that are written in Python do."""
 
@@ -224,6 +246,8 @@ class Hits:
 
 
 class View:
+    size = 1
+
     def __init__(self, of):
         self.entries = of.entries
 
