@@ -108,7 +108,8 @@ class _Writer:
 
     def _object(self, made: Made) -> Any:
         of = _named(made.of)
-        known = _KNOWN.get((of.module, of.name)) if isinstance(of, Name) else None
+        is_call = isinstance(of, Name) and isinstance(made.arguments, tuple)
+        known = _KNOWN.get((of.module, of.name)) if is_call else None
         told = known(self, made) if known else None
         return self._plainly(made) if told is None else told
 

@@ -10,6 +10,7 @@ import fractions
 import gzip
 import lzma
 import pickle
+import random
 import sys
 import uuid
 import zlib
@@ -216,3 +217,21 @@ def test_a_sentence_says_how_a_value_is_stored():
 def test_what_a_step_expected_and_saw_is_quoted_as_it_is():
     assert "K" in seen_text(pickle.dumps(100))
     assert "pickled" not in seen_text(pickle.dumps(100))
+
+
+def test_a_pickle_whose_call_has_no_tuple_of_arguments_is_told_as_that_call():
+    """The twin: the same class, called as it calls itself."""
+    damaged = b"\x80\x02ccollections\nOrderedDict\nccollections\nCounter\nR."
+    assert deserialized(damaged) == Deserialized("OrderedDict(collections.Counter)", "pickled")
+    assert value_text(pickle.dumps(collections.OrderedDict(a=1))) == '{"a": 1} (pickled)'
+
+
+def test_damaged_values_are_told_as_some_text():
+    chance = random.Random(29)
+    seeds = [pickle.dumps(value, protocol) for _, value in OBJECTS for protocol in PROTOCOLS]
+    for _ in range(600):
+        damaged = bytearray(chance.choice(seeds))
+        for _ in range(chance.choice((1, 1, 2, 5, 20))):
+            at = chance.randrange(len(damaged))
+            damaged[at : at + chance.randrange(3)] = chance.randbytes(chance.randrange(3))
+        value_text(bytes(damaged)).encode()
