@@ -5,6 +5,7 @@ stands for an object. Nothing is imported, nothing is called, and a value is nev
 a pickle says about itself cannot do anything.
 """
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -60,21 +61,11 @@ def read_pickle(data: bytes) -> Any:
     Raises:
         Unreadable: it is no pickle, it is too long, or it needs something from outside.
     """
-    import pickletools  # only where there are pickles
-
     machine = _Machine()
-    instructions = 0
-    end: int | None = None
     try:
-        for instruction, argument, at in pickletools.genops(data):
-            end = at
-            instructions += 1
-            if instructions > INSTRUCTIONS_MAX:
-                raise Unreadable("too many instructions")
-            run = _INSTRUCTIONS.get(instruction.name)
-            if run is None:
-                raise Unreadable(f"{instruction.name} needs something from outside")
-            run(machine, argument)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about escapes in text that is no text of ours
+            end = _run(machine, data)
     except Unreadable:
         raise
     except (ValueError, LookupError, TypeError, OverflowError) as error:
@@ -82,6 +73,22 @@ def read_pickle(data: bytes) -> Any:
     if end != len(data) - 1 or len(machine.stack) != 1 or machine.marks:
         raise Unreadable("something is left over")
     return machine.stack[0]
+
+
+def _run(machine: "_Machine", data: bytes) -> int:
+    """Run the instructions of a pickle; return the position of the last one."""
+    import pickletools  # only where there are pickles
+
+    end = -1
+    for number, (instruction, argument, at) in enumerate(pickletools.genops(data)):
+        if number >= INSTRUCTIONS_MAX:
+            raise Unreadable("too many instructions")
+        run = _INSTRUCTIONS.get(instruction.name)
+        if run is None:
+            raise Unreadable(f"{instruction.name} needs something from outside")
+        run(machine, argument)
+        end = at or 0
+    return end
 
 
 class _Machine:
