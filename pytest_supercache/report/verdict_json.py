@@ -25,7 +25,6 @@ from pytest_supercache.core.waits import LockState
 from pytest_supercache.oracle.explain import Numbers, ambiguous, named
 from pytest_supercache.oracle.odds import condition, interval, share
 from pytest_supercache.oracle.story import without_fault
-from pytest_supercache.report.accesses import label_with_value
 from pytest_supercache.report.actors import actor_title
 from pytest_supercache.report.agreement import apart, compared_places, first_disagreement
 from pytest_supercache.report.breaking import breaking_event
@@ -34,10 +33,13 @@ from pytest_supercache.report.finding import Finding
 from pytest_supercache.report.machine_paths import data_without_folders
 from pytest_supercache.report.plain import Plain, plain
 from pytest_supercache.report.sources import Sources
+from pytest_supercache.report.values import held, short
 from pytest_supercache.report.verdict_schema import VERSION
 
 _SCOPE = ("build", "commit", "dirty", "changes", "when", "seed")
 _IF_ANY = ("looks_again", "last_run")
+_VALUE_MAX = 40
+"""How many characters of a value follow the label of an access to shared memory."""
 
 Row = dict[str, Plain]
 
@@ -326,11 +328,27 @@ def _step(step: Step, sources: Sources) -> Row:
         "reads": plain(sorted(step.footprint.reads)),
         "writes": plain(sorted(step.footprint.writes)),
         "layers": plain(step.layers),
-        **({"memory": plain(step.memory), "text": label_with_value(step)} if step.memory else {}),
+        **({"memory": plain(step.memory), "text": _label_with_value(step)} if step.memory else {}),
         "seconds": step.time,
         **({"is_struck": True} if without_fault(step.label) != step.label else {}),
         **_source(step, sources),
     }
+
+
+def _label_with_value(step: Step) -> str:
+    """Return a step's label; for an access to shared memory with its value, if that is known.
+
+    ``read Shop.near['k'] -> 100``, ``write Shop.near['k'] = 100``
+    """
+    verb, _, what = step.label.partition(" ")
+    sign = {"read": "->", "write": "="}.get(verb)
+    if step.kind != "memory" or sign is None:
+        return step.label
+    for place, content in (step.memory or {}).items():
+        for key, value in content.items():
+            if what in {f"{place}[{key!r}]", f"{place}[{key}]"} or (not key and what == place):
+                return f"{step.label} {sign} {short(held(value), _VALUE_MAX)}"
+    return step.label
 
 
 def _never_told(execution: Execution, step: Step) -> Row:
