@@ -113,9 +113,9 @@ class CollectedItems:
     @property
     def _unasked(self) -> dict[str, str]:
         """The items of files that the node ids on the command line leave out."""
-        rest = {item.nodeid: item.name for item in self._rest}
-        present = self._told_unasked | rest
-        return {node_id: name for node_id, name in present.items() if node_id not in self.collected}
+        present = self._told_unasked | {item.nodeid: item.name for item in self._rest}
+        collected = self.collected
+        return {node_id: name for node_id, name in present.items() if node_id not in collected}
 
     def note_in_file(self, item: pytest.Item) -> None:
         """Note an item of a file, whether or not a node id selects it."""
