@@ -76,6 +76,17 @@ def test_a_module_that_is_hidden_by_one_of_the_same_name_is_no_verdict(
     assert run("--supercache-gate", "b", *workers).ret == 1
 
 
+def test_a_run_without_the_gate_tells_of_it_too(services: Project) -> None:
+    """Also where tests of others come first. The twin: alone, it is run, and has the race."""
+    services.test_file("def test_it(): pass\n", "test_theirs")
+    services.run("test_theirs.py", "a", "b")
+    assert services.verdict()["run"]["shadowed"] == [
+        complaint().removesuffix(" so that code was not run")
+    ]
+    services.run("test_theirs.py", "b")
+    assert services.verdict()["run"]["shadowed"] == []
+
+
 def test_so_is_one_in_another_folder_that_the_project_imports_from(services: Project) -> None:
     """The twin: they are copies."""
     services.pytester.makeini("[pytest]\npythonpath = a/src b/src\nsupercache_odds = 0\n")
