@@ -110,8 +110,8 @@ class _Writer:
         of = _named(made.of)
         is_call = isinstance(of, Name) and isinstance(made.arguments, tuple)
         known = _KNOWN.get((of.module, of.name)) if is_call else None
-        told = known(self, made) if known else None
-        return self._plainly(made) if told is None else told
+        data = known(self, made) if known else None
+        return self._plainly(made) if data is None else data
 
     def _plainly(self, made: Made) -> ObjectText:
         """Write the class, the arguments, what is in the object, and its state."""

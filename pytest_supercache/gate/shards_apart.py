@@ -64,8 +64,8 @@ def _facts(part: Part) -> dict[str, Any]:
 def _installed(part: Part) -> dict[str, Any]:
     """Return the versions of the packages that stand nowhere else."""
     found: dict[str, Any] = part.run["shard"].get("installed") or {}
-    told = part.document.get("versions") or {}
-    return {name: version for name, version in found.items() if name not in told}
+    versions = part.document.get("versions") or {}
+    return {name: version for name, version in found.items() if name not in versions}
 
 
 def _by_value(values: Sequence[Any], parts: Sequence[Part]) -> str:

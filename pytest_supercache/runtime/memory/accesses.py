@@ -401,8 +401,8 @@ class Accesses:
 
     def note_lasting_use(self, holder: Any, part: str = WHOLE) -> None:
         """Record the use of an object that may outlive the execution: a hazard for iterators."""
-        if passed := self.lasting.touch(holder, part):
-            self._controller.hazard(passed)
+        if reason := self.lasting.touch(holder, part):
+            self._controller.hazard(reason)
 
     def note_file(self, path: str, *, writes: bool) -> None:
         """Note that code uses a file, or a folder: a hazard if it finds what an execution left.
@@ -460,7 +460,7 @@ class Accesses:
         return None if members is holder else members
 
     def _touch_part(self, holder: Any, part: str, *, writes: bool, drops: bool) -> Footprint | None:
-        if identity(holder) in self.lasting.kept:  # few are
+        if identity(holder) in self.lasting.snapshots:  # few are
             self.note_lasting_use(holder, part)
         if self.nodes is not None and type(holder) is not Memo:
             self.note_node(holder, part, writes=writes)

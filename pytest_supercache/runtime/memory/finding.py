@@ -55,7 +55,7 @@ class MemoryFinder:
             return
         if body is not self._body:
             self._functions.rewrite_body(body)
-            self._made_before.add(body, self._lasting.kept)
+            self._made_before.add(body, self._lasting.snapshots)
             self._body = body
         self._made_before.begin()
         Current.looked_into.update(self.sharing.looked_into)

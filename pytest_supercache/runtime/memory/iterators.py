@@ -72,10 +72,10 @@ def _side_by_side(columns: Iterable[Any]) -> Iterable[tuple[Any, ...]] | None:
     """Return the elements of several iterables side by side; None if those of one are unknown."""
     found = []
     for column in columns:
-        passed = yielded_by(column)
-        if passed is None:
+        yielded = yielded_by(column)
+        if yielded is None:
             return None
-        found.append(passed)
+        found.append(yielded)
     return zip(*found, strict=False)
 
 
@@ -91,10 +91,10 @@ def _chained(held: list[Any]) -> Iterable[Any] | None:
     found: list[Any] = []
     first = yielded_by(held[0])
     for one in (*held[1:], *islice(first or (), YIELDED_MAX)):
-        passed = yielded_by(one)
-        if passed is None:
+        yielded = yielded_by(one)
+        if yielded is None:
             return None
-        found += islice(passed, YIELDED_MAX)
+        found += islice(yielded, YIELDED_MAX)
     return None if first is None else found
 
 

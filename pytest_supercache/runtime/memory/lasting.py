@@ -63,7 +63,7 @@ class Lasting:
     """The memory that modules of the code under test lead to, as it was when they were added."""
 
     def __init__(self) -> None:
-        self.kept: dict[int, tuple[Any, Snapshot]] = {}
+        self.snapshots: dict[int, tuple[Any, Snapshot]] = {}
         """The objects, with what they held, by their identity."""
         # Real locks and queues: weak references to them, and their names.
         self._primitives: dict[int, tuple[Callable[[], Any], str]] = {}
@@ -79,7 +79,7 @@ class Lasting:
         found_by_tests: list[_Found] = []
         for module in modules:
             members = vars(module)
-            if identity(members) not in self.kept and is_rewritten(members.get("__name__")):
+            if identity(members) not in self.snapshots and is_rewritten(members.get("__name__")):
                 is_of_tests = _is_of_tests(top(members["__name__"]))
                 (found_by_tests if is_of_tests else found).extend(self._keep_namespace(module))
         self._add_all(found)
@@ -87,7 +87,11 @@ class Lasting:
 
     def unchanged(self) -> set[int]:
         """Return the identities of the objects that are as they are remembered."""
-        return {number for number, (_, kept) in self.kept.items() if kept.is_unchanged(WHOLE)}
+        return {
+            number
+            for number, (_, snapshot) in self.snapshots.items()
+            if snapshot.is_unchanged(WHOLE)
+        }
 
     def take_in(self, modules: Sequence[types.ModuleType], as_begun: set[int]) -> None:
         """Remember the memory that imported modules lead to, and what their import has changed.
@@ -102,29 +106,29 @@ class Lasting:
         name = f"the import of {modules[0].__name__}"
         found: list[_Found] = []
         for number in as_begun:
-            value, kept = self.kept[number]
-            if kept.is_unchanged(WHOLE):
+            value, snapshot = self.snapshots[number]
+            if snapshot.is_unchanged(WHOLE):
                 continue
-            if type(kept) is Namespace:
+            if type(snapshot) is Namespace:
                 found += self._keep_namespace(value)
                 continue
-            is_unseen = kept in self._unseen
+            is_unseen = snapshot in self._unseen
             if self._keep(value, name, is_unseen=is_unseen) and is_unseen:
-                self._unseen.remove(kept)
+                self._unseen.remove(snapshot)
             found += ((inner, name, is_unseen) for inner, _ in islice(inside(value), ELEMENTS_MAX))
         self._add_all(found)
         self.add(modules)
 
     def _keep_namespace(self, module: types.ModuleType) -> Iterator["_Found"]:
         members = vars(module)
-        self.kept[identity(members)] = (module, Namespace(module))
+        self.snapshots[identity(members)] = (module, Namespace(module))
         name = members["__name__"]
         self._packages[identity(members)] = top(name)
         return ((value, f"{name}:{part}", False) for part, value in named(members))
 
     def _add_all(self, found: Iterable["_Found"]) -> None:
         """Remember objects, and what they lead to, unless they are remembered."""
-        waiting, seen = deque(found), set(self.kept)
+        waiting, seen = deque(found), set(self.snapshots)
         while waiting and len(seen) < OBJECTS_MAX:
             value, name, is_unseen = waiting.popleft()
             if identity(value) in seen or not self._leads_on(value, name):
@@ -154,13 +158,13 @@ class Lasting:
 
     def _keep(self, value: Any, name: str, *, is_unseen: bool) -> bool:
         """Remember the content of an object; False: it has none that can be restored."""
-        kept = snapshot_of(value, name)
-        if kept is not None:
-            self.kept[identity(value)] = (value, kept)
+        snapshot = snapshot_of(value, name)
+        if snapshot is not None:
+            self.snapshots[identity(value)] = (value, snapshot)
             self._packages[identity(value)] = top(name.partition(":")[0])
             if is_unseen:
-                self._unseen.append(kept)
-        return kept is not None
+                self._unseen.append(snapshot)
+        return snapshot is not None
 
     def touch(self, holder: Any, part: str) -> str:
         """Note that the code under test is about to use a part of an object.
@@ -169,16 +173,16 @@ class Lasting:
             Why it cannot be restored; nothing if it can.
         """
         number = identity(holder)
-        if number not in self.kept:
+        if number not in self.snapshots:
             return ""
-        kept = self.kept[number][1]
-        if isinstance(kept, UnrestorableIterator | Numbers):
-            return _OUTLIVES.format(kept.name)
-        if type(kept) not in IN_PARTS:
+        snapshot = self.snapshots[number][1]
+        if isinstance(snapshot, UnrestorableIterator | Numbers):
+            return _OUTLIVES.format(snapshot.name)
+        if type(snapshot) not in IN_PARTS:
             part = WHOLE
         if (number, part) not in self._touched:
             self._touched[number, part] = None
-            if not kept.is_unchanged(part):
+            if not snapshot.is_unchanged(part):
                 self._grown.add(self._packages[number])
             if derives_from_foreign(type(holder)):  # its code is not looked at
                 for inner, _ in inside(holder):
@@ -190,20 +194,20 @@ class Lasting:
 
         None: it ends with the execution, or its numbers have been taken elsewhere.
         """
-        _, kept = self.kept.get(identity(count), (None, None))
-        if type(kept) is not Numbers or kept.are_taken:
+        _, snapshot = self.snapshots.get(identity(count), (None, None))
+        if type(snapshot) is not Numbers or snapshot.are_taken:
             return None
         self._touched[identity(count), WHOLE] = None
-        return kept
+        return snapshot
 
     def touch_deeply(self, holder: Any) -> None:
         """Note that a watched call uses an object of a library, and all that it holds."""
-        if identity(holder) not in self.kept or (identity(holder), WHOLE) in self._touched:
+        if identity(holder) not in self.snapshots or (identity(holder), WHOLE) in self._touched:
             return
         waiting = [holder]
         while waiting:
             value = waiting.pop()
-            if identity(value) not in self.kept or (identity(value), WHOLE) in self._touched:
+            if identity(value) not in self.snapshots or (identity(value), WHOLE) in self._touched:
                 continue
             self.touch(value, WHOLE)
             if top(type(value).__module__) in IN_MEMORY or issubclass(type(value), CONTAINERS):
@@ -221,21 +225,21 @@ class Lasting:
         grown, self._grown = self._grown, set()
         packages = {name for name in grown if name != of_the_body and not _is_of_tests(name)}
         if packages:
-            for number, (_, kept) in self.kept.items():
-                if self._packages[number] in packages and not kept.is_unchanged(WHOLE):
-                    parts = kept.changed() if isinstance(kept, IN_PARTS) else (WHOLE,)
+            for number, (_, snapshot) in self.snapshots.items():
+                if self._packages[number] in packages and not snapshot.is_unchanged(WHOLE):
+                    parts = snapshot.changed() if isinstance(snapshot, IN_PARTS) else (WHOLE,)
                     self._touched.update(dict.fromkeys((number, part) for part in parts))
         return bool(grown)
 
     def restore(self) -> None:
         """Restore the initial content of what was touched."""
         for number, part in self._touched:
-            kept = self.kept[number][1]
-            if not kept.is_unchanged(part):
-                kept.restore(part)
-        for kept in self._unseen:
-            if not kept.is_unchanged(""):
-                kept.restore("")
+            snapshot = self.snapshots[number][1]
+            if not snapshot.is_unchanged(part):
+                snapshot.restore(part)
+        for snapshot in self._unseen:
+            if not snapshot.is_unchanged(""):
+                snapshot.restore("")
 
 
 def _is_of_tests(package: str) -> bool:

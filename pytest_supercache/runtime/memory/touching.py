@@ -449,7 +449,7 @@ def touch_looked_into(accesses: Accesses, view: Any, most: int = YIELDED_MAX) ->
         The footprint of the containers that are shared; None: none is.
     """
     shared: Footprint | None = None
-    if identity(view) in accesses.lasting.kept:
+    if identity(view) in accesses.lasting.snapshots:
         accesses.note_lasting_use(view)
     gets = not GETTERS.isdisjoint(map(type, gc.get_referents(view)))
     with Together(accesses):

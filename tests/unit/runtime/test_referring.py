@@ -86,7 +86,7 @@ def test_the_same_holds_while_the_state_of_the_module_is_remembered(monkeypatch)
     module = made(HOLDERS["a method"])
     lasting = Lasting()
     lasting.add([module])
-    assert lasting.kept
+    assert lasting.snapshots
     monkeypatch.setattr(referring, "_referrers", lambda spaces: [] if not spaces else 1 / 0)
     assert list(functions_of([module])) == [module.Shop.wanted]
 
