@@ -2,6 +2,7 @@
 
 import enum
 import threading
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -161,6 +162,50 @@ def a_namedtuple_made_anew(world):
 
     _together(world, change, change)
     assert holder.limits == (1, 1)
+
+
+class _Saying(type):
+    """Its classes say by code what they are called and where they come from."""
+
+    def __getattribute__(cls, name):
+        if name == "price":
+            _Saying.looks += 1
+        return super().__getattribute__(name)
+
+    @property
+    def __module__(cls):
+        return cls._where
+
+    @property
+    def __name__(cls):
+        return f"{cls._where}.Goods"
+
+    looks = 0
+
+
+class _Goods(metaclass=_Saying):
+    _where = "shop"
+    price = 1
+    sold = 0
+
+
+def _sold_by_two(world, lock):
+    def sell():
+        with lock:
+            _Goods.sold += _Goods.price
+
+    _together(world, sell, sell)
+    assert _Goods.sold == 2
+
+
+@broken("both add to the same number")
+def a_class_that_says_what_it_is_called(world):
+    _sold_by_two(world, nullcontext())
+
+
+@right("they hold one lock")
+def a_class_that_says_what_it_is_called_under_a_lock(world):
+    _sold_by_two(world, threading.Lock())
 
 
 @pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)

@@ -22,6 +22,7 @@ from pytest_supercache.layers.stack import FOLDER_PREFIX
 from pytest_supercache.runtime.kernel.actor import Actor, BackgroundActor
 from pytest_supercache.runtime.kernel.calling import current_actor, here, looking
 from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
+from pytest_supercache.runtime.kernel.kinds import name_of
 from pytest_supercache.runtime.kernel.spinning import take
 from pytest_supercache.runtime.kernel.under_test import dict_of
 from pytest_supercache.runtime.memory import steps
@@ -390,7 +391,7 @@ class Accesses:
     def note_inside(self, kind: type, name: str) -> None:
         """Report as a hazard that code uses internals of a stand-in for a standard class."""
         self._controller.hazard(
-            f"the code under test looks into `{name}` of a {kind.__name__}, which is not what the "
+            f"the code under test looks into `{name}` of a {name_of(kind)}, which is not what the "
             "real class has there while a check runs. Use the methods of the class, such as "
             "qsize(), empty(), locked(), is_set() or join(), or keep it in a variable of your own"
         )

@@ -11,6 +11,8 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+from pytest_supercache.runtime.kernel.kinds import module_of
+
 _OF_PYTHON: Any = functools.cached_property
 
 
@@ -33,7 +35,7 @@ def cached_of(found: Any) -> Cached | None:
     for base in _kinds():
         if issubclass(kind, base) and kind.__get__ is base.__get__:
             return Cached(found.func, base is _OF_PYTHON and sys.version_info < (3, 12))
-    if kind.__module__ == "propcache._helpers_c":
+    if module_of(kind) == "propcache._helpers_c":
         if (function := getattr(found, "func", None)) is not None:
             return Cached(function, has_lock=False)
         if (function := getattr(found, "wrapped", None)) is not None:

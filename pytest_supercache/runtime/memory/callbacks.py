@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
-from pytest_supercache.runtime.kernel.kinds import of_kind
+from pytest_supercache.runtime.kernel.kinds import attributes_of, bases_of, of_kind
 from pytest_supercache.runtime.kernel.under_test import is_standard_name
 from pytest_supercache.runtime.memory.accesses import Accesses
 from pytest_supercache.runtime.memory.current import Current
@@ -95,8 +95,8 @@ def _let_methods_tell(kind: type) -> None:
     """Let the special methods and properties of a class report; of an enum, its call, too."""
     members = [
         member
-        for base in kind.__mro__
-        for name, member in list(vars(base).items())
+        for base in bases_of(kind)
+        for name, member in list(attributes_of(base).items())
         if name.startswith("__") or type(member) is property
     ]
     for member in (*members, find_in_class(type(kind), "__call__")[0]):

@@ -19,7 +19,7 @@ from typing import Any
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.runtime.kernel.calling import here
-from pytest_supercache.runtime.kernel.kinds import of_kind
+from pytest_supercache.runtime.kernel.kinds import module_of, of_kind
 from pytest_supercache.runtime.kernel.under_test import is_standard_name
 from pytest_supercache.runtime.memory.accesses import Accesses
 from pytest_supercache.runtime.memory.cached_properties import cached_of
@@ -184,7 +184,7 @@ def _touch_of(function: Any, arguments: tuple[Any, ...]) -> Any:
         return _builtin
     if is_object_of_other_c(kind) and not is_transparent(kind):
         return _object_of_c
-    return _wrapper if top(kind.__module__) in DECORATING else None
+    return _wrapper if top(module_of(kind)) in DECORATING else None
 
 
 def _touches_nothing(function: Any, arguments: tuple[Any, ...]) -> bool:
@@ -334,7 +334,7 @@ def _builtin(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> A
 
 def _object_of_c(accesses: Accesses, called: Any, arguments: tuple[Any, ...]) -> Any:
     """Touch an object of a library whose call is C code, and what that is given."""
-    if top(type(called).__module__) == "numpy":
+    if top(module_of(type(called))) == "numpy":
         _arrays(accesses, called, arguments)
         return None
     given = _given(accesses, arguments, read_deeply)
@@ -381,7 +381,7 @@ def _member(accesses: Accesses, kind: Any, arguments: tuple[Any, ...]) -> None:
 
 def _made(accesses: Accesses, kind: type, arguments: tuple[Any, ...]) -> Any:
     """Touch the memory that is read when an object is made, unless that code is rewritten."""
-    maker = getattr(kind, "__init__", None)
+    maker = find_in_class(kind, "__init__")[0]
     if kind in TOUCHES_NOTHING or (type(maker) is types.FunctionType and touches_itself(maker)):
         return None
     footprint = _given(accesses, arguments, _reader_of_class(kind))
@@ -399,7 +399,7 @@ def _reader_of_class(kind: type) -> Reader:
         return read_pairs
     if issubclass(kind, _TAKING_ALL):
         return read_taken
-    is_known = is_rewritten(kind.__module__) or is_standard_name(top(kind.__module__))
+    is_known = is_rewritten(module_of(kind)) or is_standard_name(top(module_of(kind)))
     return read if is_known or is_left_alone(kind) else read_within
 
 
@@ -408,13 +408,13 @@ _TAKING_ALL = (list, tuple, set, frozenset, deque)
 
 def _reader_of_method(kind: type, name: str) -> Reader:
     """Return the reader for arguments of a method of C."""
-    if kind is str or top(kind.__module__) in DEEP_READERS:
+    if kind is str or top(module_of(kind)) in DEEP_READERS:
         return read_deeply
     if issubclass(kind, dict) and name in _TAKING_PAIRS:
         return read_pairs
     if not method_looks_within(kind, name):
         return read
-    return read_within if is_standard_name(top(kind.__module__)) else read_deeply
+    return read_within if is_standard_name(top(module_of(kind))) else read_deeply
 
 
 _TAKING_PAIRS = frozenset({"update", "__ior__", "__init__"})
@@ -442,7 +442,7 @@ def _method_alone(
         return None
     if name in _LIKE_ATTRIBUTES and arguments and type(arguments[0]) is str:
         return _like_attribute(accesses, holder, name, arguments)
-    if kind.__module__ == "_io":
+    if module_of(kind) == "_io":
         footprint = touch_stream(accesses, holder, writes=not name.startswith(("read", "getvalue")))
         return going_on(accesses, footprint, function) if any(map(calls_back, arguments)) else None
     if type(function) is types.MethodType and derives_from_foreign(kind):
@@ -574,7 +574,7 @@ def _arguments(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) ->
             touch_by(accesses, argument)
         elif kind is functools.partial and is_of_c:
             _held_partial(accesses, argument)
-        elif kind.__module__ == "_io":
+        elif module_of(kind) == "_io":
             touch_stream(accesses, argument, writes=True)
         elif is_deep:
             shared = joined(shared, read_deeply(argument))

@@ -7,6 +7,7 @@ from typing import Any
 
 from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.core.trace import Layers
+from pytest_supercache.runtime.kernel.kinds import module_of, name_of
 from pytest_supercache.runtime.memory.effects import SCALARS, elements_of, is_rewritten
 from pytest_supercache.runtime.memory.live_objects import LiveObjects
 from pytest_supercache.runtime.memory.reach import attribute_of, inside, shown
@@ -67,7 +68,7 @@ def _held(holder: Any, name: str, part: str) -> tuple[str, dict[str, Any]]:
         return f"{name}{part}", {"": holder.ident is not None}
     if part.startswith("."):
         value = attribute_of(holder, part[1:])
-        is_hidden = value is None and not is_rewritten(type(holder).__module__)
+        is_hidden = value is None and not is_rewritten(module_of(type(holder)))
         return f"{name}{part}", {} if is_hidden else {"": _seen(value)}
     return name, {"": _seen(holder)}
 
@@ -92,4 +93,4 @@ def _seen(value: Any, depth: int = _DEPTH_MAX) -> Any:
     elements = elements_of(value)[:ENTRIES_MAX]
     if elements or issubclass(kind, list | tuple | set | frozenset):
         return [_seen(inner, depth - 1) for inner in elements]
-    return f"<{kind.__name__}>"
+    return f"<{name_of(kind)}>"

@@ -18,7 +18,14 @@ from contextlib import suppress
 from typing import Any
 
 from pytest_supercache.core.identity import identity
-from pytest_supercache.runtime.kernel.kinds import of_kind
+from pytest_supercache.runtime.kernel.kinds import (
+    attributes_of,
+    bases_of,
+    module_of,
+    name_of,
+    of_kind,
+    qualname_of,
+)
 from pytest_supercache.runtime.kernel.own_code import RUNTIME
 from pytest_supercache.runtime.kernel.under_test import (
     is_standard_name,
@@ -225,9 +232,9 @@ def is_class_of_code(kind: type) -> bool:
     A class that is made by a call may give the module of its maker, ``abc`` or ``types``, as its
     own, though that module has no such class.
     """
-    module = kind.__module__
+    module = module_of(kind)
     if module in _MAKERS and module in sys.modules:
-        return kind.__qualname__.partition(".")[0] not in members_of(sys.modules[module])
+        return qualname_of(kind).partition(".")[0] not in members_of(sys.modules[module])
     return is_rewritten(module)
 
 
@@ -240,7 +247,7 @@ def is_left_alone(kind: type) -> bool:
     """Say whether objects of a type hold nothing that is tracked here."""
     if kind in PLAIN:
         return True
-    module = kind.__module__
+    module = module_of(kind)
     return type(module) is str and _has_only_types_left_alone(module) and not is_foreign(kind)
 
 
@@ -284,7 +291,7 @@ def reads_deeply(function: Any) -> bool:
 @of_kind
 def is_of_cython(kind: type) -> bool:
     """Say whether objects of a type are functions compiled by Cython, which seem to be Python's."""
-    return top(kind.__module__).startswith("_cython")
+    return module_of(kind).startswith("_cython")
 
 
 def is_of_other_c(function: Any) -> bool:
@@ -307,8 +314,8 @@ def is_object_of_other_c(kind: type) -> bool:
         base is not None
         and type(called) is types.WrapperDescriptorType
         and not issubclass(kind, type)
-        and not is_standard_name(top(base.__module__))
-        and (not is_left_alone(kind) or top(base.__module__) == "numpy")
+        and not is_standard_name(top(module_of(base)))
+        and (not is_left_alone(kind) or top(module_of(base)) == "numpy")
     )
 
 
@@ -325,7 +332,7 @@ def behind_view(value: Any) -> list[Any]:
     return [
         one
         for one in gc.get_referents(value)
-        if top(type(one).__module__) == package and holds(type(one))
+        if top(module_of(type(one))) == package and holds(type(one))
     ]
 
 
@@ -345,9 +352,9 @@ def _package_in_c(kind: type) -> str:
     """Return the library, not the standard one, whose C code a type is; empty: there is none."""
     if issubclass(kind, CONTAINERS) or is_left_alone(kind):
         return ""
-    for base in kind.__mro__[:-1]:
-        package = top(base.__module__)
-        is_in_c = any(type(member) in _OF_C for member in vars(base).values())
+    for base in bases_of(kind)[:-1]:
+        package = top(module_of(base))
+        is_in_c = any(type(member) in _OF_C for member in attributes_of(base).values())
         if is_in_c and not is_standard_name(package):
             return package
     return ""
@@ -376,12 +383,12 @@ def method_looks_within(kind: type, name: str) -> bool:
     """
     if name in _METHODS_LOOKING_WITHIN:
         return True
-    return not (top(kind.__module__) in _METHODS_KNOWN_IN or is_left_alone(kind))
+    return not (top(module_of(kind)) in _METHODS_KNOWN_IN or is_left_alone(kind))
 
 
 def method_reads(kind: type, name: str) -> bool:
     """Say whether a method of a type that is not rewritten leaves its object unchanged."""
-    return name in READING_METHODS and top(kind.__module__) in _METHODS_KNOWN_IN
+    return name in READING_METHODS and top(module_of(kind)) in _METHODS_KNOWN_IN
 
 
 def fills_missing(kind: type) -> bool:
@@ -394,20 +401,20 @@ def holds(kind: type) -> bool:
     """Say whether objects of a type are touched as wholes: containers, or filled by C code."""
     if kind in PLAIN or issubclass(kind, type | types.ModuleType) or is_left_alone(kind):
         return False
-    if issubclass(kind, CONTAINERS) or not is_rewritten(kind.__module__):
+    if issubclass(kind, CONTAINERS) or not is_rewritten(module_of(kind)):
         return True
-    return any(map(_fills_elsewhere, kind.__mro__))
+    return any(map(_fills_elsewhere, bases_of(kind)))
 
 
 def _fills_elsewhere(base: type) -> bool:
     """Say whether a class fills its objects by code that is not rewritten, such as C code."""
     if base is object or issubclass(base, BaseException) or is_left_alone(base):
         return False
-    if base.__module__ in CONTAINER_MODULES or base.__module__ == "_collections_abc":
+    if module_of(base) in CONTAINER_MODULES or module_of(base) == "_collections_abc":
         return False
-    return not is_rewritten(base.__module__) or any(
+    return not is_rewritten(module_of(base)) or any(
         type(member) in _OF_C and member is not vars(object).get(name)
-        for name, member in list(vars(base).items())
+        for name, member in list(attributes_of(base).items())
     )
 
 
@@ -419,9 +426,9 @@ _LOOKING = frozenset({enumerate, zip, map, filter, reversed, types.MappingProxyT
 @of_kind
 def is_view(kind: type) -> bool:
     """Say whether objects of a type only refer to others: iterators, or views of a dict."""
-    if kind in _LOOKING or kind.__module__ == itertools.__name__:
+    if kind in _LOOKING or module_of(kind) == itertools.__name__:
         return True
-    return kind.__module__ in _COLLECTING and kind.__name__.endswith(_LOOKS_INTO)
+    return module_of(kind) in _COLLECTING and name_of(kind).endswith(_LOOKS_INTO)
 
 
 def sources(view: Any, most: int = 20) -> list[Any]:
@@ -442,7 +449,7 @@ def sources(view: Any, most: int = 20) -> list[Any]:
 @of_kind
 def counts(kind: type) -> bool:
     """Say whether an iterator of a type changes when it is advanced, and may be shared."""
-    return kind.__module__ == itertools.__name__ or kind in _GENERATORS
+    return module_of(kind) == itertools.__name__ or kind in _GENERATORS
 
 
 _GENERATORS = frozenset({types.GeneratorType, types.AsyncGeneratorType})
@@ -492,16 +499,16 @@ def elements_of(value: Any) -> list[Any]:
 
 def find_in_class(kind: type, name: str) -> tuple[Any, type | None]:
     """Return the attribute ``name`` of a class and the base that has it; None, None: none has."""
-    for base in kind.__mro__:
-        if name in base.__dict__:
-            return base.__dict__[name], base
+    for base in bases_of(kind):
+        if name in attributes_of(base):
+            return attributes_of(base)[name], base
     return None, None
 
 
 def slots_of(value: Any) -> list[tuple[str, Any]]:
     """Return the filled slots of an object, without running its code."""
     found = []
-    for base in type(value).__mro__:
+    for base in bases_of(type(value)):
         for name, slot in list(type.__getattribute__(base, "__dict__").items()):
             if type(slot) is types.MemberDescriptorType and name != "__weakref__":
                 with suppress(AttributeError):  # not filled

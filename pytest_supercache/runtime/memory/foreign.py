@@ -9,7 +9,7 @@ from collections.abc import MutableMapping, MutableSequence, MutableSet
 from functools import cache
 
 from pytest_supercache.declare.adapters import LIBRARIES
-from pytest_supercache.runtime.kernel.kinds import of_kind
+from pytest_supercache.runtime.kernel.kinds import attributes_of, bases_of, module_of, of_kind
 from pytest_supercache.runtime.kernel.own_code import AIO, SYNC
 from pytest_supercache.runtime.kernel.under_test import is_tool_name
 
@@ -54,14 +54,14 @@ _CHANGING = frozenset({"__setitem__", "__delitem__"})
 
 def is_foreign(kind: type) -> bool:
     """Say whether objects of a type are containers of a library that is not rewritten."""
-    module = kind.__module__
+    module = module_of(kind)
     return type(module) is str and _has_containers(module) and _is_container(kind)
 
 
 @of_kind
 def derives_from_foreign(kind: type) -> bool:
     """Say whether a type is a container of such a library, or derives from one."""
-    return any(map(is_foreign, kind.__mro__))
+    return any(map(is_foreign, bases_of(kind)))
 
 
 def keeps_attributes(kind: type) -> bool:
@@ -71,8 +71,7 @@ def keeps_attributes(kind: type) -> bool:
     stands in for a queue, a thread, a task or a loop does: code sets a flag on it that another
     user reads.
     """
-    module = str(kind.__module__)
-    return module.startswith((SYNC, AIO)) or not _is_controlled(module)
+    return module_of(kind).startswith((SYNC, AIO)) or not _is_controlled(module_of(kind))
 
 
 @cache
@@ -90,4 +89,4 @@ def _has_containers(module: str) -> bool:
 def _is_container(kind: type) -> bool:
     if issubclass(kind, (dict, list, set, *_MUTABLE)):
         return True
-    return any(_CHANGING & vars(base).keys() for base in kind.__mro__)
+    return any(_CHANGING & attributes_of(base).keys() for base in bases_of(kind))

@@ -14,7 +14,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from pytest_supercache.core.identity import identity
-from pytest_supercache.runtime.kernel.kinds import forget_kinds
+from pytest_supercache.runtime.kernel.kinds import attributes_of, bases_of, forget_kinds, module_of
 from pytest_supercache.runtime.kernel.under_test import is_standard_name, modules_under_test
 from pytest_supercache.runtime.memory.calls import CALL_HOOKS, touch_call, touching
 from pytest_supercache.runtime.memory.current import Current
@@ -247,9 +247,9 @@ class Functions:
 
     def rewrite_container(self, kind: type) -> None:
         """Rewrite the methods that a type inherits from containers of the standard library."""
-        for base in kind.__mro__:
-            if base.__module__ in CONTAINER_MODULES:
-                for method in vars(base).values():
+        for base in bases_of(kind):
+            if module_of(base) in CONTAINER_MODULES:
+                for method in attributes_of(base).values():
                     if type(method) is FunctionType:
                         self.rewrite(method)
 

@@ -8,7 +8,7 @@ not rewritten: it does not report what it accesses.
 from types import FunctionType
 from typing import Any
 
-from pytest_supercache.runtime.kernel.kinds import of_kind
+from pytest_supercache.runtime.kernel.kinds import attributes_of, bases_of, module_of, of_kind
 from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.effects import (
     IMMUTABLE,
@@ -28,9 +28,9 @@ def rewrite_generated(kind: type) -> None:
     """Rewrite the methods that were generated for a class, and for those it derives from."""
     if Current.rewrite_generated is None:
         return
-    for base in filter(is_class_of_code, kind.__mro__):
-        for member in list(vars(base).values()):
-            if type(member) is FunctionType and _is_generated(member, base.__module__):
+    for base in filter(is_class_of_code, bases_of(kind)):
+        for member in list(attributes_of(base).values()):
+            if type(member) is FunctionType and _is_generated(member, module_of(base)):
                 Current.rewrite_generated(member)
 
 
@@ -71,4 +71,4 @@ def _runs_unseen(kind: type, method: str) -> bool:
     found, base = find_in_class(kind, method)
     if base in (tuple, frozenset):
         return True
-    return base is not None and top(base.__module__) not in IMMUTABLE and not tells(found)
+    return base is not None and top(module_of(base)) not in IMMUTABLE and not tells(found)

@@ -11,7 +11,7 @@ from typing import Any
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.runtime.kernel.calling import here
-from pytest_supercache.runtime.kernel.kinds import of_kind
+from pytest_supercache.runtime.kernel.kinds import bases_of, module_of, of_kind
 from pytest_supercache.runtime.kernel.own_code import AIO, SYNC
 from pytest_supercache.runtime.kernel.under_test import dict_of
 from pytest_supercache.runtime.memory.accesses import Accesses
@@ -100,7 +100,7 @@ def load_super(holder: Any, start: Any, name: str) -> None:
     """Record the read of ``super(start, holder).name``."""
     accesses = looking()
     if accesses is not None:
-        is_class = issubclass(type(holder), type) and start in holder.__mro__
+        is_class = issubclass(type(holder), type) and start in bases_of(holder)
         kind = holder if is_class else type(holder)
         touch_inherited(accesses, kind, start, name)
 
@@ -136,8 +136,8 @@ def _is_without_memory(kind: type) -> bool:
     """Say whether attributes of a type are never tracked: most that code loads are its methods."""
     if not is_left_alone(kind) or issubclass(kind, LOOKED_AT):
         return False
-    is_stand_in = str(kind.__module__).startswith((SYNC, AIO))  # code may set attributes of it
-    return top(kind.__module__) in IMMUTABLE and not is_stand_in
+    is_ours = module_of(kind).startswith((SYNC, AIO))  # code may set attributes of its own there
+    return top(module_of(kind)) in IMMUTABLE and not is_ours
 
 
 def load_global(name: str) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.memory_use import WHOLE
+from pytest_supercache.runtime.kernel.kinds import module_of
 from pytest_supercache.runtime.memory.accesses import Accesses
-from pytest_supercache.runtime.memory.effects import find_in_class, is_left_alone, method_reads, top
+from pytest_supercache.runtime.memory.effects import find_in_class, is_left_alone, method_reads
 from pytest_supercache.runtime.memory.entries import touch_item_of_dict
 from pytest_supercache.runtime.memory.foreign import derives_from_foreign
 from pytest_supercache.runtime.memory.library import touches_itself
@@ -49,7 +50,7 @@ def touch_item(
         touch_item_of_dict(accesses, holder, key, method, writes=writes)
     elif found is not None or method == "__contains__":
         is_indexed = issubclass(kind, (*_INDEXED, set))
-        reads_only = is_indexed or top(kind.__module__) in _READ_BY_INDEX
+        reads_only = is_indexed or module_of(kind).partition(".")[0] in _READ_BY_INDEX
         return touch_whole(accesses, holder, writes=writes or not reads_only)
     return None
 

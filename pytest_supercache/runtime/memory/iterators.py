@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
+from pytest_supercache.runtime.kernel.kinds import name_of
 from pytest_supercache.runtime.memory.effects import SCALARS, elements_of, is_view
 
 YIELDED_MAX = 200
@@ -51,7 +52,7 @@ def _yielded_by(view: Any, held: list[Any]) -> Iterable[Any] | None:
     if kind is itertools.repeat:
         return itertools.repeat(held[0], YIELDED_MAX) if held else ()
     if not held:  # it has come to its end, or goes through numbers
-        return () if kind.__name__.endswith("iterator") else None
+        return () if name_of(kind).endswith("iterator") else None
     if issubclass(type(held[0]), dict):
         return _yielded_by_dict(kind, held[0])
     if kind is zip:
@@ -60,7 +61,7 @@ def _yielded_by(view: Any, held: list[Any]) -> Iterable[Any] | None:
         return _chained(held)
     found = (
         yielded_by(held[0])
-        if kind in _YIELDING_PARTS or kind.__name__.endswith("iterator")
+        if kind in _YIELDING_PARTS or name_of(kind).endswith("iterator")
         else None
     )
     if kind is enumerate and found is not None:
@@ -80,11 +81,11 @@ def _side_by_side(columns: Iterable[Any]) -> Iterable[tuple[Any, ...]] | None:
 
 
 def _yielded_by_dict(kind: type, members: dict[Any, Any]) -> Iterable[Any]:
-    if kind.__name__ == "odict_iterator":  # of keys, of values or of items
+    if name_of(kind) == "odict_iterator":  # of keys, of values or of items
         return [*dict.values(members), *dict.items(members)]
-    if "value" in kind.__name__:
+    if "value" in name_of(kind):
         return list(dict.values(members))
-    return list(dict.items(members) if "item" in kind.__name__ else dict.keys(members))
+    return list(dict.items(members) if "item" in name_of(kind) else dict.keys(members))
 
 
 def _chained(held: list[Any]) -> Iterable[Any] | None:

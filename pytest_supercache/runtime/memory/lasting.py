@@ -18,6 +18,7 @@ from typing import Any
 from pytest_supercache.core.identity import identity
 from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.declare.adapters import LIBRARIES
+from pytest_supercache.runtime.kernel.kinds import module_of
 from pytest_supercache.runtime.kernel.under_test import is_standard_name
 from pytest_supercache.runtime.memory.effects import (
     CONTAINERS,
@@ -134,7 +135,7 @@ class Lasting:
             if identity(value) in seen or not self._leads_on(value, name):
                 continue
             seen.add(identity(value))
-            is_unseen = is_unseen or top(type(value).__module__) in _ASYNCIO
+            is_unseen = is_unseen or top(module_of(type(value))) in _ASYNCIO
             self._keep(value, name, is_unseen=is_unseen)
             for inner, way in islice(inside(value), ELEMENTS_MAX):
                 if type(inner) not in SCALARS and identity(inner) not in seen:  # most are met here
@@ -210,7 +211,7 @@ class Lasting:
             if identity(value) not in self.snapshots or (identity(value), WHOLE) in self._touched:
                 continue
             self.touch(value, WHOLE)
-            if top(type(value).__module__) in IN_MEMORY or issubclass(type(value), CONTAINERS):
+            if top(module_of(type(value))) in IN_MEMORY or issubclass(type(value), CONTAINERS):
                 waiting.extend(inner for inner, _ in inside(value))
 
     def take_growth(self, of_the_body: str) -> bool:
@@ -256,14 +257,14 @@ def leads_on(value: Any) -> bool:
         return False
     if issubclass(kind, type):
         return is_rewritten(value.__module__)
-    package = top(kind.__module__)
+    package = top(module_of(kind))
     if package in IN_MEMORY or package in _LOOKED_INTO or kind is random.Random:
         return True
     if is_foreign(kind):
         return True
     if package in FRAMEWORKS or is_left_alone(kind):
         return False
-    return is_standard_name(package) or is_rewritten(kind.__module__)
+    return is_standard_name(package) or is_rewritten(module_of(kind))
 
 
 _WRAPPERS = (

@@ -8,6 +8,7 @@ import types
 from collections import Counter
 from typing import Any
 
+from pytest_supercache.runtime.kernel.kinds import attributes_of, bases_of, module_of
 from pytest_supercache.runtime.kernel.under_test import members_of
 from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.effects import (
@@ -23,7 +24,7 @@ def is_container_in_python(kind: type) -> bool:
     """Say whether a type is, or derives from, a library container written in Python."""
     known = Current.prepared.get(kind)
     if known is None:
-        bases = [base.__module__ for base in kind.__mro__[:-1]]
+        bases = [module_of(base) for base in bases_of(kind)[:-1]]
         known = not CONTAINER_MODULES.isdisjoint(bases) and not issubclass(kind, CONTAINERS)
         known = known and all(CONTAINER_MODULES & {base} or is_rewritten(base) for base in bases)
         if known and Current.rewrite_container is not None:
@@ -72,10 +73,10 @@ def code_of_wrapper(wrapper: Any) -> types.FunctionType | None:
     if type(wrapper) is types.FunctionType:
         held = list(map(_content, wrapper.__closure__ or ()))
     else:
-        calls = (vars(base).get("__call__") for base in type(wrapper).__mro__)
+        calls = (attributes_of(base).get("__call__") for base in bases_of(type(wrapper)))
         code = next(filter(None, calls), None)
         held = list(members_of(wrapper).values())
-    is_declared = any(base.__module__ in DECORATING for one in held for base in type(one).__mro__)
+    is_declared = any(module_of(base) in DECORATING for one in held for base in bases_of(type(one)))
     return None if is_declared or type(code) is not types.FunctionType else code
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from pytest_supercache.core.identity import identity
 from pytest_supercache.runtime.kernel.actor import Actor
+from pytest_supercache.runtime.kernel.kinds import module_of, name_of
 from pytest_supercache.runtime.kernel.under_test import dict_of
 from pytest_supercache.runtime.memory.effects import (
     PLAIN,
@@ -103,7 +104,7 @@ class Names:
             return name_of_class(value)
         if type(value) is dict and "__builtins__" in value:
             return str(value.get("__name__"))
-        return self._name_made(value, type(value).__name__, actor)
+        return self._name_made(value, name_of(type(value)), actor)
 
     def has(self, value: Any) -> bool:
         """Say whether an object has a name by now."""
@@ -194,8 +195,8 @@ class Names:
             self._names.put(value, name)
             return name
         is_container = issubclass(kind, dict | list | set)
-        if at is not None and is_rewritten(kind.__module__) and not is_container:
-            name = f"{kind.__name__}{at}"
+        if at is not None and is_rewritten(module_of(kind)) and not is_container:
+            name = f"{name_of(kind)}{at}"
         self._used[name] += 1
         if self._used[name] > 1:
             name = f"{name}#{self._used[name]}"

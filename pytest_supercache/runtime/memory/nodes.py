@@ -9,6 +9,7 @@ from typing import Any
 from pytest_supercache.core.identity import identity
 from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.runtime.kernel.actor import Actor, BackgroundActor
+from pytest_supercache.runtime.kernel.kinds import module_of, qualname_of
 from pytest_supercache.runtime.kernel.under_test import modules_under_test
 from pytest_supercache.runtime.memory.effects import PLAIN, Memo, is_rewritten
 from pytest_supercache.runtime.memory.live_objects import LiveObjects, ValuesByIdentity
@@ -104,7 +105,7 @@ def _named(holder: Any, part: str) -> SharedByNodes:
         return SharedByNodes("" if is_local else name, holder.__module__, name)
     way = _way_to(holder)
     if way is None:
-        return SharedByNodes("", "", f"an object of {kind.__module__}.{kind.__qualname__}")
+        return SharedByNodes("", "", f"an object of {module_of(kind)}.{qualname_of(kind)}")
     start, name = way
     can_be_declared = not issubclass(type(start), FunctionType | Memo)
     return SharedByNodes(name if can_be_declared else "", name.partition(":")[0], name)

@@ -11,7 +11,7 @@ import types
 from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
-from pytest_supercache.runtime.kernel.kinds import of_kind
+from pytest_supercache.runtime.kernel.kinds import attributes_of, bases_of, module_of, of_kind
 from pytest_supercache.runtime.kernel.under_test import dict_of, members_of
 from pytest_supercache.runtime.memory.accesses import Accesses
 from pytest_supercache.runtime.memory.effects import is_left_alone, is_rewritten
@@ -102,9 +102,9 @@ def may_use_entries(kind: type) -> bool:
 @of_kind
 def _makes_dict(kind: type) -> bool:
     """Say whether a class sets the ``__dict__`` of its objects when they are made."""
-    for base in kind.__mro__:
-        if is_rewritten(base.__module__):
-            for maker in map(vars(base).get, ("__init__", "__new__")):
+    for base in bases_of(kind):
+        if is_rewritten(module_of(base)):
+            for maker in map(attributes_of(base).get, ("__init__", "__new__")):
                 function = getattr(maker, "__func__", maker)
                 if type(function) is types.FunctionType and _sets_dict(function.__code__):
                     return True
@@ -142,7 +142,9 @@ def _item_methods(kind: type) -> dict[str, str | None]:
 
 
 def _item_method(kind: type, name: str) -> str | None:
-    found: Any = next((vars(base)[name] for base in kind.__mro__ if name in vars(base)), None)
+    found: Any = next(
+        (attributes_of(base)[name] for base in bases_of(kind) if name in attributes_of(base)), None
+    )
     touches_itself(found)  # so code of the library is rewritten before anybody calls it
     if type(found) in _OF_C and issubclass(found.__objclass__, dict):
         return str(found.__name__)

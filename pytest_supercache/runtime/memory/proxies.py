@@ -10,7 +10,7 @@ import types
 from contextvars import ContextVar
 from typing import Any
 
-from pytest_supercache.runtime.kernel.kinds import of_kind
+from pytest_supercache.runtime.kernel.kinds import bases_of, module_of, name_of, of_kind
 from pytest_supercache.runtime.kernel.under_test import members_of
 from pytest_supercache.runtime.memory.effects import find_in_class
 
@@ -41,7 +41,7 @@ def is_transparent(kind: type) -> bool:
     Another object may be put behind them. Those in Python are rewritten.
     """
     shown, base = find_in_class(kind, "__wrapped__")
-    is_known = base is not None and (base.__name__ == "ObjectProxy" or _says_if_made(kind))
+    is_known = base is not None and (name_of(base) == "ObjectProxy" or _says_if_made(kind))
     return is_known and type(shown) is types.GetSetDescriptorType
 
 
@@ -54,7 +54,7 @@ def behind(proxy: Any) -> Any:
         made = members_of(proxy).get("_wrapped")
         return proxy if made is None or type(made) is object else made
     found_in = type(_slot(proxy, "_LocalProxy__wrapped"))
-    if found_in is not ContextVar and found_in.__module__ != _LOCAL_PROXY[0]:
+    if found_in is not ContextVar and module_of(found_in) != _LOCAL_PROXY[0]:
         return proxy
     try:
         return _slot(proxy, "_get_current_object")()
@@ -109,7 +109,7 @@ def _slot(proxy: Any, name: str) -> Any:
 
 @of_kind
 def _bases(kind: type) -> frozenset[tuple[str, str]]:
-    return frozenset((base.__module__, base.__name__) for base in kind.__mro__)
+    return frozenset((module_of(base), name_of(base)) for base in bases_of(kind))
 
 
 def _derives_from(kind: type, named: tuple[str, str]) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 from pytest_supercache.core.masking import masked
 from pytest_supercache.core.memory_use import WHOLE
+from pytest_supercache.runtime.kernel.kinds import attributes_of, bases_of, module_of
 from pytest_supercache.runtime.kernel.under_test import dict_of, members_of
 from pytest_supercache.runtime.memory.effects import (
     behind_view,
@@ -87,9 +88,9 @@ def _inside_instance(value: Any, kind: type) -> Iterator[tuple[Any, Way]]:
     elif issubclass(kind, list | tuple | deque):
         elements = elements_of(value)
         yield from ((inner, _added(f"[{number}]")) for number, inner in enumerate(elements))
-    elif is_rewritten(kind.__module__) or leads_to_systems(kind):
+    elif is_rewritten(module_of(kind)) or leads_to_systems(kind):
         yield from _slots(value)
-    elif top(kind.__module__) != "pytest_supercache":
+    elif top(module_of(kind)) != "pytest_supercache":
         for number, inner in enumerate(gc.get_referents(value)):
             if inner is not members:
                 yield inner, _added(f"~{number}")
@@ -118,7 +119,9 @@ def _default_of(kind: type, name: str) -> Any:
 
     A slot is none: it is the place of a value that an object does not have.
     """
-    found = next((vars(base)[name] for base in kind.__mro__ if name in vars(base)), None)
+    found = next(
+        (attributes_of(base)[name] for base in bases_of(kind) if name in attributes_of(base)), None
+    )
     return None if type(found) is types.MemberDescriptorType else found
 
 
@@ -127,7 +130,7 @@ def leads_to_systems(kind: type) -> bool:
 
     They are ours and lead to systems, or they are applications in which code keeps its own objects.
     """
-    return str(kind.__module__).startswith(_WITH_SYSTEMS)
+    return module_of(kind).startswith(_WITH_SYSTEMS)
 
 
 _WITH_SYSTEMS = (

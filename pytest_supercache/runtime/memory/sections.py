@@ -19,6 +19,7 @@ from pytest_supercache.declare import adapters
 from pytest_supercache.runtime.kernel.actor import Actor
 from pytest_supercache.runtime.kernel.calling import here
 from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
+from pytest_supercache.runtime.kernel.kinds import module_of
 from pytest_supercache.runtime.kernel.own_code import RUNTIME
 from pytest_supercache.runtime.kernel.spinning import take
 from pytest_supercache.runtime.memory.current import Current
@@ -139,7 +140,7 @@ class Sections:
 
     def note_left_alone(self, kind: type) -> None:
         """Note that the calling actor uses an object of a type that is not tracked."""
-        if top(kind.__module__) not in IMMUTABLE:
+        if top(module_of(kind)) not in IMMUTABLE:
             self.note_unseen()
 
     def note_loud(self, lock: str) -> None:

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from pytest_supercache.core.memory_use import WHOLE
+from pytest_supercache.runtime.kernel.kinds import attributes_of, bases_of, module_of
 from pytest_supercache.runtime.kernel.under_test import members_of
 from pytest_supercache.runtime.memory.effects import SCALARS, Memo, is_view, top
 from pytest_supercache.runtime.memory.reach import WALKED
@@ -117,7 +118,7 @@ class _Attributes:
 
     def __init__(self, kind: type) -> None:
         self._kind = kind
-        self._start = dict(vars(kind))
+        self._start = dict(attributes_of(kind))
 
     def is_unchanged(self, part: str) -> bool:
         return all(vars(self._kind).get(n, _ABSENT) is self._value(n) for n in self._of(part))
@@ -314,8 +315,8 @@ class _Content:
         self._members = members if members_of(value) is members else None
         self._slots = [
             slot
-            for base in type(value).__mro__
-            for slot in vars(base).values()
+            for base in bases_of(type(value))
+            for slot in attributes_of(base).values()
             if type(slot) is types.MemberDescriptorType and slot.__name__ not in _NO_SLOTS
         ]
         self._fill, self._look = _ways_of(value)
@@ -429,8 +430,8 @@ def _refill(base: Any, value: Any, elements: list[Any]) -> None:
 def _unless_replaced(value: Any, now: Any) -> Any:
     """Return ``value``, or the stand-in that a check has put in its place: of a lock, a client."""
     kind = type(value)
-    can_be = kind is types.FunctionType or top(kind.__module__) in _REPLACED
-    is_ours = top(type(now).__module__) == "pytest_supercache" or _is_stand_in(now)
+    can_be = kind is types.FunctionType or top(module_of(kind)) in _REPLACED
+    is_ours = top(module_of(type(now))) == "pytest_supercache" or _is_stand_in(now)
     return now if is_ours and can_be else value
 
 

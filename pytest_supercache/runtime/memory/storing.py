@@ -15,6 +15,7 @@ from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.schedule import Place
 from pytest_supercache.runtime.kernel.actor import Actor
 from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
+from pytest_supercache.runtime.kernel.kinds import attributes_of, bases_of
 from pytest_supercache.runtime.kernel.own_code import MEMORY
 from pytest_supercache.runtime.memory import steps
 from pytest_supercache.runtime.memory.current import Current
@@ -116,7 +117,7 @@ def tell_of_return(function: Any) -> None:
         made_by = [getattr(function, name, None) for name in ("__init__", "__new__")]
         function = next((one for one in made_by if type(one) is types.FunctionType), None)
     elif type(function) is not types.FunctionType:
-        calls = [vars(base).get("__call__") for base in type(function).__mro__]
+        calls = [attributes_of(base).get("__call__") for base in bases_of(type(function))]
         function = next(filter(None, calls), None)
     if type(function) is types.FunctionType and Current.tell_of_return is not None:
         Current.tell_of_return(function)

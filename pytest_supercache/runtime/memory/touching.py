@@ -16,6 +16,7 @@ from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.identity import identity
 from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.runtime.kernel.calling import here
+from pytest_supercache.runtime.kernel.kinds import attributes_of, bases_of, module_of, name_of
 from pytest_supercache.runtime.kernel.own_code import SYNC
 from pytest_supercache.runtime.kernel.under_test import dict_of, members_of
 from pytest_supercache.runtime.memory.accesses import Accesses
@@ -94,10 +95,10 @@ LOOKED_AT = (
 
 def touch_inherited(accesses: Accesses, kind: type, start: type, name: str) -> None:
     """Touch the attribute that ``super()`` finds from ``start`` on."""
-    if start not in kind.__mro__:
+    if start not in bases_of(kind):
         return
-    following = kind.__mro__[kind.__mro__.index(start) + 1 :]
-    base = next((base for base in following if name in vars(base)), None)
+    following = bases_of(kind)[bases_of(kind).index(start) + 1 :]
+    base = next((base for base in following if name in attributes_of(base)), None)
     if base is not None:
         _class_attribute(accesses, base, name, writes=False)
 
@@ -154,7 +155,7 @@ def note_owner(accesses: Accesses, holder: Any) -> None:
     """Note the owner of a ``__dict__`` that is about to be read."""
     kind = type(holder)
     if issubclass(kind, type):
-        for members in gc.get_referents(vars(holder)):
+        for members in gc.get_referents(attributes_of(holder)):
             accesses.own(members, holder)
     elif not is_left_alone(kind) and kind is not types.ModuleType:
         note_dict_read(accesses, holder)
@@ -174,12 +175,12 @@ def _class_attribute(accesses: Accesses, holder: type, name: str, *, writes: boo
     found, base = find_in_class(holder, name)
     if type(found) in METHOD_TYPES and not accesses.sharing.is_replaced(name):
         return
-    owner = holder.__mro__[-1] if base is None else base
+    owner = bases_of(holder)[-1] if base is None else base
     with Together(accesses):
-        for base in holder.__mro__[: holder.__mro__.index(owner) + 1]:
+        for base in bases_of(holder)[: bases_of(holder).index(owner) + 1]:
             if is_class_of_code(base):
                 accesses.touch(base, f".{name}", writes=False)
-    accesses.reached(vars(owner).get(name), owner, f".{name}")
+    accesses.reached(attributes_of(owner).get(name), owner, f".{name}")
 
 
 def _instance_attribute(accesses: Accesses, holder: Any, name: str, *, writes: bool) -> None:
@@ -226,7 +227,7 @@ def touch_set(accesses: Accesses, holder: Any, name: str, *, writes: bool) -> No
     kind, actor = type(holder), accesses.actor()
     if actor is None or not keeps_attributes(kind):
         return
-    if name in _INSIDE and str(kind.__module__).startswith(SYNC):
+    if name in _INSIDE and module_of(kind).startswith(SYNC):
         accesses.note_inside(kind, name)
     if issubclass(kind, logging.Filterer):
         if name in _ASKED_BY:
@@ -236,7 +237,7 @@ def touch_set(accesses: Accesses, holder: Any, name: str, *, writes: bool) -> No
             name, writes = _SET_BY[name], True
     if accesses.sharing.is_attribute_shared(name, actor.name, writes=writes):
         if accesses.shared.names is not None:
-            accesses.shared.names.name_alike(holder, kind.__name__)
+            accesses.shared.names.name_alike(holder, name_of(kind))
         accesses.touch(holder, f".{name}", writes=writes)
 
 

@@ -4,11 +4,13 @@ import functools
 import types
 from typing import Any
 
+from pytest_supercache.runtime.kernel.kinds import module_of
 from pytest_supercache.runtime.memory.effects import (
     CONTAINERS,
     PLAIN,
     CMethod,
     Memo,
+    find_in_class,
     is_rewritten,
     top,
 )
@@ -33,17 +35,17 @@ def is_fully_tracked(function: Any) -> bool:
         return _is_plain(type(holder))
     if kind in (types.MethodDescriptorType, types.WrapperDescriptorType):
         return _is_plain(function.__objclass__)
-    return is_rewritten(kind.__module__) or _is_plain(kind)
+    return is_rewritten(module_of(kind)) or _is_plain(kind)
 
 
 def _is_made_by_rewritten_code(kind: type) -> bool:
-    maker = getattr(kind, "__init__", None)
+    maker = find_in_class(kind, "__init__")[0]
     is_looked_at = type(maker) is not types.FunctionType or touches_itself(maker)
-    return is_rewritten(kind.__module__) and is_looked_at
+    return is_rewritten(module_of(kind)) and is_looked_at
 
 
 def _is_plain(kind: type) -> bool:
-    return kind in PLAIN or issubclass(kind, CONTAINERS) or top(kind.__module__) in _PLAIN_TYPES
+    return kind in PLAIN or issubclass(kind, CONTAINERS) or top(module_of(kind)) in _PLAIN_TYPES
 
 
 _PLAIN_TYPES = frozenset(
