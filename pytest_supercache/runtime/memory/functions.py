@@ -1,7 +1,8 @@
 """Rewrites the functions of the code under test for the length of a check.
 
 The functions of a module are found once, when it is new. Functions that were made later are
-reported by the rewritten code that makes them, or found from the body.
+reported by the rewritten code that makes them, or found from the body. Where a module then has more
+functions than are known, as its globals are referred to more often, it is searched once more.
 """
 
 import inspect
@@ -14,13 +15,20 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from pytest_supercache.core.identity import identity
-from pytest_supercache.runtime.kernel.kinds import attributes_of, bases_of, forget_kinds, module_of
+from pytest_supercache.runtime.kernel.kinds import (
+    attributes_of,
+    bases_of,
+    forget_kinds,
+    module_of,
+    qualname_of,
+)
 from pytest_supercache.runtime.kernel.under_test import is_standard_name, modules_under_test
 from pytest_supercache.runtime.memory.calls import CALL_HOOKS, touch_call, touching
 from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.effects import (
     CONTAINER_MODULES,
     PLAIN,
+    is_class_of_code,
     is_left_alone,
     is_rewritten,
     top,
@@ -32,7 +40,11 @@ from pytest_supercache.runtime.memory.hooks import HOOKS
 from pytest_supercache.runtime.memory.iteration_hooks import TAKING_HOOKS
 from pytest_supercache.runtime.memory.reach import WALKED, inside
 from pytest_supercache.runtime.memory.real_primitives import PRIMITIVE_HOOKS, keep_holder
-from pytest_supercache.runtime.memory.referring import functions_of
+from pytest_supercache.runtime.memory.referring import (
+    functions_of,
+    functions_referring_to,
+    references,
+)
 from pytest_supercache.runtime.memory.rewriting import (
     Hooks,
     Nested,
@@ -127,6 +139,7 @@ class _KnownFunctions:
     def __init__(self) -> None:
         self._modules: dict[int, weakref.ref[ModuleType]] = {}
         self._functions: dict[int, dict[int, weakref.ref[FunctionType]]] = {}
+        self._others: dict[int, int] = {}  # references to a module's globals that are no function's
 
     def add(self, function: FunctionType) -> None:
         """Remember a function for as long as it lives."""
@@ -151,6 +164,25 @@ class _KnownFunctions:
             self._modules[identity(module)] = weakref.ref(module)
         for function in functions_of(new):
             self.add(function)
+        for module in new:
+            self._others[identity(module)] = self._other_references(module)
+
+    def look_again(self, modules: list[ModuleType]) -> list[ModuleType]:
+        """Search modules where functions were made outside of any check; return these modules."""
+        grown = []
+        for module in modules:
+            others, before = self._other_references(module), self._others[identity(module)]
+            self._others[identity(module)] = min(others, before)
+            if others > before:
+                grown.append(module)
+        for function in functions_referring_to(grown):
+            self.add(function)
+        for module in grown:
+            self._others[identity(module)] = self._other_references(module)
+        return grown
+
+    def _other_references(self, module: ModuleType) -> int:
+        return references(module) - len(self._functions.get(identity(vars(module)), ()))
 
     def _knows(self, module: ModuleType) -> bool:
         reference = self._modules.get(identity(module))
@@ -242,8 +274,14 @@ class Functions:
         self._rewrite(_known.of(copies))
 
     def rewrite_body(self, body: Any) -> None:
-        """Rewrite the functions that a body can reach through its variables."""
-        self._rewrite(_reached(body))
+        """Rewrite the functions that were made since the last check, most of them for the body."""
+        reached = list(_reached(body))
+        for function in reached:
+            _known.add(function)
+        self._rewrite(reached)
+        modules = [module for module in modules_under_test() if is_rewritten(module.__name__)]
+        _known.look_into(modules)
+        self._rewrite(_known.of(_known.look_again(modules)))
 
     def rewrite_container(self, kind: type) -> None:
         """Rewrite the methods that a type inherits from containers of the standard library."""
@@ -349,7 +387,8 @@ def _reached(body: Any) -> Iterator[FunctionType]:
         value = waiting.popleft()
         if type(value) is FunctionType and is_rewritten(value.__module__ or ""):
             yield value
-        for inner, _ in inside(value):
+        held = [inner for inner, _ in inside(value)]
+        for inner in (*held, type(value)):
             if identity(inner) not in seen and _leads_on(inner):
                 seen.add(identity(inner))
                 waiting.append(inner)
@@ -360,4 +399,6 @@ def _leads_on(value: Any) -> bool:
     kind = type(value)
     if kind in PLAIN:
         return kind in WALKED or kind is frozenset
-    return not issubclass(kind, type | ModuleType) and not is_left_alone(kind)
+    if issubclass(kind, type):
+        return is_class_of_code(value) and "<locals>" in qualname_of(value)
+    return not issubclass(kind, ModuleType) and not is_left_alone(kind)

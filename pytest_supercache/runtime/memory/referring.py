@@ -30,23 +30,28 @@ def functions_of(modules: list[ModuleType]) -> Iterator[FunctionType]:
     if len(modules) <= _WALKED_MODULES_MAX:
         left = []
         for module in modules:
-            there_are = _references(module) - _ALONE
+            there_are = references(module) - _ALONE
             found = _walked(vars(module), there_are)
             yield from found
             if len(found) != there_are:
                 left.append(module)
-    spaces = {identity(vars(module)) for module in left}
-    for one in _referrers([vars(module) for module in left]):
+    yield from functions_referring_to(left)
+
+
+def functions_referring_to(modules: list[ModuleType]) -> Iterator[FunctionType]:
+    """Yield the functions whose globals are those of these modules, wherever they are held."""
+    spaces = {identity(vars(module)) for module in modules}
+    for one in _referrers([vars(module) for module in modules]):
         if type(one) is FunctionType and identity(one.__globals__) in spaces:
             yield one
 
 
-def _references(module: ModuleType) -> int:
+def references(module: ModuleType) -> int:
     """Return the number of references to a module's globals, with a few that asking makes."""
     return sys.getrefcount(vars(module))
 
 
-_ALONE = _references(ModuleType("without_functions"))
+_ALONE = references(ModuleType("without_functions"))
 
 
 def _walked(space: dict[str, Any], most: int) -> list[FunctionType]:

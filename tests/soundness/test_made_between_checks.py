@@ -1,0 +1,78 @@
+"""Code that was made between two checks of one process, as a fixture makes it for each test.
+
+A module is searched for functions when it is new. What is made later, outside of any check, is a
+function of the code under test all the same, whoever holds it.
+"""
+
+import threading
+from contextlib import nullcontext
+from types import SimpleNamespace
+
+import pytest
+
+from tests.soundness.truth import System
+
+HELD = SimpleNamespace()
+
+
+def _near(lock):
+    class Near:
+        lock_of_class = lock
+
+        def __init__(self):
+            self.hits = 0
+
+        def hit(self):
+            with lock:
+                self.hits += 1
+
+        @classmethod
+        def hit_of(cls, near):
+            with cls.lock_of_class:
+                near.hits += 1
+
+    return Near
+
+
+def _hit_by_two(world, near, hit):
+    near.hits = 0
+    world.actor("x", hit)
+    world.actor("y", hit)
+    world.run()
+    assert near.hits == 2
+
+
+def _in_the_body(lock):
+    near = _near(lock)()
+    return lambda world: _hit_by_two(world, near, near.hit)
+
+
+def _through_its_class(lock):
+    near = SimpleNamespace()
+    kind = _near(lock)
+    return lambda world: _hit_by_two(world, near, lambda: kind.hit_of(near))
+
+
+def _in_a_module(lock):
+    HELD.near = _near(lock)()
+    return lambda world: _hit_by_two(world, HELD.near, lambda: HELD.near.hit())
+
+
+def _in_a_function_of_a_module(lock):
+    near = HELD.near = SimpleNamespace()
+
+    def hit():
+        with lock:
+            near.hits += 1
+
+    HELD.hit = hit
+    return lambda world: _hit_by_two(world, HELD.near, lambda: HELD.hit())
+
+
+@pytest.mark.parametrize(
+    "made", [_in_the_body, _through_its_class, _in_a_module, _in_a_function_of_a_module]
+)
+def test_what_is_made_between_two_checks_is_looked_into(made):
+    System("first", made(threading.Lock()), False, "they hold one lock").must_be_told()
+    System("broken", made(nullcontext()), True, "both add to the same number").must_be_told()
+    System("right", made(threading.Lock()), False, "they hold one lock").must_be_told()
