@@ -108,6 +108,29 @@ def an_array_through_its_flat_and_a_lock(world):
     _hit_by_two(world, [hits.flat, hits.flat], hits.sum, threading.Lock())
 
 
+def _drawn(world, place):
+    shared = numpy.zeros(1)
+
+    def draw(seed):
+        drawn = place(shared)
+        numpy.random.default_rng(seed).random(out=drawn)
+        return drawn[0] == numpy.random.default_rng(seed).random()
+
+    world.actor("x", draw, 1)
+    world.actor("y", draw, 2)
+    assert world.run() == {"x": True, "y": True}
+
+
+@broken("both numbers are drawn into one array")
+def an_array_that_a_method_fills(world):
+    _drawn(world, lambda shared: shared)
+
+
+@right("each draws into a copy")
+def a_copy_that_a_method_fills(world):
+    _drawn(world, numpy.copy)
+
+
 @pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)
 def test_the_verdict_is_the_truth(system):
     system.must_be_told()

@@ -241,6 +241,29 @@ def properties_of_functions_in_c(world):
     assert world.run() == {"x": 3, "y": 3}
 
 
+def _encoded_into(world, buffer_of):
+    encoder, shared = msgspec.json.Encoder(), bytearray()
+
+    def answer(user):
+        buffer = buffer_of(shared)
+        encoder.encode_into(user, buffer)
+        return bytes(buffer)
+
+    world.actor("x", answer, "x")
+    world.actor("y", answer, "y")
+    assert world.run() == {"x": b'"x"', "y": b'"y"'}
+
+
+@broken("the encoder fills the buffer of both before the first has read its answer")
+def a_buffer_that_an_encoder_fills(world):
+    _encoded_into(world, lambda shared: shared)
+
+
+@right("each has a buffer")
+def a_buffer_each_that_an_encoder_fills(world):
+    _encoded_into(world, bytearray)
+
+
 @pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)
 def test_the_verdict_is_the_truth(system):
     system.must_be_told()

@@ -1,5 +1,6 @@
 """State in arrays and buffers."""
 
+import os
 import struct
 import threading
 from array import array
@@ -119,6 +120,30 @@ def a_number_packed_each(world):
 
     _together(world, lambda: count(0), lambda: count(4))
     assert struct.unpack("ii", buffer) == (1, 1)
+
+
+def _read_at_places(world, buffer_of):
+    path, shared, read = world.tmp_path / "rows", bytearray(1), {}
+    path.write_bytes(b"ab")
+
+    def look(at):
+        buffer = buffer_of(shared)
+        with path.open("rb") as rows:
+            os.preadv(rows.fileno(), [buffer], at)
+        read[at] = bytes(buffer)
+
+    _together(world, lambda: look(0), lambda: look(1))
+    assert read == {0: b"a", 1: b"b"}
+
+
+@broken("both read into the buffer before the first has looked at it")
+def a_buffer_in_a_list_that_a_file_is_read_into(world):
+    _read_at_places(world, lambda shared: shared)
+
+
+@right("each has a buffer")
+def a_buffer_each_that_a_file_is_read_into(world):
+    _read_at_places(world, bytearray)
 
 
 @pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)

@@ -44,6 +44,7 @@ from pytest_supercache.runtime.memory.effects import (
     fills_missing,
     find_in_class,
     holds,
+    is_buffer,
     is_left_alone,
     is_object_of_other_c,
     is_of_cython,
@@ -53,8 +54,10 @@ from pytest_supercache.runtime.memory.effects import (
     is_view,
     looks_within,
     loops_in_python,
+    may_fill_buffers,
     method_looks_within,
     method_reads,
+    name_fills_buffers,
     reads_deeply,
     runs_python,
     top,
@@ -425,6 +428,8 @@ def _method(accesses: Accesses, holder: Any, function: Any, arguments: tuple[Any
     name = function.__name__
     reader = _reader_of_method(type(holder), name)
     given = _given(accesses, arguments, reader, fills=name in _FILLING)
+    if may_fill_buffers(type(holder), name):
+        given = joined(given, _filled(accesses, arguments))
     if type(holder) is tuple and name in _COMPARING:
         given = joined(given, _compared(accesses, holder, name, arguments))
     stand_in = _method_alone(accesses, holder, function, arguments)
@@ -510,6 +515,21 @@ def _compared(
     return read_within(holder) if any(map(compares_within, arguments)) else None
 
 
+def _filled(accesses: Accesses, arguments: tuple[Any, ...]) -> Footprint | None:
+    """Touch the buffers among the arguments of code of C, which may write to them."""
+    filled: Footprint | None = None
+    for argument in arguments:
+        several = type(argument) in (list, tuple)
+        for buffer in filter(_is_buffer, argument[:_BUFFERS_MAX] if several else [argument]):
+            filled = joined(filled, touch_whole(accesses, buffer, writes=True))
+    return filled
+
+
+def _is_buffer(value: Any) -> bool:
+    return is_buffer(type(value))
+
+
+_BUFFERS_MAX = 50
 _FILLING = frozenset({"readinto", "shuffle", "recv_into", "pack_into", "dump", "dumps", "at"})
 
 
@@ -561,10 +581,7 @@ def _arguments(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) ->
         The footprint of the containers that are shared; None: none is.
     """
     shared: Footprint | None = None
-    if function in LOOKING_AT_FILES and arguments:
-        touch_file(accesses, arguments[0], writes=False)
-    elif function in BY_DESCRIPTOR and arguments and type(arguments[0]) is int:
-        touch_descriptor(accesses, arguments[0], writes=BY_DESCRIPTOR[function])
+    _file_given(accesses, function, arguments)
     reads_only, is_deep = is_read_by(function), reads_deeply(function)
     is_of_c = looks_within(function) or is_of_cython(type(function))
     within = read_deeply if is_of_other_c(function) else read_within
@@ -581,7 +598,16 @@ def _arguments(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) ->
         else:
             shared = joined(shared, _argument(accesses, argument, writes=not reads_only))
             shared = joined(shared, within(argument)) if is_of_c else shared
+    if name_fills_buffers(getattr(function, "__name__", "")):
+        shared = joined(shared, _filled(accesses, arguments))
     return shared
+
+
+def _file_given(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> None:
+    if function in LOOKING_AT_FILES and arguments:
+        touch_file(accesses, arguments[0], writes=False)
+    elif function in BY_DESCRIPTOR and arguments and type(arguments[0]) is int:
+        touch_descriptor(accesses, arguments[0], writes=BY_DESCRIPTOR[function])
 
 
 def _argument(accesses: Accesses, value: Any, *, writes: bool) -> Footprint | None:

@@ -4,10 +4,13 @@ What is not known may write. Asking an object for its class by ``isinstance`` co
 only real types are looked at here.
 """
 
+import array
 import collections
+import ctypes
 import functools
 import gc
 import itertools
+import mmap
 import operator
 import re
 import struct
@@ -317,6 +320,33 @@ def is_object_of_other_c(kind: type) -> bool:
         and not is_standard_name(top(module_of(base)))
         and (not is_left_alone(kind) or top(module_of(base)) == "numpy")
     )
+
+
+@of_kind
+def is_buffer(kind: type) -> bool:
+    """Say whether code of C may write to objects of a type without calling their methods."""
+    if issubclass(kind, (bytearray, memoryview, array.array, mmap.mmap, _OF_CTYPES)):
+        return True
+    return any((module_of(base), name_of(base)) == _OF_NUMPY for base in bases_of(kind))
+
+
+_OF_CTYPES = bases_of(ctypes.Structure)[1]
+"""What all objects of ctypes derive from: it has no public name."""
+
+_OF_NUMPY = ("numpy", "ndarray")
+
+
+def may_fill_buffers(kind: type, name: str) -> bool:
+    """Say whether a method that is not rewritten may write to buffers that it is given.
+
+    Of one outside of the standard library that is not known (``encoder.encode_into``).
+    """
+    return name_fills_buffers(name) or not is_standard_name(top(module_of(kind)))
+
+
+def name_fills_buffers(name: str) -> bool:
+    """Say whether code of C fills buffers by its name: ``recv_into``, ``readinto1``, ``preadv``."""
+    return name.endswith(("into", "into1", "readv"))
 
 
 def behind_view(value: Any) -> list[Any]:
