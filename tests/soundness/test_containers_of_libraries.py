@@ -5,6 +5,7 @@ and nothing is found, the truth is left open and said so.
 """
 
 import threading
+from contextlib import nullcontext
 
 import pytest
 from django.utils.datastructures import MultiValueDict
@@ -12,6 +13,9 @@ from httpx import Headers
 from jinja2.utils import LRUCache
 from ruamel.yaml.comments import CommentedMap
 from sortedcontainers import SortedDict, SortedList, SortedSet
+from sqlalchemy import JSON, ForeignKey
+from sqlalchemy.ext.mutable import MutableDict
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from starlette.datastructures import MutableHeaders
 
 from tests.soundness.truth import broken, right, systems_of
@@ -243,6 +247,71 @@ def a_near_cache_of_a_module_in_a_sorted_dict(world):
 def no_near_cache_in_a_sorted_dict(world):
     assert not NEAR
     _changed(world, lambda origin: origin.get("k"))
+
+
+class _Base(DeclarativeBase):
+    pass
+
+
+class _Order(_Base):
+    __tablename__ = "orders"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    notes: Mapped[dict[str, int]] = mapped_column(MutableDict.as_mutable(JSON))
+    lines: Mapped[list["_Line"]] = relationship()
+
+
+class _Line(_Base):
+    __tablename__ = "lines"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[int]
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"))
+
+
+def _numbered(world, lock):
+    """Let two users add a line with the next number to one mapped object."""
+    order = _Order(notes={})
+
+    def add():
+        with lock:
+            order.lines.append(_Line(number=len(order.lines)))
+
+    world.actor("one", add)
+    world.actor("two", add)
+    world.run()
+    assert [line.number for line in order.lines] == [0, 1]
+
+
+@broken("both see how many lines there are before either adds one")
+def lines_of_a_relationship(world):
+    _numbered(world, nullcontext())
+
+
+@right("they hold one lock")
+def lines_of_a_relationship_under_a_lock(world):
+    _numbered(world, threading.Lock())
+
+
+def _noted(world, lock):
+    order = _Order(notes={"looks": 0})
+
+    def look():
+        with lock:
+            order.notes["looks"] = order.notes["looks"] + 1
+
+    world.actor("one", look)
+    world.actor("two", look)
+    world.run()
+    assert order.notes["looks"] == 2
+
+
+@broken("both read the same number before either stores the next one")
+def a_mutable_dict_of_a_column(world):
+    _noted(world, nullcontext())
+
+
+@right("they hold one lock")
+def a_mutable_dict_of_a_column_under_a_lock(world):
+    _noted(world, threading.Lock())
 
 
 @pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)

@@ -43,8 +43,18 @@ _CONTROLLED_MODULES = (
 )  # fmt: skip
 """Parts of Django that a table declares, that belong to one thread, or that are proxies."""
 
+_WITH_CONTAINERS = frozenset(
+    {
+        "sqlalchemy.orm.collections",
+        "sqlalchemy.ext.associationproxy",
+        "sqlalchemy.ext.mutable",
+        "sqlalchemy.ext.orderinglist",
+    }
+)
+"""Parts of these packages whose objects are memory nevertheless: attributes of a mapped object."""
+
 LOOKED_AT_ONLY = frozenset(
-    {"sortedcontainers", "ruamel", "httpx", "starlette", "django", "numpy", "pandas"}
+    {"sortedcontainers", "ruamel", "httpx", "starlette", "django", "numpy", "pandas", "sqlalchemy"}
 )
 """Packages whose containers are not changed by look-ups."""
 
@@ -82,6 +92,8 @@ def _is_controlled(module: str) -> bool:
 @cache
 def _has_containers(module: str) -> bool:
     package = module.partition(".")[0]
+    if module in _WITH_CONTAINERS:
+        return True
     return not _is_controlled(module) and (package in FRAMEWORKS or is_tool_name(package))
 
 
