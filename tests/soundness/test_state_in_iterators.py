@@ -1,9 +1,11 @@
 """State in iterators and generators, and in what calls methods of containers later."""
 
+import csv
 import itertools
 import operator
+import struct
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from functools import partial
 
 import pytest
@@ -291,6 +293,68 @@ def an_exit_stack_is_emptied(world):
             stack.pop_all()
 
     _together(world, lambda: _tested_and_read(near), work)
+
+
+def _pairs_of(world, numbers, lock):
+    """Two users take two numbers each, which belong together."""
+    taken = []
+
+    def pair():
+        with lock:
+            taken.append((*next(numbers), *next(numbers)))
+
+    _together(world, pair, pair)
+    assert sorted(taken) == [(0, 1), (2, 3)]
+
+
+def _unpacked():
+    return struct.iter_unpack("B", bytes(range(4)))
+
+
+@broken("a number of the other one may come between the two")
+def numbers_unpacked_one_by_one(world):
+    _pairs_of(world, _unpacked(), nullcontext())
+
+
+@right("they hold one lock")
+def numbers_unpacked_one_by_one_under_a_lock(world):
+    _pairs_of(world, _unpacked(), threading.Lock())
+
+
+def _taken_by_zip(world, lock):
+    numbers, taken = _unpacked(), []
+
+    def pair():
+        with lock:
+            first = dict(zip("k", numbers, strict=False))
+            taken.append((*first["k"], *dict(zip("k", numbers, strict=False))["k"]))
+
+    _together(world, pair, pair)
+    assert sorted(taken) == [(0, 1), (2, 3)]
+
+
+@broken("a number of the other one may come between the two, each of which a zip takes")
+def numbers_that_a_zip_takes(world):
+    _taken_by_zip(world, nullcontext())
+
+
+@right("they hold one lock")
+def numbers_that_a_zip_takes_under_a_lock(world):
+    _taken_by_zip(world, threading.Lock())
+
+
+def _rows_of_csv():
+    return csv.reader("0123", quoting=csv.QUOTE_NONNUMERIC)
+
+
+@broken("a row of the other one may come between the two")
+def rows_of_one_csv_reader(world):
+    _pairs_of(world, _rows_of_csv(), nullcontext())
+
+
+@right("they hold one lock")
+def rows_of_one_csv_reader_under_a_lock(world):
+    _pairs_of(world, _rows_of_csv(), threading.Lock())
 
 
 @pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)

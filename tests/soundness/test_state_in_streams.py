@@ -7,6 +7,8 @@ import json
 import mmap
 import pickle
 import tempfile
+import threading
+from contextlib import nullcontext
 
 import pytest
 
@@ -235,6 +237,85 @@ def two_arrays_copied_and_compared(world):
 
     _together(world, grow, lambda: seen.append(mine == yours))
     assert seen == [True]
+
+
+def _pairs_of_lines(world, stream, take, lock):
+    """Two users take two lines each, which belong together."""
+    taken = []
+
+    def pair():
+        with lock:
+            taken.append(take(stream))
+
+    _together(world, pair, pair)
+    stream.close()
+    assert sorted(taken) == ["01", "23"]
+
+
+def _read_two(stream):
+    return stream.readline().strip() + stream.readline().strip()
+
+
+def _next_two(stream):
+    return next(stream).strip() + next(stream).strip()
+
+
+def _loop_to_the_second(stream):
+    taken = ""
+    for line in stream:
+        taken += line.strip()
+        if len(taken) == 2:
+            break
+    return taken
+
+
+_LINES = "0\n1\n2\n3\n"
+
+
+@broken("a line of the other one may come between the two")
+def lines_read_from_a_stream(world):
+    _pairs_of_lines(world, io.StringIO(_LINES), _read_two, nullcontext())
+
+
+@right("they hold one lock")
+def lines_read_from_a_stream_under_a_lock(world):
+    _pairs_of_lines(world, io.StringIO(_LINES), _read_two, threading.Lock())
+
+
+@broken("a line of the other one may come between the two")
+def lines_taken_from_a_stream(world):
+    _pairs_of_lines(world, io.StringIO(_LINES), _next_two, nullcontext())
+
+
+@right("they hold one lock")
+def lines_taken_from_a_stream_under_a_lock(world):
+    _pairs_of_lines(world, io.StringIO(_LINES), _next_two, threading.Lock())
+
+
+@broken("two loops go on in one stream")
+def lines_of_a_loop(world):
+    _pairs_of_lines(world, io.StringIO(_LINES), _loop_to_the_second, nullcontext())
+
+
+@right("they hold one lock")
+def lines_of_a_loop_under_a_lock(world):
+    _pairs_of_lines(world, io.StringIO(_LINES), _loop_to_the_second, threading.Lock())
+
+
+def _file_of_lines(folder):
+    path = folder / "lines"
+    path.write_text(_LINES)
+    return path.open()
+
+
+@broken("both read on where the other one has come to in the open file")
+def lines_read_from_a_file(world):
+    _pairs_of_lines(world, _file_of_lines(world.tmp_path), _read_two, nullcontext())
+
+
+@right("they hold one lock")
+def lines_read_from_a_file_under_a_lock(world):
+    _pairs_of_lines(world, _file_of_lines(world.tmp_path), _read_two, threading.Lock())
 
 
 @pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)

@@ -94,7 +94,11 @@ from pytest_supercache.runtime.memory.proxies import is_transparent
 from pytest_supercache.runtime.memory.reach import shown
 from pytest_supercache.runtime.memory.real_primitives import method_of, stand_in_of_method
 from pytest_supercache.runtime.memory.steps import Together
-from pytest_supercache.runtime.memory.streams import touch_path, touch_stream
+from pytest_supercache.runtime.memory.streams import (
+    touch_method_of_stream,
+    touch_path,
+    touch_stream,
+)
 from pytest_supercache.runtime.memory.touching import (
     compares_within,
     joined,
@@ -448,7 +452,7 @@ def _method_alone(
     if name in _LIKE_ATTRIBUTES and arguments and type(arguments[0]) is str:
         return _like_attribute(accesses, holder, name, arguments)
     if module_of(kind) == "_io":
-        footprint = touch_stream(accesses, holder, writes=not name.startswith(("read", "getvalue")))
+        footprint = touch_method_of_stream(accesses, holder, name)
         return going_on(accesses, footprint, function) if any(map(calls_back, arguments)) else None
     if type(function) is types.MethodType and derives_from_foreign(kind):
         footprint = touch_foreign(accesses, holder, writes=not method_reads(kind, name))

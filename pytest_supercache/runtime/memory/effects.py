@@ -482,6 +482,17 @@ def counts(kind: type) -> bool:
     return module_of(kind) == itertools.__name__ or kind in _GENERATORS
 
 
+@of_kind
+def keeps_its_place(kind: type) -> bool:
+    """Say whether a type is another iterator of C, such as a reader of `csv`, or a stream."""
+    is_seen_otherwise = is_view(kind) or is_left_alone(kind) or module_of(kind) in _TAKEN_OTHERWISE
+    advancing = find_in_class(kind, "__next__")[0]
+    return type(advancing) is types.WrapperDescriptorType and not is_seen_otherwise
+
+
+_TAKEN_OTHERWISE = frozenset({"builtins", "_asyncio", "sqlite3"})
+"""Modules whose other objects with a next element are awaited, or are statements of SQL."""
+
 _GENERATORS = frozenset({types.GeneratorType, types.AsyncGeneratorType})
 
 

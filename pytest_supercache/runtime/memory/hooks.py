@@ -26,6 +26,7 @@ from pytest_supercache.runtime.memory.effects import (
     holds,
     is_left_alone,
     is_view,
+    keeps_its_place,
     top,
 )
 from pytest_supercache.runtime.memory.generated import is_compared_unseen
@@ -38,6 +39,7 @@ from pytest_supercache.runtime.memory.steps import Together
 from pytest_supercache.runtime.memory.touching import (
     CODE,
     LOOKED_AT,
+    joined,
     looking,
     note_owner,
     put,
@@ -254,6 +256,8 @@ def advance(iterator: Any) -> Footprint | None:
     if (actor := accesses.actor()) is not None:
         actor.writes += 1  # an iterator remembers where it is
     kind, footprint, looked_into = type(iterator), None, None
+    if keeps_its_place(kind):
+        return _advance_in_c(accesses, iterator)
     if not (counts(kind) or is_view(kind)):
         return None
     with Together(accesses):
@@ -264,6 +268,13 @@ def advance(iterator: Any) -> Footprint | None:
     if footprint is not None and kind is types.GeneratorType:
         accesses.enters(iterator, footprint)
     return looked_into
+
+
+def _advance_in_c(accesses: Accesses, iterator: Any) -> Footprint | None:
+    """Touch the place where an iterator is, and what it may go through."""
+    with Together(accesses):
+        moved = accesses.touch(iterator, WHOLE, writes=True)
+        return joined(moved, touch_whole(accesses, iterator, writes=False))
 
 
 def entered() -> None:

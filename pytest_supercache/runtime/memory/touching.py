@@ -40,6 +40,7 @@ from pytest_supercache.runtime.memory.effects import (
     is_rewritten,
     is_view,
     is_view_of_array,
+    keeps_its_place,
     method_reads,
     slots_of,
     sources,
@@ -460,7 +461,8 @@ def touch_looked_into(accesses: Accesses, view: Any, most: int = YIELDED_MAX) ->
             elif gets:
                 shared = joined(shared, read_deeply(source))
             else:
-                shared = joined(shared, touch_whole(accesses, source, writes=False))
+                moves = keeps_its_place(type(source))
+                shared = joined(shared, touch_whole(accesses, source, writes=moves))
         return joined(shared, _touch_calls(accesses, view, most))
 
 
