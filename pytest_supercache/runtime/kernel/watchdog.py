@@ -208,6 +208,13 @@ class Hang(NamedTuple):
     """Whether a running actor has code outside of this package on its stack."""
 
 
+_REMEDY = (
+    "  what is awaited there is not under control: hold one lock of `threading` around each use of "
+    "it, or let no step be taken meanwhile (`atomic`). If it is only slow, raise "
+    "--supercache-step-timeout"
+)
+
+
 def _describe_hang(controller: Controller, body: Actor, limit: float) -> Hang:
     """Say which step never arrived, with the stack of every thread of the execution."""
     frames = sys._current_frames()
@@ -234,6 +241,8 @@ def _describe_hang(controller: Controller, body: Actor, limit: float) -> Hang:
             f"  no running actor is in code under test, so there is no stack to show ({states});"
         )
         lines.append("  this machine may have been too busy for the execution: run it again")
+    else:
+        lines.append(_REMEDY)
     return Hang("\n".join(lines), has_stack)
 
 

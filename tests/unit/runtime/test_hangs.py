@@ -45,6 +45,25 @@ def test_who_is_in_code_of_ours_alone_is_said_to_be():
     assert "  alice (running):\n    no line of the code under test" in hang.text
 
 
+def test_where_code_blocks_it_is_said_what_to_do():
+    go_on, begun = threading.Lock(), threading.Event()
+
+    def wait():
+        begun.set()
+        with go_on:
+            pass
+
+    with go_on:
+        thread = threading.Thread(target=wait)
+        thread.start()
+        begun.wait()
+        alice = Actor("alice", "a", wait, state=State.RUNNING, thread=thread)
+        hang = watchdog._describe_hang(_execution(alice)[0].controller, _body(), 5.0)
+    thread.join()
+    assert hang.has_stack
+    assert "hold one lock of `threading` around each use of it" in hang.text.splitlines()[-1]
+
+
 @pytest.mark.parametrize(("has_stack", "looks"), [(True, 1), (False, 2)])
 def test_an_execution_without_a_stack_gets_twice_the_time(monkeypatch, has_stack, looks):
     seen = []
