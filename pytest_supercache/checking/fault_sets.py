@@ -10,6 +10,7 @@ from concurrent.futures import BrokenExecutor, Future
 from dataclasses import dataclass, replace
 
 from pytest_supercache.checking import coverage
+from pytest_supercache.checking.left_behind import LeftBehindError
 from pytest_supercache.checking.submitted import until_done
 from pytest_supercache.core.errors import ReplayDivergedError, SupercacheError
 from pytest_supercache.core.fault import Fault, Vector
@@ -106,8 +107,8 @@ def _units(
             left = progress.left(is_clean=not vector)
             if left is None:
                 yield vector, None
-            elif vector in futures:
-                yield vector, _confirmed(_result_of(futures[vector]), search_one, left)
+            elif (told := _result_of(futures.get(vector))) is not None:
+                yield vector, _confirmed(told, search_one, left)
             else:
                 yield vector, search_one(vector, left, None)
     finally:
@@ -115,9 +116,14 @@ def _units(
             future.cancel()
 
 
-def _result_of(future: "Future[FaultSetResult]") -> FaultSetResult:
+def _result_of(future: "Future[FaultSetResult] | None") -> FaultSetResult | None:
+    """Return what another process has found; None: the vector is to be searched here."""
+    if future is None:
+        return None
     try:
         return until_done(future).result()
+    except LeftBehindError:
+        return None
     except BrokenExecutor as error:
         raise SupercacheError(
             f"a process that searched for faults ended before it was done: {error}. Run again "

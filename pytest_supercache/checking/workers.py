@@ -24,6 +24,7 @@ from typing import Any
 
 from pytest_supercache.checking.environment import Body, Given
 from pytest_supercache.checking.fault_sets import FaultSetResult
+from pytest_supercache.checking.left_behind import nothing_left_behind
 from pytest_supercache.checking.strategy import OfHypothesis
 from pytest_supercache.checking.submitted import submit, until_begun
 from pytest_supercache.core.errors import SupercacheError
@@ -281,7 +282,8 @@ def _outlive_nobody(lifeline: Lifeline) -> None:
 def _search_lean(
     search: SearchUnit, work: Work, shared: bool, vector: Vector, within: Exploration
 ) -> FaultSetResult:
-    unit = search(work, shared, vector, within)
+    with nothing_left_behind():
+        unit = search(work, shared, vector, within)
     return replace(unit, result=lean(unit.result))
 
 

@@ -20,6 +20,7 @@ from pytest_supercache.plugin.items import is_given
 from pytest_supercache.plugin.progress import progressing
 from pytest_supercache.plugin.recorded import REPLAYED, attempted, recorded_of
 from pytest_supercache.plugin.session import Session
+from pytest_supercache.plugin.surroundings import may_be_judged_later
 from pytest_supercache.plugin.terminal import whole_text
 
 if TYPE_CHECKING:
@@ -258,7 +259,8 @@ class ItemRunner:
 
         progress = progressing(node.config, str(own["item"]))
         # Executions of one example must all be here: it is rejected only if every one rejects it.
-        workers = 1 if is_given(node) else self._session.options.value("workers") or 1
+        is_for_workers = not (is_given(node) or may_be_judged_later(node))
+        workers = (is_for_workers and self._session.options.value("workers")) or 1
         stop = _breakpoint(node)
         if stop is not None:
             from pytest_supercache.plugin.debugging import PATIENCE

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_supercache.plugin.connection_failures import CONNECTION_FAILURES
+from pytest_supercache.plugin.surroundings import as_in_its_turn, may_be_prepared
 
 if TYPE_CHECKING:
     from pytest_supercache.core.result import CheckResult
@@ -25,21 +26,6 @@ _HAS_WORKERS = "pytest_supercache.checking.workers"
 _OURS = {"request", "supercache_runner"}
 _MARKS = ("skip", "skipif", "xfail")
 """Marks by which an item may not be meant to run."""
-
-_HOOKS = (
-    "pytest_runtestloop", "pytest_runtest_protocol", "pytest_runtest_logstart",
-    "pytest_runtest_setup", "pytest_fixture_setup", "pytest_runtest_call", "pytest_pyfunc_call",
-    "pytest_runtest_teardown", "pytest_fixture_post_finalizer", "pytest_runtest_logfinish",
-)  # fmt: skip
-"""Hooks by which a plugin can prepare an item, or leave state behind for the next one."""
-
-_PREPARE_NOTHING = frozenset({
-    "_pytest", "pytest_supercache", "xdist",
-    "_hypothesis_pytestplugin", "allure_pytest", "anyio", "pytest_asyncio", "pytest_cov",
-    "pytest_html", "pytest_metadata", "pytest_mock", "pytest_randomly", "pytest_rerunfailures",
-    "pytest_split", "pytest_sugar", "pytest_timeout", "random_order",
-})  # fmt: skip
-"""Packages whose hooks change nothing that code under test can see; others are unknown."""
 
 
 class Prefetch:
@@ -98,7 +84,7 @@ class Prefetch:
             return False  # it says so in its turn
         return (
             not any(node.get_closest_marker(mark) for mark in _MARKS)
-            and not _may_be_prepared(node)
+            and not may_be_prepared(node)
             and not _is_runner_overridden(node)
             and not (faults is not None and faults.max)
             and "://" not in backend  # a server that nobody else may use
@@ -106,11 +92,13 @@ class Prefetch:
 
     def _search(self, node: pytest.Item) -> "tuple[CheckResult, dict[str, list[str]]]":
         """In a worker: return the result of an item, and which connections have failed here."""
+        from pytest_supercache.checking.left_behind import nothing_left_behind
         from pytest_supercache.checking.workers import lean
         from pytest_supercache.plugin.item_runner import ItemRunner
 
         try:
-            result = lean(ItemRunner(self._session).search(node, _item_of(node)))
+            with as_in_its_turn(node), nothing_left_behind():
+                result = lean(ItemRunner(self._session).search(node, _item_of(node)))
             return result, self._config.stash[CONNECTION_FAILURES].part()
         finally:
             self._session.stop_servers()
@@ -133,18 +121,6 @@ class Prefetch:
 def _item_of(node: pytest.Item) -> Any:
     """Return the scenario item of a pytest item; None if it has none."""
     return getattr(node, "scenario_item", None)
-
-
-def _may_be_prepared(node: pytest.Item) -> bool:
-    """Say whether a conftest or a plugin has hooks that may prepare an item.
-
-    The module of the hook's function tells where its code is from: plugins may be objects.
-    """
-    return any(
-        str(hook.function.__module__).partition(".")[0] not in _PREPARE_NOTHING
-        for name in _HOOKS
-        for hook in getattr(node.ihook, name).get_hookimpls()
-    )
 
 
 def _is_runner_overridden(node: pytest.Item) -> bool:

@@ -124,6 +124,8 @@ def pytest_configure(config): config.pluginmanager.register(Flags())
             ("def pytest_pyfunc_call(pyfuncitem): pass", ""),
             ("def pytest_fixture_setup(fixturedef): pass", ""),
             ("def pytest_runtest_teardown(item): pass", ""),
+            ("def pytest_runtest_makereport(item, call): pass", ""),
+            ("def pytest_sessionfinish(session): pass", ""),
             ("", "faults: {max: 1, kinds: [error_before]}\n"),
         ],
         4,

@@ -1,0 +1,33 @@
+"""Refuses the result of a worker whose search left an exception where only its process sees it.
+
+Python hands an exception that it cannot raise (in ``__del__``, in a thread) to a hook. pytest's
+reports it, and fails the item where warnings are errors; in a worker, nobody asks what it heard.
+"""
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+class LeftBehindError(Exception):
+    """A search has to be repeated in the process that reports it."""
+
+
+@contextmanager
+def nothing_left_behind() -> Iterator[None]:
+    """Raise :class:`LeftBehindError` in the end if an exception could not be raised meanwhile."""
+    heard: list[str] = []
+
+    def hear(told: Any) -> None:
+        heard.append(str(told.exc_type))
+
+    before = sys.unraisablehook, threading.excepthook
+    sys.unraisablehook = threading.excepthook = hear
+    try:
+        yield
+    finally:
+        sys.unraisablehook, threading.excepthook = before
+    if heard:
+        raise LeftBehindError(f"exceptions that could not be raised: {', '.join(heard[:3])}")

@@ -1,0 +1,93 @@
+"""Knows what surrounds an item in its turn, of which a worker that searches it has no part.
+
+Hooks and fixtures may prepare the code under test, or look afterwards at what its executions left
+in the process. pytest itself sets filters of warnings, which make errors of some, and tells in the
+environment which test is running.
+"""
+
+import inspect
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import pytest
+
+_AROUND = (
+    "pytest_runtestloop", "pytest_runtest_protocol", "pytest_runtest_call", "pytest_pyfunc_call",
+    "pytest_runtest_teardown", "pytest_fixture_post_finalizer", "pytest_runtest_makereport",
+    "pytest_runtest_logfinish", "pytest_warning_recorded", "pytest_sessionfinish",
+)  # fmt: skip
+"""Hooks that may look at what an item left behind, and fail it."""
+
+_BEFORE = ("pytest_runtest_logstart", "pytest_runtest_setup", "pytest_fixture_setup")
+"""Hooks that can only prepare an item."""
+
+_CHANGE_NOTHING = frozenset({
+    "_pytest", "pytest_supercache", "xdist",
+    "_hypothesis_pytestplugin", "allure_pytest", "anyio", "pytest_asyncio", "pytest_cov",
+    "pytest_html", "pytest_metadata", "pytest_mock", "pytest_randomly", "pytest_rerunfailures",
+    "pytest_split", "pytest_sugar", "pytest_timeout", "random_order",
+})  # fmt: skip
+"""Packages whose hooks change nothing that code under test can see; others are unknown.
+
+Nor do their hooks and fixtures fail an item for what it left behind, except for
+:func:`nothing_left_behind <pytest_supercache.checking.left_behind.nothing_left_behind>`.
+"""
+
+_OF_TEARDOWNS = "_xunit_"
+"""Begins the names of the fixtures that pytest makes of `teardown_method` and its like."""
+
+_CURRENT = "PYTEST_CURRENT_TEST"
+
+
+def may_be_prepared(node: pytest.Item) -> bool:
+    """Say whether a conftest or a plugin has hooks that may prepare or judge an item."""
+    return _has_hooks(node, (*_BEFORE, *_AROUND))
+
+
+def may_be_judged_later(node: pytest.Item) -> bool:
+    """Say whether hooks, or fixtures that end later, may look at what an item left behind."""
+    known = getattr(getattr(node, "_fixtureinfo", None), "name2fixturedefs", None)
+    if known is None:  # pytest stores them elsewhere
+        return True
+    return _has_hooks(node, _AROUND) or any(
+        _may_judge(name, definition.func) for name, each in known.items() for definition in each
+    )
+
+
+def _has_hooks(node: pytest.Item, names: Iterable[str]) -> bool:
+    """Say whether there are such hooks.
+
+    The module of the hook's function tells where its code is from: plugins may be objects.
+    """
+    return any(
+        not _changes_nothing(hook.function)
+        for name in names
+        for hook in getattr(node.ihook, name).get_hookimpls()
+    )
+
+
+def _may_judge(name: str, fixture: Any) -> bool:
+    """Say whether a fixture of the project has a second half."""
+    if _changes_nothing(fixture) and not name.startswith(_OF_TEARDOWNS):
+        return False
+    is_generator = inspect.isgeneratorfunction(fixture) or inspect.isasyncgenfunction(fixture)
+    return is_generator or "request" in inspect.signature(fixture).parameters
+
+
+def _changes_nothing(function: Any) -> bool:
+    return str(function.__module__).partition(".")[0] in _CHANGE_NOTHING
+
+
+@contextmanager
+def as_in_its_turn(node: pytest.Item) -> Iterator[None]:
+    """Set in a worker what pytest sets around the call of an item."""
+    plugin = node.config.pluginmanager.get_plugin("warnings")
+    filters = contextmanager(plugin.pytest_runtest_protocol)(node) if plugin else nullcontext()
+    with filters:
+        os.environ[_CURRENT] = f"{node.nodeid} (call)".replace("\x00", "(null)")
+        try:
+            yield
+        finally:
+            os.environ.pop(_CURRENT, None)
