@@ -173,9 +173,13 @@ def _wrong_value(name: str, value: object) -> str | None:
     return None
 
 
+_FILLERS = "\u115f\u1160\u3164\uffa0"
+"""The letters that nobody sees: they fill syllables of Hangul."""
+
+
 def _says_something(text: str) -> bool:
     """Say whether a text has a letter or a digit; blanks, also invisible ones, have neither."""
-    return any(map(str.isalnum, text))
+    return any(char.isalnum() and char not in _FILLERS for char in text)
 
 
 def _wrong_dates(opened: date, expires: date) -> Iterator[tuple[str, str]]:

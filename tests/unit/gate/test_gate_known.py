@@ -57,6 +57,7 @@ MISTAKES = {
     "unknown field": ('owner = "karim"', 'ownr = "karim"', r":6: 'ownr' .* mean 'owner'"),
     "field of nothing known": ('owner = "karim"', "zzz = 1", r":6: 'zzz' .*; known: id, match"),
     "empty text": ('"betty"', '" "', r":7: approved_by =  : expected a text"),
+    "invisible letters": ('"betty"', r'"\u3164\uffa0"', r":7: approved_by = .*: expected a text"),
     "invisible text": ('"betty"', r'"\u200b"', r":7: approved_by = .*: expected a text"),
     "a blank of Braille": ('"betty"', r'"\u2800"', r":7: approved_by = .*: expected a text"),
     "a dash": ('"betty"', '"-"', r":7: approved_by = -: expected a text"),
