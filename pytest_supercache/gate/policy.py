@@ -313,8 +313,8 @@ _HAPPENED = {
         "behaves with what it declares: leave that option out"
     ),
     "shadowed": (
-        "so that code was not run: give these modules names of their own, make packages of their "
-        "folders, or run each project by itself"
+        "so that code was not run: install the project from here (`pip install -e .`), give these "
+        "modules names of their own, make packages of their folders, or run each project by itself"
     ),
     "uncollected": UNEXPLAINED,
     "testpaths_without_match": (

@@ -1,7 +1,8 @@
 """Finds modules that were not imported because another one of the same name already was.
 
 pytest puts the folders of conftest files and tests on ``sys.path``. If two of them have a module
-``shop``, both get the one that was imported first, and the other one is never run.
+``shop``, both get the one that was imported first, and the other one is never run. Nor is a module
+of the project of which an older copy, or that of another checkout, is installed.
 """
 
 import ast
@@ -17,6 +18,8 @@ import pytest
 
 _SUFFIX = ".py"
 _CONFTEST = "conftest"
+_PACKAGED = ("pyproject.toml", "setup.py", "setup.cfg")
+"""Files of a folder whose modules may be installed from it, or from its folder ``src``."""
 
 
 class Shadows:
@@ -29,7 +32,7 @@ class Shadows:
         self._conftests = set[str]()  # likewise, which share one name
         self._found = set[str]()
         self._told = set[str]()  # by workers of xdist
-        for known in (_names_in, _real, import_folder):
+        for known in (_names_in, _packaged_folders, _real, import_folder):
             known.cache_clear()  # another run in this process may have other files
 
     def pass_over(self) -> None:
@@ -52,6 +55,7 @@ class Shadows:
         files = {file for one in modules if (file := _file_of(one)) is not None}
         self._look_at(files | self._conftests, besides=_CONFTEST)
         self._look_beside(files | self._conftests)
+        self._look_at_installed(files | self._conftests)
 
     def part(self) -> list[str]:
         """Return what was found, also by workers."""
@@ -87,6 +91,30 @@ class Shadows:
             for top in _taken(folder):
                 names = [name for name in sys.modules.copy() if name.partition(".")[0] == top]
                 self._found |= {said for name in names if (said := self._hidden(folder, name))}
+
+    def _look_at_installed(self, files: set[str]) -> None:
+        """Look at modules that are installed, and not from the project's folder that has them."""
+        real = {os.path.realpath(file) for file in files}
+        for file in (one for one in real if _is_below(one, self._root) and not _is_installed(one)):
+            for folder in _packaged_folders(str(Path(file).parent), self._root):
+                taken = {top for top in _taken(folder) if self._is_elsewhere(sys.modules[top])}
+                tops = {name.partition(".")[0] for name in _imported(file, taken)} & taken
+                for name in [name for name in sys.modules if name.partition(".")[0] in tops]:
+                    self._found |= {*self._installed_from_elsewhere(file, folder, name)}
+
+    def _installed_from_elsewhere(self, file: str, folder: str, name: str) -> Iterator[str]:
+        got, own = _file_of(sys.modules[name]), _own(folder, name)
+        if got is None or own is None or not got.endswith(_SUFFIX) or _text(got) == _text(own):
+            return
+        importer, lost = map(self._shown, (file, own))
+        yield f"{importer} imports {name} and got {got}, which is installed, instead of {lost},"
+
+    def _is_elsewhere(self, module: ModuleType) -> bool:
+        """Say whether a module is installed, or outside of the project."""
+        got = _file_of(module)
+        return got is not None and (
+            _is_installed(got) or not _is_below(os.path.realpath(got), self._root)
+        )
 
     def _hidden(self, folder: str, name: str) -> str:
         """Say that a module of a folder is not the one of its name; "" if it is, or a copy."""
@@ -134,6 +162,15 @@ class Shadows:
 def _is_installed(path: str) -> bool:
     """Say whether a path is in an environment, which may be below the root."""
     return not {"site-packages", "dist-packages"}.isdisjoint(Path(path).parts)
+
+
+@cache
+def _packaged_folders(folder: str, root: str) -> tuple[str, ...]:
+    """Return the folders, up to the root, from which modules may be installed."""
+    above = () if folder == root else _packaged_folders(str(Path(folder).parent), root)
+    if not any(Path(folder, name).is_file() for name in _PACKAGED):
+        return above
+    return (*above, folder, str(Path(folder, "src")))
 
 
 def _is_of_tests(file: str) -> bool:

@@ -122,6 +122,44 @@ def test_so_is_one_that_a_helper_imports_and_one_that_a_function_imports(
     assert "imports shop and got" in "\n".join(gate(services)["reasons"])
 
 
+@pytest.mark.parametrize("way", ["src", "."])
+@pytest.mark.parametrize("installed", [HOLDS, RACES])
+def test_a_module_of_the_project_that_was_installed_before_it_was_changed_is_no_verdict(
+    project: Project, monkeypatch: pytest.MonkeyPatch, way: str, installed: str
+) -> None:
+    """The twin: what is installed is what is there, and has the race."""
+    (project.path / "conftest.py").unlink()
+    environment = project.path / "env" / "site-packages"
+    for folder, text in ((environment, installed), (project.path / way, RACES)):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "shop.py").write_text(text)
+    (project.path / "pyproject.toml").write_text("[project]\nname = 'shop'\n")
+    service(project, "tests", RACES)
+    (project.path / "tests" / "shop.py").unlink()
+    monkeypatch.syspath_prepend(environment)
+    assert project.run("--supercache-gate").ret == (1 if installed == RACES else 6)
+    if installed == HOLDS:
+        own = Path(way, "shop.py")
+        said = f"got {environment / 'shop.py'}, which is installed, instead of {own}, so"
+        assert said in gate(project)["reasons"][0]
+
+
+def test_a_module_of_others_that_has_the_name_of_one_in_a_folder_of_tests_is_meant(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project.path / "conftest.py").unlink()
+    (project.path / "pyproject.toml").write_text("[project]\nname = 'other'\n")
+    environment = project.path / "env" / "site-packages"
+    environment.mkdir(parents=True)
+    (environment / "shop.py").write_text(HOLDS)
+    service(project, "tests", RACES)
+    (project.path / "tests" / "shop.py").rename(project.path / "tests" / "other.py")
+    (project.path / "tools").mkdir()
+    (project.path / "tools" / "shop.py").write_text("tool = 1")
+    monkeypatch.syspath_prepend(environment)
+    assert project.run("--supercache-gate").ret == 0
+
+
 def test_a_test_that_gets_the_conftest_file_of_another_folder_is_no_verdict(
     services: Project,
 ) -> None:
