@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.declare.late_binding import bound_late, note
 from pytest_supercache.declare.same import are_one, place_of
 from pytest_supercache.scenario.signatures import check_told, check_verb
 
@@ -173,6 +174,7 @@ def system(
         )
         if known := REGISTRY.systems.get(name):
             _refuse_another(named, known, declared, known.factory, factory)
+        _refuse_late_binding(named, factory, {n: s.factory for n, s in REGISTRY.systems.items()})
         REGISTRY.systems[name] = declared
         return factory
 
@@ -228,6 +230,8 @@ def verb(
         )
         if known := REGISTRY.verbs.get(name):
             _refuse_another(f"@verb({name!r})", known, declared, known.function, function)
+        others = {known.name: known.function for known in REGISTRY.verbs.values()}
+        _refuse_late_binding(f"@verb({name!r})", function, others)
         REGISTRY.verbs[name] = declared
         return function
 
@@ -344,6 +348,21 @@ def _refuse_another(
             f"{named}: {place_of(function)} registers this name twice, with other values or "
             "options the second time. Choose another name for one of them."
         )
+
+
+def _refuse_late_binding(
+    named: str, function: Callable[..., Any], others: Mapping[str, Callable[..., Any]]
+) -> None:
+    """Refuse a function of a loop that reads the loop's variable when it is called."""
+    note(function)
+    for name, other in others.items():
+        if variable := bound_late(function, other):
+            raise SupercacheError(
+                f"{named}: {place_of(function)} reads {variable!r} when it is called, and so does "
+                f"what {name!r} was registered with: {variable!r} was another value then, and both "
+                "get its last one. Make each in a function that takes it; for a system, "
+                "params={...} does that, too"
+            )
 
 
 def _parts(declared: System | Verb | Watch) -> dict[str, Any]:
