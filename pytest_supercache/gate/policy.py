@@ -285,7 +285,8 @@ _WITH_REASON = {
 }
 UNEXPLAINED = (
     "is not collected by pytest (norecursedirs, collect_ignore, --ignore in addopts, ...): collect "
-    "it, or name its path in `uncollected` of [tool.supercache]"
+    "it (as *.supercache.yaml or a module of tests), or name its path in `uncollected` of "
+    "[tool.supercache]"
 )
 """The complaint about a scenario file below the paths of a run that was not collected."""
 

@@ -3,7 +3,7 @@
 Settings of pytest are about tests in general, and some are defaults that no user has written
 (``norecursedirs``), so a file of ours that they leave out is named. Only a setting about such
 files, or an option of this run, excuses one. A module is one of ours if its text names this
-package: it is not imported.
+package: it is not imported. A file of YAML whose name is none of a scenario is one by its text.
 """
 
 from collections.abc import Iterable, Iterator
@@ -20,7 +20,11 @@ from pytest_supercache.core.masking import quoted
 from pytest_supercache.plugin.arguments import given_paths
 from pytest_supercache.plugin.items import is_test_module, selecting
 from pytest_supercache.plugin.unimported import NAME
-from pytest_supercache.scenario.names import is_scenario_file
+from pytest_supercache.scenario.names import (
+    is_scenario_file,
+    is_text_of_scenario,
+    may_be_misnamed,
+)
 from pytest_supercache.scenario.walk import ENTRIES_MAX, FoundFiles, find_files
 
 SETTING = "uncollected"
@@ -86,7 +90,9 @@ class ScenarioFiles:
     def _is_wanted(self, name: str) -> bool:
         """Say whether a file of this name may have scenarios or explored tests."""
         is_described = self.config.getoption("supercache_describe") is not None  # without tests
-        return is_scenario_file(name) or (not is_described and is_test_module(self.config, name))
+        if is_scenario_file(name) or may_be_misnamed(name):
+            return True
+        return not is_described and is_test_module(self.config, name)
 
     def uncollected(self, collected: Iterable[str]) -> Uncollected:
         """Return the files that are not among the ``collected`` ones."""
@@ -189,8 +195,11 @@ def _ignored_by_project(said: str) -> Iterator[str]:
 
 
 def _has_ours(path: Path) -> bool:
-    """Say whether a file has scenarios, or a module explored tests by its text."""
-    return is_scenario_file(path.name) or NAME in (_content(path) or b"")
+    """Say whether a file has scenarios by its name or text, or a module explored tests."""
+    if is_scenario_file(path.name):
+        return True
+    text = _content(path) or b""
+    return is_text_of_scenario(text) if may_be_misnamed(path.name) else NAME in text
 
 
 def _matches(path: Path, pattern: str, flag: str) -> bool:
@@ -242,7 +251,7 @@ def _content(path: Path) -> bytes | None:
 
 def _says(path: Path, root: Path) -> tuple[bytes, ...]:
     """Return what a scenario file includes; a module has all that it says in its own text."""
-    if not is_scenario_file(path.name):
+    if not (is_scenario_file(path.name) or may_be_misnamed(path.name)):
         return ()
     from pytest_supercache.play.vocabulary import built_in_words
     from pytest_supercache.scenario.validate import everything_in

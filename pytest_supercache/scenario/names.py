@@ -1,5 +1,6 @@
 """Recognizes the file names of scenarios: `*.supercache.yaml` or `.yml`, in upper or lower case."""
 
+import re
 from pathlib import Path
 
 SUFFIX = ".supercache.yaml"
@@ -11,6 +12,21 @@ SUFFIXES = (SUFFIX, ".supercache.yml")
 def is_scenario_file(name: str) -> bool:
     """Say whether a file of this name is a scenario file."""
     return name.lower().endswith(SUFFIXES)
+
+
+_YAML = (".yaml", ".yml")
+_HEAD = re.compile(rb"^scenario[ \t]*:", re.MULTILINE)
+_REST = re.compile(rb"^(users|systems?)[ \t]*:", re.MULTILINE)
+
+
+def may_be_misnamed(name: str) -> bool:
+    """Say whether a file that is not named like a scenario may be meant as one."""
+    return name.lower().rstrip().endswith(_YAML) and not is_scenario_file(name)
+
+
+def is_text_of_scenario(text: bytes) -> bool:
+    """Say whether a text has the lines that scenario files have, and hardly any other file."""
+    return bool(_HEAD.search(text) and _REST.search(text))
 
 
 def stem_of(name: str) -> str:

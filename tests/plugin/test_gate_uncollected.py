@@ -66,6 +66,20 @@ def test_a_scenario_file_that_pytest_leaves_out_is_named(held: Project, folder: 
     assert CliRunner().invoke(main, ["verdict", "--lock"]).exit_code == 2
 
 
+@pytest.mark.parametrize(
+    "name", ["b_supercache.yaml", "b.supercahce.yml", "b.supercache.yaml ", "b.YAML"]
+)
+def test_so_is_a_scenario_whose_name_is_none_of_one(held: Project, name: str) -> None:
+    """The twins: a copy of a collected file, flows to be included, another tool's settings."""
+    write(held, "scenarios/copy.yaml", race("H-1", "uncached"))
+    write(held, "scenarios/flows.yaml", "flows:\n  one: [{read: k}]\nusers: {}\n")
+    write(held, "scenarios/load.yaml", "scenario: {users: 5}\nscenarios: [one]\n")
+    assert held.run("--supercache-gate", "scenarios").ret == 0
+    write(held, f"scenarios/{name}")
+    assert held.run("--supercache-gate", "scenarios").ret == 6
+    assert gate(held)["reasons"][0].startswith(LOST.format(f"scenarios/{name}"))
+
+
 def test_arguments_that_pytest_merges_and_workers_make_no_difference(held: Project) -> None:
     write(held, "scenarios/build/b.supercache.YML")
     assert held.run("--supercache-gate", "scenarios", "scenarios/build").ret != 0
