@@ -14,7 +14,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_supercache.plugin.connection_failures import CONNECTION_FAILURES
-from pytest_supercache.plugin.surroundings import as_in_its_turn, may_be_prepared
+from pytest_supercache.plugin.surroundings import (
+    as_in_its_turn,
+    is_in_package_with_code,
+    may_be_prepared,
+)
 
 if TYPE_CHECKING:
     from pytest_supercache.core.result import CheckResult
@@ -85,6 +89,7 @@ class Prefetch:
         return (
             not any(node.get_closest_marker(mark) for mark in _MARKS)
             and not may_be_prepared(node)
+            and not is_in_package_with_code(node)
             and not _is_runner_overridden(node)
             and not (faults is not None and faults.max)
             and "://" not in backend  # a server that nobody else may use

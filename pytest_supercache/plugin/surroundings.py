@@ -8,7 +8,8 @@ environment which test is running.
 import inspect
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -39,6 +40,12 @@ _OF_TEARDOWNS = "_xunit_"
 """Begins the names of the fixtures that pytest makes of `teardown_method` and its like."""
 
 _CURRENT = "PYTEST_CURRENT_TEST"
+
+_AROUND_BY_PYTEST = (
+    ("warnings", "pytest_runtest_protocol"),
+    ("logging-plugin", "pytest_runtest_setup"),  # its handler raises what a log's format does
+)
+"""Plugins of pytest, and their wrappers, whose doing code under test can see."""
 
 
 def may_be_prepared(node: pytest.Item) -> bool:
@@ -80,12 +87,27 @@ def _changes_nothing(function: Any) -> bool:
     return str(function.__module__).partition(".")[0] in _CHANGE_NOTHING
 
 
+def is_in_package_with_code(node: pytest.Item) -> bool:
+    """Say whether a package around an item has code, such as `setup_module`, that runs first."""
+    packages = (one for one in node.listchain() if isinstance(one, pytest.Package))
+    return any(_has_code(one.path / "__init__.py") for one in packages)
+
+
+def _has_code(path: Path) -> bool:
+    try:
+        return bool(path.read_bytes().strip())
+    except OSError:
+        return True
+
+
 @contextmanager
 def as_in_its_turn(node: pytest.Item) -> Iterator[None]:
-    """Set in a worker what pytest sets around the call of an item."""
-    plugin = node.config.pluginmanager.get_plugin("warnings")
-    filters = contextmanager(plugin.pytest_runtest_protocol)(node) if plugin else nullcontext()
-    with filters:
+    """Set in a worker what pytest sets around an item: filters of warnings, handlers of logs."""
+    with ExitStack() as around:
+        for plugin, hook in _AROUND_BY_PYTEST:
+            wrapper = getattr(node.config.pluginmanager.get_plugin(plugin), hook, None)
+            if wrapper is not None:
+                around.enter_context(contextmanager(wrapper)(node))
         os.environ[_CURRENT] = f"{node.nodeid} (call)".replace("\x00", "(null)")
         try:
             yield

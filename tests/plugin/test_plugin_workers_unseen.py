@@ -9,7 +9,7 @@ from tests.plugin.projects import race
 from tests.plugin.test_plugin_workers import NOTED, who
 
 READING = """
-import os, warnings
+import logging, os, warnings
 
 class Unraised:
     def __del__(self):
@@ -32,6 +32,7 @@ def reading(layers):
     [
         ("warnings.warn('get is old', DeprecationWarning)", 1),
         ("assert 'B-1' not in os.environ['PYTEST_CURRENT_TEST']", 1),
+        ("logging.error('%d', 'x')", 1),
         ("Unraised()", 6),
     ],
 )
@@ -49,6 +50,21 @@ def test_what_fails_without_workers_fails_with_them(
     for workers in ("1", "2"):
         result = project.run("--supercache-gate", f"--supercache-workers={workers}", *keep)
         assert result.ret == status
+
+
+@pytest.mark.parametrize("code", ["def setup_module(): os.environ['MODE'] = 'cached'", ""])
+def test_what_a_package_sets_up_is_there(
+    project: Project, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    monkeypatch.setenv("MODE", "safe")
+    said = "assert os.environ['MODE'] == 'safe'"
+    project.add_to_conftest(NOTED + READING.format(said=said))
+    (project.path / "stories").mkdir()
+    (project.path / "stories" / "__init__.py").write_text(code and f"import os\n{code}\n")
+    for name in "ab":
+        project.scenario(race(f"{name}-1", "reading"), f"stories/{name}")
+    assert project.run("--supercache-gate", "--supercache-workers=2").ret == bool(code)
+    assert (os.getpid() in who(project, "reading")) is bool(code)
 
 
 def test_a_warning_that_is_no_error_leaves_the_search_to_workers(project: Project) -> None:
