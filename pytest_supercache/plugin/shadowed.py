@@ -32,7 +32,7 @@ class Shadows:
         self._conftests = set[str]()  # likewise, which share one name
         self._found = set[str]()
         self._told = set[str]()  # by workers of xdist
-        for known in (_names_in, _packaged_folders, _real, import_folder):
+        for known in (_names_in, _packaged_above, _sources_below, _real, import_folder):
             known.cache_clear()  # another run in this process may have other files
 
     def pass_over(self) -> None:
@@ -93,28 +93,36 @@ class Shadows:
                 self._found |= {said for name in names if (said := self._hidden(folder, name))}
 
     def _look_at_installed(self, files: set[str]) -> None:
-        """Look at modules that are installed, and not from the project's folder that has them."""
+        """Look at modules that are installed, and not from the project's folder that has them.
+
+        What is in the folder ``src`` of a project is there to be imported. For its other folders,
+        and those of projects beside it, a file has to import the module by its name.
+        """
         real = {os.path.realpath(file) for file in files}
-        for file in (one for one in real if _is_below(one, self._root) and not _is_installed(one)):
-            for folder in _packaged_folders(str(Path(file).parent), self._root):
-                taken = {top for top in _taken(folder) if self._is_elsewhere(sys.modules[top])}
-                tops = {name.partition(".")[0] for name in _imported(file, taken)} & taken
-                for name in [name for name in sys.modules if name.partition(".")[0] in tops]:
-                    self._found |= {*self._installed_from_elsewhere(file, folder, name)}
+        own = [one for one in real if _is_below(one, self._root) and not _is_installed(one)]
+        folders = {
+            one for file in own for one in _packaged_above(str(Path(file).parent), self._root)
+        }
+        sources = {str(Path(folder, "src")) for folder in folders}
+        for folder in sources:
+            for top in _taken(folder):
+                self._look_at_one(folder, top)
+        for folder in {*folders, *(_sources_below(self._root) if own else ())} - sources:
+            taken = {top for top in _taken(folder) if top != _CONFTEST}
+            for file in own if taken else ():
+                for top in {name.partition(".")[0] for name in _imported(file, taken)} & taken:
+                    self._look_at_one(folder, top)
 
-    def _installed_from_elsewhere(self, file: str, folder: str, name: str) -> Iterator[str]:
-        got, own = _file_of(sys.modules[name]), _own(folder, name)
-        if got is None or own is None or not got.endswith(_SUFFIX) or _text(got) == _text(own):
-            return
-        importer, lost = map(self._shown, (file, own))
-        yield f"{importer} imports {name} and got {got}, which is installed, instead of {lost},"
-
-    def _is_elsewhere(self, module: ModuleType) -> bool:
-        """Say whether a module is installed, or outside of the project."""
-        got = _file_of(module)
-        return got is not None and (
-            _is_installed(got) or not _is_below(os.path.realpath(got), self._root)
-        )
+    def _look_at_one(self, folder: str, top: str) -> None:
+        """Note the modules of a name that a folder has, and that were imported from elsewhere."""
+        for name in [name for name in sys.modules if name.partition(".")[0] == top]:
+            got, own = _file_of(sys.modules[name]), _own(folder, name)
+            if got is None or own is None or not got.endswith(_SUFFIX):
+                continue
+            is_own = _is_below(os.path.realpath(got), self._root) and not _is_installed(got)
+            if not is_own and _text(got) != _text(own):
+                said = f"{self._shown(own)} is behind {got}, which is installed,"
+                self._found.add(said)
 
     def _hidden(self, folder: str, name: str) -> str:
         """Say that a module of a folder is not the one of its name; "" if it is, or a copy."""
@@ -165,12 +173,21 @@ def _is_installed(path: str) -> bool:
 
 
 @cache
-def _packaged_folders(folder: str, root: str) -> tuple[str, ...]:
+def _packaged_above(folder: str, root: str) -> tuple[str, ...]:
     """Return the folders, up to the root, from which modules may be installed."""
-    above = () if folder == root else _packaged_folders(str(Path(folder).parent), root)
-    if not any(Path(folder, name).is_file() for name in _PACKAGED):
-        return above
-    return (*above, folder, str(Path(folder, "src")))
+    above = () if folder == root else _packaged_above(str(Path(folder).parent), root)
+    return (*above, folder) if _is_packaged(folder) else above
+
+
+@cache
+def _sources_below(root: str) -> tuple[str, ...]:
+    """Return the folders ``src`` of projects that stand side by side, as ``packages/NAME``."""
+    beside = [path for depth in ("*", "*/*") for path in Path(root).glob(f"{depth}/src")]
+    return tuple(str(path) for path in beside if _is_packaged(str(path.parent)))
+
+
+def _is_packaged(folder: str) -> bool:
+    return any(Path(folder, name).is_file() for name in _PACKAGED)
 
 
 def _is_of_tests(file: str) -> bool:
