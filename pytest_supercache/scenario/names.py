@@ -14,14 +14,14 @@ def is_scenario_file(name: str) -> bool:
     return name.lower().endswith(SUFFIXES)
 
 
-_YAML = (".yaml", ".yml")
+_LIKE_OURS = (".yaml", ".yml", ".supercache")
 _HEAD = re.compile(rb"^scenario[ \t]*:", re.MULTILINE)
 _REST = re.compile(rb"^(users|systems?)[ \t]*:", re.MULTILINE)
 
 
 def may_be_misnamed(name: str) -> bool:
     """Say whether a file that is not named like a scenario may be meant as one."""
-    return name.lower().rstrip().endswith(_YAML) and not is_scenario_file(name)
+    return name.lower().rstrip().endswith(_LIKE_OURS) and not is_scenario_file(name)
 
 
 def is_text_of_scenario(text: bytes) -> bool:

@@ -67,7 +67,8 @@ def test_a_scenario_file_that_pytest_leaves_out_is_named(held: Project, folder: 
 
 
 @pytest.mark.parametrize(
-    "name", ["b_supercache.yaml", "b.supercahce.yml", "b.supercache.yaml ", "b.YAML"]
+    "name",
+    ["b_supercache.yaml", "b.supercahce.yml", "b.supercache.yaml ", "b.YAML", "b.supercache"],
 )
 def test_so_is_a_scenario_whose_name_is_none_of_one(held: Project, name: str) -> None:
     """The twins: a copy of a collected file, flows to be included, another tool's settings."""
