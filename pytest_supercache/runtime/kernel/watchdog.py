@@ -210,8 +210,7 @@ class Hang(NamedTuple):
 
 _REMEDY = (
     "  what is awaited there is not under control: hold one lock of `threading` around each use of "
-    "it, or let no step be taken meanwhile (`atomic`). If it is only slow, raise "
-    "--supercache-step-timeout"
+    "it. If it is only slow, raise --supercache-step-timeout"
 )
 
 
