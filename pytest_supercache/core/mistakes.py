@@ -73,7 +73,8 @@ def report_of(error: Exception) -> str:
 
 def _places(error: BaseException) -> list[str]:
     """Return the innermost places of a traceback; a recursive one only once."""
-    found = [_place(frame, line) for frame, line in traceback.walk_tb(error.__traceback__)]
+    walked = traceback.walk_tb(error.__traceback__)
+    found = [_place(frame, line) for frame, line in walked if line]  # a hook is on no line
     return list(dict.fromkeys(reversed(found)))[:FRAMES_SHOWN] or ["an unknown place"]
 
 

@@ -41,7 +41,8 @@ from werkzeug.local import LocalProxy
 
 from pytest_supercache.declare.adapters import aiocache, diskcache, django
 from pytest_supercache.declare.adapters import async_lru as async_lru_table
-from pytest_supercache.plugin.prefetch import _PREPARE_NOTHING, _is_runner_overridden
+from pytest_supercache.plugin.prefetch import _is_runner_overridden
+from pytest_supercache.plugin.surroundings import _CHANGE_NOTHING
 from pytest_supercache.runtime.kernel.under_test import dict_of
 from pytest_supercache.runtime.memory import proxies
 from pytest_supercache.runtime.memory.cached_properties import cached_of
@@ -162,7 +163,7 @@ def _hooks_that_change_nothing_are_known_by_their_packages(request):
     assert inspect.getmodule(pytest.Session).__name__.startswith("_pytest.")
     hypothesis_plugin = request.config.pluginmanager.getplugin("hypothesispytest")
     assert hypothesis_plugin.__name__.startswith("_hypothesis_pytestplugin")
-    assert {"_pytest", "xdist", "_hypothesis_pytestplugin"} <= _PREPARE_NOTHING
+    assert {"_pytest", "xdist", "_hypothesis_pytestplugin"} <= _CHANGE_NOTHING
 
 
 @CHECKS.of("pytest: _pytest.logging.LogCaptureFixture, _pytest.recwarn.WarningsRecorder")
