@@ -520,10 +520,21 @@ def _never_removed(
         done = _done_after(scene, commit)
         slug = "layer-divergence" if done else "partial-write"
         return Classified.of(slug, place, commit, *done[:1])
-    before = [a for a in scene.of_role(Role.DROP, before=commit.at) if is_entry(a, place, name)]
-    if before and not dropped and not published:
+    before = [
+        act
+        for act in scene.of_role(Role.DROP, before=commit.at)
+        if is_entry(act, place, name) and same_operation(act, commit)
+    ]
+    if before and not dropped and not published and not _is_written_through(scene, place, name):
         return Classified.of("invalidate-before-write", place, before[-1], commit)
     return None
+
+
+def _is_written_through(scene: StaleRead, place: str, name: str) -> bool:
+    """Say whether what is left of an entry is no fill, but of an operation that also commits."""
+    store = _left_behind(scene.acts, place, name)
+    commits = scene.of_role(Role.COMMIT)
+    return store is not None and any(same_operation(store, commit) for commit in commits)
 
 
 def _done_after(scene: StaleRead, commit: Act) -> list[Act]:
