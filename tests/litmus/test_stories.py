@@ -48,8 +48,8 @@ def test_no_sentence_names_what_the_execution_does_not_have_and_no_class_its_ste
             "invalidate-before-write",
         ),
         (
-            Mutation(("far",), ("clear far", "set far", "commit"), "k", "k", lock="token", transaction="all",
-                     compares=True, writers=2),
+            Mutation(("far",), ("clear far", "set far", "commit"), "k", "k", lock="token",
+                     transaction="all", compares=True, writers=2),
             "dual-write",
         ),
         (
