@@ -14,8 +14,16 @@ _REGISTRY = """
     LOADERS = {}
     NAMES = []
 
+    is_loaded = False
+
     class Loaders:
         default = None
+
+    def load_late():
+        global is_loaded
+        if not is_loaded:
+            LOADERS["late"] = LOADERS["fresh"]
+            is_loaded = True
 
     def loader(function):
         LOADERS[function.__name__] = Loaders.default = function
@@ -109,6 +117,25 @@ def test_the_truth_is_told(flow, verdict, is_known, imported, modules):
         import_module(modules["registry"])
     result = check(_body(modules, modules[imported], flow))
     assert result.verdict is verdict, (result.reasons, result.counterexample)
+
+
+def test_what_is_set_up_once_after_the_import_is_undone_as_a_whole(modules):
+    import_module(modules["registry"])
+
+    def body(world):
+        registry = import_module(modules["package"]) and import_module(modules["registry"])
+        registry.load_late()
+        cache = world.existing_cache.client(decode_responses=True)
+        cache.set("tea", "100")
+        for name in ("alice", "bob"):
+            world.actor(name, lambda: registry.LOADERS["late"](cache, "tea"))
+        assert set(world.run().values()) == {"100"}
+
+    result = check(body)
+    assert result.verdict is Verdict.HOLDS, result.reasons
+    registry = import_module(modules["registry"])
+    assert not registry.is_loaded
+    assert sorted(registry.LOADERS) == ["fresh", "kept"]
 
 
 def test_it_is_still_there_after_the_check(modules):

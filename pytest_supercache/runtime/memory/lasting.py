@@ -104,7 +104,7 @@ class Lasting:
             modules: the modules; the first one has imported the others.
             as_begun: what was unchanged when their import began.
         """
-        name = f"the import of {modules[0].__name__}"
+        name = f"{modules[0].__name__}:its import"
         found: list[_Found] = []
         for number in as_begun:
             value, snapshot = self.snapshots[number]
@@ -162,7 +162,7 @@ class Lasting:
         snapshot = snapshot_of(value, name)
         if snapshot is not None:
             self.snapshots[identity(value)] = (value, snapshot)
-            self._packages[identity(value)] = top(name.partition(":")[0])
+            self._packages.setdefault(identity(value), top(name.partition(":")[0]))
             if is_unseen:
                 self._unseen.append(snapshot)
         return snapshot is not None
