@@ -146,7 +146,7 @@ class Described(NamedTuple):
     is_timed: bool  # sets or reads a time to live
     is_usual: bool  # plain, and nothing else is to be remembered of it
     is_attempt: bool  # changes nothing if its answer is "no": nil, 0, or none
-    blocks: float | None  # at most for so many seconds, or ``inf``; None: it never blocks
+    blocks: float | None  # the longest wait, in seconds; ``inf``: no limit; None: it never blocks
 
 
 def is_container(label: str) -> bool:

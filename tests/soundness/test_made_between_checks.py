@@ -1,7 +1,7 @@
-"""Code that was made between two checks of one process, as a fixture makes it for each test.
+"""Code that was made between two checks, outside of any body, is rewritten like all other code.
 
-A module is searched for functions when it is new. What is made later, outside of any check, is a
-function of the code under test all the same, whoever holds it.
+An object of a local class, or a function that a module holds, may come from a fixture or from an
+earlier test. Its functions are code under test, too, wherever they are referred to.
 """
 
 import threading

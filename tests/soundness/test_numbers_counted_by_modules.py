@@ -80,7 +80,7 @@ def numbers_that_tell_an_order_under_a_lock(world):
     assert world.existing_cache.client(decode_responses=True).get("newest") == "8"
 
 
-@broken("only who has the number 7 fills, and the other one may look before")
+@broken("only the user with number 7 fills the entry, and the other one may look it up before")
 def a_number_that_decides_who_fills(world):
     def work(redis):
         if next(NUMBERS) == 7:

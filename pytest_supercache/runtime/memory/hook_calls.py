@@ -48,6 +48,7 @@ def called_safely(
                     return hook(*operands)
             except (RecursionError, MemoryError):
                 raise
+            # A hook may fail in any way that a defect of ours can; none is for the code to handle.
             except Exception as error:
                 if performs or Current.execution is None:
                     raise
