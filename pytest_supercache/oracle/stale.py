@@ -16,6 +16,7 @@ from pytest_supercache.oracle.roles import (
     Act,
     Role,
     acts_in_race,
+    changes_in_place,
     held,
     is_database,
     is_entry,
@@ -254,7 +255,7 @@ def _older_over_newer(scene: StaleRead, own: list[Act], store: Act) -> Classifie
     if by_fault is not None and before:
         return Classified.of(by_fault, store.place, *scene.of_role(Role.COMMIT), before[-1], store)
     mine = next((act for act in own if act.role is Role.COMMIT), None)
-    if mine is None:
+    if mine is None or changes_in_place(store.step):
         return None
     for commit in scene.of_role(Role.COMMIT, after=mine.at):
         theirs = next((act for act in before if same_operation(act, commit)), None)

@@ -7,7 +7,7 @@ import pytest
 from pytest_supercache import ISOLATED_USERS, check
 from tests.borne_out import DEFINITIONS, borne_out, verdict_on
 from tests.mutated import Mutation, drawn, explored
-from tests.selection import either
+from tests.selection import either, few
 from tests.stories import HEAD, mistakes
 
 SEEDS = either([1, 5, 7, 8, 15, 20, 16, 9, 10, 17], range(2000))
@@ -41,7 +41,7 @@ def test_no_sentence_names_what_the_execution_does_not_have_and_no_class_its_ste
 
 @pytest.mark.parametrize(
     ("mutation", "slug"),
-    [
+    few([
         (
             Mutation(("far",), ("set far", "commit", "look far", "del far"), "page", "page",
                      transaction="all", change="add", writers=2),
@@ -72,7 +72,12 @@ def test_no_sentence_names_what_the_execution_does_not_have_and_no_class_its_ste
                      readers=2),
             "unclassified",
         ),
-    ],
+        (
+            Mutation(("far",), ("clear far", "raise generation", "commit"), lock="token",
+                     stamp="before", looks_again="writer", readers=0, writers=2),
+            "invalidate-before-write",
+        ),
+    ], 6),
 )  # fmt: skip
 def test_a_mutation_that_was_called_otherwise_has_the_class_that_its_steps_have(mutation, slug):
     found = explored(mutation)
