@@ -36,6 +36,8 @@ class Sleepers:
     def __init__(self, controller: "Controller") -> None:
         self._controller = controller
         self._asleep: list[_Sleeper] = []
+        self._woken = ""
+        """The flag of the one that woke last: whoever falls asleep by now wakes after it, too."""
 
     def add(self, actor: "TaskActor", step: "Announced") -> None:
         """Add a task that falls asleep; equal deadlines wake in the order of addition."""
@@ -55,7 +57,9 @@ class Sleepers:
         for at, sleeper in enumerate(self._asleep):
             if sleeper.step is step:
                 del self._asleep[at]
-                if not woke:
+                if woke:
+                    self._woken = sleeper.flag
+                else:
                     self._put_behind(at)
                 return
 
@@ -63,7 +67,7 @@ class Sleepers:
         """Make the sleeper at index ``at`` wait for the one before it."""
         if at >= len(self._asleep):
             return
-        flag = self._asleep[at - 1].flag if at else ""
+        flag = self._asleep[at - 1].flag if at else self._woken
         _, _, step, footprint = self._asleep[at]
         assert step.wait is not None, "a sleeper waits for its time"
         step.wait = replace(step.wait, after=flag)
