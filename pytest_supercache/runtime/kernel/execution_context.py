@@ -231,8 +231,9 @@ class ExecutionContext:
 
     def widened(self, actor: Actor, label: str, footprint: Footprint) -> Footprint:
         """Add to a step's footprint what its actor touches besides."""
-        if self.controller.memory is not None:
-            footprint = self.controller.memory.widened(actor.name, label, footprint)
+        known = self.controller.memory or self.controller.parting
+        if known is not None:
+            footprint = known.widened(actor.name, label, footprint)
         if actor.inherited or self.controller.shared_memory or (actor.born and not actor.taken):
             footprint = self._widened(actor, footprint)
         return footprint

@@ -5,6 +5,7 @@ start, or an answer. Others may come between its start and its first command, an
 of a command and the answer. So these are steps as soon as such a call is seen after them.
 """
 
+from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.schedule import Place
 from pytest_supercache.core.trace import last_chosen
 from pytest_supercache.runtime.kernel.actor import Actor
@@ -29,13 +30,22 @@ class Parting:
         self._record = record
         self._places: set[Place] = set()
 
-    def note_call(self, actor: Actor, choice: int) -> None:
-        """Note that a coroutine makes a declared call without an await, in the latest choice."""
+    def join_blocking_call(self, actor: Actor, footprint: Footprint) -> None:
+        """Add a declared call without an await to the footprint of the step before it.
+
+        If that is the start of its task, or an answer, it becomes a step of its own instead, to
+        which the call belongs from the next execution on.
+        """
         last = last_chosen(self._record.steps)
-        if not actor.taken:
-            self.sharing.note_start(actor.name)
-        if last is not None and last.choice == choice and last.kind not in WITHOUT_ANSWER:
-            self.sharing.note_answer(last.actor, last.label)
+        is_new = not actor.taken and self.sharing.note_start(actor.name)
+        if last is not None and last.kind not in WITHOUT_ANSWER:
+            is_new = self.sharing.note_answer(last.actor, last.label) or is_new
+        if last is not None and not is_new:
+            self.sharing.join(last.actor, last.label, footprint)
+
+    def widened(self, actor: str, label: str, footprint: Footprint) -> Footprint:
+        """Return a step's footprint, widened by the declared calls that belong to it."""
+        return self.sharing.widened(actor, label, footprint)
 
     def answer_is_step(self, actor: Actor, label: str) -> bool:
         """Say whether the answer of a step is itself a step."""
