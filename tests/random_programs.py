@@ -16,7 +16,7 @@ from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.footprint import ANYTHING, Footprint, touches
 from pytest_supercache.core.operation import History
 from pytest_supercache.core.schedule import CLOCK, Choices, Schedule, Scheduler
-from pytest_supercache.core.trace import Pending, Step, StepId
+from pytest_supercache.core.trace import Pending, Step, StepId, is_unconditional
 from pytest_supercache.core.waits import CounterState, FlagState, LockState, Wait, WaitState
 from pytest_supercache.search.dpor import Exhaustive
 from pytest_supercache.search.events import Dependence, TraceKey, events_of, order, trace_key
@@ -70,6 +70,7 @@ class Run:
     last: str | None = None
     complete: bool = True
     saw_deadline: bool = False
+    marks: bool = True  # steps that early ticks do not depend on
 
     def __post_init__(self) -> None:
         spawned = {name for moves in self.programs.values() for m in moves for name in m.spawns}
@@ -78,6 +79,7 @@ class Run:
         self.local: dict[str, Local] = {name: {} for name in self.programs}
         self.checked: dict[str, int] = {}  # how many steps there were at the last failed check
         self.deadlines: dict[str, float] = {}
+        self.deadlines_before: dict[str, float] = {}  # at the latest choice
         self.began: dict[str, StepId | None] = {
             name: None for name in self.programs if name not in spawned
         }
@@ -104,6 +106,11 @@ class Run:
             move = self.pending(name)
             if move is not None and move.timeout is not None and name not in self.deadlines:
                 self.deadlines[name] = self.now + move.timeout
+        if self.marks and self.steps:
+            step = self.steps[-1]
+            starts_no_wait = self.deadlines == self.deadlines_before
+            asks = step.actor == CLOCK or "clock" in step.footprint.reads
+            step.is_timeless = starts_no_wait and not asks and is_unconditional(step)
         able = [name for name in self.programs if self._is_able(name)]
         later = [deadline for deadline in self.deadlines.values() if deadline > self.now]
         self.saw_deadline = self.saw_deadline or bool(later and self.early)
@@ -127,9 +134,11 @@ class Run:
 
     def _take(self, name: str) -> None:
         if name == CLOCK:
-            self.early -= len(self.enabled()) > 1
+            is_early = len(self.enabled()) > 1
+            self.early -= is_early
             self.now = min(d for d in self.deadlines.values() if d > self.now)
             step = Step(CLOCK, self.index[CLOCK], "tick", "clock", ANYTHING, choice=len(self.taken))
+            step.is_early = is_early and self.marks
         else:
             move = self.pending(name)
             assert move is not None
@@ -141,6 +150,7 @@ class Run:
                 fired=self.deadlines.get(name, self.now + 1) <= self.now,
             )  # fmt: skip
         step.time = self.now
+        self.deadlines_before = dict(self.deadlines)
         self.index[name] += 1
         self.steps.append(step)
         self.taken.append(name)
@@ -201,7 +211,11 @@ class Upto:
 
 
 def brute_force(programs: Programs, early: int, most: int) -> set[tuple[TraceKey, str]] | None:
-    """Enumerate every interleaving with its outcome, class by class; None: more than ``most``."""
+    """Enumerate every interleaving with its outcome, class by class; None: more than ``most``.
+
+    Here every tick is a barrier. That an early one does not depend on all steps only tells which of
+    the interleavings that were found are the same.
+    """
     dependence = Dependence()
     found: set[tuple[TraceKey, str]] = set()
     level: dict[TraceKey, tuple[str, ...]] = {frozenset(): ()}
@@ -210,19 +224,21 @@ def brute_force(programs: Programs, early: int, most: int) -> set[tuple[TraceKey
         for choices in level.values():
             upto = Upto(choices)
             run = Run(programs, early).play(upto)
-            events, _ = events_of(run.steps, run.taken, dependence)
-            order(events, 0, dependence)
             if not upto.enabled:
-                found.add((trace_key(events), run.outcome()))
+                found.add((_key(run, dependence), run.outcome()))
             for name in upto.enabled:
-                longer = Run(programs, early).play(Upto((*choices, name)))
-                events, _ = events_of(longer.steps, longer.taken, dependence)
-                order(events, 0, dependence)
-                following.setdefault(trace_key(events), (*choices, name))
+                longer = Run(programs, early, marks=False).play(Upto((*choices, name)))
+                following.setdefault(_key(longer, dependence), (*choices, name))
         if len(following) > most:
             return None
         level = following
     return found
+
+
+def _key(run: Run, dependence: Dependence) -> TraceKey:
+    events, _ = events_of(run.steps, run.taken, dependence)
+    order(events, 0, dependence)
+    return trace_key(events)
 
 
 def explore(programs: Programs, early: int = 0) -> tuple[list[tuple[TraceKey, str]], Exhaustive]:
@@ -273,6 +289,10 @@ def _fired(state: State, local: Local, step: Step) -> None:
     local.setdefault("saw", []).append(step.fired)
 
 
+def _note_time(state: State, local: Local, step: Step) -> None:
+    local.setdefault("saw", []).append(step.time)
+
+
 def _wait(name: str, verb: str, *, guarded: bool = False, **more: Any) -> Move:
     return Move(f"{verb} {name}", writing(name), wait=Wait(name, verb, guarded=guarded), **more)
 
@@ -295,6 +315,7 @@ def random_move(random: Random, kinds: list[str], spawnable: list[str]) -> Move:
         "acquire": lambda: _wait("lock", "acquire", guarded=True),
         "try": lambda: _wait("lock", "try", effect=_end_if_held),
         "timed": lambda: _wait("lock", "acquire", guarded=True, timeout=1.0 + value, effect=_fired),
+        "now": lambda: Move("now", reading("clock"), _note_time),
         "sleep": lambda: Move("sleep", reading("clock"), timeout=1.0 + value),
         "release": lambda: _wait("lock", "release"),
         "get": lambda: _wait("queue", "acquire", guarded=True),
@@ -329,6 +350,8 @@ KINDS = {
     "conditions": "read write write end both equal",
     "conditions and locks": "write write end acquire release both equal",
     "timed": "read write end acquire release timed sleep",
+    "time asked": "read write write either now sleep sleep acquire release",
+    "time and starts": "read write spawn spawn timed sleep now",
     "spawn": "read write end spawn spawn acquire release",
     "everything": "read write end either acquire release try timed spawn get put enter leave set "
     "clear await both equal",
@@ -364,7 +387,7 @@ def disagreements(seed: int, count: int, most: int = 150) -> Iterator[str]:
         compared = 0
         while compared < count:
             programs = random_programs(random, kinds.split())
-            early = random.randrange(2) if kind == "timed" else 0
+            early = random.randrange(3) if kind.startswith("time") else 0
             expected = brute_force(programs, early, most)
             if expected is None:
                 continue

@@ -158,6 +158,7 @@ class CheckEnvironment:
         record: bool = False,
         outside: bool = False,
         look: bool = False,
+        ignores_time: bool = False,
         vector: Vector = (),
     ) -> Execution:
         """Run ``body`` once.
@@ -170,6 +171,7 @@ class CheckEnvironment:
             record: keep the content of all layers after every step.
             outside: ask the scheduler on the calling thread (Hypothesis).
             look: read all layers in the end, even if the body does not settle.
+            ignores_time: it does not matter for the verdict when steps are taken by the clock.
             vector: the faults that are to strike.
 
         Raises:
@@ -188,16 +190,10 @@ class CheckEnvironment:
         expiries = Expiries()
         faults = Injection(vector, assume=self._settings.assume)
         kept = Record(self.stack.clock, snapshot if record else None)
-        controller = Controller(
-            scheduler,
-            self._timekeeper(expiries, unlimited=unlimited_ticks),
-            kept,
-            shared_memory=shared_memory,
-            enter_node=self._entering(faults),
-            swaps_state=self._swaps_state(),
-            grain=self._settings.grain,
+        time = self._timekeeper(
+            expiries, unlimited=unlimited_ticks, ignores_time=ignores_time and not vector
         )
-        controller.new_thread, controller.polls = self._crew.thread, self._settings.polls
+        controller = self._controller(scheduler, time, kept, faults, shared_memory=shared_memory)
         execution = ExecutionContext(controller, self.stack.switch, expiries, faults)
         execution.on_step = self.on_step if isinstance(scheduler, Replay) else None
         world = World(self.stack, execution, self._given)
@@ -230,7 +226,28 @@ class CheckEnvironment:
         self.ways_out.update(dict.fromkeys(execution.ways_out))
         return execution
 
-    def _timekeeper(self, expiries: Expiries, *, unlimited: bool) -> Timekeeper:
+    def _controller(
+        self,
+        scheduler: Scheduler,
+        time: Timekeeper,
+        kept: Record,
+        faults: Injection,
+        *,
+        shared_memory: bool,
+    ) -> Controller:
+        controller = Controller(
+            scheduler,
+            time,
+            kept,
+            shared_memory=shared_memory,
+            enter_node=self._entering(faults),
+            swaps_state=self._swaps_state(),
+            grain=self._settings.grain,
+        )
+        controller.new_thread, controller.polls = self._crew.thread, self._settings.polls
+        return controller
+
+    def _timekeeper(self, expiries: Expiries, *, unlimited: bool, ignores_time: bool) -> Timekeeper:
         return Timekeeper(
             self.stack.clock,
             ticks=self._settings.ticks,
@@ -240,6 +257,7 @@ class CheckEnvironment:
             held=self.stack.bus.held_until,
             last_lease=self.stack.existing_cache.last_deadline,
             endings=(expiries.at, self.stack.existing_cache.leases),
+            ignores_time=ignores_time,
         )
 
     def _start_over(self, execution: ExecutionContext) -> None:

@@ -244,6 +244,7 @@ class Runner:
             shared_memory=self.shared,
             outside=self.outside,
             record=record or any(guarantee.needs_contents for guarantee in self.guarantees),
+            ignores_time=all(guarantee.ignores_time for guarantee in self.guarantees),
             vector=self.vector,
             **options,
         )

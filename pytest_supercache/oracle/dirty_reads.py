@@ -96,4 +96,5 @@ NO_DIRTY_READS = Guarantee(
     find_patterns=_find_patterns,
     find_lack=preconditions.answers,
     asks_nodes=False,
+    ignores_time=True,
 )

@@ -65,10 +65,12 @@ class Guarantee:
             ``find_patterns`` names; if there is none, it must not leave out any order.
         find_patterns: the ways in which another order of the same trace may break it.
         needs_contents: the content of every layer must be recorded after each step.
-        real_time_with: the parameter without which it is a function of the trace nevertheless.
+        real_time_with: the parameter without which it is a function of the trace nevertheless, and
+            ignores time.
         find_lack: returns what a history lacks if there is nothing in it to judge, else "".
         asks_nodes: it may judge what nodes answer when everything has settled.
         is_default: nobody has asked for it: where there is nothing to judge, it is passed over.
+        ignores_time: it says the same whatever the clock shows when a step is taken.
     """
 
     name: str
@@ -81,6 +83,7 @@ class Guarantee:
     find_lack: Callable[[History], str] | None = None
     asks_nodes: bool = True
     is_default: bool = False
+    ignores_time: bool = False
 
     def __call__(self, *given: Any, **named: Any) -> "Guarantee":
         """Return this guarantee with its parameters, in their order or by name.
@@ -98,12 +101,14 @@ class Guarantee:
         for parameter in self.parameters:
             self._check(parameter, values.get(parameter.name))
         patterns = self.find_patterns
+        asked = {None, *(name for name, value in values.items() if value is not None)}
         return replace(
             self,
             find_violation=partial(self.find_violation, **values),
             find_patterns=None if patterns is None else partial(patterns, **values),
             parameters=(),
-            real_time=self.real_time and self.real_time_with in {None, *values},
+            real_time=self.real_time and self.real_time_with in asked,
+            ignores_time=self.ignores_time or self.real_time_with not in asked,
         )
 
     def _check(self, parameter: Parameter, value: Any) -> None:

@@ -158,4 +158,5 @@ NO_LOST_FIELD = Guarantee(
     real_time=True,
     find_patterns=_find_patterns,
     find_lack=preconditions.writes_of_fields,
+    ignores_time=True,
 )

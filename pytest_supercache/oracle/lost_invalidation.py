@@ -72,5 +72,9 @@ def _kept(
 
 
 NO_LOST_INVALIDATION = Guarantee(
-    "no_lost_invalidation", decided_by(_findings), needs_contents=True, asks_nodes=False
+    "no_lost_invalidation",
+    decided_by(_findings),
+    needs_contents=True,
+    asks_nodes=False,
+    ignores_time=True,
 )

@@ -138,4 +138,5 @@ MONOTONIC_WRITES = Guarantee(
     needs_contents=True,
     find_lack=preconditions.writes,
     asks_nodes=False,
+    ignores_time=True,
 )

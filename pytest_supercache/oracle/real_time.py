@@ -104,6 +104,8 @@ def is_ordered(earlier: Step, later: Step) -> bool:
     """Say whether two steps keep their order in every linearization."""
     if earlier.phase != RACE or later.phase != RACE or earlier.actor == later.actor:
         return True
+    if (earlier.is_early and later.is_timeless) or (earlier.is_timeless and later.is_early):
+        return False
     return dependent(earlier.footprint, later.footprint)
 
 

@@ -150,4 +150,5 @@ NO_RESURRECTION = Guarantee(
     real_time=True,
     find_patterns=_find_patterns,
     find_lack=preconditions.answers,
+    ignores_time=True,
 )

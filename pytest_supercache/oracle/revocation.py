@@ -178,4 +178,5 @@ REVOCATION_HOLDS = Guarantee(
     real_time=True,
     find_patterns=_find_patterns,
     find_lack=preconditions.revokes_and_reads,
+    ignores_time=True,
 )

@@ -166,4 +166,5 @@ SEQUENTIALLY_CONSISTENT = Guarantee(
     decided_by(_findings),
     find_lack=preconditions.answers,
     asks_nodes=False,
+    ignores_time=True,
 )

@@ -172,4 +172,5 @@ READ_YOUR_WRITES = Guarantee(
     find_patterns=_find_patterns,
     find_lack=preconditions.writes_and_answers,
     asks_nodes=False,
+    ignores_time=True,
 )

@@ -201,4 +201,4 @@ def _last_written(history: History, key: str) -> list[Any]:
     ]
 
 
-COHERENT_WHEN_SETTLED = Guarantee("coherent_when_settled", _find_incoherence)
+COHERENT_WHEN_SETTLED = Guarantee("coherent_when_settled", _find_incoherence, ignores_time=True)

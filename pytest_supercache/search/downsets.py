@@ -1,4 +1,4 @@
-"""Lists the event sets, closed under happens-before, that may precede a barrier."""
+"""Lists the sets of events that may happen before an early tick."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import combinations
@@ -8,7 +8,11 @@ from pytest_supercache.search.events import StepEvent
 
 
 def downsets(events: Sequence[StepEvent], base: int) -> Iterator[int]:
-    """Yield, as bit masks, the closed sets that contain all events before ``base``."""
+    """Yield, as bit masks, the closed sets that contain all events before ``base``.
+
+    Of the others each has the timeless events only that happen before one that is not timeless.
+    """
+    timeless = sum(1 << at for at, event in enumerate(events) if event.is_timeless)
     start = (1 << base) - 1
     seen = {start}
     waiting = [start]
@@ -16,8 +20,9 @@ def downsets(events: Sequence[StepEvent], base: int) -> Iterator[int]:
         mask = waiting.pop()
         yield mask
         for at in range(base, len(events)):
-            larger = mask | 1 << at
-            if larger not in seen and not events[at].before & ~mask:
+            missing = events[at].before & ~mask
+            larger = mask | 1 << at | missing
+            if larger not in seen and not (events[at].is_timeless or missing & ~timeless):
                 seen.add(larger)
                 waiting.append(larger)
 

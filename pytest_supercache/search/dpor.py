@@ -7,9 +7,9 @@ from it (its sleep set) and which continuations it still owes (its wakeup tree).
 execution the races in it are reversed where they can be, and the deepest node that owes something
 is continued.
 
-An early tick of the clock is a barrier, so an interleaving with early ticks is a sequence of parts
-without: every set of events that is closed under happens-before, and after which the clock may
-move, is the root of a search of its own.
+An interleaving with early ticks of the clock is a sequence of parts without: every set of events
+that happen before such a tick, and after which the clock may move, is the root of a search of its
+own. Each trace has one: timeless events come after the tick unless others need them before it.
 """
 
 from collections import deque

@@ -74,7 +74,11 @@ class Enabledness:
     @cached_property
     def _ids(self) -> dict[StepId, int]:
         """The position of the event of each step."""
-        return {(e.step.actor, e.step.index): at for at, e in enumerate(self.events)}
+        return {
+            step: at
+            for at, e in enumerate(self.events)
+            for step in ((e.step.actor, e.step.index), *e.parts)
+        }
 
     def choices(self, mask: int) -> tuple[int, list[tuple[int, bool]]]:
         """Return how many actors are enabled after a closed set, and which events may come next.
@@ -97,7 +101,10 @@ class Enabledness:
         return able, ready
 
     def ready(self, mask: int) -> list[int]:
-        """Return the events outside a closed set that may come next, the earliest first."""
+        """Return the events outside a closed set that may come next, the earliest first.
+
+        An early tick that would be forced there is none of them.
+        """
         found, outside = [], ~mask
         for own in (*self.actors.values(), self.ticks):
             left = own & outside
@@ -105,6 +112,12 @@ class Enabledness:
             if coming and not self._befores[coming] & outside:
                 found.append(coming.bit_length() - 1)
         found.sort()
+        if (
+            len(found) == 1
+            and self.events[found[0]].is_early
+            and mask != self.events[found[0]].before
+        ):
+            return []
         return found
 
     def can_go_on(self, actor: str, mask: int) -> bool:

@@ -2,8 +2,9 @@
 
 An event is a step that a choice led to. Two events of one actor are ordered, and so are two
 dependent ones; what follows from that is happens-before, kept as bit masks over positions. Ticks
-are barriers: everything before one happens before it, and it before everything after. That an actor
-has begun and waits is no event, but it matters at a tick: its time counts from its beginning.
+are barriers: everything before one happens before it, and it before everything after. But an early
+tick and a timeless event are independent. That an actor has begun and waits is no event, but it
+matters at a tick: its time counts from its beginning.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,7 +18,10 @@ from pytest_supercache.core.schedule import CLOCK
 from pytest_supercache.core.trace import Step, StepId, is_unconditional
 
 EventKey = tuple[str, int, frozenset[StepId]]
-"""An event, with the events that it directly depends on."""
+"""An event, with the events that it directly depends on; a tick with all that happen before it.
+
+Other events do not name ticks: those that happen before a tick say where it stands.
+"""
 
 TraceKey = frozenset[EventKey]
 """An interleaving up to equivalence: the set of its events."""
@@ -82,8 +86,12 @@ class StepEvent:
     name: StepName  # in every execution
     lead: tuple[str, ...] = ()  # choices just before it that led to no step
     begun: frozenset[str] = frozenset()  # at a tick: who had begun and had no event yet
+    parts: tuple[StepId, ...] = ()  # further steps that its choice led to
+    is_timeless: bool = False  # independent of early ticks
+    is_early: bool = False  # an early tick
     is_free: bool = False  # nothing but its own actor's earlier steps can hold it back
     before: int = 0  # the positions of all events that happen before it
+    apart: int = 0  # the same, if there were no ticks
     direct: int = 0  # of those, the ones that no other event comes between
     rivals: int = 0  # of all before it, the ones of other actors that it depends on by itself
     key: EventKey = ("", BEGUN, frozenset())  # itself, and the events in `direct`
@@ -111,10 +119,12 @@ def order(events: list[StepEvent], start: int, dependence: Dependence) -> None:
     """Compute, for each event from ``start`` on, the events that happen before it."""
     owns: dict[str, int] = {}  # the events of each actor
     touching: dict[int, int] = {}  # those with each footprint
+    early = 0  # the early ticks
     bit = 1
     for event in events[:start]:
         owns[event.actor] = owns.get(event.actor, 0) | bit
         touching[event.footprint] = touching.get(event.footprint, 0) | bit
+        early |= bit if event.is_early else 0
         bit <<= 1
     for event in events[start:]:
         actor, footprint = event.actor, event.footprint
@@ -124,14 +134,17 @@ def order(events: list[StepEvent], start: int, dependence: Dependence) -> None:
         for other, where in touching.items():
             if depends[other]:
                 rivals |= where
-        event.rivals = rivals & ~own
         if actor == CLOCK:
-            event.before = event.direct = bit - 1
-            event.key = _key(event, events[: bit.bit_length() - 1])
+            event.rivals = rivals & ~own
+            _order_tick(event, events[: bit.bit_length() - 1])
+            early |= bit if event.is_early else 0
         else:
+            passed = early if event.is_timeless else 0  # ticks that it does not depend on
+            event.rivals = rivals & ~own & ~passed
             cause = event.step.cause
             caused = 0 if cause is None else _bit_of(cause, events[: bit.bit_length() - 1])
-            _order(event, events, rivals | own | owns.get(CLOCK, 0) | caused)
+            ticks = owns.get(CLOCK, 0)
+            _order(event, events, event.rivals | own | caused, ticks & ~passed, ticks)
         owns[actor] = own | bit
         touching[footprint] = touching.get(footprint, 0) | bit
         bit <<= 1
@@ -140,15 +153,36 @@ def order(events: list[StepEvent], start: int, dependence: Dependence) -> None:
 def _bit_of(step: StepId, events: Sequence[StepEvent]) -> int:
     """Return the bit of a step's event; 0: it was before the race."""
     for at in reversed(range(len(events))):
-        if (events[at].step.actor, events[at].step.index) == step:
+        event = events[at]
+        if (event.step.actor, event.step.index) == step or step in event.parts:
             return 1 << at
     return 0
 
 
-def _order(event: StepEvent, events: Sequence[StepEvent], left: int) -> None:
-    """Record that the events ``left``, and all that happen before them, precede an event."""
+def _order_tick(event: StepEvent, earlier: Sequence[StepEvent]) -> None:
+    """Record what happens before a tick: all, or if it is early, what is not timeless.
+
+    A timeless event does if one that is not timeless follows from it.
+    """
+    before = rivals = (1 << len(earlier)) - 1
+    if event.is_early:
+        before = rivals = 0
+        for at, other in enumerate(earlier):
+            if not other.is_timeless:
+                rivals |= 1 << at
+                before |= 1 << at | other.before
+    event.before = event.direct = event.apart = before
+    event.rivals &= rivals
+    event.key = _key(event, [earlier[at] for at in positions(before)])
+
+
+def _order(
+    event: StepEvent, events: Sequence[StepEvent], others: int, ticks: int, all_ticks: int
+) -> None:
+    """Record that the events ``others``, the ``ticks``, and all before them precede an event."""
     before = direct = 0
     earlier = []
+    left = others | ticks
     while left:
         at = left.bit_length() - 1
         latest = events[at]
@@ -156,8 +190,23 @@ def _order(event: StepEvent, events: Sequence[StepEvent], left: int) -> None:
         direct |= 1 << at
         before |= 1 << at | latest.before
         left &= ~before
-    event.before, event.direct = before, direct
+    event.before = event.apart = before
+    event.direct = direct
+    if all_ticks:
+        earlier = _direct_apart(event, events, others & ~all_ticks)
     event.key = _key(event, earlier)
+
+
+def _direct_apart(event: StepEvent, events: Sequence[StepEvent], left: int) -> list[StepEvent]:
+    """Return the events that would directly precede an event if there were no ticks."""
+    event.apart = 0
+    earlier = []
+    while left:
+        latest = events[left.bit_length() - 1]
+        earlier.append(latest)
+        event.apart |= 1 << (left.bit_length() - 1) | latest.apart
+        left &= ~event.apart
+    return earlier
 
 
 def _key(event: StepEvent, earlier: Iterable[StepEvent]) -> EventKey:
@@ -184,11 +233,14 @@ def events_of(
     begun: set[str] = set()
     coming = iter(known)
     after = 0  # so many choices
+    is_new = True  # the latest event was not known
     for step in steps:
         at = step.choice
         if at is None:
             continue
         if at < after:  # a part of the step before, whose footprint tells
+            if is_new:
+                events[-1].parts += ((step.actor, step.index),)
             continue
         if after < at:  # these led to no step
             lead = tuple(choices[after:at])
@@ -198,11 +250,15 @@ def events_of(
         index = counts.get(actor, 0)
         counts[actor] = index + 1
         event = next(coming, None)
-        if event is None or not event.is_like(step):
+        is_new = event is None or not event.is_like(step)
+        if event is None or is_new:
             number, is_free = dependence.number(step.footprint), is_unconditional(step)
             waiting = frozenset(begun - {actor}) if begun and actor == CLOCK else _NOBODY
             name = actor, index, step.label
-            event = StepEvent(actor, index, number, step, name, lead, waiting, is_free)
+            event = StepEvent(
+                actor, index, number, step, name, lead, waiting, (),
+                step.is_timeless, step.is_early, is_free,
+            )  # fmt: skip
         events.append(event)
         if begun:  # else there is no lead either
             begun.discard(actor)

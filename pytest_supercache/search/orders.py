@@ -1,7 +1,8 @@
 """Orders the events of one interleaving: counts the schedules, finds simple and different ones.
 
 All are linear extensions of happens-before. Sets of events closed under it are the states of a
-dynamic program; there are few of them when there are few actors.
+dynamic program; there are few of them when there are few actors. An early tick is early in all of
+them: either it comes as soon as it may, where it was recorded, or another event may come instead.
 """
 
 from collections.abc import Sequence
@@ -22,13 +23,15 @@ STATES_MAX = 50_000
 def linear_extensions(events: Sequence[StepEvent]) -> int | None:
     """Return the number of schedules of an interleaving; None if counting takes too long."""
     owns: dict[str, int] = {}
+    early = 0
     for at, event in enumerate(events):
         owns[event.actor] = owns.get(event.actor, 0) | 1 << at
-    return _extensions(tuple(event.before for event in events), tuple(owns.values()))
+        early |= event.is_early << at
+    return _extensions(tuple(event.before for event in events), tuple(owns.values()), early)
 
 
 @lru_cache(maxsize=4096)
-def _extensions(befores: tuple[int, ...], owns: tuple[int, ...]) -> int | None:
+def _extensions(befores: tuple[int, ...], owns: tuple[int, ...], early: int) -> int | None:
     """Count the orders of events, given the predecessors of each and the events of each actor."""
     level = {0: 1}
     seen = 0
@@ -37,11 +40,18 @@ def _extensions(befores: tuple[int, ...], owns: tuple[int, ...]) -> int | None:
         following: dict[int, int] = {}
         for mask, ways in level.items():
             outside = ~mask
+            ready = 0
             for own in owns:
                 left = own & outside
                 coming = left & -left
                 if coming and not before[coming] & outside:
-                    following[mask | coming] = following.get(mask | coming, 0) + ways
+                    ready |= coming
+            if ready & early == ready and ready and before[ready] != mask:
+                continue  # the tick would be forced: that is another interleaving
+            while ready:
+                coming = ready & -ready
+                following[mask | coming] = following.get(mask | coming, 0) + ways
+                ready ^= coming
         level = following
         seen += len(level)
         if seen > STATES_MAX:
@@ -50,15 +60,39 @@ def _extensions(befores: tuple[int, ...], owns: tuple[int, ...]) -> int | None:
 
 
 def anti_order(events: Sequence[StepEvent]) -> list[int]:
-    """Return an order that reverses many independent pairs: always the latest enabled event."""
+    """Return an order that reverses many independent pairs: always the latest enabled event.
+
+    Where that would force an early tick, nothing is moved across a tick.
+    """
+    return _latest_first(events, [event.before for event in events]) or _latest_first(
+        events, _with_barriers(events)
+    )
+
+
+def _latest_first(events: Sequence[StepEvent], before: list[int]) -> list[int]:
+    """Return the order in which always the latest enabled event comes; empty: a tick is forced."""
     left = list(range(len(events) - 1, -1, -1))
-    outside = (1 << len(events)) - 1
+    outside = whole = (1 << len(events)) - 1
     found: list[int] = []
     while left:
-        latest = next(at for at in left if not events[at].before & outside)
+        ready = [at for at in left if not before[at] & outside]
+        latest = ready[0]
+        is_alone = events[latest].is_early and len(ready) == 1
+        if is_alone and events[latest].before != whole ^ outside:
+            return []
         left.remove(latest)
         found.append(latest)
         outside ^= 1 << latest
+    return found
+
+
+def _with_barriers(events: Sequence[StepEvent]) -> list[int]:
+    """Return what comes before each event if every tick stays at its place."""
+    found: list[int] = []
+    passed = 0
+    for at, event in enumerate(events):
+        found.append((1 << at) - 1 if event.is_tick else event.before | passed)
+        passed = (1 << at + 1) - 1 if event.is_tick else passed
     return found
 
 

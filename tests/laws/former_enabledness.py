@@ -319,7 +319,7 @@ def compare(programs: Programs, early: int) -> tuple[int, list[str]]:
         found.extend(differences(events, run.waiting, search.waits))  # type: ignore[attr-defined]
 
     search = Exhaustive(see)
-    search.explore(lambda scheduler: Run(programs, early).play(scheduler).execution())
+    search.explore(lambda scheduler: Run(programs, early, marks=False).play(scheduler).execution())
     return counted, found
 
 

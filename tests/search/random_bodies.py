@@ -244,7 +244,7 @@ def _outcomes(environment: Any, flows: Flows, search: Any, most: int | None) -> 
             left -= 1
             if left < 0:
                 raise SearchEnded(End.OUT_OF_BUDGET)
-        execution = environment.execute(body, scheduler)
+        execution = environment.execute(body, scheduler, ignores_time=True)
         if environment.steps_have_changed():
             raise _StepsHaveChangedError
         if not execution.complete:

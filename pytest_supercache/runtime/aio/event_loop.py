@@ -105,6 +105,7 @@ class ControlledLoop(LoopInterface):
         reader = str(sys._getframe(1).f_globals.get("__name__")).partition(".")[0]
         if reader not in _OWN_READERS and (actor := current_actor()) is not None:
             actor.writes += 1
+            self.controller.record.readings += 1
         return self._clock.now()
 
     def _make_self_pipe(self) -> None:

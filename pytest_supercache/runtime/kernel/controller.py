@@ -43,6 +43,7 @@ from pytest_supercache.runtime.kernel.ending import (
 from pytest_supercache.runtime.kernel.pacing import hand_over
 from pytest_supercache.runtime.kernel.state import ExecutionState
 from pytest_supercache.runtime.kernel.timekeeper import TICKS_MAX
+from pytest_supercache.runtime.kernel.timeless import Timeless
 from pytest_supercache.runtime.kernel.under_test import own_mistake
 from pytest_supercache.runtime.kernel.waking import waker
 
@@ -195,6 +196,7 @@ class Controller(ExecutionState):
         at = len(self.choices)
         if not at:
             self.record.begin_race()
+        self._mark_timeless(at)
         for loop in self.loops:
             loop.ready.hold_back()
         if at < len(self.script) and self._repeat(self.script[at]):
@@ -221,6 +223,14 @@ class Controller(ExecutionState):
         self.preemptions += choices.preempts(choice)
         self.choices.append(choice)
         return choice
+
+    def _mark_timeless(self, at: int) -> None:
+        """Mark the steps of the latest choice that an early tick does not depend on."""
+        known = self.memory or self.parting
+        if not at and known is not None and self.time.is_open:
+            self.timeless = Timeless(self, known.sharing)
+        if self.timeless is not None:
+            self.timeless.mark()
 
     def _repeat(self, choice: str) -> bool:
         """Make a choice of the script, if the other enabled actors need not be recorded.

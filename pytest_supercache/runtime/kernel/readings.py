@@ -15,7 +15,6 @@ from pytest_supercache.core.trace import Step
 from pytest_supercache.runtime.kernel.actor import Actor
 from pytest_supercache.runtime.kernel.own_code import LAYERS
 from pytest_supercache.runtime.kernel.record import Record
-from pytest_supercache.runtime.kernel.under_test import is_under_test_name
 
 MICROSECOND = 1e-6
 
@@ -99,8 +98,8 @@ class Readings:
         return max(table.get(resource, 0), passed)
 
 
-def is_read_by_code() -> bool:
-    """Say whether code under test, or a library that counts as such, is reading the clock.
+def reader() -> str:
+    """Return the name of the module that is reading the clock; empty: it has none.
 
     It is asked by the function that the stand-in for a clock calls, so the reader is three frames
     up, or further.
@@ -108,19 +107,27 @@ def is_read_by_code() -> bool:
     frame: Any = sys._getframe(3)
     while frame is not None:
         name = frame.f_globals.get("__name__")
-        says = _is_reader(name) if type(name) is str else None
-        if says is not None:
-            return says
+        if type(name) is str and not _is_on_the_way(name):
+            return name
         frame = frame.f_back
-    return False
+    return ""
 
 
 @cache
-def _is_reader(name: str) -> bool | None:
-    """Say whether a module reads the clock as code under test; None: its caller decides."""
-    if name.startswith(_ON_THE_WAY) and not name.startswith(LAYERS):
-        return None
-    return is_under_test_name(name)
+def is_of_client(name: str) -> bool:
+    """Say whether a module is of a client or a server whose readings decide about no entry.
+
+    Which keys have expired when a server reads the clock is in the footprints of its commands.
+    """
+    return name.startswith(LAYERS) or name.partition(".")[0] in _CLIENTS
+
+
+_CLIENTS = frozenset({"redis", "valkey", "fakeredis", "lupa", "asyncio", "selectors"})
+
+
+@cache
+def _is_on_the_way(name: str) -> bool:
+    return name.startswith(_ON_THE_WAY) and not name.startswith(LAYERS)
 
 
 _ON_THE_WAY = ("freezegun.", "pytest_supercache.")

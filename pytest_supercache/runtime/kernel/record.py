@@ -26,6 +26,7 @@ class Record:
         self.start: Layers = {}  # contents of every layer when the race began
         self.memory_at_start: Layers = {}  # contents of shared memory when the race began
         self._memory: Callable[[], Layers] | None = None
+        self.readings = 0  # of the clock, by code under test and most of its libraries
         self.last: str | None = None  # the actor of the last step; a tick has none
         self._clock = clock
         self._is_open = False  # the contents after the last step are still to be recorded

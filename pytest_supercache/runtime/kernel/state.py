@@ -82,6 +82,7 @@ class ExecutionState(Notes):
         self.backgrounds: dict[str, BackgroundActor] = {}
         self.announced: dict[StepId, int] = {}  # after how many steps each step of a task was
         self.memory: Any = None  # the actors' memory accesses, if they are recorded
+        self.timeless: Any = None  # marks the steps that early ticks do not depend on
         self.parting: Any = None  # if not: which starts and answers of coroutines are steps
         self.ready: frozenset[str] = frozenset()  # at the last choice
         self.fused: Actor | None = None  # chosen for the first time: entry and first step are one

@@ -54,6 +54,7 @@ class Timekeeper:
         last_lease: returns when the last lock lease expires.
         endings: collections of the TTLs of locks that the code has taken, and of those that
             watches have noted; all empty as long as there are none.
+        ignores_time: nobody judges at which virtual time a step is taken.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Timekeeper:
         held: Callable[[], float | None] = lambda: None,
         last_lease: Callable[[], float | None] = lambda: None,
         endings: Sequence[Sized] = (),
+        ignores_time: bool = False,
     ) -> None:
         self.clock = clock
         self.timers_started = False
@@ -90,6 +92,7 @@ class Timekeeper:
         self._held = held
         self._last_lease = last_lease
         self._endings = endings
+        self._ignores_time = ignores_time
 
     def note_wait(self, actor: Actor, announced: Announced) -> None:
         """Note that an actor waits for the clock."""
@@ -162,6 +165,18 @@ class Timekeeper:
             self.timers_started or self.alarms or self.has_moves or self.has_pauses
             or self.clock.ahead or any(self._endings)
         )  # fmt: skip
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the clock may move early, and only actors decide when and what for.
+
+        That is not so where virtual time is judged or something is assumed of it, where faults move
+        the clock or block an actor, and where an entry that no step has stored has a time to live.
+        """
+        is_disturbed = self.has_moves or self.has_pauses or self.clock.ahead
+        if self.is_idle or is_disturbed or not self._ignores_time or self._assume is not None:
+            return False
+        return (self._auto or self._given > 0) and self._expiry(False) is None
 
     def _may_tick(self, actors: Iterable[Actor], ready: frozenset[str]) -> bool:
         if self.clock.ahead:

@@ -87,6 +87,7 @@ def tick(state: ExecutionState) -> None:
     """Move the clock to the next deadline, as a step of its own."""
     pending = state.all_pending()
     index = state.time.moved
+    early = len(state.time.waited)
     moved = state.time.tick(state.actors.values())
     fires = state.time.fired(state.actors.values())
     state.record.waits.fire(fires)
@@ -95,7 +96,7 @@ def tick(state: ExecutionState) -> None:
         Step(
             CLOCK, index, f"+{moved * 1000:g} ms", "clock", Footprint(everything, everything),
             phase=state.phase, choice=len(state.choices) - 1, pending=pending,
-            time=state.time.clock.now(), fires=fires,
+            time=state.time.clock.now(), fires=fires, is_early=len(state.time.waited) > early,
         )
     )  # fmt: skip
     state.record.close()

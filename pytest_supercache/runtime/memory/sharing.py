@@ -34,6 +34,8 @@ class Sharing:
     """Whether tasks wait for each other, or use the primitives of asyncio that tasks wait on."""
     resumes = False
     """Whether tasks and callbacks go on in steps of their own after the step that let them."""
+    ticks_meet_all = False
+    """Whether early ticks depend on every step, as there are timers, or questions asked again."""
     has_real_primitives = False
     """Whether code under test uses a real lock or queue, which then needs a name."""
     is_everything = False
@@ -316,6 +318,11 @@ class Sharing:
         """Note that code after another step's turn touches what is shared."""
         if not self.resumes and not self._is_complete:
             self.resumes = self._has_grown = True
+
+    def note_ticks(self) -> None:
+        """Note that a timer may do anything, or that somebody may ask again after a tick."""
+        if not self.ticks_meet_all and not self._is_complete:
+            self.ticks_meet_all = self._has_grown = True
 
     def join(self, actor: str, label: str, footprint: Footprint) -> None:
         """Add to a step's footprint what was touched between it and the next step."""

@@ -18,10 +18,14 @@ from typing import Any
 from pytest_supercache.core.identity import identity
 from pytest_supercache.layers.clock import EPOCH, VirtualClock
 from pytest_supercache.runtime.kernel.active import controlled
-from pytest_supercache.runtime.kernel.calling import current_actor
+from pytest_supercache.runtime.kernel.calling import current_actor, here
 from pytest_supercache.runtime.kernel.patches import Patches
-from pytest_supercache.runtime.kernel.readings import MICROSECOND, is_read_by_code
-from pytest_supercache.runtime.kernel.under_test import members_of, modules_under_test
+from pytest_supercache.runtime.kernel.readings import MICROSECOND, is_of_client, reader
+from pytest_supercache.runtime.kernel.under_test import (
+    is_under_test_name,
+    members_of,
+    modules_under_test,
+)
 from pytest_supercache.runtime.process.derived_dates import derived_from_real_dates
 
 _REAL_TIME = ["pytest_supercache.", "hypothesis.", "xdist.", "execnet.", "_pytest.", "allure"]
@@ -308,7 +312,12 @@ def _shown(factory: Any) -> datetime:
 
 def _passed() -> int:
     """Return the logical clock, in microseconds, of the code that reads the clock now."""
-    actor = current_actor() if is_read_by_code() else None
+    name = reader()
+    if is_of_client(name):
+        return 0
+    if here.actor is not None:
+        here.controller.record.readings += 1
+    actor = current_actor() if is_under_test_name(name) else None
     execution = None if actor is None else controlled()
     return 0 if actor is None or execution is None else execution.readings.next(actor)
 

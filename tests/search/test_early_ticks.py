@@ -1,0 +1,111 @@
+"""An early tick is ordered with what involves time, and with nothing else."""
+
+import asyncio
+import threading
+import time
+from functools import partial
+
+import pytest
+
+from pytest_supercache import MAX_LOADS, Assume, Verdict, check
+from pytest_supercache.oracle.guarantee import Guarantee
+from tests.search.random_refreshes import disagreements
+from tests.selection import either
+
+
+def test_users_beside_a_refresh_see_what_all_schedules_show():
+    assert list(disagreements(2, either(5, 300))) == []
+
+
+def beside_a_sleeper(reads, *, wakes=lambda client: client.get("z")):
+    """Two users read by turns while somebody sleeps who has begun before them."""
+
+    def body(world):
+        client = world.existing_cache.client(decode_responses=True)
+        client.set("x", "1")
+
+        def refresh():
+            time.sleep(5)  # noqa: TID251 - what code under test does
+            wakes(client)
+
+        threading.Thread(target=refresh, daemon=True).start()
+        for name in "ab":
+            world.actor(name, reads, client)
+        world.run()
+
+    return body
+
+
+def three_gets(client):
+    for _ in range(3):
+        client.get("x")
+
+
+def stamped_gets(client):
+    for _ in range(3):
+        client.get("x")
+        time.monotonic()
+
+
+def interleavings(body, **options):
+    result = check(body, ticks=1, guarantees=options.pop("guarantees", []), **options)
+    assert result.verdict is Verdict.HOLDS
+    assert not [note for note in result.notes if "reduction" in note]
+    return result.interleavings
+
+
+def test_reads_are_not_ordered_with_a_tick_that_nobody_of_them_depends_on():
+    """Users end in a step; how many of them have ended by the tick is all that matters."""
+    assert interleavings(beside_a_sleeper(three_gets)) == 4
+
+
+def test_reads_that_are_stamped_are():
+    """Each of four places in either user is another moment for the tick."""
+    assert interleavings(beside_a_sleeper(stamped_gets)) == 16
+
+
+@pytest.mark.parametrize("window", [None, 3.0])
+def test_so_are_all_where_virtual_time_is_judged(window):
+    """A load may come before a tick or after it, which tells how many come within a window."""
+
+    def loads(_client, origin=None):
+        for _ in range(3):
+            origin.get("x")
+
+    def body(world):
+        beside_a_sleeper(partial(loads, origin=world.origin))(world)
+
+    expected = 4 if window is None else 16
+    assert interleavings(body, guarantees=[MAX_LOADS(9, window=window)]) == expected
+
+
+def test_so_are_all_where_somebody_else_judges():
+    own = Guarantee("own", lambda _execution: None)
+    assert interleavings(beside_a_sleeper(three_gets), guarantees=[own]) == 16
+
+
+def test_so_are_all_where_it_is_assumed_how_long_an_operation_pauses():
+    assert interleavings(beside_a_sleeper(three_gets), assume=Assume(pause=9.0)) == 16
+
+
+def test_a_timer_may_cancel_who_would_go_on():
+    """Of one user, the tick comes before its first read, between the two, or not at all."""
+    outcomes = set()
+
+    async def body(world):
+        client = world.existing_cache.aclient()
+
+        async def reads():
+            try:
+                async with asyncio.timeout(1):
+                    await client.incr("x")
+                    await client.incr("x")
+            except TimeoutError:
+                pass
+
+        world.actor("a", reads)
+        await world.run()
+        outcomes.add(world.existing_cache.peek("x"))
+
+    result = check(body, ticks=1, guarantees=[])
+    assert (result.verdict, len(outcomes)) == (Verdict.HOLDS, 3)
