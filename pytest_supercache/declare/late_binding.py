@@ -1,86 +1,249 @@
-"""Finds functions made in a loop that read its variable when they are called, after its last turn.
+"""Finds registered functions that read one variable when they are called, though it was another.
 
-Python looks a global or an outer variable up in the call, so each of them does what the last one
-was meant to do, under its own name.
+Python looks a global or an outer variable up in the call. What a loop registers in each turn, or
+what stands above and below a second definition, then does what the last value says, under all
+names. A function reads by itself, or by what it calls in its module.
 """
 
 import dis
 import inspect
+import sys
 import weakref
-from collections.abc import Callable, Iterator, Mapping
-from types import CellType, CodeType, FunctionType
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-_read: "weakref.WeakKeyDictionary[FunctionType, dict[str, Callable[[], Any]]]"
-_read = weakref.WeakKeyDictionary()
-"""What each registered function would have read when it was registered, by name."""
+from pytest_supercache.core.identity import identity
+
+_FUNCTIONS_MAX = 1_000
+"""The most functions and classes that are looked into for one registration."""
+
+_MODULE = "<module>"
+_ATTRIBUTES = frozenset({"LOAD_ATTR", "LOAD_METHOD"})
+_VARIABLES = frozenset({"LOAD_GLOBAL", "LOAD_DEREF"})
+
+_Path = tuple[str, ...]
+"""A variable, and how it goes on: `.name` of an attribute, `['key']` of a dict."""
+
+_Place = tuple[int, _Path]
+"""The identity of the globals or the cell, which has the variable, and the path from there."""
 
 
-def note(function: Callable[..., Any]) -> None:
-    """Note what a function would read now."""
-    made = inspect.unwrap(function)
-    if isinstance(made, FunctionType):
-        _read[made] = {name: _held(value) for name, value in _outer(made).items()}
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What a registered function would have read in one place when it was registered."""
+
+    value: Callable[[], Any]
+    by: Callable[[], Any]  # the function, while there is one; without it the place may be another
+    registered: str
+    turn: "_Turn"
+    was_code: bool = False
+    """The value was a class or a function, which may be gone."""
+
+    def is_another(self, value: Any) -> bool:
+        """Say whether the place had another value; False if it may be another place by now."""
+        return self.by() is not None and self.value() is not value
 
 
-def bound_late_before(function: Callable[..., Any]) -> str | None:
-    """Note a function, and return the variable that an earlier one of its `def` would share."""
-    note(function)
-    return next(filter(None, (bound_late(function, other) for other in list(_read))), None)
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """One execution of the top-level code of a module; a second import is another one."""
+
+    code: CodeType | None
+    module: int
+
+    def is_before_import_of(self, other: "_Turn") -> bool:
+        """Say whether the same module is being executed anew in the other one."""
+        return self.module == other.module and self.code is not other.code
 
 
-def bound_late(function: Callable[..., Any], other: Callable[..., Any]) -> str | None:
-    """Return the variable that two functions of one `def` read, and that was another one for each.
+_reads: dict[_Place, _Read] = {}
 
-    None: they are not of one `def`, each has its own variables, or these were the same.
+
+def bound_late(function: Callable[..., Any], registered: str) -> tuple[str, str] | None:
+    """Note what a function reads; return a variable that was another value for an earlier one.
+
+    Args:
+        function: what is registered: a function, a class or any other callable.
+        registered: by which words it is known.
+
+    Returns:
+        The variable, and by which words the earlier function is known; None if there is none.
     """
-    one, another = inspect.unwrap(function), inspect.unwrap(other)
-    if one is another or not _are_of_one_def(one, another):
-        return None
-    first, second, own = _read.get(one, {}), _read.get(another, {}), _own(one, another)
-    shared = (name for name in first if name in second and name not in own)
-    return next((name for name in shared if first[name]() is not second[name]()), None)
+    turn, found = _turn(), None
+    for reader, place, value in _all_reads(function):
+        if turn.code is None and place[0] == identity(reader.__globals__):
+            continue  # tests that are running may count in it
+        known = _reads.get(place)
+        was_another = known is not None and known.is_another(value)
+        if known is None or not was_another or known.turn.is_before_import_of(turn):
+            _reads[place] = _Read(_held(value), _held(reader), registered, turn, _is_code(value))
+        elif found is None:
+            found = "".join(place[1]), known.registered
+    return found
 
 
-def _own(one: FunctionType, other: FunctionType) -> set[str]:
-    """Return the outer variables of which two functions of one `def` have one each."""
-    cells = zip(one.__closure__ or (), other.__closure__ or (), strict=True)
-    names = zip(one.__code__.co_freevars, cells, strict=True)
-    return {name for name, (cell, another) in names if cell is not another}
+def redefined(registered: Iterable[Callable[..., Any]]) -> tuple[str, str] | None:
+    """Return a class or a function that was defined anew since what reads it was registered.
 
-
-def _are_of_one_def(one: Any, other: Any) -> bool:
-    """Say whether functions have one code and one place for each outer variable.
-
-    A module that is imported again has code of its own.
+    Returns:
+        Its name, and by which words the one that reads it is known; None if there is none.
     """
-    if not (isinstance(one, FunctionType) and isinstance(other, FunctionType)):
-        return False
-    return one.__code__ is other.__code__ and one.__globals__ is other.__globals__
+    for function in registered:
+        for reader, place, value in _all_reads(function):
+            known = _reads.get(place)
+            if known is None or len(place[1]) > 1 or place[0] != identity(reader.__globals__):
+                continue
+            if known.was_code and known.is_another(value) and _is_anew(known.value(), value):
+                return place[1][0], known.registered
+    return None
 
 
-def _outer(function: FunctionType) -> Mapping[str, Any]:
-    """Return the values of the outer variables that a function, or one in it, reads."""
-    cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
-    names = set(_globals_of(function.__code__)) & set(function.__globals__)
-    found = {name: function.__globals__[name] for name in names}
-    return found | {name: _content(cell) for name, cell in cells.items()}
+def _is_code(value: Any) -> bool:
+    return isinstance(value, type | FunctionType)
 
 
-def _globals_of(code: CodeType) -> Iterator[str]:
-    for step in dis.get_instructions(code):
-        if step.opname == "LOAD_GLOBAL":
-            yield step.argval
-    for inner in code.co_consts:
-        if isinstance(inner, CodeType):
-            yield from _globals_of(inner)
+def _is_anew(before: Any, now: Any) -> bool:
+    """Say whether a name means another class or function, which is not made of the one before."""
+    if before is None or not _is_code(now):
+        return _is_code(now)
+    if isinstance(now, FunctionType):
+        return inspect.unwrap(now) is not before
+    functions = {identity(one) for one in vars(before).values() if isinstance(one, FunctionType)}
+    return functions.isdisjoint(map(identity, vars(now).values()))
+
+
+def _turn() -> _Turn:
+    """Return the execution of a module in which something is being registered."""
+    frame = sys._getframe(1)
+    while frame.f_code.co_name != _MODULE and frame.f_back is not None:
+        frame = frame.f_back
+    is_none = frame.f_code.co_name != _MODULE or frame.f_globals.get("__name__") == "__main__"
+    return _Turn(None, 0) if is_none else _Turn(frame.f_code, identity(frame.f_globals))
+
+
+def _all_reads(registered: Any) -> Iterator[tuple[FunctionType, _Place, Any]]:
+    """Yield the reading function, the place and the value, of all functions that are reached."""
+    waiting, seen = [registered], set[int]()
+    while waiting and len(seen) < _FUNCTIONS_MAX:
+        one = waiting.pop()
+        if identity(one) in seen:
+            continue
+        seen.add(identity(one))
+        if not isinstance(one, FunctionType):
+            waiting += _functions_of(one)
+            continue
+        waiting += [vars(one)["__wrapped__"]] if "__wrapped__" in vars(one) else []
+        for place, value in _read_by(one):
+            yield one, place, value
+            if _is_followed(one, place, value):
+                waiting.append(value)
+
+
+def _functions_of(value: Any) -> list[Any]:
+    """Return what a callable that is no function consists of, or calls."""
+    if isinstance(value, partial):
+        return [value.func]
+    if isinstance(value, MethodType | staticmethod | classmethod):
+        return [value.__func__]
+    if isinstance(value, property):
+        return [one for one in (value.fget, value.fset) if one is not None]
+    if isinstance(value, type):
+        bases = [one for one in value.__mro__[1:] if one.__module__ == value.__module__]
+        return [*(one for one in vars(value).values() if _has_code(one)), *bases]
+    return [type(value)] if _has_code(vars(type(value)).get("__call__")) else []
+
+
+def _has_code(value: Any) -> bool:
+    return isinstance(
+        value, FunctionType | MethodType | staticmethod | classmethod | property | partial
+    )
+
+
+def _is_followed(reader: FunctionType, place: _Place, value: Any) -> bool:
+    """Say whether to look into what was read: what a decorator holds, and code of one module."""
+    if place[0] != identity(reader.__globals__):
+        return _has_code(value)
+    if isinstance(value, FunctionType):
+        return value.__globals__ is reader.__globals__
+    return isinstance(value, type) and value.__module__ == reader.__globals__.get("__name__")
+
+
+def _read_by(function: FunctionType) -> Iterator[tuple[_Place, Any]]:
+    """Yield the variables of a function that have a value by now, and their attributes."""
+    code, names = function.__code__, function.__globals__
+    cells = dict(zip(code.co_freevars, function.__closure__ or (), strict=True))
+    for path in _paths_in(code):
+        cell = cells.get(path[0])
+        holder = identity(names if cell is None else cell)
+        found = names.get(path[0], _NOTHING) if cell is None else _content(cell)
+        for number, step in enumerate(path):
+            found = found if number == 0 else _part(found, step)
+            if found is _NOTHING:
+                break
+            yield (holder, path[: number + 1]), found
+
+
+_NOTHING: Any = object()
+
+
+def _part(value: Any, step: str) -> Any:
+    """Return an attribute, or a value of a dict, as it is stored: no code is run for it."""
+    if step.startswith("."):
+        members = vars(value) if isinstance(value, ModuleType) else None
+        name = step[1:]
+        if members is not None:
+            return members.get(name, _NOTHING)
+        return inspect.getattr_static(value, name, _NOTHING)
+    held = value if type(value) is dict else {}
+    return next((one for key, one in held.items() if _key(key) == step), _NOTHING)
+
+
+def _key(key: Any) -> str:
+    return f"[{key!r}]" if isinstance(key, str | int) else ""
+
+
+@lru_cache(maxsize=1 << 12)
+def _paths_in(code: CodeType) -> tuple[_Path, ...]:
+    """Return what the code of a function, or one in it, reads of variables from outside of it."""
+    steps, found = list(dis.get_instructions(code)), dict[_Path, None]()
+    inner = {*code.co_cellvars}
+    for at, step in enumerate(steps):
+        if step.opname in _VARIABLES and step.argval not in inner:
+            found[step.argval, *_way_on(steps[at + 1 :])] = None
+    for one in code.co_consts:
+        if isinstance(one, CodeType):
+            found |= {path: None for path in _paths_in(one) if path[0] not in inner}
+    return tuple(found)
+
+
+def _way_on(steps: list[dis.Instruction]) -> Iterator[str]:
+    """Yield the attributes, and the keys, that are taken of a value at once."""
+    at = 0
+    while at < len(steps):
+        step = steps[at]
+        after = steps[at + 1] if at + 1 < len(steps) else step
+        if step.opname in _ATTRIBUTES:
+            yield f".{step.argval}"
+            at += 1
+        elif _is_subscript(after) and isinstance(step.argval, str | int):
+            yield f"[{step.argval!r}]"
+            at += 2
+        else:
+            return
+
+
+def _is_subscript(step: dis.Instruction) -> bool:
+    return step.opname == "BINARY_SUBSCR" or step.argrepr == "[]"
 
 
 def _content(cell: CellType) -> Any:
     try:
         return cell.cell_contents
     except ValueError:  # it has no value yet
-        return None
+        return _NOTHING
 
 
 def _held(value: Any) -> Callable[[], Any]:

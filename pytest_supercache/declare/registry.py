@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
 from pytest_supercache.core.errors import SupercacheError
-from pytest_supercache.declare.late_binding import bound_late, note
+from pytest_supercache.declare.late_binding import bound_late
 from pytest_supercache.declare.same import are_one, place_of
 from pytest_supercache.scenario.signatures import check_told, check_verb
 
@@ -174,7 +174,7 @@ def system(
         )
         if known := REGISTRY.systems.get(name):
             _refuse_another(named, known, declared, known.factory, factory)
-        _refuse_late_binding(named, factory, {n: s.factory for n, s in REGISTRY.systems.items()})
+        _refuse_late_binding(named, factory)
         REGISTRY.systems[name] = declared
         return factory
 
@@ -230,8 +230,7 @@ def verb(
         )
         if known := REGISTRY.verbs.get(name):
             _refuse_another(f"@verb({name!r})", known, declared, known.function, function)
-        others = {known.name: known.function for known in REGISTRY.verbs.values()}
-        _refuse_late_binding(f"@verb({name!r})", function, others)
+        _refuse_late_binding(f"@verb({name!r})", function)
         REGISTRY.verbs[name] = declared
         return function
 
@@ -350,19 +349,19 @@ def _refuse_another(
         )
 
 
-def _refuse_late_binding(
-    named: str, function: Callable[..., Any], others: Mapping[str, Callable[..., Any]]
-) -> None:
-    """Refuse a function of a loop that reads the loop's variable when it is called."""
-    note(function)
-    for name, other in others.items():
-        if variable := bound_late(function, other):
-            raise SupercacheError(
-                f"{named}: {place_of(function)} reads {variable!r} when it is called, and so does "
-                f"what {name!r} was registered with: {variable!r} was another value then, and both "
-                "get its last one. Make each in a function that takes it; for a system, "
-                "params={...} does that, too"
-            )
+def _refuse_late_binding(named: str, function: Callable[..., Any]) -> None:
+    """Refuse a function that reads a variable when it is called, as an earlier one does.
+
+    Those of a loop read the loop's variable, which has the value of the last turn for all of them.
+    """
+    if late := bound_late(function, named):
+        variable, earlier = late
+        raise SupercacheError(
+            f"{named}: {place_of(function)} reads {variable!r} when it is called, and so does "
+            f"{earlier}, for which it was another value: both get its last one. Make each in a "
+            "function that takes it, or give each a variable of its own; for a system, "
+            "params={...} does that, too"
+        )
 
 
 def _parts(declared: System | Verb | Watch) -> dict[str, Any]:

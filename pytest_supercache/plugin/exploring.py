@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.fault import Faults
 from pytest_supercache.core.settings import OF_A_CHECK, Assume
-from pytest_supercache.declare.late_binding import bound_late_before
+from pytest_supercache.declare.late_binding import bound_late
 from pytest_supercache.declare.registry import REGISTRY, Decorated
 from pytest_supercache.oracle.guarantee import Guarantee, as_guarantees
 from pytest_supercache.plugin.early_exit import EarlyExit
@@ -150,12 +150,13 @@ def _explored(function: _Test, own: dict[str, Any], guarantees: tuple[Guarantee,
             f"@explore around @given does not work for {name}: every example would be explored "
             "under one schedule. Put @given on the outside."
         )
-    if variable := bound_late_before(function):
+    if late := bound_late(function, f"the test {name}"):
+        variable, earlier = late
         raise SupercacheError(
-            f"@explore: {name} reads {variable!r} when it is called, and so does an earlier test "
-            f"of this `def`: {variable!r} was another value then, and both get its last one. Take "
-            "it as a parameter (@pytest.mark.parametrize), or make each test in a function that "
-            "takes it"
+            f"@explore: {name} reads {variable!r} when it is called, and so does {earlier}, for "
+            "which it was another value: both get its last one. Take it as a parameter "
+            "(@pytest.mark.parametrize), make each test in a function that takes it, or give each "
+            "a variable of its own"
         )
     made = sorted(set(parameters) & set(LAYER_FIXTURES))
     if made:

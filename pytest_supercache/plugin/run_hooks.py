@@ -8,6 +8,8 @@ import pytest
 
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.lifeline import interrupt_when_orphaned
+from pytest_supercache.declare.late_binding import redefined
+from pytest_supercache.declare.registry import REGISTRY
 from pytest_supercache.plugin.exit_status import is_listing, is_of_another_process
 from pytest_supercache.plugin.findings import FINDING, NotAsExpected
 from pytest_supercache.plugin.items import is_ours
@@ -50,7 +52,7 @@ class RunHooks:
         """Prepare explored tests; with ``--supercache-replay`` keep only the item of the token."""
         for item in items:
             test: Any = getattr(item, "obj", None)
-            if hasattr(test, "is_explored"):
+            if _is_explored(test):
                 from pytest_supercache.plugin.exploring import prepare
 
                 prepare(getattr(test, "__func__", test))
@@ -77,6 +79,7 @@ class RunHooks:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Write the description of the collected items for the `supercache` command."""
+        _refuse_redefined(session.items)
         description, gate = self._session.description, self._session.gate
         if description is not None:
             description.write(gate.uncollected(), is_whole=not session.testsfailed)
@@ -210,6 +213,29 @@ class RunHooks:
         """Stop the servers, unless this is a fork of the process that started them."""
         if not is_of_another_process(self._config):
             self._session.stop_servers()
+
+
+def _refuse_redefined(items: list[pytest.Item]) -> None:
+    """Refuse a system, a verb or a test that would run another definition than stands above it.
+
+    Raises:
+        UsageError: naming it.
+    """
+    if not any(map(is_ours, items)):
+        return
+    tests: list[Any] = [getattr(item, "obj", None) for item in items]
+    systems = [one.factory for one in REGISTRY.systems.values()]
+    verbs = [one.function for one in REGISTRY.verbs.values()]
+    if found := redefined([*systems, *verbs, *filter(_is_explored, tests)]):
+        name, registered = found
+        raise pytest.UsageError(
+            f"{registered} reads {name!r} when it is called, and {name!r} was defined anew since: "
+            "it would run the last definition. Give each a name of its own"
+        )
+
+
+def _is_explored(test: Any) -> bool:
+    return hasattr(test, "is_explored")
 
 
 def _stop_if_too_much_hangs(session: pytest.Session) -> None:

@@ -268,3 +268,17 @@ def test_a_factory_that_raises_shows_its_error_as_the_users_own(project: Project
     result = project.run()
     result.assert_outcomes(failed=1, passed=1)
     result.stdout.fnmatch_lines(["*no config*"])
+
+
+@pytest.mark.parametrize("again", ["class Shop(Uncached):", "class Another(Uncached):"])
+def test_a_system_whose_class_is_defined_anew_below_it_is_refused(
+    project: Project, again: str
+) -> None:
+    project.add_to_conftest(f"{again}\n    pass\n")
+    project.scenario(race("S-1", "shop"))
+    result = project.run()
+    if "Shop(" in again:
+        result.stderr.fnmatch_lines(["*@system('shop') reads 'Shop' when it is called*anew since*"])
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+    else:
+        result.assert_outcomes(failed=1)

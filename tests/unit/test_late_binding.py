@@ -1,11 +1,16 @@
-"""Functions made in a loop are refused if they would all do what the last one was meant to do."""
+"""What is registered is refused if it would read a variable that was another value for others."""
 
+import functools
+import importlib
+import types
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import pytest_supercache as sc
+from pytest_supercache.declare import late_binding
 from pytest_supercache.declare.registry import REGISTRY
 
 SAID = "reads 'kind' when it is called, and so does"
@@ -75,3 +80,120 @@ def test_what_has_a_variable_of_its_own_is_fine() -> None:
         @sc.system(f"late-alias-{kind.__name__}")
         def alias(layers):
             return make
+
+
+def by(function: Callable[..., Any]) -> Callable[[Any], Any]:
+    @functools.wraps(function)
+    def inner(layers):
+        return function(layers)
+
+    return inner
+
+
+LOOP = """
+for kind in (list, dict):
+    register(kind)({registered})
+"""
+MAKE = """
+def make(layers, *more):
+    return kind()
+"""
+WAYS = {
+    "the same function": MAKE + LOOP.format(registered="make"),
+    "what the function calls": MAKE + LOOP.format(registered="lambda layers: make(layers)"),
+    "a partial function": MAKE + LOOP.format(registered="functools.partial(make)"),
+    "a wrapped function": MAKE + LOOP.format(registered="by(make)"),
+    "an object that is called": "class Maker:\n    def __call__(self, layers): return kind()\n"
+    + LOOP.format(registered="Maker()"),
+    "a method": "class Maker:\n    def make(self, layers): return kind()\n"
+    + LOOP.format(registered="Maker().make"),
+    "a class": "class Shop:\n    def __init__(self, layers): self.kind = kind\n"
+    + LOOP.format(registered="Shop"),
+    "what the class calls": "class Shop:\n    def __init__(self, layers): self.kind = kind\n"
+    + LOOP.format(registered="lambda layers: Shop(layers)"),
+    "a value of a dict": "kinds = {}\ndef make(layers): return kinds['kind']()\n"
+    "for kinds['kind'] in (list, dict): register(kinds['kind'])(make)\n",
+    "an attribute": "held = types.SimpleNamespace()\ndef make(layers): return held.kind()\n"
+    "for held.kind in (list, dict): register(held.kind)(make)\n",
+    "a second definition": "class kind: pass\nregister(list)(lambda layers: kind())\n"
+    "class kind: pass\nregister(dict)(lambda layers: kind())\n",
+}
+READS = r"reads ['\"](kind|kinds\['kind'\]|held\.kind)['\"] when it is called"
+
+
+def execute(text: str) -> None:
+    found = {"functools": functools, "types": types, "by": by, "register": register_kind}
+    exec(compile(text, "late.py", "exec"), {"__name__": "late", **found})
+
+
+def register_kind(kind: type) -> Callable[[Any], Any]:
+    return sc.system(f"late-{kind.__name__}")
+
+
+@pytest.mark.parametrize("way", list(WAYS))
+def test_whatever_leads_to_the_variable_is_looked_into(way: str) -> None:
+    with pytest.raises(sc.SupercacheError, match=READS):
+        execute(WAYS[way])
+
+
+FINE = {
+    "a variable that is not read": MAKE + "kind = list\nregister(list)(make)\n"
+    "other = 1\nregister(dict)(make)\nother = 2\n",
+    "a variable of each": "for kind in (list, dict):\n"
+    "    register(kind)(functools.partial(lambda kind, layers: kind(), kind))\n",
+    "what is defined later": "register(list)(lambda layers: make(layers))\n"
+    "kind = list\n" + MAKE + "register(dict)(lambda layers: make(layers))\n",
+    "an attribute of the layers": "kind = list\nregister(list)(lambda layers: layers.kind)\n"
+    "kind = dict\nregister(dict)(lambda layers: layers.kind)\n",
+}
+
+
+@pytest.mark.parametrize("way", list(FINE))
+def test_what_is_one_value_for_all_is_fine(way: str) -> None:
+    execute(FINE[way])
+
+
+def test_a_module_that_is_imported_again_registers_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "class Shop: pass\n@sc.system('late-a')\ndef one(layers): return Shop()\n"
+    more = "@sc.system('late-b')\ndef other(layers): return Shop()\n"
+    (tmp_path / "late_again.py").write_text(f"import pytest_supercache as sc\n{text}{more}")
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.reload(importlib.import_module("late_again"))
+
+
+FIRST = """
+class Shop:
+    name: str = ""
+    def get(self): pass
+
+def make(): return Shop()
+
+register(list)(lambda layers: make())
+"""
+AGAIN = {
+    "Shop": "class Shop:\n    def get(self): pass\n",
+    "make": "def make(): return None\n",
+}
+NOT_AGAIN = {
+    "a class of it": "import dataclasses\nShop = dataclasses.dataclass(slots=True)(Shop)\n",
+    "a function around it": "import functools\nmake = functools.wraps(make)(lambda: make())\n",
+    "the same": "Shop = Shop\n",
+}
+
+
+def defined_by(text: str) -> tuple[str, str] | None:
+    members = {"__name__": "late", "register": register_kind}
+    exec(compile(text, "late.py", "exec"), members)
+    return late_binding.redefined([REGISTRY.systems["late-list"].factory])
+
+
+@pytest.mark.parametrize("name", list(AGAIN))
+def test_what_is_defined_anew_below_is_told(name: str) -> None:
+    assert defined_by(f"{FIRST}\nfirst = Shop\n{AGAIN[name]}") == (name, "@system('late-list')")
+
+
+@pytest.mark.parametrize("way", list(NOT_AGAIN))
+def test_what_is_made_of_the_first_definition_is_fine(way: str) -> None:
+    assert defined_by(FIRST + NOT_AGAIN[way]) is None
