@@ -2,6 +2,7 @@
 
 import os
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,29 @@ SETTINGS = "pyproject.toml"
 KNOWN_ISSUES = "known-issues.toml"
 LOCK = "gate.lock"
 
+_NAME = "supercache"
+_ALIKE = 0.85
+"""How much of its letters a name has in common with ours, in one order, if it is meant as it."""
+
+_LETTERS_MIN = 6  # of the 8 in our name; most names have fewer, and are compared no further
+
 
 def read_table(root: Path) -> dict[str, Any]:
     """Read the table of the project in a folder; a missing file means an empty table.
 
     Raises:
-        InputError: the file cannot be read, or the value is no table.
+        InputError: the file cannot be read, the value is no table, or the table is misspelt.
     """
-    tools = _tools(root)
-    table = tools.get("supercache", {}) if isinstance(tools, dict) else tools
+    settings = _settings(root)
+    tools = settings.get("tool", {})
+    table = tools.get(_NAME, {}) if isinstance(tools, dict) else tools
     if not isinstance(table, dict):
         raise InputError(f"{root / SETTINGS}: supercache = {quoted(table)}: expected a table")
+    for named in _misspelt(settings):
+        raise InputError(
+            f"{root / SETTINGS} has a table [{named}], which nobody reads; ours is "
+            "[tool.supercache]. Rename it, or merge it with that"
+        )
     return table
 
 
@@ -34,14 +47,34 @@ def is_of_the_gate(path: Path) -> bool:
     """
     if path.name != SETTINGS:
         return os.path.lexists(path)
-    tools = _tools(path.parent)
-    return isinstance(tools, dict) and "supercache" in tools
+    tools = _settings(path.parent).get("tool", {})
+    return isinstance(tools, dict) and _NAME in tools
 
 
-def _tools(root: Path) -> Any:
+def is_meant_as_ours(name: str) -> bool:
+    """Say whether a name is that of this package, or nearly so."""
+    bare = name.lower().replace("-", "_").removeprefix("pytest_").replace("_", "")
+    if len(set(bare) & set(_NAME)) < _LETTERS_MIN:
+        return False
+    from difflib import SequenceMatcher
+
+    return SequenceMatcher(None, bare, _NAME).ratio() >= _ALIKE
+
+
+def _misspelt(settings: dict[str, Any]) -> Iterator[str]:
+    """Yield tables of the file that are meant as ours, by their names."""
+    for name, table in settings.items():
+        if isinstance(table, dict) and is_meant_as_ours(name):
+            yield name
+        if isinstance(table, dict) and name.lower() in {"tool", "tools"}:
+            ours = (one for one in table if (name, one) != ("tool", _NAME))
+            yield from (f"{name}.{one}" for one in ours if is_meant_as_ours(one))
+
+
+def _settings(root: Path) -> dict[str, Any]:
     path = root / SETTINGS
     try:
-        return parse_toml(read_text(path)).get("tool", {})
+        return parse_toml(read_text(path))
     except FileNotFoundError:
         return {}
     except tomllib.TOMLDecodeError as error:

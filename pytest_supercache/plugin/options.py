@@ -17,6 +17,7 @@ from pytest_supercache.core.masking import quoted
 from pytest_supercache.core.settings import SAMPLERS, SEARCHES, Exploration
 from pytest_supercache.plugin.connection_failures import ABSENT, absent_servers
 from pytest_supercache.plugin.latencies import simulation
+from pytest_supercache.plugin.misplaced import refuse_misplaced
 from pytest_supercache.plugin.project_table import read_table
 from pytest_supercache.plugin.uncollected import SETTING
 from pytest_supercache.report.links import patterns_of
@@ -120,6 +121,7 @@ class Options:
             UsageError: a setting is wrong.
         """
         _refuse_unknown(self._config, self.project)
+        refuse_misplaced(self._config)
         absent_servers(self.project)
         try:
             for name in _KINDS:
