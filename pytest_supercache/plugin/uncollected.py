@@ -6,6 +6,7 @@ files, or an option of this run, excuses one. A module is one of ours if its tex
 package: it is not imported. A file of YAML whose name is none of a scenario is one by its text.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
@@ -19,7 +20,7 @@ from pytest_supercache.core.inputs import InputError, read_bytes
 from pytest_supercache.core.masking import quoted
 from pytest_supercache.plugin.arguments import given_paths
 from pytest_supercache.plugin.items import is_test_module, selecting
-from pytest_supercache.plugin.unimported import NAME
+from pytest_supercache.plugin.unimported import NAME, has_explored_tests, imported_by
 from pytest_supercache.scenario.names import (
     is_scenario_file,
     is_text_of_scenario,
@@ -29,6 +30,10 @@ from pytest_supercache.scenario.walk import ENTRIES_MAX, FoundFiles, find_files
 
 SETTING = "uncollected"
 """The setting for paths whose scenario files are left out on purpose."""
+
+_LIKE_TESTS = re.compile("test|tset|spec", re.IGNORECASE)
+_OF_TESTS = re.compile("tests?|specs?", re.IGNORECASE)
+"""The names of modules, and of folders, in which a function is meant as a test."""
 
 _CHUNK = 500  # paths that git is asked about at once
 
@@ -92,7 +97,7 @@ class ScenarioFiles:
         is_described = self.config.getoption("supercache_describe") is not None  # without tests
         if is_scenario_file(name) or may_be_misnamed(name):
             return True
-        return not is_described and is_test_module(self.config, name)
+        return not is_described and name.lower().endswith(".py")
 
     def uncollected(self, collected: Iterable[str]) -> Uncollected:
         """Return the files that are not among the ``collected`` ones."""
@@ -100,7 +105,8 @@ class ScenarioFiles:
         self._look_outside(known)
         started = self.config.invocation_params.dir
         above = Path(paths_of_os.commonpath([started, self.config.rootpath]))
-        lost = [path for path in self.found.files if path not in known and _has_ours(path)]
+        lost = [path for path in self.found.files if path not in known and self._has_ours(path)]
+        lost = list(self._that_nobody_imports(lost, known))
         lost = [*_originals(lost, known, above), *self.found.unread]
         left_out = self._left_out_today(lost)
         rest = [path for path in lost if path not in left_out]
@@ -115,6 +121,33 @@ class ScenarioFiles:
             named=self.named,
             outside=tuple(map(self._shown, self.found.outside)),
         )
+
+    def _has_ours(self, path: Path) -> bool:
+        """Say whether a file has scenarios by its name or text, or a module explored tests.
+
+        A module of tests only has to name this package; one that is not named like tests has to
+        define some, in a place where these are.
+        """
+        if is_scenario_file(path.name):
+            return True
+        if may_be_misnamed(path.name):
+            return is_text_of_scenario(_content(path) or b"")
+        if is_test_module(self.config, path.name):
+            return NAME in (_content(path) or b"")
+        return self._is_among_tests(path) and has_explored_tests(path)
+
+    def _is_among_tests(self, path: Path) -> bool:
+        root = self.config.rootpath
+        folders = path.relative_to(root).parts[:-1] if path.is_relative_to(root) else ()
+        return bool(_LIKE_TESTS.search(path.stem) or any(map(_OF_TESTS.fullmatch, folders)))
+
+    def _that_nobody_imports(self, lost: list[Path], collected: set[Path]) -> Iterator[Path]:
+        """Yield the files but for modules whose tests another module takes over by its imports."""
+        helpers = {path for path in lost if path.name.lower().endswith(".py")}
+        helpers = {path for path in helpers if not is_test_module(self.config, path.name)}
+        modules = [path for path in collected if path.suffix == ".py"] if helpers else []
+        imported = set[str]().union(*map(imported_by, modules))
+        yield from (path for path in lost if path not in helpers or path.stem not in imported)
 
     def _look_outside(self, collected: Iterable[Path]) -> None:
         """Search behind links that leave the root, if pytest has collected something there."""
@@ -192,14 +225,6 @@ def _ignored_by_project(said: str) -> Iterator[str]:
         source, _, pattern = rule.split(":", 2)
         if Path(source).name == ".gitignore" and not pattern.startswith("!"):
             yield path
-
-
-def _has_ours(path: Path) -> bool:
-    """Say whether a file has scenarios by its name or text, or a module explored tests."""
-    if is_scenario_file(path.name):
-        return True
-    text = _content(path) or b""
-    return is_text_of_scenario(text) if may_be_misnamed(path.name) else NAME in text
 
 
 def _matches(path: Path, pattern: str, flag: str) -> bool:

@@ -33,6 +33,38 @@ def may_explore(path: Path, root: Path) -> bool:
     return _lead_to_us(_files(modules, path, root), root)
 
 
+def has_explored_tests(path: Path) -> bool:
+    """Say whether a module itself has functions named like tests that ``explore`` decorates."""
+    text = _text(path)
+    if NAME not in text:
+        return False
+    return any(
+        isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.name.startswith("test")
+        and not _words(node.decorator_list).isdisjoint({"explore", *_names_of_explore(text)})
+        for node in _nodes(text)
+    )
+
+
+def imported_by(path: Path) -> set[str]:
+    """Return the last names of the modules, and of what is in them, that a module imports."""
+    _, imported = _decorators_and_imports(_text(path))
+    names = (name for modules in imported.values() for _, name in modules)
+    return {name.rpartition(".")[2] for name in names}
+
+
+def _words(decorators: Iterable[ast.expr]) -> set[str]:
+    """Return the last names of decorators: `explore` of `@sc.explore(search="dpor")`."""
+    called = (one.func if isinstance(one, ast.Call) else one for one in decorators)
+    return {one.attr if isinstance(one, ast.Attribute) else _first_name(one) for one in called}
+
+
+def _names_of_explore(text: bytes) -> set[str]:
+    found = (node for node in _nodes(text) if isinstance(node, ast.ImportFrom))
+    ours = (node for node in found if node.module == NAME.decode())
+    return {one.asname or "" for node in ours for one in node.names if one.name == "explore"}
+
+
 def was_imported(path: Path) -> bool:
     """Say whether a module was imported to its end: its last function or class is there.
 
@@ -86,16 +118,19 @@ _Module = tuple[int, str]
 def _decorators_and_imports(text: bytes) -> tuple[set[str], dict[str, list[_Module]]]:
     """Return the first names of functions' decorators, and the modules of imported names."""
     decorators, imported = set[str](), dict[str, list[_Module]]()
-    try:
-        nodes = list(ast.walk(ast.parse(text)))
-    except (SyntaxError, ValueError, RecursionError):  # then it cannot be imported
-        return decorators, imported
-    for node in nodes:
+    for node in _nodes(text):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             decorators |= {_first_name(one) for one in node.decorator_list}
         for name, module in _imports(node):
             imported.setdefault(name, []).append(module)
     return decorators - {""}, imported
+
+
+def _nodes(text: bytes) -> list[ast.AST]:
+    try:
+        return list(ast.walk(ast.parse(text)))
+    except (SyntaxError, ValueError, RecursionError):  # then it cannot be imported
+        return []
 
 
 def _imports(node: ast.AST) -> Iterator[tuple[str, _Module]]:

@@ -448,6 +448,38 @@ def test_a_module_that_is_none_of_ours_or_was_collected_is_not(
     assert held.run("--supercache-gate", "scenarios").ret == 0
 
 
+@pytest.mark.parametrize(
+    "path", ["scenarios/tests.py", "scenarios/test-shop.py", "scenarios/tests/shop.py"]
+)
+def test_so_is_one_whose_name_is_none_of_tests(held: Project, path: str) -> None:
+    write(held, path, EXPLORED.replace("import pytest", "import pytest_supercache\nimport pytest"))
+    assert held.run("--supercache-gate", "scenarios").ret == 6
+    assert gate(held)["reasons"][0].startswith(LOST.format(path))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        EXPLORED.replace("def test_it", "def check_it"),
+        EXPLORED.replace("@sc.explore", "@other.explored"),
+        f"TEXT = {EXPLORED!r}",
+    ],
+)
+def test_a_module_among_tests_that_defines_none_is_not(held: Project, text: str) -> None:
+    write(held, "scenarios/tests/shop.py", text)
+    assert held.run("--supercache-gate", "scenarios").ret == 0
+
+
+@pytest.mark.parametrize("options", few([[], ["-n1"]], 1))
+def test_one_whose_tests_another_module_takes_over_is_not(
+    held: Project, options: list[str]
+) -> None:
+    write(held, "scenarios/shop_tests.py", EXPLORED.replace("test_it(", "test_reader("))
+    write(held, "scenarios/test_shop.py", "from shop_tests import *\n")
+    held.run_apart("--supercache-gate", "scenarios", *options)
+    assert not any("is not collected" in one for one in gate(held)["reasons"])
+
+
 def test_a_module_of_explored_tests_has_the_excuses_of_scenario_files(held: Project) -> None:
     write(held, "scenarios/build/test_b.py", EXPLORED)
     told = "not covered: scenarios and tests that were not asked for: scenarios/build/test_b.py"
