@@ -35,7 +35,7 @@ class Preloaded:
         The time of an import is unknown; it was after the process began. Only files of the project
         and of the repository around it count.
         """
-        base, own = os.path.realpath(_top_of(root)), os.path.realpath(root)
+        base, own = os.path.realpath(top_of(root)), os.path.realpath(root)
         changed = {file for file in _files_of(self.names) if _changed_at(file) > self.began}
         files = {os.path.realpath(file) for file in changed}
         found = [file for file in files if file.startswith(f"{base}{os.sep}")]
@@ -51,7 +51,7 @@ def _files_of(names: Iterable[str]) -> Iterator[str]:
             yield file
 
 
-def _top_of(root: Path) -> Path:
+def top_of(root: Path) -> Path:
     """Return the top of the repository around a root; the root itself outside of any."""
     *_, top = (root, *above(root))
     return root if top == Path(top.anchor) else top

@@ -16,10 +16,11 @@ from typing import Any
 
 import pytest
 
+from pytest_supercache.plugin.copies import PACKAGED, outdated
+from pytest_supercache.plugin.preloaded import top_of
+
 _SUFFIX = ".py"
 _CONFTEST = "conftest"
-_PACKAGED = ("pyproject.toml", "setup.py", "setup.cfg")
-"""Files of a folder whose modules may be installed from it, or from its folder ``src``."""
 
 
 class Shadows:
@@ -56,6 +57,12 @@ class Shadows:
         self._look_at(files | self._conftests, besides=_CONFTEST)
         self._look_beside(files | self._conftests)
         self._look_at_installed(files | self._conftests)
+        top = os.path.realpath(top_of(Path(self._root)))
+        for own, got, what in outdated(self._root, top):
+            is_own = _is_below(_real(got), self._root) and not _is_installed(got)
+            self._found.add(
+                f"{self._shown(own)} is behind {self._shown(got) if is_own else got},{what}"
+            )
 
     def part(self) -> list[str]:
         """Return what was found, also by workers."""
@@ -187,7 +194,7 @@ def _sources_below(root: str) -> tuple[str, ...]:
 
 
 def _is_packaged(folder: str) -> bool:
-    return any(Path(folder, name).is_file() for name in _PACKAGED)
+    return any(Path(folder, name).is_file() for name in PACKAGED)
 
 
 def _is_of_tests(file: str) -> bool:

@@ -1,0 +1,196 @@
+"""Finds modules that were imported from an outdated copy of the project: installed, or compiled.
+
+What pip installs from a folder, or from a package that was built of it, is a copy, which knows its
+project. A later change of the project changes no copy, and a test imports the copy all the same. A
+compiled module cannot be compared, but it must be no older than its source.
+"""
+
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from glob import escape
+from importlib.machinery import EXTENSION_SUFFIXES
+from importlib.metadata import Distribution, PackageNotFoundError, distribution, distributions
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+from urllib.request import url2pathname
+
+from pytest_supercache.core.inputs import InputError, parse_json, parse_toml, read_bytes, read_text
+
+PACKAGED = ("pyproject.toml", "setup.py", "setup.cfg")
+"""Files of a folder whose modules may be installed from it."""
+
+_COMPILED = (*EXTENSION_SUFFIXES, ".pyc")
+_SOURCES = (".py", ".pyx")
+_NAME = re.compile(r"^\s*name\s*=\s*[\"']?([\w.-]+)", re.MULTILINE)
+_BUILT = frozenset({"build", "dist", "node_modules", "site-packages", "__pycache__"})
+_DEPTH_MAX = 3
+_FOLDERS_MAX = 10_000
+"""How far below the root projects are looked for."""
+
+Outdated = tuple[str, str, str]
+"""A file of the project, what was imported in its place, and what that is."""
+
+
+def outdated(root: str, top: str) -> Iterator[Outdated]:
+    """Yield the modules of the project whose outdated copies were imported.
+
+    Args:
+        root: the root of the run.
+        top: the folder of the repository, whose other projects may be installed, too.
+    """
+    files = [file for file in map(_file_of, sys.modules.copy().values()) if file is not None]
+    for source, copy in _copies(Path(root), Path(top)):
+        yield from _outdated_in(source, copy, files)
+    for file in files:
+        if file.startswith(f"{root}{os.sep}") and not _BUILT & set(Path(file).parts):
+            yield from _behind(Path(file))
+
+
+def _copies(root: Path, top: Path) -> Iterator[tuple[Path, Distribution]]:
+    """Yield the folders of projects that are installed, each with its copy."""
+    seen = set[Path]()
+    for copy in distributions():
+        source = _installed_from(copy)
+        if source is not None and source.is_relative_to(top):
+            seen.add(source)
+            yield source, copy
+    for source in (one for one in _projects(root) if one not in seen):
+        with suppress(PackageNotFoundError, ValueError):
+            copy = distribution(_name_of(source))
+            if not _is_from_a_folder(copy):
+                yield source, copy
+
+
+def _direct(copy: Distribution) -> dict[str, Any]:
+    """Return what an installer noted of the place that a package was installed from (PEP 610)."""
+    with suppress(OSError, InputError, ValueError):
+        said = parse_json(copy.read_text("direct_url.json") or "{}")
+        return said if isinstance(said, dict) else {}
+    return {}
+
+
+def _is_from_a_folder(copy: Distribution) -> bool:
+    return "dir_info" in _direct(copy)
+
+
+def _installed_from(copy: Distribution) -> Path | None:
+    """Return the folder that a package was copied from; None: there is none, or no copy."""
+    said = _direct(copy)
+    url, info = urlparse(str(said.get("url", ""))), said.get("dir_info")
+    if url.scheme != "file" or not isinstance(info, dict) or info.get("editable"):
+        return None
+    return Path(os.path.realpath(url2pathname(url.path)))
+
+
+def _projects(root: Path) -> list[Path]:
+    """Return the folders of projects at the root, and not far below it."""
+    found, waiting, seen = list[Path](), [(root, 0)], 0
+    while waiting and seen < _FOLDERS_MAX:
+        folder, depth = waiting.pop(0)
+        seen += 1
+        if any((folder / name).is_file() for name in PACKAGED):
+            found.append(folder)
+        if depth < _DEPTH_MAX:
+            waiting += [(one, depth + 1) for one in _folders_in(folder)]
+    return found
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    with suppress(OSError), os.scandir(folder) as entries:
+        return [
+            Path(entry.path)
+            for entry in sorted(entries, key=lambda entry: entry.name)
+            if entry.is_dir(follow_symlinks=False)
+            and not (entry.name.startswith(".") or entry.name in _BUILT)
+        ]
+    return []
+
+
+def _name_of(project: Path) -> str:
+    """Return the name under which a project is installed; "" if it is not told."""
+    with suppress(OSError, InputError, ValueError):
+        settings = parse_toml(read_text(project / PACKAGED[0]))
+        for table in (settings, settings.get("tool", {})):
+            for part in ("project", "poetry", "flit"):
+                if name := _value(_value(table, part), "name"):
+                    return str(name)
+    for file in PACKAGED[1:]:
+        with suppress(OSError, InputError):
+            if told := _NAME.search(read_text(project / file)):
+                return told[1]
+    return ""
+
+
+def _value(table: Any, key: str) -> Any:
+    return table.get(key) if isinstance(table, dict) else None
+
+
+def _outdated_in(source: Path, copy: Distribution, files: list[str]) -> Iterator[Outdated]:
+    """Yield the imported modules of a package that are not what its project has."""
+    installed = os.path.realpath(str(copy.locate_file("")))
+    own = {str(one) for one in copy.files or ()}
+    for file in files:
+        real = os.path.realpath(file)
+        within = Path(os.path.relpath(real, installed)).as_posix()
+        sources = list(_sources(source, within)) if within in own else []
+        if sources and all(_is_outdated(Path(real), one) for one in sources):
+            yield str(sources[0]), file, " which is installed,"
+
+
+def _sources(project: Path, within: str) -> Iterator[Path]:
+    """Yield the files of a project that a file of its package may have been made of."""
+    names = [within]
+    for suffix in _COMPILED:
+        if within.endswith(suffix):
+            names = [f"{within.removesuffix(suffix)}{one}" for one in _SOURCES]
+            break
+    for name in names:
+        for pattern in ("", "*/", "*/*/"):
+            for path in sorted(project.glob(f"{pattern}{escape(name)}")):
+                parts = path.relative_to(project).parts
+                if not (_BUILT & set(parts) or any(part.startswith(".") for part in parts)):
+                    yield path
+
+
+def _is_outdated(copy: Path, source: Path) -> bool:
+    if copy.name.endswith(_COMPILED):
+        return _written_at(source) > _written_at(copy)
+    return _content(copy) != _content(source)
+
+
+def _behind(file: Path) -> Iterator[Outdated]:
+    """Yield the source of a module that was imported compiled, or of which there is a package."""
+    stem = file.name.partition(".")[0]
+    if file.name.endswith(tuple(EXTENSION_SUFFIXES)):
+        sources = [file.with_name(f"{stem}{suffix}") for suffix in _SOURCES]
+        changed = [one for one in sources if one.is_file() and _is_outdated(file, one)]
+        yield from ((str(one), str(file), " which was compiled before,") for one in changed)
+    if file.name == "__init__.py":
+        module = file.parent.with_name(f"{file.parent.name}.py")
+        if b"def " in (_content(module) or b"") and _content(module) != _content(file):
+            yield str(module), str(file), ""
+
+
+def _written_at(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return read_bytes(path)
+    except (OSError, InputError):
+        return None
+
+
+def _file_of(module: object) -> str | None:
+    from pytest_supercache.runtime.kernel.under_test import members_of
+
+    file = members_of(module).get("__file__")
+    return file if isinstance(file, str) else None

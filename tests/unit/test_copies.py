@@ -1,0 +1,143 @@
+"""Modules from an outdated copy of the project are found, whatever its folders are called."""
+
+import json
+import os
+import sys
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from pytest_supercache.plugin.copies import outdated
+
+OLD, NEW = "kind = 'old'\n", "kind = 'new'\n"
+SUFFIX = EXTENSION_SUFFIXES[0]
+
+
+class Installed:
+    """A project, and an environment with a copy of it."""
+
+    def __init__(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.root, self.environment = tmp_path / "project", tmp_path / "env" / "site-packages"
+        self.patch = monkeypatch
+        for folder in (self.root, self.environment):
+            folder.mkdir(parents=True)
+        monkeypatch.syspath_prepend(self.environment)
+
+    def write(self, name: str, text: str = NEW) -> None:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def install(self, name: str, *files: str, text: str = OLD, **direct: object) -> None:
+        """Install a distribution of this name, with what an installer notes of its origin."""
+        noted = self.environment / f"{name}-1.dist-info"
+        noted.mkdir()
+        (noted / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
+        (noted / "RECORD").write_text("".join(f"{file},,\n" for file in files))
+        if direct:
+            (noted / "direct_url.json").write_text(json.dumps(direct))
+        for file in files:
+            (self.environment / file).parent.mkdir(exist_ok=True)
+            (self.environment / file).write_text(text)
+            self.imports(self.environment / file)
+
+    def imports(self, file: Path) -> None:
+        module = ModuleType(f"copied.{file.stem}")
+        module.__file__ = str(file)
+        self.patch.setitem(sys.modules, module.__name__, module)
+
+    def found(self, root: str = ".") -> list[str]:
+        top = os.path.realpath(self.root)
+        told = outdated(os.path.normpath(f"{top}/{root}"), top)
+        return [Path(os.path.relpath(own, top)).as_posix() for own, _, _ in told]
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Installed:
+    return Installed(tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize("folder", ["", "src/", "python/", "libs/shop/"])
+def test_a_copy_by_the_name_of_a_project_is_compared(installed: Installed, folder: str) -> None:
+    installed.write("pyproject.toml", "[project]\nname = 'shop'\n")
+    installed.write(f"{folder}shop/core.py")
+    installed.install("shop", "shop/core.py")
+    assert installed.found() == [f"{folder}shop/core.py"]
+
+
+@pytest.mark.parametrize("folder", ["", "src/", "python/", "libs/shop/"])
+def test_a_copy_of_what_is_there_is_fine(installed: Installed, folder: str) -> None:
+    """Another folder of that name, as one of tests, has other things."""
+    installed.write("pyproject.toml", "[project]\nname = 'shop'\n")
+    installed.write(f"{folder}shop/core.py")
+    installed.write("tests/shop/core.py", OLD)
+    installed.install("shop", "shop/core.py", text=NEW)
+    assert installed.found() == []
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("pyproject.toml", "[tool.poetry]\nname = 'shop'\n"),
+        ("setup.cfg", "[metadata]\nname = shop\n"),
+        ("setup.py", "setup(\n    name='shop',\n)\n"),
+    ],
+)
+def test_projects_are_known_by_whatever_names_them(
+    installed: Installed, file: str, text: str
+) -> None:
+    installed.write(f"packages/shop/{file}", text)
+    installed.write("packages/shop/shop.py")
+    installed.install("shop", "shop.py")
+    assert installed.found() == ["packages/shop/shop.py"]
+
+
+def test_a_copy_of_a_folder_of_the_repository_is_compared(installed: Installed) -> None:
+    installed.write("service/pyproject.toml", "[project]\nname = 'service'\n")
+    installed.write("shop/shop.py")
+    url = (installed.root / "shop").as_uri()
+    installed.install("other-name", "shop.py", url=url, dir_info={})
+    assert installed.found("service") == ["shop/shop.py"]
+
+
+@pytest.mark.parametrize("url", ["https://example.org/shop.git", "file:///nowhere/shop"])
+def test_what_comes_from_elsewhere_is_not(installed: Installed, url: str) -> None:
+    installed.write("pyproject.toml", "[project]\nname = 'service'\n")
+    installed.write("shop.py")
+    installed.install("shop", "shop.py", url=url, dir_info={})
+    assert installed.found() == []
+
+
+def test_an_editable_copy_is_none(installed: Installed) -> None:
+    installed.write("pyproject.toml", "[project]\nname = 'shop'\n")
+    installed.write("shop.py")
+    info = {"editable": True}
+    installed.install("shop", "shop.py", url=installed.root.as_uri(), dir_info=info)
+    assert installed.found() == []
+
+
+@pytest.mark.parametrize(("age", "found"), [(-10, ["shop.py"]), (10, [])])
+def test_a_compiled_module_is_no_older_than_its_source(
+    installed: Installed, age: int, found: list[str]
+) -> None:
+    installed.write("shop.py")
+    installed.write(f"shop{SUFFIX}")
+    compiled = installed.root / f"shop{SUFFIX}"
+    written = (installed.root / "shop.py").stat().st_mtime
+    os.utime(compiled, (written + age, written + age))
+    installed.imports(compiled)
+    assert installed.found() == found
+
+
+@pytest.mark.parametrize(
+    ("module", "found"), [("def get(): pass\n", ["shop.py"]), ("# moved\n", [])]
+)
+def test_a_module_beside_a_package_of_its_name_is_behind_it(
+    installed: Installed, module: str, found: list[str]
+) -> None:
+    installed.write("shop/__init__.py")
+    installed.write("shop.py", module)
+    installed.imports(installed.root / "shop" / "__init__.py")
+    assert installed.found() == found
