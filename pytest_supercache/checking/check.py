@@ -60,6 +60,7 @@ from pytest_supercache.oracle.judge import DEFAULT
 from pytest_supercache.runtime.memory.sharing import not_tried
 from pytest_supercache.runtime.process.fingerprints import not_deterministic
 from pytest_supercache.runtime.process.fresh_stack import with_room
+from pytest_supercache.runtime.process.taking_back import taken_back
 
 
 def check(
@@ -163,7 +164,7 @@ def check_on(
         isolate=tuple(isolate), backend=server.backend, item=item, system=system, given=given or {},
     )  # fmt: skip
     dispatch = on if replay is None else in_process
-    with dispatch(work) as elsewhere, _environment_for(server, work) as environment:
+    with taken_back(), dispatch(work) as elsewhere, _environment_for(server, work) as environment:
         environment.on_step, environment.on_execution = on_step, on_execution
         look_ahead(environment, preflight)
 
@@ -191,7 +192,7 @@ def search_unit(work: Work, shared: bool, vector: Vector, within: Exploration) -
     """Search one set of faults in an environment of its own: the work of a worker."""
     server = start_server(work.backend)
     try:
-        with _environment_for(server, work) as environment:
+        with taken_back(), _environment_for(server, work) as environment:
             environment.hash_globals()
             return _search_one(environment, work, shared, vector, within, None)
     finally:
