@@ -25,7 +25,7 @@ _ATTRIBUTES = frozenset({"LOAD_ATTR", "LOAD_METHOD"})
 _VARIABLES = frozenset({"LOAD_GLOBAL", "LOAD_DEREF"})
 
 _Path = tuple[str, ...]
-"""A variable, and how it goes on: `.name` of an attribute, `['key']` of a dict."""
+"""A variable, and how it goes on: `.name` of an attribute, `['key']` of a dict, `[0]` of a list."""
 
 _Place = tuple[int, _Path]
 """The identity of the globals or the cell, which has the variable, and the path from there."""
@@ -190,15 +190,19 @@ _NOTHING: Any = object()
 
 
 def _part(value: Any, step: str) -> Any:
-    """Return an attribute, or a value of a dict, as it is stored: no code is run for it."""
+    """Return an attribute, or an element, as it is stored: no code is run for it."""
     if step.startswith("."):
         members = vars(value) if isinstance(value, ModuleType) else None
         name = step[1:]
         if members is not None:
             return members.get(name, _NOTHING)
         return inspect.getattr_static(value, name, _NOTHING)
-    held = value if type(value) is dict else {}
-    return next((one for key, one in held.items() if _key(key) == step), _NOTHING)
+    held: Iterable[tuple[Any, Any]] = ()
+    if type(value) is dict:
+        held = value.items()
+    elif type(value) in (list, tuple):
+        held = enumerate(value)
+    return next((one for key, one in held if _key(key) == step), _NOTHING)
 
 
 def _key(key: Any) -> str:

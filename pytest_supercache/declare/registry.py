@@ -117,7 +117,7 @@ class Registry:
         shipped = {
             name: system
             for name, system in self.systems.items()
-            if system.factory.__module__.startswith("pytest_supercache.")
+            if str(getattr(system.factory, "__module__", "")).startswith("pytest_supercache.")
         }
         self.become(
             Registry(before.systems | shipped, before.verbs, before.watches, before.explored)

@@ -6,14 +6,18 @@ given, but from other values: two such functions are as different as what they h
 
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
-from types import FunctionType, MethodType, ModuleType
+from types import FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any
 
 from pytest_supercache.core.identity import identity
 
 _PAIRS_MAX = 10_000
 """The most pairs of values that are compared; what lies beyond them counts as equal."""
+
+
+_IN_A_FUNCTION = "<locals>"
 
 
 def place_of(value: Any) -> str:
@@ -59,7 +63,12 @@ def _are_alike(one: Any, other: Any) -> bool:
     if place_of(type(one)) != place_of(type(other)):
         return False
     has_parts = isinstance(one, dict | list | tuple) or hasattr(one, "__dict__")
-    return has_parts or _is_compared_by_identity(type(one)) or bool(one == other)
+    return (
+        has_parts
+        or bool(_slots_of(one))
+        or _is_compared_by_identity(type(one))
+        or bool(one == other)
+    )
 
 
 def _is_compared_by_identity(kind: Any) -> bool:
@@ -68,21 +77,47 @@ def _is_compared_by_identity(kind: Any) -> bool:
 
 def _parts_of(value: Any) -> Iterator[Any]:
     """Yield the values that a value holds."""
-    if isinstance(value, type | ModuleType):
-        return
+    if isinstance(value, type):
+        return _parts_of_class(value)
     if isinstance(value, FunctionType):
-        yield from (_content(cell) for cell in value.__closure__ or ())
-        yield from (value.__defaults__, value.__kwdefaults__)
-    elif isinstance(value, MethodType):
-        yield from (value.__func__, value.__self__)
-    elif isinstance(value, partial):
-        yield from (value.func, value.args, value.keywords)
-    elif isinstance(value, dict):
-        yield from (part for item in value.items() for part in item)
-    elif isinstance(value, list | tuple):
-        yield from value
-    elif hasattr(value, "__dict__"):
-        yield vars(value)
+        return _parts_of_function(value)
+    if isinstance(value, MethodType):
+        return iter((value.__func__, value.__self__))
+    if isinstance(value, partial):
+        return iter((value.func, value.args, value.keywords))
+    if isinstance(value, dict):
+        return (part for item in value.items() for part in item)
+    if isinstance(value, list | tuple):
+        return iter(value)
+    members = [vars(value)] if hasattr(value, "__dict__") else []
+    return iter(() if isinstance(value, ModuleType) else (*_slots_of(value), *members))
+
+
+def _parts_of_class(kind: type) -> Iterator[Any]:
+    """Yield what a class that a function makes is made of; any other one is known by its place."""
+    if _IN_A_FUNCTION in kind.__qualname__:
+        yield kind.__bases__
+        yield from (one for name, one in vars(kind).items() if not name.startswith("__"))
+
+
+def _parts_of_function(function: FunctionType) -> Iterator[Any]:
+    """Yield what a function holds; one that was compiled from a text has globals of its own."""
+    yield from (_content(cell) for cell in function.__closure__ or ())
+    yield from (function.__defaults__, function.__kwdefaults__)
+    names = function.__globals__
+    if "__file__" not in names:
+        yield from (names[name] for name in function.__code__.co_names if name in names)
+
+
+def _slots_of(value: Any) -> list[Any]:
+    """Return the values in the slots of an object, those that have one."""
+    found = list[Any]()
+    for kind in type(value).__mro__:
+        for slot in vars(kind).values():
+            if isinstance(slot, MemberDescriptorType) and kind.__module__ != "builtins":
+                with suppress(AttributeError):
+                    found.append(slot.__get__(value))
+    return found
 
 
 def _content(cell: Any) -> Any:

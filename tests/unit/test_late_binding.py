@@ -113,12 +113,14 @@ WAYS = {
     + LOOP.format(registered="lambda layers: Shop(layers)"),
     "a value of a dict": "kinds = {}\ndef make(layers): return kinds['kind']()\n"
     "for kinds['kind'] in (list, dict): register(kinds['kind'])(make)\n",
+    "an element": "kinds = [list]\ndef make(layers): return kinds[0]()\n"
+    "for kinds[0] in (list, dict): register(kinds[0])(make)\n",
     "an attribute": "held = types.SimpleNamespace()\ndef make(layers): return held.kind()\n"
     "for held.kind in (list, dict): register(held.kind)(make)\n",
     "a second definition": "class kind: pass\nregister(list)(lambda layers: kind())\n"
     "class kind: pass\nregister(dict)(lambda layers: kind())\n",
 }
-READS = r"reads ['\"](kind|kinds\['kind'\]|held\.kind)['\"] when it is called"
+READS = r"reads ['\"](kind|kinds\[('kind'|0)\]|held\.kind)['\"] when it is called"
 
 
 def execute(text: str) -> None:
