@@ -2,10 +2,11 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from itertools import combinations
 from math import ceil, floor, log10
 
 from pytest_supercache.core.execution import Execution
-from pytest_supercache.core.footprint import NOTHING
+from pytest_supercache.core.footprint import NOTHING, dependent, touches
 from pytest_supercache.core.operation import RACE
 from pytest_supercache.core.orders import Share
 from pytest_supercache.core.result import Counterexample
@@ -35,7 +36,7 @@ def scope_of(
     atomic: tuple[str, ...] = (),
     faults: int = 0,
     reach: "Reach",
-    is_given: bool = False,
+    given: frozenset[str] = frozenset(),
     guarantees: tuple[Guarantee, ...] = (),
     own_checks: str = "",
     isolation: tuple[tuple[str, str], ...] = (),
@@ -43,7 +44,7 @@ def scope_of(
     """Return the bounds within which a verdict holds.
 
     ``own_checks`` are the checks of the body itself, in words; errors and deadlocks always are.
-    ``is_given``: the layers have content at the start.
+    ``given`` are the resources of the layers that have content at the start.
     """
     keys = {operation.key for operation in execution.history if operation.key is not None}
     judged = [one.name for one in guarantees if one.name != ANSWERS.name]
@@ -61,9 +62,7 @@ def scope_of(
     }
     if not judged:
         scope["judged only"] = _and("errors", "deadlocks", own_checks)
-    if not reach.layers:
-        scope["reaches"] = reach.farthest
-        scope["given"] = int(is_given)
+    scope |= _reached(reach, given, is_apart=not raced and _are_apart(execution))
     if raced:
         scope["shared memory"] = _listed(raced)
     if atomic:
@@ -77,6 +76,28 @@ def scope_of(
     return scope
 
 
+def _reached(reach: "Reach", given: frozenset[str], *, is_apart: bool) -> Scope:
+    """Return what the code of the actors has to do with the layers, where that may be a mistake."""
+    if not reach.layers:
+        return {"reaches": reach.farthest, "given": int(bool(given))}
+    is_of_origin = any(one.startswith(_ORIGIN) for one in given)  # a workaround may use no cache
+    in_vain = tuple(sorted(given)) if is_of_origin and not reach.has_met_given else ()
+    told: Scope = {"given in vain": _listed(in_vain)} if in_vain else {}
+    return told | ({"in common": "nothing"} if is_apart else {})
+
+
+def _are_apart(execution: Execution) -> bool:
+    """Say whether several users took steps, and no two of them anything of which the order matters.
+
+    That is so if the key of one of them is misspelt.
+    """
+    steps = [step for step in execution.race if step.kind not in _WITHOUT_DATA]
+    pairs = [(one, other) for one, other in combinations(steps, 2) if one.actor != other.actor]
+    return len(execution.users) > 1 and not any(
+        dependent(one.footprint, other.footprint) for one, other in pairs
+    )
+
+
 @dataclass(slots=True)
 class Reach:
     """What the code of the actors has reached in any execution: layers, memory, locks."""
@@ -87,9 +108,13 @@ class Reach:
     """Whether there was any other step: of a lock, a thread, a clock."""
     reads_memory: bool = False
     writes_memory: bool = False
+    has_met_given: bool = False
+    """Whether a step might have touched something that the layers had from the start."""
 
-    def note(self, execution: Execution) -> None:
+    def note(self, execution: Execution, given: frozenset[str] = frozenset()) -> None:
         """Take in the steps of one execution."""
+        if given and not self.has_met_given:
+            self.has_met_given = any(_touches(step, given) for step in execution.steps)
         if not self.layers:
             visible = [step for step in execution.race if _is_visible(step)]
             self.layers = any(step.kind not in _WITHOUT_DATA for step in visible)
@@ -110,6 +135,8 @@ _WITHOUT_DATA = frozenset(
 )
 """Kinds of steps that do not show whether the code has reached data outside of its memory."""
 
+_ORIGIN = "origin:"
+
 
 def _memory(settings: Exploration, *, shared: bool) -> str:
     if shared:
@@ -120,6 +147,22 @@ def _memory(settings: Exploration, *, shared: bool) -> str:
 def _and(*parts: str) -> str:
     *first, last = [part for part in parts if part]
     return f"{', '.join(first)} and {last}"
+
+
+_OF_USERS = frozenset({"before", RACE})  # other steps ask for every key
+
+
+def _touches(step: Step, given: frozenset[str]) -> bool:
+    """Say whether a step of users might touch one of these resources, on whichever node."""
+    if step.phase not in _OF_USERS or step.kind in _WITHOUT_DATA:
+        return False
+    resources = step.footprint.reads | step.footprint.writes
+    return touches(frozenset(map(_without_node, resources)), given)
+
+
+def _without_node(resource: str) -> str:
+    place, colon, key = resource.partition(":")
+    return f"{place.partition('@')[0]}{colon}{key}"
 
 
 def _is_visible(step: Step) -> bool:

@@ -126,9 +126,9 @@ class CheckEnvironment:
         """Called after each execution of a search."""
 
     @property
-    def is_given(self) -> bool:
-        """Whether a layer has content at the start of an execution."""
-        return any(self._given.values())
+    def given(self) -> frozenset[str]:
+        """The resources that have content at the start of an execution."""
+        return frozenset(f"{layer}:{key}" for layer, held in self._given.items() for key in held)
 
     @property
     def sharing(self) -> Sharing:

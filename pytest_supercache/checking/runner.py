@@ -130,7 +130,7 @@ class Runner:
         if execution.missed:
             self.idle += 1
             return execution
-        self.reach.note(execution)
+        self.reach.note(execution, self.environment.given)
         violations = self.violations = self.judge(execution).violations
         if is_enough:
             self.further += 1
@@ -337,13 +337,13 @@ class Runner:
         sharing, is_blind = self.environment.sharing, not self.settings.finds_memory
         self.reach.reads_memory = is_blind or sharing.is_touched
         self.reach.writes_memory = is_blind or sharing.is_written
-        self.reach.note(self.first)
+        self.reach.note(self.first, self.environment.given)
         return coverage.scope_of(
             self.first, self.settings, backend=self.environment.backend, shared=self.shared,
             early_ticks=self.early_ticks, simplified=(*self.simplified, *self._said_of_keys()),
             raced=sharing.names(), faults=len(self.vector),
             atomic=tuple(sorted(sharing.taken_as_atomic)), reach=self.reach,
-            is_given=self.environment.is_given, guarantees=self.guarantees,
+            given=self.environment.given, guarantees=self.guarantees,
             own_checks=self.own_checks, isolation=tuple(sorted(self.isolation)),
         )  # fmt: skip
 

@@ -122,6 +122,11 @@ def _nothing_tried(row: Mapping[str, Any], scope: Mapping[str, Any]) -> str | No
             "its operations came to no layer, although the file says what the layers hold: see "
             "whether they reach the system; if its memory is all they use, leave `given` out"
         )
+    if in_vain := scope.get("given in vain"):
+        return (
+            f"its file says what the layers hold, and nothing touched any of it ({in_vain}): see "
+            "whether the keys are those that the users and the system use"
+        )
     return None
 
 

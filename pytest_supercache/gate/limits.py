@@ -11,6 +11,13 @@ from pytest_supercache.gate.evidence import Row
 
 _NAMED_MAX = 5
 
+_TOLD = {
+    ("memory", "declared"): "only declared memory was searched",
+    ("first run", "not searched"): "a first run that took other steps was not searched",
+    ("in common", "nothing"): "the users touched nothing in common, so no order mattered",
+}
+"""The limits that an entry of a row's scope names, by the entry and its value."""
+
 
 def limits_of(proofs: Iterable[Row]) -> Iterator[str]:
     """Yield the limits of the rows that a GO rests on, each with the names of the rows."""
@@ -21,9 +28,9 @@ def limits_of(proofs: Iterable[Row]) -> Iterator[str]:
             judged.setdefault(str(row.scope["judged only"]), []).append(row.id)
     for what, names in sorted(judged.items()):
         yield f"judged only for {what}, by no guarantee: {listed(names)}"
-    declared = [row.id for row in proofs if row.scope.get("memory") == "declared"]
-    if declared:
-        yield f"only declared memory was searched: {listed(declared)}"
+    for (name, value), what in _TOLD.items():
+        if found := [row.id for row in proofs if row.scope.get(name) == value]:
+            yield f"{what}: {listed(found)}"
     atomic = [
         f"{row.id} ({row.scope['declared atomic']})"
         for row in proofs
@@ -31,9 +38,6 @@ def limits_of(proofs: Iterable[Row]) -> Iterator[str]:
     ]
     if atomic:
         yield f"shared memory was taken as atomic, as declared: {listed(atomic)}"
-    warmed = [row.id for row in proofs if row.scope.get("first run") == "not searched"]
-    if warmed:
-        yield f"a first run that took other steps was not searched: {listed(warmed)}"
     drawn = [f"{row.id} ({_examples(row)})" for row in proofs if "examples" in row.scope]
     if drawn:
         yield f"a sample of the inputs, drawn by @given: {listed(drawn)}"

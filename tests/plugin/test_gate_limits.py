@@ -193,3 +193,29 @@ def test_it(world):
     assert project.run("--supercache-gate").ret == 0
     told = "a first run that took other steps was not searched: test_it"
     assert (told in limits(project)) is is_kept
+
+
+APART = "the users touched nothing in common, so no order mattered: "
+
+
+@pytest.mark.parametrize("keys", [["product:42", "prodcut:42"], ["product:42", "product:42"]])
+def test_a_go_names_the_scenarios_whose_users_have_nothing_in_common(
+    project: Project, keys: list[str]
+) -> None:
+    """The twin: both use one key."""
+    read, written = keys
+    text = race("A-1", "uncached").replace('key: "product:42"', f'key: "{written}"')
+    project.scenario(text.replace('{read: "product:42"}', f'{{read: "{read}"}}'))
+    assert project.run("--supercache-gate").ret == 0
+    assert limits(project) == ([f"{APART}A-1"] if read != written else [])
+
+
+@pytest.mark.parametrize("given", ['origin: {"prodcut:42": 100}', 'existing_cache: {k: "100"}'])
+def test_what_is_given_and_never_touched_is_no_evidence(project: Project, given: str) -> None:
+    """The twin: a system that works around its cache touches nothing of it."""
+    text = race("A-1", "uncached")
+    project.scenario(text.replace('origin: {"product:42": 100}', given))
+    result = project.run("--supercache-gate")
+    assert result.ret == (6 if "origin" in given else 0)
+    if "origin" in given:
+        result.stdout.fnmatch_lines(["*A-1 is UNKNOWN: its file says*(origin:prodcut:42)*"])
