@@ -24,6 +24,8 @@ _MODULE = "<module>"
 _ATTRIBUTES = frozenset({"LOAD_ATTR", "LOAD_METHOD"})
 _VARIABLES = frozenset({"LOAD_GLOBAL", "LOAD_DEREF"})
 
+_PLAIN = frozenset({bool, bytes, float, int, str})
+
 _Path = tuple[str, ...]
 """A variable, and how it goes on: `.name` of an attribute, `['key']` of a dict, `[0]` of a list."""
 
@@ -83,6 +85,72 @@ def bound_late(function: Callable[..., Any], registered: str) -> tuple[str, str]
         elif found is None:
             found = "".join(place[1]), known.registered
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Outer:
+    """The outer variables of a function, as they were when something was done with it."""
+
+    code: CodeType
+    cells: tuple[tuple[str, CellType, Any], ...]
+
+    @classmethod
+    def of(cls, function: Any) -> "Outer | None":
+        """Return those of a function; None if it has none, or is none."""
+        if not isinstance(function, FunctionType) or not function.__closure__:
+            return None
+        names = zip(function.__code__.co_freevars, function.__closure__, strict=True)
+        return cls(function.__code__, tuple((name, cell, _content(cell)) for name, cell in names))
+
+    def bound_late(self, earlier: "Outer") -> str | None:
+        """Return a variable that an earlier function of the same `def` shares, with another value.
+
+        Both get the last one when they are called.
+        """
+        if self.code is not earlier.code:
+            return None
+        pairs = zip(self.cells, earlier.cells, strict=True)
+        return next(
+            (
+                name
+                for (name, cell, value), (_, another, before) in pairs
+                if cell is another and not _are_same(value, before)
+            ),
+            None,
+        )
+
+
+def _are_same(value: Any, other: Any) -> bool:
+    is_plain = type(value) in _PLAIN and type(value) is type(other)
+    return value is other or (is_plain and bool(value == other))
+
+
+def indistinct(functions: Iterable[Any]) -> str | None:
+    """Return a variable that two functions of one loop read, and that is one for both.
+
+    A class or a function that is read under its own name is none.
+    """
+    seen: dict[CodeType, list[FunctionType]] = {}
+    for function in functions:
+        if not isinstance(function, FunctionType):
+            continue
+        for other in seen.setdefault(function.__code__, []):
+            if function is not other and function.__defaults__ == other.__defaults__:
+                read, by_other = dict(_read_by(function)), dict(_read_by(other))
+                is_one = read.keys() == by_other.keys()
+                variables = (
+                    place[1][0] for place, value in read.items() if _is_variable(place, value)
+                )
+                if is_one and (name := next(variables, None)):
+                    return name
+        seen[function.__code__].append(function)
+    return None
+
+
+def _is_variable(place: _Place, value: Any) -> bool:
+    """Say whether a name is no definition: neither of a module, nor of a class or a function."""
+    is_defined = isinstance(value, type | FunctionType) and value.__name__ == place[1][0]
+    return len(place[1]) == 1 and not is_defined and not isinstance(value, ModuleType)
 
 
 def redefined(registered: Iterable[Callable[..., Any]]) -> tuple[str, str] | None:

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.core.identity import identity
 from pytest_supercache.core.lifeline import interrupt_when_orphaned
-from pytest_supercache.declare.late_binding import redefined
+from pytest_supercache.declare.late_binding import indistinct, redefined
 from pytest_supercache.declare.registry import REGISTRY
 from pytest_supercache.plugin.exit_status import is_listing, is_of_another_process
 from pytest_supercache.plugin.findings import FINDING, NotAsExpected
@@ -80,6 +81,7 @@ class RunHooks:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Write the description of the collected items for the `supercache` command."""
         _refuse_redefined(session.items)
+        _refuse_parameters_of_a_loop(session.items)
         description, gate = self._session.description, self._session.gate
         if description is not None:
             description.write(gate.uncollected(), is_whole=not session.testsfailed)
@@ -232,6 +234,27 @@ def _refuse_redefined(items: list[pytest.Item]) -> None:
             f"{registered} reads {name!r} when it is called, and {name!r} was defined anew since: "
             "it would run the last definition. Give each a name of its own"
         )
+
+
+def _refuse_parameters_of_a_loop(items: list[pytest.Item]) -> None:
+    """Refuse functions, as parameters of an explored test, that all do what the last one does.
+
+    Raises:
+        UsageError: naming the test.
+    """
+    given: dict[tuple[str, str], list[Any]] = {}
+    for item in items:
+        if _is_explored(getattr(item, "obj", None)):
+            test = item.nodeid.partition("[")[0]
+            for name, value in getattr(getattr(item, "callspec", None), "params", {}).items():
+                given.setdefault((test, name), []).append(value)
+    for (test, name), values in given.items():
+        if variable := indistinct({identity(value): value for value in values}.values()):
+            raise pytest.UsageError(
+                f"{test}: two functions that are parameters {name!r} read {variable!r} when they "
+                "are called, and both get its last value. Let each take it as a default: "
+                f"lambda {variable}={variable}: ..."
+            )
 
 
 def _is_explored(test: Any) -> bool:

@@ -12,6 +12,7 @@ from pytest_supercache.core.footprint import Footprint, Resources, footprint_of
 from pytest_supercache.core.operation import DEFAULT_NODE
 from pytest_supercache.core.switch import CONDITION, Background
 from pytest_supercache.core.trace import Layers
+from pytest_supercache.declare.late_binding import Outer
 from pytest_supercache.layers.clock import VirtualClock
 from pytest_supercache.layers.existing_cache import ExistingCache
 from pytest_supercache.layers.origin import Origin
@@ -42,6 +43,7 @@ class World(Recorder):
         super().__init__(context)
         self.stack = stack
         self._given = given
+        self._outer: dict[str, Outer] = {}
         self._actors: list[Actor] = []
         self._names: set[str] = set()
         self._settled = Settled()
@@ -116,12 +118,14 @@ class World(Recorder):
         A ``daemon`` may still be waiting when all other actors have ended.
 
         Raises:
-            SupercacheError: the name is taken or cannot stand in a token.
+            SupercacheError: the name is taken or cannot stand in a token, or the target reads the
+                variable of a loop when it is called.
         """
         if name in self._names:
             raise SupercacheError(f"world.actor({name!r}): there is an actor of this name already")
         if not name or "@" in name or "/" in name:
             raise SupercacheError(f"world.actor({name!r}): expected a name without '@' and '/'")
+        self._refuse_late_binding(name, target)
         self.stack.provide(node)
         self._names.add(name)
         if is_async(target):
@@ -130,6 +134,20 @@ class World(Recorder):
             flow = Actor(name, node, partial(touching, target, *args, **kwargs), daemon=daemon)
         flow.function = target
         self._actors.append(flow)
+
+    def _refuse_late_binding(self, name: str, target: Callable[..., Any]) -> None:
+        """Refuse a function of a loop that reads its variable when the race runs."""
+        outer = Outer.of(target)
+        if outer is None:
+            return
+        for other, known in self._outer.items():
+            if variable := outer.bound_late(known):
+                raise SupercacheError(
+                    f"world.actor({name!r}): what it calls reads {variable!r} when the race runs, "
+                    f"and so does what {other!r} calls, for which it was another value: both get "
+                    f"its last one. Pass the value: world.actor({name!r}, function, value)"
+                )
+        self._outer[name] = outer
 
     def run(self) -> Any:
         """Run every registered actor under the schedule; return their results by name.

@@ -282,3 +282,23 @@ def test_a_system_whose_class_is_defined_anew_below_it_is_refused(
         assert result.ret == pytest.ExitCode.USAGE_ERROR
     else:
         result.assert_outcomes(failed=1)
+
+
+@pytest.mark.parametrize(("taken", "status"), [("lambda: C", 4), ("lambda C=C: C", 0)])
+def test_parameters_of_a_loop_that_all_do_the_same_are_refused(
+    project: Project, taken: str, status: int
+) -> None:
+    project.test_file(f"""
+import pytest
+import pytest_supercache as sc
+
+@pytest.mark.parametrize("make", [{taken} for C in (dict, list)])
+@sc.explore
+def test_it(world, make):
+    world.actor("alice", world.origin.set, "k", make().__name__)
+    world.run()
+""")
+    result = project.run()
+    assert result.ret == status
+    if status:
+        result.stderr.fnmatch_lines(["*::test_it: two functions that are parameters 'make' read*"])

@@ -199,3 +199,49 @@ def test_what_is_defined_anew_below_is_told(name: str) -> None:
 @pytest.mark.parametrize("way", list(NOT_AGAIN))
 def test_what_is_made_of_the_first_definition_is_fine(way: str) -> None:
     assert defined_by(FIRST + NOT_AGAIN[way]) is None
+
+
+def test_actors_of_a_loop_that_read_its_variable_are_refused() -> None:
+    def body(world: Any) -> None:
+        for value in (1, 2):
+            world.actor(f"user{value}", lambda: world.origin.set("k", value))  # noqa: B023
+        world.run()
+
+    with pytest.raises(sc.SupercacheError, match="reads 'value' when the race runs, and so does"):
+        sc.check(body)
+
+
+def test_actors_with_a_value_of_their_own_are_fine() -> None:
+    def body(world: Any) -> None:
+        seen = []
+
+        def write(value: int) -> None:
+            world.actor(f"inner{value}", lambda: world.origin.set("k", value))
+
+        for value in (1, 2):
+            key = "".join(["k"])  # an equal one in each turn
+            world.actor(f"user{value}", world.origin.set, "k", value)
+            world.actor(f"default{value}", lambda value=value: world.origin.set("k", value))
+            world.actor(f"same{value}", lambda: seen.append(world.origin.get(key)))  # noqa: B023
+            write(value)
+        world.run()
+
+    assert sc.check(body, executions=3, search="random").verdict is not sc.Verdict.VIOLATED
+
+
+LAMBDAS = [lambda: kind for kind in (list, dict)]  # noqa: B023 - the mistake that is told
+OTHERS = {
+    "defaults": [lambda kind=kind: kind for kind in (list, dict)],
+    "definitions": [lambda: by(register_kind) for _ in range(2)],
+    "constants": [lambda: 1 for _ in range(2)],
+    "one": [by, by],
+}
+
+
+def test_functions_of_a_loop_that_all_do_the_same_are_told() -> None:
+    assert late_binding.indistinct(LAMBDAS) == "kind"
+
+
+@pytest.mark.parametrize("name", list(OTHERS))
+def test_functions_that_differ_or_read_definitions_are_not(name: str) -> None:
+    assert late_binding.indistinct(OTHERS[name]) is None
