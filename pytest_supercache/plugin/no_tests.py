@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_supercache.declare.registry import REGISTRY, Decorated
+from pytest_supercache.plugin.arguments import given_paths
+from pytest_supercache.plugin.unimported import is_among_tests
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -41,9 +43,9 @@ class NoTests:
     def look(self, items: Iterable[pytest.Item], words: list[str]) -> None:
         """Find, after collection, the explored functions of collected modules that became no test.
 
-        Only functions that are defined in collected modules, or made for one, count: others may be
-        imported from elsewhere. If a node id selects a part of a file, the rest of the file is not
-        checked.
+        Functions that are defined in collected modules, or made for one, count, and so do those of
+        modules among tests that these import, unless the run is one of some files. If a node id
+        selects a part of a file, the rest of the file is not checked.
 
         Args:
             items: all items of the files, also those that node ids leave out.
@@ -57,10 +59,21 @@ class NoTests:
         made = [getattr(getattr(item, "obj", None), "decorated", None) for item in items]
         tests = {one.whichever_import for one in made if one is not None}
         modules = self._modules - parts
+        is_whole = not any(path.is_file() for path in given_paths(self._config))
         for one in REGISTRY.explored:
             paths = {os.path.realpath(one.path), os.path.realpath(one.module_path)}
-            if not modules.isdisjoint(paths) and one.whichever_import not in tests:
+            is_collected = not modules.isdisjoint(paths)
+            is_meant = is_collected or (is_whole and self._is_meant_as_test(one))
+            if is_meant and one.whichever_import not in tests:
                 self._lost[one] = self._shown(one)
+
+    def _is_meant_as_test(self, one: Decorated) -> bool:
+        """Say whether a function of a module that pytest did not collect is meant as a test."""
+        *within, name = one.name.split(".")
+        path = Path(os.path.realpath(one.path))
+        root = Path(os.path.realpath(self._config.rootpath))
+        is_test = name.startswith("test") and "<locals>" not in within
+        return is_test and path.is_relative_to(root) and is_among_tests(path, root)
 
     def lost(self) -> list[str]:
         """Return the functions that became no test and were never called."""

@@ -6,7 +6,6 @@ files, or an option of this run, excuses one. A module is one of ours if its tex
 package: it is not imported. A file of YAML whose name is none of a scenario is one by its text.
 """
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
@@ -20,7 +19,12 @@ from pytest_supercache.core.inputs import InputError, read_bytes
 from pytest_supercache.core.masking import quoted
 from pytest_supercache.plugin.arguments import given_paths
 from pytest_supercache.plugin.items import is_test_module, selecting
-from pytest_supercache.plugin.unimported import NAME, has_explored_tests, imported_by
+from pytest_supercache.plugin.unimported import (
+    NAME,
+    has_explored_tests,
+    imported_by,
+    is_among_tests,
+)
 from pytest_supercache.scenario.names import (
     is_scenario_file,
     is_text_of_scenario,
@@ -30,10 +34,6 @@ from pytest_supercache.scenario.walk import ENTRIES_MAX, FoundFiles, find_files
 
 SETTING = "uncollected"
 """The setting for paths whose scenario files are left out on purpose."""
-
-_LIKE_TESTS = re.compile("test|tset|spec", re.IGNORECASE)
-_OF_TESTS = re.compile("tests?|specs?", re.IGNORECASE)
-"""The names of modules, and of folders, in which a function is meant as a test."""
 
 _CHUNK = 500  # paths that git is asked about at once
 
@@ -134,12 +134,7 @@ class ScenarioFiles:
             return is_text_of_scenario(_content(path) or b"")
         if is_test_module(self.config, path.name):
             return NAME in (_content(path) or b"")
-        return self._is_among_tests(path) and has_explored_tests(path)
-
-    def _is_among_tests(self, path: Path) -> bool:
-        root = self.config.rootpath
-        folders = path.relative_to(root).parts[:-1] if path.is_relative_to(root) else ()
-        return bool(_LIKE_TESTS.search(path.stem) or any(map(_OF_TESTS.fullmatch, folders)))
+        return is_among_tests(path, self.config.rootpath) and has_explored_tests(path)
 
     def _that_nobody_imports(self, lost: list[Path], collected: set[Path]) -> Iterator[Path]:
         """Yield the files but for modules whose tests another module takes over by its imports."""

@@ -6,6 +6,7 @@ the project that imports it: projects wrap ``explore`` in a helper of their own.
 
 import ast
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -31,6 +32,17 @@ def may_explore(path: Path, root: Path) -> bool:
         names.add("*")
     modules = [module for name in names for module in imported.get(name, ())]
     return _lead_to_us(_files(modules, path, root), root)
+
+
+_LIKE_TESTS = re.compile("test|tset|spec", re.IGNORECASE)
+_OF_TESTS = re.compile("tests?|specs?", re.IGNORECASE)
+"""The names of modules, and of folders, in which a function is meant as a test."""
+
+
+def is_among_tests(path: Path, root: Path) -> bool:
+    """Say whether a module is called like tests, whatever pytest's patterns, or lies among them."""
+    folders = path.relative_to(root).parts[:-1] if path.is_relative_to(root) else ()
+    return bool(_LIKE_TESTS.search(path.stem) or any(map(_OF_TESTS.fullmatch, folders)))
 
 
 def has_explored_tests(path: Path) -> bool:

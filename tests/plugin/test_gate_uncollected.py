@@ -480,6 +480,16 @@ def test_one_whose_tests_another_module_takes_over_is_not(
     assert not any("is not collected" in one for one in gate(held)["reasons"])
 
 
+@pytest.mark.parametrize("options", few([[], ["-n1"]], 1))
+def test_one_that_is_imported_and_whose_tests_nobody_takes_over_is_named(
+    held: Project, options: list[str]
+) -> None:
+    write(held, "scenarios/shop_tests.py", EXPLORED)
+    write(held, "scenarios/test_shop.py", "import shop_tests\ndef test_it(): pass\n")
+    assert held.run_apart("--supercache-gate", "scenarios", *options).ret == 6
+    assert gate(held)["reasons"][0].startswith("scenarios/shop_tests.py:4 test_it is decorated")
+
+
 def test_a_module_of_explored_tests_has_the_excuses_of_scenario_files(held: Project) -> None:
     write(held, "scenarios/build/test_b.py", EXPLORED)
     told = "not covered: scenarios and tests that were not asked for: scenarios/build/test_b.py"
