@@ -43,26 +43,21 @@ def outdated(root: str, top: str) -> Iterator[Outdated]:
         top: the folder of the repository, whose other projects may be installed, too.
     """
     files = [file for file in map(_file_of, sys.modules.copy().values()) if file is not None]
-    for source, copy in _copies(Path(root), Path(top)):
-        yield from _outdated_in(source, copy, files)
+    for copy in distributions():
+        source = _installed_from(copy)
+        if source is not None and source.is_relative_to(top) and not _is_editable(copy):
+            yield from _outdated_in(source, copy, files)
+    for project in _projects(Path(root)):
+        with suppress(PackageNotFoundError, ValueError):
+            copy = distribution(_name_of(project))
+            source = _installed_from(copy)
+            if source is None:
+                yield from _outdated_in(project, copy, files)
+            elif source != project and _is_editable(copy):
+                yield from _of_another_checkout(project, source, files)
     for file in files:
         if file.startswith(f"{root}{os.sep}") and not _BUILT & set(Path(file).parts):
             yield from _behind(Path(file))
-
-
-def _copies(root: Path, top: Path) -> Iterator[tuple[Path, Distribution]]:
-    """Yield the folders of projects that are installed, each with its copy."""
-    seen = set[Path]()
-    for copy in distributions():
-        source = _installed_from(copy)
-        if source is not None and source.is_relative_to(top):
-            seen.add(source)
-            yield source, copy
-    for source in (one for one in _projects(root) if one not in seen):
-        with suppress(PackageNotFoundError, ValueError):
-            copy = distribution(_name_of(source))
-            if not _is_from_a_folder(copy):
-                yield source, copy
 
 
 def _direct(copy: Distribution) -> dict[str, Any]:
@@ -73,15 +68,15 @@ def _direct(copy: Distribution) -> dict[str, Any]:
     return {}
 
 
-def _is_from_a_folder(copy: Distribution) -> bool:
-    return "dir_info" in _direct(copy)
+def _is_editable(copy: Distribution) -> bool:
+    return bool(_value(_direct(copy).get("dir_info"), "editable"))
 
 
 def _installed_from(copy: Distribution) -> Path | None:
-    """Return the folder that a package was copied from; None: there is none, or no copy."""
+    """Return the folder that a package was installed from; None: from something else."""
     said = _direct(copy)
-    url, info = urlparse(str(said.get("url", ""))), said.get("dir_info")
-    if url.scheme != "file" or not isinstance(info, dict) or info.get("editable"):
+    url = urlparse(str(said.get("url", "")))
+    if url.scheme != "file" or not isinstance(said.get("dir_info"), dict):
         return None
     return Path(os.path.realpath(url2pathname(url.path)))
 
@@ -139,6 +134,15 @@ def _outdated_in(source: Path, copy: Distribution, files: list[str]) -> Iterator
         sources = list(_sources(source, within)) if within in own else []
         if sources and all(_is_outdated(Path(real), one) for one in sources):
             yield str(sources[0]), file, " which is installed,"
+
+
+def _of_another_checkout(project: Path, other: Path, files: list[str]) -> Iterator[Outdated]:
+    """Yield the imported modules of another checkout that are not what this one has."""
+    for file in map(os.path.realpath, files):
+        if Path(file).is_relative_to(other) and not Path(file).is_relative_to(project):
+            own = project / Path(file).relative_to(other)
+            if own.is_file() and _is_outdated(Path(file), own):
+                yield str(own), file, " which is installed,"
 
 
 def _sources(project: Path, within: str) -> Iterator[Path]:

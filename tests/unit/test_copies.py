@@ -118,6 +118,21 @@ def test_an_editable_copy_is_none(installed: Installed) -> None:
     assert installed.found() == []
 
 
+@pytest.mark.parametrize(("text", "found"), [(OLD, ["python/shop.py"]), (NEW, [])])
+def test_another_checkout_that_is_installed_is_compared(
+    installed: Installed, tmp_path: Path, text: str, found: list[str]
+) -> None:
+    """A work tree that shares an environment with the main one, for example."""
+    installed.write("pyproject.toml", "[project]\nname = 'shop'\n")
+    installed.write("python/shop.py")
+    other = tmp_path / "other" / "python" / "shop.py"
+    other.parent.mkdir(parents=True)
+    other.write_text(text)
+    installed.imports(other)
+    installed.install("shop", url=(tmp_path / "other").as_uri(), dir_info={"editable": True})
+    assert installed.found() == found
+
+
 @pytest.mark.parametrize(("age", "found"), [(-10, ["shop.py"]), (10, [])])
 def test_a_compiled_module_is_no_older_than_its_source(
     installed: Installed, age: int, found: list[str]
