@@ -1,6 +1,8 @@
-"""Cached properties of Django, and of classes derived from one, that two users ask at once."""
+"""Cached properties of Django, and derived ones, that two users ask at once; what fills a dict."""
 
 import functools
+import threading
+from collections import defaultdict
 from typing import Any
 
 import pytest
@@ -86,6 +88,62 @@ def cached_properties_of_two_products(world):
     one, other = (_product_of(_OfDjango)({"tea": 100}) for _ in range(2))
     _asked_twice(world, lambda: one.price, other.forget)
     assert one.price == 200
+
+
+class Counting:
+    def __init__(self):
+        self.asked = 0
+        self.lock = threading.Lock()
+
+    def ask(self, *_):
+        asked = self.asked
+        self.asked = asked + 1
+        return asked
+
+    def ask_under_a_lock(self, *_):
+        with self.lock:
+            return self.ask()
+
+
+def _made_by_two(world, ask_of):
+    """Let a product of each user call a function that counts, the first time it has its price."""
+    counting = Counting()
+
+    class Product:
+        @_OfDjango
+        def price(self):
+            return ask_of(counting)()
+
+    one, other = Product(), Product()
+    _asked_twice(world, lambda: one.price, lambda: other.price)
+    assert counting.asked == 2
+
+
+@broken("both functions count from the same number, though no property is shared")
+def functions_of_two_cached_properties_that_count(world):
+    _made_by_two(world, lambda counting: counting.ask)
+
+
+@right("they count under a lock")
+def functions_of_two_cached_properties_that_count_under_a_lock(world):
+    _made_by_two(world, lambda counting: counting.ask_under_a_lock)
+
+
+def _filled_by_two(world, ask_of):
+    counting = Counting()
+    one, other = defaultdict(ask_of(counting)), defaultdict(ask_of(counting))
+    _asked_twice(world, lambda: one["tea"], lambda: other["tea"])
+    assert counting.asked == 2
+
+
+@broken("both factories count from the same number, though no dict is shared")
+def factories_of_two_dicts_that_count(world):
+    _filled_by_two(world, lambda counting: counting.ask)
+
+
+@right("they count under a lock")
+def factories_of_two_dicts_that_count_under_a_lock(world):
+    _filled_by_two(world, lambda counting: counting.ask_under_a_lock)
 
 
 @pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)

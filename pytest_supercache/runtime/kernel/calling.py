@@ -17,6 +17,7 @@ class _Here(threading.local):
     is_looking = False
     is_importing = False
     in_hook = False
+    error_of_code: Exception | None = None  # that a hook has to raise
 
 
 here = _Here()

@@ -29,7 +29,7 @@ from pytest_supercache.runtime.memory import steps
 from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.effects import PLAIN, Memo
 from pytest_supercache.runtime.memory.entering import Entering
-from pytest_supercache.runtime.memory.hook_calls import perform
+from pytest_supercache.runtime.memory.hook_calls import unhooked
 from pytest_supercache.runtime.memory.lasting import Lasting
 from pytest_supercache.runtime.memory.live_objects import LiveObjects, ValuesByIdentity
 from pytest_supercache.runtime.memory.made_before import MadeBefore
@@ -190,13 +190,13 @@ class Accesses:
         """Return a step's footprint, widened by the accesses between it and the next step."""
         self._answered.pop(actor, None)
         self._touching.discard(actor)
-        perform(self._live.let_go)
+        unhooked(self._live.let_go)
         return self.sharing.widened(actor, label, footprint)
 
     def note_entry(self, actor: str) -> None:
         """Note that the code before an actor's first step is a step of its own now."""
         self._places.add(place_of_answer(actor))
-        perform(self._live.let_go)
+        unhooked(self._live.let_go)
 
     def answer_is_step(self, actor: Actor, label: str) -> bool:
         """Say whether the answer of a step is itself a step; if not, note that it arrives now."""
@@ -251,7 +251,7 @@ class Accesses:
 
     def let_dead_go(self) -> None:
         """Release the objects that nothing else refers to: code is about to ask what is alive."""
-        perform(self._live.let_go)
+        unhooked(self._live.let_go)
 
     def take_number(self, count: Any) -> Callable[..., int] | None:
         """Record that the calling code takes the next number of an `itertools.count`.

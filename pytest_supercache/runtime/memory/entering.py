@@ -21,6 +21,7 @@ CALLING_FOR_C = frozenset(
     for name in (
         "memory.callbacks",
         "memory.calls",
+        "memory.hook_calls",
         "memory.items",
         "memory.memos",
         "memory.iteration_hooks",

@@ -13,6 +13,7 @@ from pytest_supercache.runtime.memory.effects import (
     peek,
     runs_python,
 )
+from pytest_supercache.runtime.memory.hook_calls import perform
 from pytest_supercache.runtime.memory.reach import shown
 
 
@@ -37,7 +38,7 @@ def touch_item_of_dict(
 def _fill(accesses: Accesses, holder: Any, key: Any, footprint: Footprint | None) -> None:
     """Fill in a missing key as a ``defaultdict`` does, with switch points before the store."""
     with accesses.calling_back(footprint):
-        value = holder.default_factory()
+        value = perform(holder.default_factory)
     touch_entry(accesses, holder, key, writes=True)
     if type(value) not in PLAIN:
         accesses.place(value, holder, f"[{shown(key)}]")

@@ -228,15 +228,13 @@ def _unchanged(operand: Any) -> Any:
     return operand
 
 
-_RECORDING = HOOKS | CALL_HOOKS | PRIMITIVE_HOOKS | {"made_function": _made_function}
+_ALL_HOOKS = {
+    **HOOKS, **CALL_HOOKS, **TAKING_HOOKS, **PRIMITIVE_HOOKS, "made_function": _made_function,
+}  # fmt: skip
 
 
 def _hooks(is_meant: Callable[[], bool]) -> dict[str, Callable[..., Any]]:
-    return {
-        **{name: called_safely(hook, is_meant) for name, hook in _RECORDING.items()},
-        **{name: called_safely(hook, is_meant, performs=True)
-           for name, hook in TAKING_HOOKS.items()},
-    }  # fmt: skip
+    return {name: called_safely(hook, is_meant) for name, hook in _ALL_HOOKS.items()}
 
 
 _HOOKS = _hooks(always)

@@ -1,9 +1,9 @@
 """Calls hooks so that neither their errors nor their own doings pass for those of the code.
 
-Most hooks perform nothing for the code under test, so an error in one is ours: raised there, it
-would be a crash that is no bug, or be handled and lead elsewhere. What Python calls while a hook
-runs, such as an audit hook that hears of the frames we look at, is not done by the code under test
-either.
+Hooks perform nothing for the code under test, except by :func:`perform`: any other error in one is
+ours. Raised there, it would be a crash that is no bug, or be handled and lead elsewhere. What
+Python calls while a hook runs, such as an audit hook that hears of the frames we look at, is not
+done by the code under test either.
 """
 
 from collections.abc import Callable
@@ -23,10 +23,7 @@ def always() -> bool:
 
 
 def called_safely(
-    hook: Callable[..., Any],
-    is_meant: Callable[[], bool] = always,
-    *,
-    performs: bool = False,
+    hook: Callable[..., Any], is_meant: Callable[[], bool] = always
 ) -> Callable[..., Any]:
     """Return a hook that does nothing inside another one, and ends with a hazard if it fails.
 
@@ -36,7 +33,6 @@ def called_safely(
     Args:
         hook: the hook.
         is_meant: called before it; False leaves it out.
-        performs: the hook calls functions of the code, whose errors go on: see :func:`perform`.
     """
 
     @wraps(hook)
@@ -50,18 +46,28 @@ def called_safely(
                 raise
             # A hook may fail in any way that a defect of ours can; none is for the code to handle.
             except Exception as error:
-                if performs or Current.execution is None:
+                if error is here.error_of_code or Current.execution is None:
                     raise
                 Current.execution.note_error(error)
             finally:
-                here.in_hook = False
+                here.in_hook, here.error_of_code = False, None
         return operands[0] if operands else None
 
     return called
 
 
 def perform(function: Callable[..., Any], *operands: Any) -> Any:
-    """Call a function of the code under test, or one that may call it, from inside a hook."""
+    """Call a function for the code under test from inside a hook; its errors are the code's own."""
+    try:
+        return unhooked(function, *operands)
+    except Exception as error:
+        if here.in_hook:
+            here.error_of_code = error
+        raise
+
+
+def unhooked(function: Callable[..., Any], *operands: Any) -> Any:
+    """Call a function of ours that may end objects of the code under test, whose hooks count."""
     was, here.in_hook = here.in_hook, False
     try:
         return function(*operands)

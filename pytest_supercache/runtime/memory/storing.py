@@ -22,7 +22,7 @@ from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.sharing import Sharing, place_of_store, written
 from pytest_supercache.runtime.memory.uses import Comparison, acts_atomically
 
-_CALLERS = frozenset(f"{MEMORY}{name}" for name in ("memos", "touching"))
+_CALLERS = frozenset(f"{MEMORY}{name}" for name in ("memos", "hook_calls"))
 """Our modules that call memos and cached properties."""
 
 _CACHED_PROPERTY: Any = vars(functools.cached_property)["__get__"].__code__

@@ -53,6 +53,7 @@ from pytest_supercache.runtime.memory.generated import (
     rewrite_generated,
     tells,
 )
+from pytest_supercache.runtime.memory.hook_calls import perform
 from pytest_supercache.runtime.memory.iterators import (
     CALLING_NOTHING,
     YIELDED_MAX,
@@ -333,9 +334,9 @@ def _cached(accesses: Accesses, holder: Any, name: str, cached: Cached) -> None:
         if cached.has_lock:
             tell_of_return(cached.function)
             with accesses.storing(holder, f".{name}", footprint):
-                getattr(holder, name)  # it is kept now
+                perform(getattr, holder, name)  # it is kept now
             return
-        value = cached.function(holder)
+        value = perform(cached.function, holder)
         touch(writes=True)
         accesses.touch_now()
         dict.__setitem__(kept, name, value)

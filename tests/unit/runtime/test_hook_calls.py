@@ -1,8 +1,10 @@
 """An error in a hook of ours never becomes one of the code under test."""
 
+import functools
 import subprocess
 import sys
 import threading
+from collections import defaultdict
 
 import pytest
 
@@ -23,6 +25,13 @@ class Shop:
             return self.rates[key]
         except TypeError as error:  # as careful code handles what it does not expect
             self.errors.append(error)
+
+    @functools.cached_property
+    def offer(self):
+        self.sold_out()
+
+    def sold_out(self):
+        raise LookupError
 
     def depth(self):
         return 1 + self.depth()
@@ -59,6 +68,8 @@ def test_an_error_of_ours_is_a_reason_for_unknown_and_the_code_goes_on(hook, mon
         (lambda shop: shop.rate("coffee"), "KeyError"),
         (lambda shop: shop.rates[[]], "TypeError"),
         (lambda shop: shop.name, "AttributeError"),
+        (lambda shop: shop.offer, "LookupError"),
+        (lambda shop: defaultdict(shop.sold_out)["tea"], "LookupError"),
         (Shop.depth, "RecursionError"),
     ],
 )
