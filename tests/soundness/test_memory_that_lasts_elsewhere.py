@@ -48,6 +48,10 @@ class Repository:
     def of_property(self):
         return Repository.redis.incr("loads")
 
+    @memo
+    def __call__(self, redis):
+        return redis.incr("loads")
+
     of_partial = functools.partialmethod(memo(lambda _self, redis: redis.incr("loads")))
 
     @staticmethod
@@ -125,6 +129,7 @@ LOADS = {name: _load_once(*flag) for name, flag in FLAGS.items()} | {
     "class method": Repository.of_class,
     "property": lambda _redis: REPOSITORY.of_property,
     "partial method": REPOSITORY.of_partial,
+    "special method": lambda redis: REPOSITORY(redis),
     "attribute of a function": _load_with_an_attribute,
     "memo in a static method": lambda redis: Repository.of_lru(redis),
 }

@@ -1,5 +1,8 @@
 """`itertools.count` in a module or a class: every execution counts from where the check began."""
 
+import collections
+import contextlib
+import dataclasses
 import itertools
 import threading
 
@@ -12,6 +15,7 @@ UNKNOWN = "leads to an iterator or a generator that outlives the flow"
 NUMBERS = itertools.count(7)
 take_number = itertools.count(0, 10).__next__
 LOOPED, ZIPPED = itertools.count(), itertools.count()
+BY_NAME = collections.defaultdict(itertools.count().__next__)
 NEAR, LOCK = {}, threading.Lock()
 
 
@@ -20,6 +24,11 @@ class Job:
 
     def __init__(self):
         self.number = next(self.serial)
+
+
+@dataclasses.dataclass
+class Line:
+    number: int = dataclasses.field(default_factory=itertools.count(5).__next__)
 
 
 def _two(world, work):
@@ -49,6 +58,48 @@ def numbers_of_a_class_and_of_a_bound_method(world):
     numbers, tens = zip(*_two(world, work).values(), strict=True)
     assert sorted(numbers) == [1, 2]
     assert sorted(tens) == [0, 10]
+
+
+@right("each gets a number of its own, the same ones in each execution")
+def numbers_of_factories(world):
+    def work(redis):
+        user = redis.incr("users")
+        return BY_NAME[f"user {user}"], Line().number
+
+    names, lines = zip(*_two(world, work).values(), strict=True)
+    assert sorted(names) == [0, 1]
+    assert sorted(lines) == [5, 6]
+
+
+def _numbered(world, lock):
+    by_name = collections.defaultdict(itertools.count().__next__)
+    redis = world.existing_cache.client()
+
+    def name_two():
+        with lock:
+            by_name["first"]
+            redis.get("tea")
+            by_name["second"]
+
+    def name_one():
+        redis.get("coffee")
+        with lock:
+            by_name["other"]
+
+    world.actor("two", name_two)
+    world.actor("one", name_one)
+    world.run()
+    assert by_name["second"] == by_name["first"] + 1
+
+
+@broken("the factory gives the number between to the other user, though their keys differ")
+def numbers_of_a_factory_that_follow_each_other(world):
+    _numbered(world, contextlib.nullcontext())
+
+
+@right("nobody takes one between")
+def numbers_of_a_factory_that_follow_each_other_under_a_lock(world):
+    _numbered(world, threading.Lock())
 
 
 @right("a number that the body takes is the same in each execution")

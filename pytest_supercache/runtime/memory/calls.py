@@ -62,7 +62,7 @@ from pytest_supercache.runtime.memory.effects import (
     runs_python,
     top,
 )
-from pytest_supercache.runtime.memory.entries import touch_entry
+from pytest_supercache.runtime.memory.entries import count_taken_by, touch_entry
 from pytest_supercache.runtime.memory.foreign import derives_from_foreign
 from pytest_supercache.runtime.memory.generated import rewrite_generated
 from pytest_supercache.runtime.memory.getters import attributes_got, items_got
@@ -142,13 +142,13 @@ def call(function: Any, *arguments: Any) -> Any:
 
 def _number_taken(function: Any, arguments: tuple[Any, ...]) -> Any:
     """Record that a number is taken of an `itertools.count`; return what to call, if any."""
-    if function is next:
-        count = arguments[0] if arguments else None
+    if function is not next:
+        count = count_taken_by(function)
     else:
-        count = function.__self__ if function.__name__ == "__next__" else None
-    if type(count) is not itertools.count or Current.execution is None:
-        return None
-    return Current.execution.take_number(count)
+        count = arguments[0] if arguments and type(arguments[0]) is itertools.count else None
+    return (
+        None if count is None or Current.execution is None else Current.execution.take_number(count)
+    )
 
 
 def _before(function: Any, arguments: tuple[Any, ...]) -> Any:

@@ -1,11 +1,14 @@
 """Records accesses to entries of dicts: each entry is a location of its own."""
 
+import itertools
+import types
 from collections import defaultdict
 from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.runtime.memory.accesses import Accesses
+from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.effects import (
     FINALIZERS,
     PLAIN,
@@ -15,6 +18,7 @@ from pytest_supercache.runtime.memory.effects import (
 )
 from pytest_supercache.runtime.memory.hook_calls import perform
 from pytest_supercache.runtime.memory.reach import shown
+from pytest_supercache.runtime.memory.steps import Together
 
 
 def touch_item_of_dict(
@@ -29,10 +33,11 @@ def touch_item_of_dict(
     accesses.touch_now()
     if dict.__contains__(holder, key):
         return
-    if issubclass(kind, defaultdict) and runs_python(holder.default_factory):
+    factory = holder.default_factory if issubclass(kind, defaultdict) else None
+    if runs_python(factory):
         _fill(accesses, holder, key, footprint)
     else:
-        touch_entry(accesses, holder, key, writes=True)  # by `__missing__`
+        _fill_at_once(accesses, holder, key, factory)
 
 
 def _fill(accesses: Accesses, holder: Any, key: Any, footprint: Footprint | None) -> None:
@@ -44,6 +49,27 @@ def _fill(accesses: Accesses, holder: Any, key: Any, footprint: Footprint | None
         accesses.place(value, holder, f"[{shown(key)}]")
     accesses.touch_now()
     dict.__setitem__(holder, key, value)
+
+
+def _fill_at_once(accesses: Accesses, holder: Any, key: Any, factory: Any) -> None:
+    """Touch what one call of C touches that fills in a missing key, by ``__missing__`` as well."""
+    count, take = count_taken_by(factory), None
+    with Together(accesses):
+        touch_entry(accesses, holder, key, writes=True)
+        if count is not None:
+            take = accesses.take_number(count)
+        if take is None and factory is not None and Current.touch_call is not None:
+            Current.touch_call(accesses, factory, ())
+    accesses.touch_now()
+    if take is not None and not dict.__contains__(holder, key):
+        dict.__setitem__(holder, key, take())
+
+
+def count_taken_by(method: Any) -> Any:
+    """Return the `itertools.count` of which a method of C takes the next number; None: of none."""
+    if type(method) is not types.MethodWrapperType or method.__name__ != "__next__":
+        return None
+    return method.__self__ if type(method.__self__) is itertools.count else None
 
 
 def touch_entry(

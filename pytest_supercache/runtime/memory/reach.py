@@ -3,7 +3,7 @@
 import functools
 import gc
 import types
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -45,9 +45,23 @@ def inside(value: Any) -> Iterator[tuple[Any, Way]]:
     elif issubclass(kind, types.ModuleType):
         yield from _attributes(vars(value))
     elif issubclass(kind, type):
-        yield from _attributes(dict(type.__getattribute__(value, "__dict__")))
+        members = dict(attributes_of(value))
+        yield from _attributes(members)
+        yield from _special_methods(members)
     else:
         yield from _inside_instance(value, kind)
+
+
+def _special_methods(members: dict[str, Any]) -> Iterator[tuple[Any, Way]]:
+    """Yield the methods such as `__call__` that hold something: a closure, or defaults."""
+    for name, one in members.items():
+        is_method = type(one) is types.FunctionType and _is_special(name)
+        if is_method and (one.__closure__ or one.__defaults__ or one.__kwdefaults__):
+            yield one, _added(f".{name}")
+
+
+def _is_special(name: str) -> bool:
+    return name.startswith("__") and name.endswith("__")
 
 
 def _inside_function(function: types.FunctionType) -> Iterator[tuple[Any, Way]]:
@@ -85,6 +99,8 @@ def _inside_instance(value: Any, kind: type) -> Iterator[tuple[Any, Way]]:
     yield from _attributes(members)
     if issubclass(kind, dict):
         yield from ((inner, at_key(key)) for key, inner in list(dict.items(value)))
+        if issubclass(kind, defaultdict):
+            yield _FACTORY.__get__(value), _added(" factory")
     elif issubclass(kind, list | tuple | deque):
         elements = elements_of(value)
         yield from ((inner, _added(f"[{number}]")) for number, inner in enumerate(elements))
@@ -95,6 +111,9 @@ def _inside_instance(value: Any, kind: type) -> Iterator[tuple[Any, Way]]:
             if inner is not members:
                 yield inner, _added(f"~{number}")
     yield from ((inner, _added("~")) for inner in behind_view(value))
+
+
+_FACTORY: Any = vars(defaultdict)["default_factory"]
 
 
 def attribute_of(holder: Any, name: str) -> Any:
@@ -145,7 +164,7 @@ def _slots(value: Any) -> Iterator[tuple[Any, Way]]:
 
 def _attributes(members: Any) -> Iterator[tuple[Any, Way]]:
     for name, inner in list(members.items()):
-        if type(name) is str and not (name.startswith("__") and name.endswith("__")):
+        if type(name) is str and not _is_special(name):
             yield inner, _added(f".{name}")
 
 
