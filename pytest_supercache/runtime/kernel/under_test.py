@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from weakref import ref
 
 from pytest_supercache.core.identity import identity
-from pytest_supercache.runtime.kernel.kinds import of_kind
+from pytest_supercache.runtime.kernel.kinds import attributes_of, bases_of, of_kind
 from pytest_supercache.runtime.kernel.own_code import LAYERS, RUNTIME
 
 _TOOLS = frozenset(
@@ -176,13 +176,17 @@ def dict_of(value: Any) -> Any:
 def _holder_of_members(kind: type) -> Any:
     """Return the descriptor of ``__dict__`` for objects of a type; None: they have none.
 
-    That of a proxy in C (wrapt, lazy_object_proxy) is none: it shows the attributes of the object
-    behind the proxy, and may call a function of the code under test to make that object.
+    That of a class is none: it is a view. Nor is that of a proxy in C (wrapt, lazy_object_proxy):
+    it shows the attributes of the object behind the proxy, and may call a function of the code
+    under test to make that object.
     """
-    for base in kind.__mro__:
-        found = base.__dict__.get("__dict__")
+    if issubclass(kind, type):
+        return None
+    for base in bases_of(kind):
+        members = attributes_of(base)
+        found = members.get("__dict__")
         if type(found) in _REAL_DICT:
-            is_of_proxy = type(base.__dict__.get("__wrapped__")) is types.GetSetDescriptorType
+            is_of_proxy = type(members.get("__wrapped__")) is types.GetSetDescriptorType
             return None if is_of_proxy else found
     return None
 

@@ -451,7 +451,7 @@ class Accesses:
         with steps.Together(self):
             attributes = self._touch_part(members, WHOLE, writes=writes, drops=drops)
             rest = self._touch_part(holder, WHOLE, writes=writes, drops=drops)
-        return attributes | rest if attributes and rest else attributes or rest
+        return steps.joined(attributes, rest)
 
     def _entries_of(self, holder: Any) -> Any:
         """Return the object's dict if its attributes are accessed as entries of it; else None."""

@@ -93,7 +93,7 @@ from pytest_supercache.runtime.memory.paths import (
 from pytest_supercache.runtime.memory.proxies import is_transparent
 from pytest_supercache.runtime.memory.reach import shown
 from pytest_supercache.runtime.memory.real_primitives import method_of, stand_in_of_method
-from pytest_supercache.runtime.memory.steps import Together
+from pytest_supercache.runtime.memory.steps import Together, joined
 from pytest_supercache.runtime.memory.streams import (
     touch_method_of_stream,
     touch_path,
@@ -101,7 +101,6 @@ from pytest_supercache.runtime.memory.streams import (
 )
 from pytest_supercache.runtime.memory.touching import (
     compares_within,
-    joined,
     note_owner,
     put,
     read_deeply,
@@ -523,17 +522,15 @@ def _filled(accesses: Accesses, arguments: tuple[Any, ...]) -> Footprint | None:
     """Touch the buffers among the arguments of code of C, which may write to them."""
     filled: Footprint | None = None
     for argument in arguments:
-        several = type(argument) in (list, tuple)
-        for buffer in filter(_is_buffer, argument[:_BUFFERS_MAX] if several else [argument]):
-            filled = joined(filled, touch_whole(accesses, buffer, writes=True))
+        is_several = type(argument) in (list, tuple)
+        for value in argument[:_BUFFERS_MAX] if is_several else (argument,):
+            if is_buffer(type(value)):
+                filled = joined(filled, touch_whole(accesses, value, writes=True))
     return filled
 
 
-def _is_buffer(value: Any) -> bool:
-    return is_buffer(type(value))
-
-
-_BUFFERS_MAX = 50
+_BUFFERS_MAX = 1_024
+"""How many buffers are looked at in one list: Linux fills no more in one call."""
 _FILLING = frozenset({"readinto", "shuffle", "recv_into", "pack_into", "dump", "dumps", "at"})
 
 

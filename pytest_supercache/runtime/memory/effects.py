@@ -250,8 +250,7 @@ def is_left_alone(kind: type) -> bool:
     """Say whether objects of a type hold nothing that is tracked here."""
     if kind in PLAIN:
         return True
-    module = module_of(kind)
-    return type(module) is str and _has_only_types_left_alone(module) and not is_foreign(kind)
+    return _has_only_types_left_alone(module_of(kind)) and not is_foreign(kind)
 
 
 @functools.cache

@@ -64,8 +64,7 @@ _CHANGING = frozenset({"__setitem__", "__delitem__"})
 
 def is_foreign(kind: type) -> bool:
     """Say whether objects of a type are containers of a library that is not rewritten."""
-    module = module_of(kind)
-    return type(module) is str and _has_containers(module) and _is_container(kind)
+    return _has_containers(module_of(kind)) and _is_container(kind)
 
 
 @of_kind

@@ -35,11 +35,10 @@ from pytest_supercache.runtime.memory.items import touch_item
 from pytest_supercache.runtime.memory.one_dict import note_dict_set
 from pytest_supercache.runtime.memory.proxies import behind, is_proxy
 from pytest_supercache.runtime.memory.reach import shown
-from pytest_supercache.runtime.memory.steps import Together
+from pytest_supercache.runtime.memory.steps import Together, joined
 from pytest_supercache.runtime.memory.touching import (
     CODE,
     LOOKED_AT,
-    joined,
     looking,
     note_owner,
     put,

@@ -34,10 +34,9 @@ from pytest_supercache.runtime.memory.generated import is_taken_unseen
 from pytest_supercache.runtime.memory.hook_calls import CALLER, perform
 from pytest_supercache.runtime.memory.hooks import read
 from pytest_supercache.runtime.memory.items import touch_item
-from pytest_supercache.runtime.memory.steps import Together
+from pytest_supercache.runtime.memory.steps import Together, joined
 from pytest_supercache.runtime.memory.touching import (
     compares_within,
-    joined,
     looking,
     read_deeply,
     read_pairs,

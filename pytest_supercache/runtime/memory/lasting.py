@@ -256,7 +256,7 @@ def leads_on(value: Any) -> bool:
     if kind in SCALARS or issubclass(kind, types.ModuleType):
         return False
     if issubclass(kind, type):
-        return is_rewritten(value.__module__)
+        return is_rewritten(module_of(value))
     package = top(module_of(kind))
     if package in IN_MEMORY or package in _LOOKED_INTO or kind is random.Random:
         return True

@@ -11,8 +11,8 @@ from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.runtime.memory.accesses import Accesses
 from pytest_supercache.runtime.memory.effects import Memo
+from pytest_supercache.runtime.memory.steps import joined
 from pytest_supercache.runtime.memory.storing import tell_of_return
-from pytest_supercache.runtime.memory.touching import joined
 
 
 def remembered(memo: Any) -> Any:

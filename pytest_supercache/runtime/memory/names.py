@@ -15,7 +15,7 @@ from typing import Any
 
 from pytest_supercache.core.identity import identity
 from pytest_supercache.runtime.kernel.actor import Actor
-from pytest_supercache.runtime.kernel.kinds import module_of, name_of
+from pytest_supercache.runtime.kernel.kinds import module_of, name_of, qualname_of
 from pytest_supercache.runtime.kernel.under_test import dict_of
 from pytest_supercache.runtime.memory.effects import (
     PLAIN,
@@ -226,7 +226,7 @@ def _is_anonymous(kind: type) -> bool:
 
 def name_of_class(value: type) -> str:
     """Return the name of a class, without the function in which it is made."""
-    return value.__qualname__.rpartition("<locals>.")[2]
+    return qualname_of(value).rpartition("<locals>.")[2]
 
 
 _LEAVES = PLAIN - {types.FunctionType, types.MethodType, functools.partial, tuple}

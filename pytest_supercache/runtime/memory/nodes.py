@@ -100,9 +100,9 @@ def _named(holder: Any, part: str) -> SharedByNodes:
         module = str(holder.get("__name__"))
         return SharedByNodes(f"{module}:{part[1:]}", module, f"{module}:{part[1:]}")
     if issubclass(kind, type):
-        name = f"{holder.__module__}:{holder.__qualname__}{part}"
-        is_local = "<locals>" in name
-        return SharedByNodes("" if is_local else name, holder.__module__, name)
+        module = module_of(holder)
+        name = f"{module}:{qualname_of(holder)}{part}"
+        return SharedByNodes("" if "<locals>" in name else name, module, name)
     way = _way_to(holder)
     if way is None:
         return SharedByNodes("", "", f"an object of {module_of(kind)}.{qualname_of(kind)}")
@@ -143,6 +143,6 @@ def _is_of(value: Any, module: ModuleType) -> bool:
     kind = type(value)
     if issubclass(kind, ModuleType):
         return False
-    if issubclass(kind, type | FunctionType):
-        return bool(value.__module__ == module.__name__)
-    return True
+    if issubclass(kind, type):
+        return module_of(value) == module.__name__
+    return kind is not FunctionType or value.__module__ == module.__name__

@@ -14,7 +14,7 @@ from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.runtime.kernel.kinds import attributes_of, bases_of, module_of, of_kind
 from pytest_supercache.runtime.kernel.under_test import dict_of, members_of
 from pytest_supercache.runtime.memory.accesses import Accesses
-from pytest_supercache.runtime.memory.effects import is_left_alone, is_rewritten
+from pytest_supercache.runtime.memory.effects import find_in_class, is_left_alone, is_rewritten
 from pytest_supercache.runtime.memory.entries import touch_entry, touch_item_of_dict
 from pytest_supercache.runtime.memory.library import touches_itself
 from pytest_supercache.runtime.memory.names import name_of_class
@@ -142,9 +142,7 @@ def _item_methods(kind: type) -> dict[str, str | None]:
 
 
 def _item_method(kind: type, name: str) -> str | None:
-    found: Any = next(
-        (attributes_of(base)[name] for base in bases_of(kind) if name in attributes_of(base)), None
-    )
+    found, _ = find_in_class(kind, name)
     touches_itself(found)  # so code of the library is rewritten before anybody calls it
     if type(found) in _OF_C and issubclass(found.__objclass__, dict):
         return str(found.__name__)

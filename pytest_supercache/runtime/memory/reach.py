@@ -10,11 +10,12 @@ from typing import Any
 
 from pytest_supercache.core.masking import masked
 from pytest_supercache.core.memory_use import WHOLE
-from pytest_supercache.runtime.kernel.kinds import attributes_of, bases_of, module_of
+from pytest_supercache.runtime.kernel.kinds import attributes_of, module_of
 from pytest_supercache.runtime.kernel.under_test import dict_of, members_of
 from pytest_supercache.runtime.memory.effects import (
     behind_view,
     elements_of,
+    find_in_class,
     is_rewritten,
     slots_of,
     top,
@@ -138,9 +139,7 @@ def _default_of(kind: type, name: str) -> Any:
 
     A slot is none: it is the place of a value that an object does not have.
     """
-    found = next(
-        (attributes_of(base)[name] for base in bases_of(kind) if name in attributes_of(base)), None
-    )
+    found, _ = find_in_class(kind, name)
     return None if type(found) is types.MemberDescriptorType else found
 
 

@@ -36,6 +36,11 @@ def footprint(touched: Touched) -> Footprint:
     return found
 
 
+def joined(one: Footprint | None, other: Footprint | None) -> Footprint | None:
+    """Return the joint footprint of two accesses; None stands for an empty one."""
+    return other if one is None else one if other is None else one | other
+
+
 def label(touched: Touched) -> str:
     """Return the label of several accesses: ``read Stats.hits, write Shop.near['k']``."""
     verbs: dict[str, str] = {}

@@ -6,7 +6,7 @@ from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.runtime.memory.accesses import Accesses
 from pytest_supercache.runtime.memory.paths import touch_file
-from pytest_supercache.runtime.memory.steps import Together
+from pytest_supercache.runtime.memory.steps import Together, joined
 
 _WRITTEN: dict[str, type | tuple[type, ...]] = {
     "write_text": str,
@@ -33,9 +33,7 @@ def touch_path(accesses: Accesses, method: Any) -> Any:
     return stand_in
 
 
-_ASKING = frozenset(
-    {"getvalue", "tell", "readable", "writable", "seekable", "isatty", "fileno"}
-)  # fmt: skip
+_ASKING = frozenset({"getvalue", "tell", "readable", "writable", "seekable", "isatty", "fileno"})
 """Methods of a stream that leave its position and what it holds."""
 
 
@@ -45,12 +43,11 @@ def touch_method_of_stream(accesses: Accesses, stream: Any, name: str) -> Footpr
     Returns:
         The footprint of what is shared of it, if anything is.
     """
-    if not name.startswith("read") or name in _ASKING:
+    if name in _ASKING or not name.startswith("read"):
         return touch_stream(accesses, stream, writes=name not in _ASKING)
     with Together(accesses):
         moved = accesses.touch(stream, WHOLE, writes=True)
-        read = touch_stream(accesses, stream, writes=False)
-    return moved | read if moved is not None and read is not None else moved or read
+        return joined(moved, touch_stream(accesses, stream, writes=False))
 
 
 def touch_stream(accesses: Accesses, stream: Any, *, writes: bool) -> Footprint | None:

@@ -81,7 +81,7 @@ from pytest_supercache.runtime.memory.proxies import (
 )
 from pytest_supercache.runtime.memory.reach import attribute_of
 from pytest_supercache.runtime.memory.sharing import STARTED, written
-from pytest_supercache.runtime.memory.steps import Together
+from pytest_supercache.runtime.memory.steps import Together, joined
 from pytest_supercache.runtime.memory.steps import footprint as footprint_of_all
 from pytest_supercache.runtime.memory.storing import tell_of_return
 from pytest_supercache.runtime.memory.uses import acts_atomically
@@ -580,11 +580,6 @@ def read_all(found: list[Any], *, attributes: bool = True) -> Footprint | None:
 
 def _has_attributes(value: Any) -> bool:
     return bool(members_of(value) or slots_of(value) or type(value).__dictoffset__)
-
-
-def joined(one: Footprint | None, other: Footprint | None) -> Footprint | None:
-    """Return the joint footprint of two accesses; None stands for an empty one."""
-    return other if one is None else one if other is None else one | other
 
 
 def looking(*operands: Any) -> Accesses | None:

@@ -1,10 +1,10 @@
-"""What counts as code under test, by the name of its module."""
+"""What counts as code under test, by the name of its module; the dict of an object."""
 
 import sysconfig
 
 import pytest
 
-from pytest_supercache.runtime.kernel.under_test import is_under_test_name
+from pytest_supercache.runtime.kernel.under_test import dict_of, is_under_test_name
 
 OURS_AND_OTHERS = {
     "shop": True,
@@ -25,3 +25,19 @@ OURS_AND_OTHERS = {
 @pytest.mark.parametrize("name", OURS_AND_OTHERS)
 def test_the_code_under_test_is_neither_of_python_nor_of_its_test_tools(name):
     assert is_under_test_name(name) is OURS_AND_OTHERS[name]
+
+
+class Asked(type):
+    """A metaclass whose properties say what `type` does not."""
+
+    __mro__ = property(lambda _kind: 1 / 0)
+    __module__ = property(lambda _kind: 1 / 0)
+
+
+def test_an_object_has_a_dict_whatever_its_metaclass_says_and_a_class_has_a_view():
+    one = Asked("Shop", (), {})()
+    one.rate = 1
+
+    assert dict_of(one) == {"rate": 1}
+    assert dict_of(type(one)) is None
+    assert dict_of(1) is None
