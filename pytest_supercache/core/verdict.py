@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from pytest_supercache.core.temporary import temporary_folder
+from pytest_supercache.core.folders import temporary_folder
 
 _WRITTEN = r"(?:0x(?:[0-9a-fA-F]+|\.\.\.)|(?<=id=')[0-9]+)"
 _ADDRESS = re.compile(_WRITTEN)

@@ -45,6 +45,12 @@ def above(root: Path) -> Iterator[Path]:
             return
 
 
+def top_of(root: Path) -> Path:
+    """Return the top of the repository around a root; the root itself outside of any."""
+    *_, top = (root, *above(root))
+    return root if top == Path(top.anchor) else top
+
+
 def between(root: Path, start: Path) -> Iterator[Path]:
     """Yield the folders between the root, which is left out, and ``start``: up, and down again."""
     for end, other in ((start, root), (root, start)):

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_supercache.core.failed_connections import FailedConnections
+from pytest_supercache.core.folders import is_in_packages
 from pytest_supercache.core.masking import quoted
 from pytest_supercache.plugin.items import is_ours, test_file_patterns
 from pytest_supercache.plugin.project_table import read_table
@@ -38,7 +39,6 @@ PARTS = ("in_vain", "in_vain_as_said", "in_vain_besides")
 CONNECTION_FAILURES: "pytest.StashKey[ConnectionFailures]" = pytest.StashKey()
 
 _OUTPUT = "supercache_in_vain"
-_INSTALLED = frozenset({"site-packages", "dist-packages"})
 _OF_TESTS = frozenset({"test", "tests", "testing"})
 _REPORTING = "logging"
 """The module of the standard library whose connections only carry messages away."""
@@ -173,7 +173,7 @@ class ConnectionFailures:
         """Return the path of a file from the root; of one elsewhere, the path of its module."""
         assert who.code is not None, "code of the project stands in a file"
         root, file = realpath(self._config.rootpath), realpath(who.code.co_filename)
-        if Path(file).is_relative_to(root) and _INSTALLED.isdisjoint(PurePath(file).parts):
+        if Path(file).is_relative_to(root) and not is_in_packages(file):
             return Path(relpath(file, root)).as_posix()
         return f"{who.module.replace('.', '/')}.py"
 
@@ -259,7 +259,7 @@ def _is_of_project(name: str, file: str) -> bool:
     """Say whether a module is the project's own: not installed, or installed from this machine."""
     if name == "__main__" or not file.endswith(".py"):
         return False
-    if _INSTALLED.isdisjoint(PurePath(file).parts):
+    if not is_in_packages(file):
         return True
     return _is_installed_from_here(name.partition(".")[0])
 

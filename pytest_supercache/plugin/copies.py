@@ -42,7 +42,7 @@ def outdated(root: str, top: str) -> Iterator[Outdated]:
         root: the root of the run.
         top: the folder of the repository, whose other projects may be installed, too.
     """
-    files = [file for file in map(_file_of, sys.modules.copy().values()) if file is not None]
+    files = [file for file in map(file_of, sys.modules.copy().values()) if file is not None]
     for copy in distributions():
         source = _installed_from(copy)
         if source is not None and source.is_relative_to(top) and not _is_editable(copy):
@@ -193,7 +193,8 @@ def _content(path: Path) -> bytes | None:
         return None
 
 
-def _file_of(module: object) -> str | None:
+def file_of(module: object) -> str | None:
+    """Return the file of a module; None: it has none."""
     from pytest_supercache.runtime.kernel.under_test import members_of
 
     file = members_of(module).get("__file__")

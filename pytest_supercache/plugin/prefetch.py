@@ -17,6 +17,7 @@ from pytest_supercache.plugin.connection_failures import CONNECTION_FAILURES
 from pytest_supercache.plugin.surroundings import (
     as_in_its_turn,
     is_in_package_with_code,
+    is_runner_overridden,
     may_be_prepared,
 )
 
@@ -90,7 +91,7 @@ class Prefetch:
             not any(node.get_closest_marker(mark) for mark in _MARKS)
             and not may_be_prepared(node)
             and not is_in_package_with_code(node)
-            and not _is_runner_overridden(node)
+            and not is_runner_overridden(node)
             and not (faults is not None and faults.max)
             and "://" not in backend  # a server that nobody else may use
         )
@@ -126,12 +127,3 @@ class Prefetch:
 def _item_of(node: pytest.Item) -> Any:
     """Return the scenario item of a pytest item; None if it has none."""
     return getattr(node, "scenario_item", None)
-
-
-def _is_runner_overridden(node: pytest.Item) -> bool:
-    """Say whether the project overrides our runner fixture, and so may prepare an item.
-
-    If pytest stores the fixtures of an item elsewhere one day, every item counts as overridden.
-    """
-    known = getattr(getattr(node, "_fixtureinfo", None), "name2fixturedefs", {})
-    return len(known.get("supercache_runner", ())) != 1

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_supercache.gate.always_on import above
+from pytest_supercache.gate.always_on import top_of
+from pytest_supercache.plugin.copies import file_of
 
 _IMPORTED_AT = time.time_ns()
 _STARTING_NS = 50_000_000  # after that, an interpreter may import the first file of a project
@@ -43,18 +44,9 @@ class Preloaded:
 
 
 def _files_of(names: Iterable[str]) -> Iterator[str]:
-    from pytest_supercache.runtime.kernel.under_test import members_of
-
     for name in names:
-        file = members_of(sys.modules.get(name)).get("__file__")
-        if isinstance(file, str):
+        if (file := file_of(sys.modules.get(name))) is not None:
             yield file
-
-
-def top_of(root: Path) -> Path:
-    """Return the top of the repository around a root; the root itself outside of any."""
-    *_, top = (root, *above(root))
-    return root if top == Path(top.anchor) else top
 
 
 def _changed_at(file: str) -> int:

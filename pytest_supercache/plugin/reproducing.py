@@ -19,7 +19,7 @@ from pytest_supercache.core.errors import SupercacheError, TokenError
 from pytest_supercache.core.masking import is_id_of, masked_id
 from pytest_supercache.core.schedule import read_token
 from pytest_supercache.plugin.recorded import FLOW, Recorded
-from pytest_supercache.plugin.shadowed import import_folder
+from pytest_supercache.plugin.copies import file_of, import_folder
 
 if TYPE_CHECKING:
     from pytest_supercache.plugin.item_runner import ItemRunner
@@ -120,8 +120,6 @@ def _loaded(path: Path) -> ModuleType:
     Raises:
         SupercacheError: the file is missing.
     """
-    from pytest_supercache.runtime.kernel.under_test import members_of
-
     path = path.resolve()
     if not path.is_file():
         raise SupercacheError(
@@ -129,7 +127,7 @@ def _loaded(path: Path) -> ModuleType:
             "call of sc.reproduce(...)"
         )
     for module in sys.modules.copy().values():
-        if members_of(module).get("__file__") == str(path):
+        if file_of(module) == str(path):
             return module
     top = import_folder(str(path))
     if top not in sys.path:

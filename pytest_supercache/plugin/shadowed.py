@@ -16,8 +16,9 @@ from typing import Any
 
 import pytest
 
-from pytest_supercache.plugin.copies import PACKAGED, outdated
-from pytest_supercache.plugin.preloaded import top_of
+from pytest_supercache.core.folders import is_in_packages
+from pytest_supercache.gate.always_on import top_of
+from pytest_supercache.plugin.copies import PACKAGED, file_of, outdated
 
 _SUFFIX = ".py"
 _CONFTEST = "conftest"
@@ -43,9 +44,9 @@ class Shadows:
     def look(self) -> None:
         """Look at what was imported since the last look, while ``sys.modules`` still has it so."""
         modules = sys.modules.copy()
-        files = {_file_of(modules[name]) for name in modules.keys() - self._names}
+        files = {file_of(modules[name]) for name in modules.keys() - self._names}
         self._names |= modules.keys()
-        plugins = map(_file_of, self._config.pluginmanager.get_plugins())
+        plugins = map(file_of, self._config.pluginmanager.get_plugins())
         conftests = {file for file in plugins if file and Path(file).stem == _CONFTEST}
         self._look_at({one for one in files if one is not None} | conftests - self._conftests)
         self._conftests |= conftests
@@ -53,13 +54,13 @@ class Shadows:
     def look_again(self) -> None:
         """Look at all modules: a function may have imported something when it was called."""
         modules = sys.modules.copy().values()
-        files = {file for one in modules if (file := _file_of(one)) is not None}
+        files = {file for one in modules if (file := file_of(one)) is not None}
         self._look_at(files | self._conftests, besides=_CONFTEST)
         self._look_beside(files | self._conftests)
         self._look_at_installed(files | self._conftests)
         top = os.path.realpath(top_of(Path(self._root)))
         for own, got, what in outdated(self._root, top):
-            is_own = _is_below(_real(got), self._root) and not _is_installed(got)
+            is_own = _is_below(_real(got), self._root) and not is_in_packages(got)
             self._found.add(
                 f"{self._shown(own)} is behind {self._shown(got) if is_own else got},{what}"
             )
@@ -77,7 +78,7 @@ class Shadows:
             return  # the folders of tests are no place, or the last one, to import from
         searched = [os.path.realpath(path) for path in sys.path]
         roots = tuple(f"{root}{os.sep}" for root in (self._root, self._config.rootpath))
-        own = [_real(one) for one in files if one.startswith(roots) and not _is_installed(one)]
+        own = [_real(one) for one in files if one.startswith(roots) and not is_in_packages(one)]
         in_folders: dict[str, list[str]] = {}
         for file in own:
             in_folders.setdefault(import_folder(file), []).append(file)
@@ -94,10 +95,11 @@ class Shadows:
         real = {file for file in map(_real, files) if _is_below(file, self._root)}
         tests = {import_folder(file) for file in real if _is_of_tests(file)}
         folders = {path for path in map(os.path.realpath, sys.path) if _is_below(path, self._root)}
-        for folder in (one for one in folders - tests if not _is_installed(one)):
+        for folder in (one for one in folders - tests if not is_in_packages(one)):
             for top in _taken(folder):
-                names = [name for name in sys.modules.copy() if name.partition(".")[0] == top]
-                self._found |= {said for name in names if (said := self._hidden(folder, name))}
+                for own, got in _imported_instead(folder, top):
+                    if _is_below(_real(got), self._root):
+                        self._found.add(f"{self._shown(own)} is behind {self._shown(got)},")
 
     def _look_at_installed(self, files: set[str]) -> None:
         """Look at modules that are installed, and not from the project's folder that has them.
@@ -105,8 +107,11 @@ class Shadows:
         What is in the folder ``src`` of a project is there to be imported. For its other folders,
         and those of projects beside it, a file has to import the module by its name.
         """
-        real = {os.path.realpath(file) for file in files}
-        own = [one for one in real if _is_below(one, self._root) and not _is_installed(one)]
+        own = [
+            one
+            for one in {_real(file) for file in files}
+            if _is_below(one, self._root) and not is_in_packages(one)
+        ]
         folders = {
             one for file in own for one in _packaged_above(str(Path(file).parent), self._root)
         }
@@ -121,24 +126,11 @@ class Shadows:
                     self._look_at_one(folder, top)
 
     def _look_at_one(self, folder: str, top: str) -> None:
-        """Note the modules of a name that a folder has, and that were imported from elsewhere."""
-        for name in [name for name in sys.modules if name.partition(".")[0] == top]:
-            got, own = _file_of(sys.modules[name]), _own(folder, name)
-            if got is None or own is None or not got.endswith(_SUFFIX):
-                continue
-            is_own = _is_below(os.path.realpath(got), self._root) and not _is_installed(got)
-            if not is_own and _text(got) != _text(own):
-                said = f"{self._shown(own)} is behind {got}, which is installed,"
-                self._found.add(said)
-
-    def _hidden(self, folder: str, name: str) -> str:
-        """Say that a module of a folder is not the one of its name; "" if it is, or a copy."""
-        got, own = _file_of(sys.modules.get(name)), _own(folder, name)
-        if got is None or own is None or not _is_below(_real(got), self._root):
-            return ""
-        if _text(got) == _text(own):
-            return ""
-        return f"{self._shown(own)} is behind {self._shown(got)},"
+        """Note the modules of a name that a folder has, and that are installed with other code."""
+        for own, got in _imported_instead(folder, top):
+            is_own = _is_below(_real(got), self._root) and not is_in_packages(got)
+            if got.endswith(_SUFFIX) and not is_own:
+                self._found.add(f"{self._shown(own)} is behind {got}, which is installed,")
 
     def _shown(self, file: str) -> str:
         return Path(os.path.relpath(_real(file), self._root)).as_posix()
@@ -151,7 +143,7 @@ class Shadows:
         for name in sorted(_imported(file, names)):
             if name.partition(".")[0] not in names or name not in sys.modules:
                 continue
-            got, own = _file_of(sys.modules.get(name)), _own(folder, name)
+            got, own = file_of(sys.modules.get(name)), _own(folder, name)
             if got is None or own is None or not self._is_meant(folder, got, searched):
                 continue
             if _real(got) == _real(own) or own in seen:
@@ -174,9 +166,15 @@ class Shadows:
         return searched.index(folder) < searched.index(other)
 
 
-def _is_installed(path: str) -> bool:
-    """Say whether a path is in an environment, which may be below the root."""
-    return not {"site-packages", "dist-packages"}.isdisjoint(Path(path).parts)
+def _imported_instead(folder: str, top: str) -> Iterator[tuple[str, str]]:
+    """Yield the files of a folder, below a name, each with another one that was imported for it.
+
+    A copy is as good.
+    """
+    for name in [name for name in sys.modules.copy() if name.partition(".")[0] == top]:
+        got, own = file_of(sys.modules.get(name)), _own(folder, name)
+        if got is not None and own is not None and _text(got) != _text(own):
+            yield own, got
 
 
 @cache
@@ -211,7 +209,7 @@ def _taken(folder: str) -> set[str]:
 
 def _is_from(module: object, folder: str) -> bool:
     """Say whether a module is from a folder, and from no other one."""
-    file = _file_of(module)
+    file = file_of(module)
     if file is not None:
         return import_folder(_real(file)) == folder
     return all(
@@ -250,7 +248,7 @@ def _own(folder: str, name: str) -> str | None:
     first, *rest = name.split(".")
     top = Path(folder, first)
     is_package = (top / "__init__.py").exists()
-    if rest and not is_package and _file_of(sys.modules.get(first)) is not None:
+    if rest and not is_package and file_of(sys.modules.get(first)) is not None:
         return None
     path = top.joinpath(*rest)
     for own in (path / "__init__.py", path.with_name(f"{path.name}{_SUFFIX}")):
@@ -294,11 +292,6 @@ def _text(file: str) -> bytes:
 
 def _is_below(path: str, folder: str) -> bool:
     return path.startswith(f"{folder}{os.sep}")
-
-
-def _file_of(module: object) -> str | None:
-    file = _members(module).get("__file__")
-    return file if isinstance(file, str) else None
 
 
 def _members(module: object) -> dict[str, Any]:

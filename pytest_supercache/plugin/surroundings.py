@@ -1,13 +1,12 @@
-"""Knows what surrounds an item in its turn, of which a worker that searches it has no part.
+"""Tells what hooks and fixtures do around an item, which a worker that searches it does not run.
 
-Hooks and fixtures may prepare the code under test, or look afterwards at what its executions left
-in the process. pytest itself sets filters of warnings, which make errors of some, and tells in the
-environment which test is running.
+They may prepare the code under test, or look afterwards at what its executions left in the process.
+What pytest itself sets around an item, such as filters of warnings, a worker sets as well.
 """
 
 import inspect
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -37,7 +36,7 @@ Nor do their hooks and fixtures fail an item for what it left behind, except for
 """
 
 _OF_TEARDOWNS = "_xunit_"
-"""Begins the names of the fixtures that pytest makes of `teardown_method` and its like."""
+"""How the names of the fixtures begin that pytest makes of `teardown_method` and its like."""
 
 _CURRENT = "PYTEST_CURRENT_TEST"
 
@@ -45,7 +44,7 @@ _AROUND_BY_PYTEST = (
     ("warnings", "pytest_runtest_protocol"),
     ("logging-plugin", "pytest_runtest_setup"),  # its handler raises what a log's format does
 )
-"""Plugins of pytest, and their wrappers, whose doing code under test can see."""
+"""Plugins of pytest, each with its wrapper that code under test can see the effect of."""
 
 
 def may_be_prepared(node: pytest.Item) -> bool:
@@ -55,12 +54,23 @@ def may_be_prepared(node: pytest.Item) -> bool:
 
 def may_be_judged_later(node: pytest.Item) -> bool:
     """Say whether hooks, or fixtures that end later, may look at what an item left behind."""
-    known = getattr(getattr(node, "_fixtureinfo", None), "name2fixturedefs", None)
-    if known is None:  # pytest stores them elsewhere
-        return True
-    return _has_hooks(node, _AROUND) or any(
-        _may_judge(name, definition.func) for name, each in known.items() for definition in each
+    known = _fixtures_of(node)
+    return (
+        known is None
+        or _has_hooks(node, _AROUND)
+        or any(_may_judge(name, one.func) for name, each in known.items() for one in each)
     )
+
+
+def is_runner_overridden(node: pytest.Item) -> bool:
+    """Say whether the project overrides our runner fixture, and so may prepare an item."""
+    known = _fixtures_of(node)
+    return known is None or len(known.get("supercache_runner", ())) != 1
+
+
+def _fixtures_of(node: pytest.Item) -> Mapping[str, Sequence[pytest.FixtureDef[Any]]] | None:
+    """Return the fixtures of an item by name; None: this version of pytest keeps them elsewhere."""
+    return getattr(getattr(node, "_fixtureinfo", None), "name2fixturedefs", None)
 
 
 def _has_hooks(node: pytest.Item, names: Iterable[str]) -> bool:
@@ -102,7 +112,7 @@ def _has_code(path: Path) -> bool:
 
 @contextmanager
 def as_in_its_turn(node: pytest.Item) -> Iterator[None]:
-    """Set in a worker what pytest sets around an item: filters of warnings, handlers of logs."""
+    """Set in a worker what pytest sets around an item: filters of warnings, a handler of logs."""
     with ExitStack() as around:
         for plugin, hook in _AROUND_BY_PYTEST:
             wrapper = getattr(node.config.pluginmanager.get_plugin(plugin), hook, None)

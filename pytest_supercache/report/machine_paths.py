@@ -11,11 +11,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from pytest_supercache.core.folders import PACKAGES, temporary_folder
 from pytest_supercache.core.masking import masked_data
-from pytest_supercache.core.temporary import temporary_folder
 from pytest_supercache.layers.stack import FOLDER_PREFIX
 
-_PACKAGES = r"(?<![\w/])/(?:[^\s/'\"<>:]+/)*(?:site|dist)-packages/"
+_PACKAGES = rf"(?<![\w/])/(?:[^\s/'\"<>:]+/)*(?:{'|'.join(sorted(PACKAGES))})/"
 
 
 def without_folders(text: str, root: Path | None) -> str:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path, PurePath
 from textwrap import dedent
 
+from pytest_supercache.core.folders import PACKAGES
 from pytest_supercache.core.masking import masked
 from pytest_supercache.core.trace import SourceLine
 from pytest_supercache.report.plain import Plain, plain
@@ -19,8 +20,6 @@ AROUND = 3
 
 CODE_MAX = 160
 """The most characters of a line of code."""
-
-_PACKAGES = ("site-packages", "dist-packages")
 
 
 class Sources:
@@ -62,7 +61,7 @@ def path_shown(file: str, root: Path | None) -> str:
     """Return the path of a file as a report names it."""
     path = PurePath(file)
     for at, part in enumerate(path.parts):
-        if part in _PACKAGES:
+        if part in PACKAGES:
             return PurePath(*path.parts[at + 1 :]).as_posix()
     if root is not None and path.is_relative_to(root):
         return path.relative_to(root).as_posix()

@@ -12,6 +12,7 @@ from typing import Any
 
 from pytest_supercache.cli.starting.found import Look
 from pytest_supercache.cli.starting.sources import calls, database_files, module_names
+from pytest_supercache.core.folders import is_in_packages
 
 _OWN_FILE = '''\
 @contextmanager
@@ -152,7 +153,7 @@ def _modules(root: Path) -> list[ModuleType]:
         for name, module in sys.modules.copy().items()
         if (file := getattr(module, "__file__", None))
         and Path(file).is_relative_to(root)
-        and "site-packages" not in Path(file).parts
+        and not is_in_packages(file)
     }
     return [found[name] for name in sorted(found, key=lambda name: (name.count("."), name))]
 

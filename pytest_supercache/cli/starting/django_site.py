@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from pytest_supercache.cli.starting.found import NUMBERS, TEXTS, FirstFlow, Look
 from pytest_supercache.cli.starting.request_fields import fields_of, source_of
 from pytest_supercache.cli.starting.writing import request
+from pytest_supercache.core.folders import is_in_packages
 
 _VARIABLE = "DJANGO_SETTINGS_MODULE"
 _INI_FILES = ("pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
@@ -137,13 +138,11 @@ def _pairs(page: View, views: list[View]) -> Iterator[Pair]:
     """Yield what a page may show of a model, each with the view that changes it."""
     source = _source(page.function)
     for model in import_module("django.apps").apps.get_models():
-        is_own = "site-packages" not in str(
-            getattr(sys.modules.get(model.__module__), "__file__", "")
-        )
+        file = str(getattr(sys.modules.get(model.__module__), "__file__", ""))
         is_named = (
             re.search(rf"\b{model.__name__}\b", source) or model.__name__.lower() in page.path
         )
-        if not is_own or not is_named or _row(model, page) is None:
+        if is_in_packages(file) or not is_named or _row(model, page) is None:
             continue
         for field in _simple_fields(model):
             if field.name == page.parameter:

@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 from weakref import ref
 
+from pytest_supercache.core.folders import is_in_packages
 from pytest_supercache.core.identity import identity
 from pytest_supercache.runtime.kernel.kinds import attributes_of, bases_of, of_kind
 from pytest_supercache.runtime.kernel.own_code import LAYERS, RUNTIME
@@ -126,10 +127,8 @@ def _is_the_project_s(top: str, module: ModuleType | None) -> bool:
 
 def is_installed(file: str) -> bool:
     """Say whether a file belongs to the interpreter, or lies where packages are installed."""
-    folders = PurePath(realpath(file)).parents
-    return not _STANDARD.isdisjoint(folders) or any(
-        folder.name in {"site-packages", "dist-packages"} for folder in folders
-    )
+    path = PurePath(realpath(file))
+    return is_in_packages(path) or not _STANDARD.isdisjoint(path.parents)
 
 
 def _is_developed(top: str) -> bool:

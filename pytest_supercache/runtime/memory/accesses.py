@@ -8,10 +8,10 @@ footprint is widened by it from then on.
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
-from tempfile import gettempdir
+from os.path import realpath
 from typing import Any
 
+from pytest_supercache.core.folders import temporary_folder
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.identity import identity
 from pytest_supercache.core.memory_use import WHOLE
@@ -53,8 +53,12 @@ from pytest_supercache.runtime.memory.sharing import (
 from pytest_supercache.runtime.memory.storing import Stores
 from pytest_supercache.runtime.memory.uses import Comparison, acts_atomically
 
-_TEMPORARY = Path(gettempdir())
-_OWN_FOLDERS = tuple(str(path / FOLDER_PREFIX) for path in (_TEMPORARY, _TEMPORARY.resolve()))
+_TEMPORARY = temporary_folder()
+_OWN_FOLDERS = (
+    tuple(f"{path}/{FOLDER_PREFIX}" for path in (_TEMPORARY, realpath(_TEMPORARY)))
+    if _TEMPORARY
+    else ()
+)
 """How the paths of folders of executions begin."""
 
 

@@ -84,21 +84,22 @@ class MemoryFinder:
     def _imported_by_the_code(self, module: ModuleType) -> Iterator[None]:
         """Remember what a module leads to, and keep what its import has added elsewhere.
 
-        That is complete when the module is that imports all others.
+        Both are done when the outermost import has ended.
         """
         if here.is_looking:  # that is a copy for one node, which will be thrown away
             yield
             return
-        is_outermost, as_begun = not self._importing, set[int]()
-        if is_outermost:
-            as_begun = self._lasting.unchanged()
+        is_inner = bool(self._importing)
         self._importing.append(module)
+        if is_inner:
+            yield
+            return
+        as_begun = self._lasting.unchanged()
         try:
             yield
         finally:
-            if is_outermost:
-                self._lasting.take_in(self._importing, as_begun)
-                self._importing.clear()
+            imported, self._importing = self._importing, []
+            self._lasting.take_in(imported, as_begun)
 
     def notice(self) -> bool:
         """Take in new imports and memory touched for the first time; True: start over."""

@@ -43,6 +43,17 @@ class _Noticing:
         return execute_noticed
 
 
+def afterwards(act: Callable[[], None]) -> Around:
+    """Return a context that calls ``act`` when a module has been executed."""
+
+    @contextmanager
+    def around(_module: ModuleType) -> Iterator[None]:
+        yield
+        act()
+
+    return around
+
+
 @contextmanager
 def imports_noticed(
     around: Around, is_wanted: Callable[[str], bool] = is_rewritten

@@ -8,17 +8,16 @@ with what an open transaction of the calling test has written, too.
 
 import sqlite3
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.runtime.kernel.active import hearing
 from pytest_supercache.runtime.kernel.calling import looking
 from pytest_supercache.runtime.kernel.patches import Patches
-from pytest_supercache.runtime.memory.importing import imports_noticed
+from pytest_supercache.runtime.memory.importing import afterwards, imports_noticed
 from pytest_supercache.runtime.process.mariadb_copies import MariaDBCopies
 from pytest_supercache.runtime.process.postgres_copies import PostgresCopies
 
@@ -60,7 +59,7 @@ class DjangoDatabases:
     def open(self) -> None:
         """Begin with the databases as they are now, or when Django is imported."""
         if not self.notice():
-            noticed = imports_noticed(self._begun_afterwards, _DJANGO.__eq__)
+            noticed = imports_noticed(afterwards(self._begin), _DJANGO.__eq__)
             self._imports.enter_context(noticed)
 
     def notice(self) -> bool:
@@ -69,11 +68,6 @@ class DjangoDatabases:
         if is_new:
             self._begin()
         return is_new
-
-    @contextmanager
-    def _begun_afterwards(self, _module: ModuleType) -> Iterator[None]:
-        yield
-        self._begin()
 
     def _begin(self) -> None:
         self._handler = sys.modules[_DJANGO].connections

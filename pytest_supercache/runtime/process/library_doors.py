@@ -7,17 +7,15 @@ connections that an execution has left open.
 
 import datetime
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from importlib import import_module
 from importlib.util import find_spec
-from types import ModuleType
 from typing import Any
 from unittest.mock import patch
 
 from freezegun import api
 
-from pytest_supercache.runtime.memory.importing import imports_noticed
+from pytest_supercache.runtime.memory.importing import afterwards, imports_noticed
 
 DOORS = {
     "sqlite3": "pytest_supercache.runtime.sql.sqlite",
@@ -57,7 +55,7 @@ class LibraryDoors:
         for library, name in BEFOREHAND.items():
             if library in sys.modules and name not in sys.modules and find_spec(name) is not None:
                 _import_with_real_dates(name)
-        noticed = imports_noticed(self._opened_afterwards, _AT_ONCE.__contains__)
+        noticed = imports_noticed(afterwards(self._open_imported), _AT_ONCE.__contains__)
         self._imports.enter_context(noticed)
         self.notice()
 
@@ -66,11 +64,6 @@ class LibraryDoors:
         self._open_imported()
         known, self._known = self._known, len(self._doors)
         return self._known > known
-
-    @contextmanager
-    def _opened_afterwards(self, _module: ModuleType) -> Iterator[None]:
-        yield
-        self._open_imported()
 
     def _open_imported(self) -> None:
         """Open the doors of imported libraries that are not open yet."""
