@@ -107,8 +107,8 @@ def _units(
             left = progress.left(is_clean=not vector)
             if left is None:
                 yield vector, None
-            elif (told := _result_of(futures.get(vector))) is not None:
-                yield vector, _confirmed(told, search_one, left)
+            elif (found := _result_of(futures.get(vector))) is not None:
+                yield vector, _confirmed(found, search_one, left)
             else:
                 yield vector, search_one(vector, left, None)
     finally:

@@ -20,8 +20,8 @@ def nothing_left_behind() -> Iterator[None]:
     """Raise :class:`LeftBehindError` in the end if an exception could not be raised meanwhile."""
     heard: list[str] = []
 
-    def hear(told: Any) -> None:
-        heard.append(str(told.exc_type))
+    def hear(unraised: Any) -> None:
+        heard.append(str(unraised.exc_type))
 
     before = sys.unraisablehook, threading.excepthook
     sys.unraisablehook = threading.excepthook = hear

@@ -8,13 +8,13 @@ faults are there from the start. A vector is a set of faults, all of which must 
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, unquote
 
-from pytest_supercache.core.causes import with_causes
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.core.identity import identity
 
 RAISING = ("error_before", "error_after", "cancel", "exception")
 MESSAGES = (
@@ -225,3 +225,15 @@ def is_injected(error: BaseException | None) -> bool:
     own: it may well be the bug.
     """
     return any(getattr(one, _MARK, False) for one in with_causes(error))
+
+
+_CAUSE: Any = vars(BaseException)["__cause__"]  # an error class may have a property of that name
+
+
+def with_causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and those that it was raised ``from``, each once: they may form a cycle."""
+    seen: set[int] = set()
+    while error is not None and identity(error) not in seen:
+        seen.add(identity(error))
+        yield error
+        error = _CAUSE.__get__(error)

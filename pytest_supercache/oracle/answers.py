@@ -3,9 +3,8 @@
 from traceback import walk_tb
 from types import CodeType
 
-from pytest_supercache.core.causes import with_causes
 from pytest_supercache.core.execution import Execution
-from pytest_supercache.core.fault import is_injected
+from pytest_supercache.core.fault import is_injected, with_causes
 from pytest_supercache.core.operation import Operation
 from pytest_supercache.core.verdict import Violation, described
 from pytest_supercache.oracle.guarantee import Guarantee

@@ -51,7 +51,7 @@ class PaintedText(str):
 
     def toterminal(self, out: Any) -> None:
         """Write each line in its colour."""
-        from pytest_supercache.report.painting import paint_of
+        from pytest_supercache.report.terminal import paint_of
 
         for line in self.splitlines():
             out.line(line, **dict.fromkeys(paint_of(line), True))

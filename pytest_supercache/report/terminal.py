@@ -3,12 +3,12 @@
 ``-q`` leaves the details out, ``-qq`` also the rows that are as stated.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from pytest_supercache.report.page import place_in_page
-from pytest_supercache.report.painting import paint_of
 from pytest_supercache.report.values import width_of, wrap
 
 Row = Mapping[str, Any]
@@ -16,6 +16,10 @@ Line = tuple[str, str]
 """A text, and the name of its colour in pytest; ``""``: none."""
 
 _INDENT = "  "
+_BREAKS = re.compile(r" {0,5}!\d* | {6}! ")
+_HEAD = re.compile(r" {3}#  ")
+_AS_EXPECTED = ", as expected"
+_VIOLATED = re.compile(r"\S.*: .*\bVIOLATED\b")
 
 
 def section(rows: Iterable[Row], *, verbosity: int, width: int | None) -> Iterator[Line]:
@@ -76,3 +80,14 @@ def _fitting(text: str, width: int | None) -> str:
     while width_of(text) > width - 3:
         text = text[:-1]
     return f"{text}..."
+
+
+def paint_of(line: str) -> tuple[str, ...]:
+    """Return the names that pytest's terminal has for the colour of a line; none: ordinary text."""
+    if _BREAKS.match(line):
+        return "red", "bold"
+    if _HEAD.match(line):
+        return ("bold",)
+    if _VIOLATED.match(line):
+        return ("yellow",) if line.endswith(_AS_EXPECTED) else ("red",)
+    return ()

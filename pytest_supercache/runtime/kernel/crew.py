@@ -10,6 +10,7 @@ stores values by thread id would find those of another user, in some schedules o
 ``DISTINCT_MAX`` actors, threads are shared.)
 """
 
+import _thread
 import ctypes
 import gc
 import sys
@@ -19,12 +20,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from contextvars import Context
 from functools import cache
+from types import BuiltinFunctionType
 from typing import Any
 
+from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.runtime.kernel.actor import ActorThread
 from pytest_supercache.runtime.kernel.baton import Baton
 from pytest_supercache.runtime.kernel.calling import here, unbind_thread
-from pytest_supercache.runtime.kernel.green_threads import refuse_green_threads
 
 Renewal = Callable[[], bool]
 """Clears the calling thread's thread-locals; returns whether all of them are gone."""
@@ -52,7 +54,7 @@ class Crew:
     """
 
     def __init__(self) -> None:
-        refuse_green_threads()
+        _refuse_green_threads()
         self._idle: list[_Worker] = []
         self._resting: list[_Worker] = []  # they have served in this execution
         self.begun = 0
@@ -319,3 +321,17 @@ class _Left:
 
 _ONE_OWNER = 2
 """The ``sys.getrefcount`` of an object that only one variable refers to."""
+
+
+def _refuse_green_threads() -> None:
+    """Refuse a check while gevent or eventlet has put coroutines in the place of threads.
+
+    All of them are on one thread, where the execution's actors would wait for each other for ever.
+    """
+    start: Any = _thread.start_new_thread
+    if not isinstance(start, BuiltinFunctionType):
+        who = str(getattr(start, "__module__", None)).partition(".")[0]
+        raise SupercacheError(
+            f"{who} has replaced Python's threads (monkey.patch_all()), and users are threads: "
+            "call it where the application starts, not where tests import the code"
+        )

@@ -71,3 +71,20 @@ def _kept(owner: Any, name: str) -> Any:
         return members[name]
     described = inspect.getattr_static(type(owner), name, None)
     return getattr(owner, name) if hasattr(type(described), "__set__") else _ABSENT
+
+
+_made: dict[Any, Any] = {}
+
+
+def derived_from_both(wanted: Any, ours: type) -> Any:
+    """Return a class that derives from the class ``wanted`` of the code, and from ``ours``.
+
+    Attributes of a class of C cannot be replaced.
+    """
+    if not isinstance(wanted, type) or issubclass(wanted, ours):
+        return wanted  # a function: its result is not changed
+    if wanted is ours.__mro__[1]:
+        return ours
+    if wanted not in _made:
+        _made[wanted] = type(wanted.__name__, (wanted, ours), {})
+    return _made[wanted]

@@ -14,8 +14,7 @@ import psycopg2
 from psycopg2 import extensions
 
 from pytest_supercache.runtime.kernel.active import controlled
-from pytest_supercache.runtime.kernel.patches import Patches
-from pytest_supercache.runtime.sql.derived_classes import derived_from_both
+from pytest_supercache.runtime.kernel.patches import Patches, derived_from_both
 from pytest_supercache.runtime.sql.lock_holders import observer_query, process_ids
 from pytest_supercache.runtime.sql.postgres import (
     IDLE,

@@ -19,9 +19,8 @@ from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.calling import current_actor
 from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
-from pytest_supercache.runtime.kernel.patches import Patches
+from pytest_supercache.runtime.kernel.patches import Patches, derived_from_both
 from pytest_supercache.runtime.sql import sqlite_before
-from pytest_supercache.runtime.sql.derived_classes import derived_from_both
 from pytest_supercache.runtime.sql.foreign_keys import with_foreign_keys
 from pytest_supercache.runtime.sql.sqlite_cursor import Cursor, is_busy
 from pytest_supercache.runtime.sql.statements import EVERYTHING, Tables, first_word, perform

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from pytest_supercache.core.verdict import Label, Violation
-from pytest_supercache.report.painting import paint_of
+from pytest_supercache.report.terminal import paint_of
 from pytest_supercache.report.text import failure_text, line_of_text
 from pytest_supercache.report.values import wrap
 from tests.unit.report.report_stories import counterexample_of, holds, stale_set, unknown, violated
