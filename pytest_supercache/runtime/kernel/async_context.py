@@ -117,8 +117,8 @@ async def call(
 
 async def answered(execution: ExecutionContext, label: str) -> None:
     """Make the answer of a step a switch point of its own, where memory is shared."""
-    known, actor = execution.controller.memory or execution.controller.parting, current_actor()
-    is_parted = known is not None and actor is not None and known.answer_is_step(actor, label)
+    parting, actor = execution.controller.parting, current_actor()
+    is_parted = parting is not None and actor is not None and parting.answer_is_step(actor, label)
     if execution.controller.shared_memory or is_parted:
         await step(execution, f"answer of {label}", Footprint(), kind="memory")
     if execution.faults.vector:

@@ -40,11 +40,10 @@ def _join(state: ExecutionState, actor: Actor, announced: Announced) -> None:
     A call that waits moves the clock, or ends the loop: no footprint tells that.
     """
     waits = announced.wait is not None or announced.deadline is not None
-    known = state.parting if waits else state.memory or state.parting
-    if waits or known is None:
+    if waits or state.parting is None:
         state.note_memory(f"{actor.name} took the step {announced.label!r} without an await")
-    if known is not None:
-        known.join_blocking_call(actor, announced.footprint)
+    if state.parting is not None and not (waits and state.memory is not None):
+        state.parting.join_blocking_call(actor, announced.footprint)
 
 
 def _note_who_could_come_between(state: ExecutionState, actor: Actor, announced: Announced) -> None:

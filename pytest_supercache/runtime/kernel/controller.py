@@ -226,9 +226,8 @@ class Controller(ExecutionState):
 
     def _mark_timeless(self, at: int) -> None:
         """Mark the steps of the latest choice that an early tick does not depend on."""
-        known = self.memory or self.parting
-        if not at and known is not None and self.time.is_open:
-            self.timeless = Timeless(self, known.sharing)
+        if not at and self.parting is not None and self.time.is_open:
+            self.timeless = Timeless(self, self.parting.sharing)
         if self.timeless is not None:
             self.timeless.mark()
 

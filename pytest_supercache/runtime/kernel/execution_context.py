@@ -161,12 +161,12 @@ class ExecutionContext:
 
     def schedule(self) -> Schedule:
         """Return the choices that were made."""
-        controller, known = self.controller, self.controller.memory or self.controller.parting
+        controller = self.controller
         return Schedule(
             tuple(controller.choices),
             tuple(self.faults.strikes),
             controller.grain,
-            () if known is None else known.places(),
+            () if controller.parting is None else controller.parting.places(),
         )
 
     def farthest(self) -> float:
@@ -231,9 +231,8 @@ class ExecutionContext:
 
     def widened(self, actor: Actor, label: str, footprint: Footprint) -> Footprint:
         """Add to a step's footprint what its actor touches besides."""
-        known = self.controller.memory or self.controller.parting
-        if known is not None:
-            footprint = known.widened(actor.name, label, footprint)
+        if self.controller.parting is not None:
+            footprint = self.controller.parting.widened(actor.name, label, footprint)
         if actor.inherited or self.controller.shared_memory or (actor.born and not actor.taken):
             footprint = self._widened(actor, footprint)
         return footprint

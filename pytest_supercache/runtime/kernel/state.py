@@ -83,7 +83,7 @@ class ExecutionState(Notes):
         self.announced: dict[StepId, int] = {}  # after how many steps each step of a task was
         self.memory: Any = None  # the actors' memory accesses, if they are recorded
         self.timeless: Any = None  # marks the steps that early ticks do not depend on
-        self.parting: Any = None  # if not: which starts and answers of coroutines are steps
+        self.parting: Any = None  # tells which starts and answers are steps: that, or a `Parting`
         self.ready: frozenset[str] = frozenset()  # at the last choice
         self.fused: Actor | None = None  # chosen for the first time: entry and first step are one
         self.crash: BaseException | None = None

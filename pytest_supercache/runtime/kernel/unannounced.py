@@ -21,7 +21,7 @@ def begin(state: ExecutionState, actor: Actor) -> None:
         return
     state.fused = actor.pending = None
     if not state.shared_memory:
-        (state.memory or state.parting).note_entry(actor.name)
+        state.parting.note_entry(actor.name)
     add_step(state, actor, entry.label, entry.kind, entry.footprint, entry.wait)
     actor.end_first_lines()
 
@@ -31,10 +31,10 @@ def entry_step(state: ExecutionState, actor: Actor) -> Announced | None:
     if state.shared_memory:
         memory = frozenset({f"memory:{actor.node}"})
         return Announced("start", "memory", Footprint(memory, memory))
-    known = state.memory or state.parting
-    if known and actor.name in known.sharing.starts:
+    if state.parting is not None and actor.name in state.parting.sharing.starts:
         born = Footprint(reads=frozenset({actor.born} if actor.born else ()))
-        return Announced("start", "memory", known.sharing.widened(actor.name, "start", born))
+        footprint = state.parting.sharing.widened(actor.name, "start", born)
+        return Announced("start", "memory", footprint)
     return None
 
 

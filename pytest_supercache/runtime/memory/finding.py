@@ -60,7 +60,8 @@ class MemoryFinder:
         self._made_before.begin()
         Current.looked_into.update(self.sharing.looked_into)
         accesses = Accesses(self.sharing, self._lasting, self._made_before, execution)
-        execution.controller.memory = Current.execution = accesses
+        execution.controller.memory = execution.controller.parting = accesses
+        Current.execution = accesses
         execution.is_undisturbed &= not self.sharing.changes_steps
         try:
             yield

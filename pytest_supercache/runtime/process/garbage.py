@@ -19,7 +19,7 @@ def break_cycles(controller: Controller, body: Actor) -> None:
     controller.record.snapshot = None
     if controller.memory is not None:
         controller.memory.let_go()
-        controller.memory = None
+        controller.memory = controller.parting = None
     for actor in (body, *controller.actors.values()):
         actor.error = None  # its traceback refers back to the actor
 
