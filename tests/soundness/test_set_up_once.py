@@ -20,6 +20,12 @@ _SHOP = """
                 cls.found.append("near")
                 cls.is_ready = True
 
+        @classmethod
+        def set_up_by_attribute(cls):
+            if not hasattr(cls, "instance"):
+                cls.found.append("near")
+                cls.instance = cls()
+
     def fresh(cache):
         return cache.get("tea")
 
@@ -87,6 +93,7 @@ def _body(shop, set_up, flow):
         ("configure", "look_near", Verdict.HOLDS),
         ("load_by_name", "look_up", Verdict.HOLDS),
         ("Plugins.set_up", "look_for_plugins", Verdict.HOLDS),
+        ("Plugins.set_up_by_attribute", "look_for_plugins", Verdict.HOLDS),
         ("load", "count", Verdict.VIOLATED),
     ],
 )

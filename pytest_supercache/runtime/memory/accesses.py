@@ -183,12 +183,16 @@ class Accesses:
 
     @contextmanager
     def performed_by(self, work: BackgroundActor) -> Iterator[None]:
-        """Attribute the accesses in this context to background work, which has no thread."""
+        """Attribute the accesses in this context to background work, which has no thread.
+
+        It may be done on a thread that waits in a hook.
+        """
+        was, here.in_hook = here.in_hook, False
         self._work = work
         try:
             yield
         finally:
-            self._work = None
+            self._work, here.in_hook = None, was
 
     def widened(self, actor: str, label: str, footprint: Footprint) -> Footprint:
         """Return a step's footprint, widened by the accesses between it and the next step."""

@@ -136,11 +136,19 @@ class _Attributes:
         return [f".{name}" for name in self._of(WHOLE) if not self.is_unchanged(f".{name}")]
 
     def _of(self, part: str) -> Iterable[str]:
-        return [name for name, _ in named(self._start)] if part == WHOLE else [part[1:]]
+        if part != WHOLE:
+            return [part[1:]]
+        now = named(attributes_of(self._kind))
+        added = [n for n, value in now if n not in self._start and type(value) not in _METHODS]
+        return [*(name for name, _ in named(self._start)), *added]
 
     def _value(self, name: str) -> Any:
         value = self._start.get(name, _ABSENT)
         return _unless_replaced(value, vars(self._kind).get(name, _ABSENT))
+
+
+_METHODS = (types.FunctionType, staticmethod, classmethod, property)
+"""Types of what a watch adds to a class: that is not the code's."""
 
 
 class _Cell:
