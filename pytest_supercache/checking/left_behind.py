@@ -1,7 +1,7 @@
 """Refuses the result of a worker whose search left an exception where only its process sees it.
 
-Python hands an exception that it cannot raise (in ``__del__``, in a thread) to a hook. pytest's
-reports it, and fails the item where warnings are errors; in a worker, nobody asks what it heard.
+Python hands an exception that it cannot raise (in ``__del__``, in a thread) to a hook. The hook of
+pytest reports it, and fails the item where warnings are errors; in a worker, it reports to nobody.
 """
 
 import sys
@@ -12,7 +12,7 @@ from typing import Any
 
 
 class LeftBehindError(Exception):
-    """A search has to be repeated in the process that reports it."""
+    """The search of a worker has to be repeated in the process that reports it."""
 
 
 @contextmanager

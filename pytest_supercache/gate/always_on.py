@@ -52,7 +52,7 @@ def top_of(root: Path) -> Path:
 
 
 def between(root: Path, start: Path) -> Iterator[Path]:
-    """Yield the folders between the root, which is left out, and ``start``: up, and down again."""
+    """Yield ``start`` and what is above it or the root, up to the first folder above both."""
     for end, other in ((start, root), (root, start)):
         for folder in (end, *end.parents):
             if folder != root:

@@ -131,7 +131,7 @@ class CollectedItems:
 
     @property
     def _is_ours(self) -> bool:
-        """Whether somebody may ask for the verdict of this run: most runs of pytest have none."""
+        """Whether anybody may ask for the verdict of this run: most runs of pytest have none."""
         return bool(self._decides or self._in_files or self._collected)
 
     def begin_file(self) -> None:

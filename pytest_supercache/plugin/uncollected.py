@@ -3,7 +3,7 @@
 Settings of pytest are about tests in general, and some are defaults that no user has written
 (``norecursedirs``), so a file of ours that they leave out is named. Only a setting about such
 files, or an option of this run, excuses one. A module is one of ours if its text names this
-package: it is not imported. A file of YAML whose name is none of a scenario is one by its text.
+package: it is not imported. A YAML file of another name counts if its text is that of a scenario.
 """
 
 from collections.abc import Iterable, Iterator

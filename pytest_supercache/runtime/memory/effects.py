@@ -338,13 +338,13 @@ _OF_NUMPY = ("numpy", "ndarray")
 def may_fill_buffers(kind: type, name: str) -> bool:
     """Say whether a method that is not rewritten may write to buffers that it is given.
 
-    Of one outside of the standard library that is not known (``encoder.encode_into``).
+    Nobody knows what methods outside of the standard library do (``encoder.encode_into``).
     """
     return name_fills_buffers(name) or not is_standard_name(top(module_of(kind)))
 
 
 def name_fills_buffers(name: str) -> bool:
-    """Say whether code of C fills buffers by its name: ``recv_into``, ``readinto1``, ``preadv``."""
+    """Say whether a name is that of code which fills buffers: ``recv_into``, ``preadv``."""
     return name.endswith(("into", "into1", "readv"))
 
 

@@ -1,8 +1,8 @@
 """Rewrites the functions of the code under test for the length of a check.
 
 The functions of a module are found once, when it is new. Functions that were made later are
-reported by the rewritten code that makes them, or found from the body. Where a module then has more
-functions than are known, as its globals are referred to more often, it is searched once more.
+reported by the rewritten code that makes them, or found from the body. A module whose globals are
+referred to more often than by the functions that are known is searched once more.
 """
 
 import inspect

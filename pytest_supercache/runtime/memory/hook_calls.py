@@ -14,7 +14,7 @@ from pytest_supercache.runtime.kernel.calling import here
 from pytest_supercache.runtime.memory.current import Current
 
 CALLER = 2
-"""The depth of the frame that called a hook, as the hook itself asks for it."""
+"""The argument of ``sys._getframe`` by which a hook gets the frame that has called it."""
 
 
 def always() -> bool:

@@ -58,10 +58,10 @@ def afterwards(act: Callable[[], None]) -> Around:
 def imports_noticed(
     around: Around, is_wanted: Callable[[str], bool] = is_rewritten
 ) -> Iterator[None]:
-    """Execute ``around`` each module that is imported meanwhile, if its name is wanted.
+    """Execute each module that is imported meanwhile in a context, if its name is wanted.
 
-    By default those of the code under test are. Modules that a module imports are executed inside
-    of its context.
+    By default those of the code under test are. What a module imports is executed within the
+    module's own context.
     """
     finder: Any = _Noticing(around, is_wanted)
     sys.meta_path.insert(0, finder)

@@ -56,8 +56,12 @@ def snapshot_of(value: Any, name: str) -> Snapshot | None:
 
 
 def _of_iterator(value: Any, name: str) -> "Numbers | UnrestorableIterator":
-    is_known = type(value) is itertools.count and Numbers.are_known(value)
-    return Numbers(value, name) if is_known else UnrestorableIterator(value, name)
+    shown = _COUNT.fullmatch(repr(value)) if type(value) is itertools.count else None
+    return UnrestorableIterator(value, name) if shown is None else Numbers(value, name, shown)
+
+
+_COUNT = re.compile(r"count\((-?\d+)(?:, (-?\d+))?\)")
+"""How an `itertools.count` of whole numbers shows the next one, and its step."""
 
 
 _WITHOUT_CONTENT = (
@@ -252,16 +256,11 @@ class Numbers:
         name: the global that leads to it.
     """
 
-    def __init__(self, count: Any, name: str) -> None:
+    def __init__(self, count: Any, name: str, shown: re.Match[str]) -> None:
         self.name = name
-        self._count, self._shown = count, repr(count)
-        self._start, self._step = _start_and_step(self._shown)
-        self._next = self._start
-
-    @staticmethod
-    def are_known(count: Any) -> bool:
-        """Say whether it tells at which whole number it is."""
-        return _COUNT.fullmatch(repr(count)) is not None
+        self._count, self._shown = count, shown[0]
+        self._next = self._start = int(shown[1])
+        self._step = int(shown[2] or 1)
 
     @property
     def are_taken(self) -> bool:
@@ -281,15 +280,6 @@ class Numbers:
     def restore(self, _part: str) -> None:
         """Count anew."""
         self._next = self._start
-
-
-_COUNT = re.compile(r"count\((-?\d+)(?:, (-?\d+))?\)")
-
-
-def _start_and_step(shown: str) -> tuple[int, int]:
-    found = _COUNT.fullmatch(shown)
-    assert found is not None, "numbers are known"
-    return int(found[1]), int(found[2] or 1)
 
 
 class UnrestorableIterator:
