@@ -76,3 +76,31 @@ def test_what_is_made_between_two_checks_is_looked_into(made):
     System("first", made(threading.Lock()), False, "they hold one lock").must_be_told()
     System("broken", made(nullcontext()), True, "both add to the same number").must_be_told()
     System("right", made(threading.Lock()), False, "they hold one lock").must_be_told()
+
+
+def test_a_function_that_takes_the_place_of_another_reference_is_found():
+    """References to the globals are counted, and in each check there is one besides those known."""
+    held = [globals()]
+    System("first", _in_the_body(threading.Lock()), False, "they hold one lock").must_be_told()
+    held.clear()
+    made = _in_a_function_of_a_module_alone(nullcontext())
+    System("broken", made, True, "both add to the same number").must_be_told()
+
+
+def _in_a_function_of_a_module_alone(lock):
+    near = HELD.near = SimpleNamespace()
+
+    def hit():
+        with lock:
+            near.hits += 1
+
+    HELD.hit = hit
+    return _hit_what_is_held
+
+
+def _hit_what_is_held(world):
+    _hit_by_two(world, HELD.near, _hit_held)
+
+
+def _hit_held():
+    HELD.hit()

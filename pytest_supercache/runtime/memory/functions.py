@@ -133,13 +133,24 @@ def _is_rewritten_code(code: CodeType) -> bool:
     return identity(code) in _originals
 
 
+class _Others(NamedTuple):
+    """How many references to a module's globals are no known function's.
+
+    A new function may take the place of another reference (`monkeypatch.setitem(vars(module), ...)`
+    in an earlier test), so a number is usual only if two searches have found it, one after another.
+    """
+
+    usual: int
+    last: int
+
+
 class _KnownFunctions:
     """Functions of the code under test that are alive, by module."""
 
     def __init__(self) -> None:
         self._modules: dict[int, weakref.ref[ModuleType]] = {}
         self._functions: dict[int, dict[int, weakref.ref[FunctionType]]] = {}
-        self._others: dict[int, int] = {}  # references to a module's globals that are no function's
+        self._others: dict[int, _Others] = {}
 
     def add(self, function: FunctionType) -> None:
         """Remember a function for as long as it lives."""
@@ -164,22 +175,22 @@ class _KnownFunctions:
             self._modules[identity(module)] = weakref.ref(module)
         for function in functions_of(new):
             self.add(function)
-        for module in new:
-            self._others[identity(module)] = self._other_references(module)
+        self._others.update((identity(module), _Others(0, 0)) for module in new)
 
     def look_again(self, modules: list[ModuleType]) -> list[ModuleType]:
-        """Search modules where functions were made outside of any check; return these modules."""
-        grown = []
-        for module in modules:
-            others, before = self._other_references(module), self._others[identity(module)]
-            self._others[identity(module)] = min(others, before)
-            if others > before:
-                grown.append(module)
-        for function in functions_referring_to(grown):
+        """Search modules where functions may have been made outside of any check; return these."""
+        unclear = [
+            module
+            for module in modules
+            if self._other_references(module) != self._others[identity(module)].usual
+        ]
+        for function in functions_referring_to(unclear):
             self.add(function)
-        for module in grown:
-            self._others[identity(module)] = self._other_references(module)
-        return grown
+        for module in unclear:
+            now, before = self._other_references(module), self._others[identity(module)]
+            is_usual = now == before.last
+            self._others[identity(module)] = _Others(now if is_usual else before.usual, now)
+        return unclear
 
     def _other_references(self, module: ModuleType) -> int:
         return references(module) - len(self._functions.get(identity(vars(module)), ()))

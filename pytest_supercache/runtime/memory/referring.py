@@ -30,7 +30,7 @@ def functions_of(modules: list[ModuleType]) -> Iterator[FunctionType]:
     if len(modules) <= _WALKED_MODULES_MAX:
         left = []
         for module in modules:
-            there_are = references(module) - _ALONE
+            there_are = references(module)
             found = _walked(vars(module), there_are)
             yield from found
             if len(found) != there_are:
@@ -47,11 +47,16 @@ def functions_referring_to(modules: list[ModuleType]) -> Iterator[FunctionType]:
 
 
 def references(module: ModuleType) -> int:
-    """Return the number of references to a module's globals, with a few that asking makes."""
+    """Return the number of references to a module's globals, without its own."""
+    return _counted(module) - _OF_A_MODULE
+
+
+def _counted(module: ModuleType) -> int:
     return sys.getrefcount(vars(module))
 
 
-_ALONE = references(ModuleType("without_functions"))
+_OF_A_MODULE = _counted(ModuleType("without_functions"))
+"""The references of an empty module, with a few that asking makes."""
 
 
 def _walked(space: dict[str, Any], most: int) -> list[FunctionType]:
