@@ -4,6 +4,7 @@ import operator
 import queue
 import threading
 from collections import defaultdict, deque
+from contextlib import nullcontext
 from functools import partial
 from time import perf_counter
 
@@ -25,6 +26,37 @@ def _made_for_both(world, factory):
     world.actor("two", lambda: known["k"])
     made = world.run()
     assert made["one"] is made["two"]
+
+
+class ByKey(defaultdict):
+    """Gives its factory the key, as many projects have it."""
+
+    def __missing__(self, key):
+        value = self[key] = self.default_factory(key)
+        return value
+
+
+def _made_by_key(world, made, lock):
+    known = ByKey(lambda key: made.append(key) or _new())
+
+    def ask():
+        with lock:
+            return known["k"]
+
+    world.actor("one", ask)
+    world.actor("two", ask)
+    world.run()
+    assert made == ["k"]
+
+
+@broken("both miss, and each makes one")
+def a_factory_that_gets_the_key(world):
+    _made_by_key(world, [], nullcontext())
+
+
+@right("one of them finds what the other one has made")
+def a_factory_that_gets_the_key_under_a_lock(world):
+    _made_by_key(world, [], threading.Lock())
 
 
 @right(IN_C)

@@ -13,6 +13,7 @@ from pytest_supercache.runtime.memory.effects import (
     FINALIZERS,
     PLAIN,
     fills_missing,
+    find_in_class,
     peek,
     runs_python,
 )
@@ -33,7 +34,8 @@ def touch_item_of_dict(
     accesses.touch_now()
     if dict.__contains__(holder, key):
         return
-    factory = holder.default_factory if issubclass(kind, defaultdict) else None
+    fills_itself = find_in_class(kind, "__missing__")[0] is defaultdict.__missing__
+    factory = holder.default_factory if fills_itself else None
     if runs_python(factory):
         _fill(accesses, holder, key, footprint)
     else:
