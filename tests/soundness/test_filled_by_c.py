@@ -59,6 +59,32 @@ def a_factory_that_gets_the_key_under_a_lock(world):
     _made_by_key(world, [], threading.Lock())
 
 
+class Bounded(defaultdict):
+    """Keeps the newest entry."""
+
+    def __setitem__(self, key, value):
+        self.clear()
+        super().__setitem__(key, value)
+
+
+def _kept(world, size):
+    newest = Bounded(_new, {"first": 1})
+    world.actor("asks", lambda: newest["second"])
+    world.actor("looks", lambda: newest.get("first"))
+    world.run()
+    assert len(newest) == size
+
+
+@right("the missing entry is stored by its own method, which drops the first one")
+def a_dict_that_keeps_the_newest(world):
+    _kept(world, 1)
+
+
+@broken("there is one entry, never two")
+def a_dict_that_is_said_to_keep_both(world):
+    _kept(world, 2)
+
+
 @right(IN_C)
 def a_lock_for_each_key(world):
     _made_for_both(world, threading.Lock)

@@ -1,6 +1,7 @@
 """Records accesses to entries of dicts: each entry is a location of its own."""
 
 import itertools
+import operator
 import types
 from collections import defaultdict
 from typing import Any
@@ -50,7 +51,7 @@ def _fill(accesses: Accesses, holder: Any, key: Any, footprint: Footprint | None
     if type(value) not in PLAIN:
         accesses.place(value, holder, f"[{shown(key)}]")
     accesses.touch_now()
-    dict.__setitem__(holder, key, value)
+    perform(operator.setitem, holder, key, value)
 
 
 def _fill_at_once(accesses: Accesses, holder: Any, key: Any, factory: Any) -> None:
@@ -64,7 +65,7 @@ def _fill_at_once(accesses: Accesses, holder: Any, key: Any, factory: Any) -> No
             Current.touch_call(accesses, factory, ())
     accesses.touch_now()
     if take is not None and not dict.__contains__(holder, key):
-        dict.__setitem__(holder, key, take())
+        perform(operator.setitem, holder, key, take())
 
 
 def count_taken_by(method: Any) -> Any:
