@@ -35,8 +35,8 @@ def touch_item_of_dict(
     accesses.touch_now()
     if dict.__contains__(holder, key):
         return
-    fills_itself = find_in_class(kind, "__missing__")[0] is defaultdict.__missing__
-    factory = holder.default_factory if fills_itself else None
+    is_plain = find_in_class(kind, "__missing__")[0] is defaultdict.__missing__
+    factory = holder.default_factory if is_plain else None
     if runs_python(factory):
         _fill(accesses, holder, key, footprint)
     else:
@@ -50,8 +50,7 @@ def _fill(accesses: Accesses, holder: Any, key: Any, footprint: Footprint | None
     touch_entry(accesses, holder, key, writes=True)
     if type(value) not in PLAIN:
         accesses.place(value, holder, f"[{shown(key)}]")
-    accesses.touch_now()
-    perform(operator.setitem, holder, key, value)
+    _store(accesses, holder, key, value)
 
 
 def _fill_at_once(accesses: Accesses, holder: Any, key: Any, factory: Any) -> None:
@@ -65,7 +64,13 @@ def _fill_at_once(accesses: Accesses, holder: Any, key: Any, factory: Any) -> No
             Current.touch_call(accesses, factory, ())
     accesses.touch_now()
     if take is not None and not dict.__contains__(holder, key):
-        perform(operator.setitem, holder, key, take())
+        _store(accesses, holder, key, take())
+
+
+def _store(accesses: Accesses, holder: Any, key: Any, value: Any) -> None:
+    """Store a value that was missing, as C does: by the method of the class."""
+    with accesses.calling_back(None):
+        perform(operator.setitem, holder, key, value)
 
 
 def count_taken_by(method: Any) -> Any:
