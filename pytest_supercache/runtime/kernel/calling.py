@@ -16,8 +16,7 @@ class _Here(threading.local):
     controller: Any = None
     is_looking = False
     is_importing = False
-    in_hook = False
-    error_of_code: Exception | None = None  # that a hook has to raise
+    in_hook: Any = False  # while one runs: True, or an error of the code, which it raises
 
 
 here = _Here()

@@ -37,7 +37,7 @@ def called_safely(
 
     @wraps(hook)
     def called(*operands: Any) -> Any:
-        if not here.in_hook:
+        if here.in_hook is False:
             here.in_hook = True
             try:
                 if is_meant():
@@ -46,11 +46,11 @@ def called_safely(
                 raise
             # A hook may fail in any way that a defect of ours can; none is for the code to handle.
             except Exception as error:
-                if error is here.error_of_code or Current.execution is None:
+                if error is here.in_hook or Current.execution is None:
                     raise
                 Current.execution.note_error(error)
             finally:
-                here.in_hook, here.error_of_code = False, None
+                here.in_hook = False
         return operands[0] if operands else None
 
     return called
@@ -61,8 +61,8 @@ def perform(function: Callable[..., Any], *operands: Any) -> Any:
     try:
         return unhooked(function, *operands)
     except Exception as error:
-        if here.in_hook:
-            here.error_of_code = error
+        if here.in_hook is not False:
+            here.in_hook = error
         raise
 
 
