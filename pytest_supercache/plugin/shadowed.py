@@ -148,7 +148,7 @@ class Shadows:
                 continue
             if _real(got) == _real(own) or own in seen:
                 continue
-            if _text(got) != _text(own):
+            if text_of(got) != text_of(own):
                 importer, other, lost = map(self._shown, (file, got, own))
                 yield f"{importer} imports {name} and got {other} instead of {lost},"
             else:  # a copy, which may import what is no copy
@@ -173,7 +173,7 @@ def _imported_instead(folder: str, top: str) -> Iterator[tuple[str, str]]:
     """
     for name in [name for name in sys.modules.copy() if name.partition(".")[0] == top]:
         got, own = file_of(sys.modules.get(name)), _own(folder, name)
-        if got is not None and own is not None and _text(got) != _text(own):
+        if got is not None and own is not None and text_of(got) != text_of(own):
             yield own, got
 
 
@@ -259,7 +259,7 @@ def _own(folder: str, name: str) -> str | None:
 
 def _imported(file: str, names: set[str]) -> set[str]:
     """Return the modules that a file imports by their whole names, if it has one of ``names``."""
-    text, found = _text(file), set[str]()
+    text, found = text_of(file), set[str]()
     if not any(name.encode() in text for name in names):
         return found
     with suppress(SyntaxError, ValueError, RecursionError):
@@ -284,7 +284,8 @@ def _imported_by_call(node: ast.Call) -> set[str]:
     return {given.value} if isinstance(given.value, str) else set()
 
 
-def _text(file: str) -> bytes:
+def text_of(file: str | Path) -> bytes:
+    """Return the text of a module; empty: it cannot be read, nor imported."""
     with suppress(OSError):
         return Path(file).read_bytes()
     return b""

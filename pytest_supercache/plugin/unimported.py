@@ -9,8 +9,9 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from pathlib import Path
+
+from pytest_supercache.plugin.shadowed import text_of
 
 NAME = b"pytest_supercache"
 _HELPERS_MAX = 1_000  # modules that are looked into for one; a module that has more may have tests
@@ -18,12 +19,12 @@ _HELPERS_MAX = 1_000  # modules that are looked into for one; a module that has 
 
 def names_us(path: Path) -> bool:
     """Say whether the text of a module has the name of this package, as a quick test."""
-    return NAME in _text(path)
+    return NAME in text_of(path)
 
 
 def may_explore(path: Path, root: Path) -> bool:
     """Say whether a module may have explored tests; modules outside of ``root`` have none."""
-    text = _text(path)
+    text = text_of(path)
     if NAME in text:
         return True
     decorators, imported = _decorators_and_imports(text)
@@ -84,7 +85,7 @@ def was_imported(path: Path) -> bool:
     """
     from pytest_supercache.runtime.kernel.under_test import members_of
 
-    names = _definitions(_text(path))
+    names = _definitions(text_of(path))
     modules = [members_of(module) for module in sys.modules.copy().values()]
     found = [members for members in modules if members.get("__file__") == str(path)]
     return any(not names or names[-1] in members for members in found)
@@ -108,19 +109,13 @@ def _lead_to_us(files: Iterable[Path], root: Path) -> bool:
         if path in seen:
             continue
         seen.add(path)
-        text = _text(path)
+        text = text_of(path)
         if NAME in text or len(seen) > _HELPERS_MAX:
             return True
         _, imported = _decorators_and_imports(text)
         modules = [module for found in imported.values() for module in found]
         waiting += _files(modules, path, root)
     return False
-
-
-def _text(path: Path) -> bytes:
-    with suppress(OSError):  # what cannot be read cannot be imported, either
-        return path.read_bytes()
-    return b""
 
 
 _Module = tuple[int, str]

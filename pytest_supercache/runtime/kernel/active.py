@@ -53,6 +53,21 @@ def hearing() -> ExecutionContext | None:
     return _running[-1][0] if here.is_importing and _running else controlled()
 
 
+def name_unreachable(server: str, error: BaseException) -> None:
+    """Note as a hazard that code under test could not connect to ``server``.
+
+    Code that runs without its cache or database would pass, whatever it does with them.
+    """
+    execution = hearing()
+    if execution is not None:
+        shown = " ".join(str(error).split())
+        execution.controller.leave_control(
+            f"the code under test could not connect to {server} ({shown}). Is it running? What "
+            "the code does without it says nothing of what it does with it. An error on purpose is "
+            "a fault: error_before"
+        )
+
+
 def leave() -> None:
     """Forget every execution in a forked process: their threads exist only in the parent."""
     _running.clear()

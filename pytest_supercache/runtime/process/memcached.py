@@ -9,8 +9,8 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+from pytest_supercache.runtime.kernel.active import name_unreachable
 from pytest_supercache.runtime.kernel.patches import Patches
-from pytest_supercache.runtime.kernel.unreachable import name_unreachable
 
 _patches = Patches()
 _asking: list[Any] = []

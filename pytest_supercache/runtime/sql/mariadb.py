@@ -16,11 +16,10 @@ from pymysql.constants import ER, SERVER_STATUS
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.identity import identity
-from pytest_supercache.runtime.kernel.active import controlled, hearing
+from pytest_supercache.runtime.kernel.active import controlled, hearing, name_unreachable
 from pytest_supercache.runtime.kernel.calling import here
 from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.kernel.patches import Patches
-from pytest_supercache.runtime.kernel.unreachable import name_unreachable
 from pytest_supercache.runtime.sql.deadlocks import BlockedStatement, Waiter
 from pytest_supercache.runtime.sql.mariadb_statements import MariaDBStatement, understand
 from pytest_supercache.runtime.sql.statements import EVERYTHING, Calls, Tables, perform

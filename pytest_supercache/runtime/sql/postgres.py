@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.identity import identity
-from pytest_supercache.runtime.kernel.active import controlled, hearing
+from pytest_supercache.runtime.kernel.active import controlled, hearing, name_unreachable
 from pytest_supercache.runtime.kernel.calling import current_actor, here
 from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
-from pytest_supercache.runtime.kernel.unreachable import name_unreachable
 from pytest_supercache.runtime.sql import postgres_statements
 from pytest_supercache.runtime.sql.deadlocks import BlockedStatement, Waiter
 from pytest_supercache.runtime.sql.postgres_statements import CURSOR, Statement, understand
