@@ -47,6 +47,32 @@ def numbers_are_given_once(world):
     assert got["a"] != got["b"]
 
 
+def _two_of_a_shorter_and_a_longer_one(world, lock):
+    rows, got = itertools.zip_longest(range(9), []), []
+    next(rows)  # the shorter one has ended
+
+    def take_two():
+        with lock:
+            got.extend((next(rows), next(rows)))
+
+    def take_one():
+        with lock:
+            next(rows)
+
+    _together(world, take_two, take_one)
+    assert got[1][0] == got[0][0] + 1
+
+
+@broken("the other user takes a row between the two")
+def two_rows_of_which_one_side_has_ended(world):
+    _two_of_a_shorter_and_a_longer_one(world, nullcontext())
+
+
+@right("the lock covers both")
+def two_rows_of_which_one_side_has_ended_under_a_lock(world):
+    _two_of_a_shorter_and_a_longer_one(world, threading.Lock())
+
+
 @broken("the other user takes a host between the two that this one wants to be neighbours")
 def two_hosts_of_a_cycle(world):
     hosts, pairs = itertools.cycle(["a", "b", "c"]), []

@@ -148,7 +148,7 @@ def _held_by(view: Any) -> list[Any]:
     """Return the objects that an iterator or a view refers to, with its tuples unpacked."""
     held: list[Any] = []
     for inner in gc.get_referents(view)[:_HELD_ASKED]:
-        held += inner if type(inner) is tuple else [inner]
+        held += elements_of(inner) if type(inner) is tuple else [inner]
     return held
 
 

@@ -139,8 +139,9 @@ def calls_of(view: Any, most: int) -> Iterator[tuple[Any, Iterable[tuple[Any, ..
         if type(one) is itertools.starmap and len(held) > 1:
             rows = islice(yielded_by(held[0]) or (), most)
             yield held[1], [tuple(yielded_by(row) or ()) for row in rows], held[:1]
-        parts = [part for each in held for part in (each if type(each) is tuple else (each,))]
-        waiting += [(part, most) for part in parts if is_view(type(part))]
+        for each in held:
+            parts = elements_of(each) if type(each) is tuple else [each]
+            waiting += [(part, most) for part in parts if is_view(type(part))]
 
 
 CALLING_NOTHING = frozenset(
