@@ -33,7 +33,7 @@ def touch_item_of_dict(
     if method != "__getitem__" or not fills_missing(kind):
         return
     accesses.touch_now()
-    if dict.__contains__(holder, key):
+    if _has(holder, key):
         return
     is_plain = find_in_class(kind, "__missing__")[0] is defaultdict.__missing__
     factory = holder.default_factory if is_plain else None
@@ -63,8 +63,15 @@ def _fill_at_once(accesses: Accesses, holder: Any, key: Any, factory: Any) -> No
         if take is None and factory is not None and Current.touch_call is not None:
             Current.touch_call(accesses, factory, ())
     accesses.touch_now()
-    if take is not None and not dict.__contains__(holder, key):
+    if take is not None and not _has(holder, key):
         _store(accesses, holder, key, take())
+
+
+def _has(holder: Any, key: Any) -> bool:
+    try:
+        return dict.__contains__(holder, key)
+    except Exception:  # noqa: BLE001 - by the key's own code: the instruction raises it, too
+        return True
 
 
 def _store(accesses: Accesses, holder: Any, key: Any, value: Any) -> None:

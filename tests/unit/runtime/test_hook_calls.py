@@ -67,6 +67,7 @@ def test_an_error_of_ours_is_a_reason_for_unknown_and_the_code_goes_on(hook, mon
     [
         (lambda shop: shop.rate("coffee"), "KeyError"),
         (lambda shop: shop.rates[[]], "TypeError"),
+        (lambda shop: defaultdict(list)[[]], "TypeError"),
         (lambda shop: shop.name, "AttributeError"),
         (lambda shop: shop.offer, "LookupError"),
         (lambda shop: defaultdict(shop.sold_out)["tea"], "LookupError"),
