@@ -41,8 +41,11 @@ from werkzeug.local import LocalProxy
 
 from pytest_supercache.declare.adapters import aiocache, diskcache, django
 from pytest_supercache.declare.adapters import async_lru as async_lru_table
-from pytest_supercache.plugin.prefetch import _is_runner_overridden
-from pytest_supercache.plugin.surroundings import _CHANGE_NOTHING
+from pytest_supercache.plugin.surroundings import (
+    _AROUND_BY_PYTEST,
+    _CHANGE_NOTHING,
+    is_runner_overridden,
+)
 from pytest_supercache.runtime.kernel.under_test import dict_of
 from pytest_supercache.runtime.memory import proxies
 from pytest_supercache.runtime.memory.cached_properties import cached_of
@@ -141,7 +144,7 @@ def _a_module_of_items_asks_for_its_object():
 def _an_item_knows_the_fixtures_of_each_name(request):
     known = request.node._fixtureinfo.name2fixturedefs
     assert len(known["request_of_the_check"]) == 1, "each name leads to those that have it"
-    assert _is_runner_overridden(request.node), "a fixture that is not there is not the only one"
+    assert is_runner_overridden(request.node), "a fixture that is not there is not the only one"
 
 
 @CHECKS.of("plugins capturemanager, terminalreporter")
@@ -153,6 +156,14 @@ def _plugins_of_pytest_have_their_names(request):
     assert "in_" in inspect.signature(capture.suspend).parameters
     reporter = plugins.getplugin("terminalreporter")
     assert reporter is None or hasattr(reporter, "isatty"), "a worker has none"
+
+
+@CHECKS.of("plugins warnings, logging-plugin")
+def _wrappers_of_pytest_set_what_is_around_an_item(request):
+    for plugin, hook in _AROUND_BY_PYTEST:
+        wrapper = getattr(request.config.pluginmanager.get_plugin(plugin), hook, None)
+        assert inspect.isgeneratorfunction(wrapper), f"{hook} of {plugin} is a wrapper"
+        assert "item" in inspect.signature(wrapper).parameters
 
 
 @CHECKS.of("packages _pytest, xdist, _hypothesis_pytestplugin and others")
