@@ -18,8 +18,9 @@ import pytest
 from pytest_supercache.core.errors import SupercacheError, TokenError
 from pytest_supercache.core.masking import is_id_of, masked_id
 from pytest_supercache.core.schedule import read_token
+from pytest_supercache.plugin.copies import file_of
 from pytest_supercache.plugin.recorded import FLOW, Recorded
-from pytest_supercache.plugin.copies import file_of, import_folder
+from pytest_supercache.plugin.shadowed import import_folder
 
 if TYPE_CHECKING:
     from pytest_supercache.plugin.item_runner import ItemRunner

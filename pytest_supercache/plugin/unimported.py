@@ -48,7 +48,7 @@ def is_among_tests(path: Path, root: Path) -> bool:
 
 def has_explored_tests(path: Path) -> bool:
     """Say whether a module itself has functions named like tests that ``explore`` decorates."""
-    text = _text(path)
+    text = text_of(path)
     if NAME not in text:
         return False
     return any(
@@ -61,7 +61,7 @@ def has_explored_tests(path: Path) -> bool:
 
 def imported_by(path: Path) -> set[str]:
     """Return the last names of the modules, and of what is in them, that a module imports."""
-    _, imported = _decorators_and_imports(_text(path))
+    _, imported = _decorators_and_imports(text_of(path))
     names = (name for modules in imported.values() for _, name in modules)
     return {name.rpartition(".")[2] for name in names}
 
