@@ -222,6 +222,7 @@ def verb(
                 raise SupercacheError(f"@verb({name!r}): {option} must be a callable")
             if callable(spec):
                 check_told(name, option, spec, function)
+                _refuse_late_binding(f"@verb({name!r}, {option}=...)", spec)
         declared = Verb(
             name=name,
             function=function,
@@ -274,6 +275,9 @@ def watch(
         clock=clock, lines=lines,
     )  # fmt: skip
     refuse_nonsense(declared)
+    for option in (layer, reads, writes, expires):
+        if callable(option):
+            _refuse_late_binding(f"watch({target!r})", option)
     if not are_one(_parts(REGISTRY.watches.get(target, declared)), _parts(declared)):
         raise SupercacheError(
             f"watch({target!r}) is declared twice, with other options the second time, and nobody "

@@ -55,6 +55,27 @@ def test_what_reads_the_variable_of_its_loop_is_refused(
         in_a_loop(register)
 
 
+def observed_in_a_loop() -> None:
+    for kind in (list, dict):
+
+        @sc.verb(f"late_{kind.__name__}", observes=lambda answer, key: {kind: answer})
+        def made(system, user, key):
+            return key
+
+
+def watched_in_a_loop() -> None:
+    for kind in (list, dict):
+        sc.watch(f"late:{kind.__name__}", reads=lambda **_: kind.__name__)  # noqa: B023
+
+
+@pytest.mark.parametrize("register", [observed_in_a_loop, watched_in_a_loop])
+def test_so_is_what_says_what_a_verb_or_a_watched_call_touches(
+    register: Callable[[], None],
+) -> None:
+    with pytest.raises(sc.SupercacheError, match=SAID):
+        register()
+
+
 def test_so_is_an_explored_test_that_does() -> None:
     with pytest.raises(sc.SupercacheError, match=SAID):
         explored_in_a_loop()
