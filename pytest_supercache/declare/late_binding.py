@@ -135,7 +135,7 @@ def indistinct(functions: Iterable[Any]) -> str | None:
         if not isinstance(function, FunctionType):
             continue
         for other in seen.setdefault(function.__code__, []):
-            if function is not other and function.__defaults__ == other.__defaults__:
+            if function is not other and _defaults(function) == _defaults(other):
                 read, by_other = dict(_read_by(function)), dict(_read_by(other))
                 is_one = read.keys() == by_other.keys()
                 variables = (
@@ -145,6 +145,10 @@ def indistinct(functions: Iterable[Any]) -> str | None:
                     return name
         seen[function.__code__].append(function)
     return None
+
+
+def _defaults(function: FunctionType) -> tuple[Any, Any]:
+    return function.__defaults__, function.__kwdefaults__
 
 
 def _is_variable(place: _Place, value: Any) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
 from pytest_supercache.core.errors import SupercacheError
-from pytest_supercache.declare.late_binding import bound_late
+from pytest_supercache.declare.late_binding import bound_late, indistinct
 from pytest_supercache.declare.same import are_one, place_of
 from pytest_supercache.scenario.signatures import check_told, check_verb
 
@@ -175,6 +175,8 @@ def system(
         if known := REGISTRY.systems.get(name):
             _refuse_another(named, known, declared, known.factory, factory)
         _refuse_late_binding(named, factory)
+        alike = (one for one in REGISTRY.systems.values() if _are_alike(one, declared))
+        _refuse_indistinct(named, factory, [one.factory for one in alike])
         REGISTRY.systems[name] = declared
         return factory
 
@@ -365,6 +367,23 @@ def _refuse_late_binding(named: str, function: Callable[..., Any]) -> None:
             f"{earlier}, for which it was another value: both get its last one. Make each in a "
             "function that takes it, or give each a variable of its own; for a system, "
             "params={...} does that, too"
+        )
+
+
+def _are_alike(system: System, other: System) -> bool:
+    """Say whether two systems differ in nothing but their names and factories."""
+    return replace(system, name=other.name, factory=other.factory) == other
+
+
+def _refuse_indistinct(
+    named: str, function: Callable[..., Any], others: Iterable[Callable[..., Any]]
+) -> None:
+    """Refuse a function that a loop has made before, and that does what its last one does."""
+    if variable := indistinct([function, *others]):
+        raise SupercacheError(
+            f"{named}: {place_of(function)} was made in a loop, and does what another one of it "
+            f"does: both read {variable!r} when they are called, and get its last value. Let each "
+            f"take it as a default (lambda layers, {variable}={variable}: ...), or take params"
         )
 
 

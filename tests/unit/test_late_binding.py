@@ -103,6 +103,23 @@ def test_what_has_a_variable_of_its_own_is_fine() -> None:
             return make
 
 
+def test_functions_that_a_loop_has_made_before_are_refused() -> None:
+    first, second = [lambda layers: kind() for kind in (list, dict)]  # noqa: B023
+    systems("first")(first)
+    with pytest.raises(sc.SupercacheError, match="both read 'kind' when they are called"):
+        systems("second")(second)
+
+
+def test_they_are_not_if_they_have_values_of_their_own_or_read_definitions() -> None:
+    own = [lambda layers, kind=kind: kind() for kind in (list, dict)]
+    alike = [lambda layers: by(register_kind) for _ in range(2)]
+    by_params = [lambda layers, kind: own[kind]() for _ in range(2)]
+    for number, (one, other, third) in enumerate(zip(own, alike, by_params, strict=True)):
+        systems(f"own-{number}")(one)
+        systems(f"alike-{number}")(other)
+        sc.system(f"late-params-{number}", params={"kind": number})(third)
+
+
 def by(function: Callable[..., Any]) -> Callable[[Any], Any]:
     @functools.wraps(function)
     def inner(layers):
