@@ -94,8 +94,13 @@ class Shadows:
         """
         real = {file for file in map(_real, files) if _is_below(file, self._root)}
         tests = {import_folder(file) for file in real if _is_of_tests(file)}
-        folders = {path for path in map(os.path.realpath, sys.path) if _is_below(path, self._root)}
-        for folder in (one for one in folders - tests if not is_in_packages(one)):
+        named = {os.path.realpath(path) for path in self._config.getini("pythonpath")}
+        folders = {
+            path
+            for path in map(os.path.realpath, sys.path)
+            if _is_below(path, self._root) or path in named
+        }
+        for folder in (one for one in folders - (tests - named) if not is_in_packages(one)):
             for top in _taken(folder):
                 for own, got in _imported_instead(folder, top):
                     if _is_below(_real(got), self._root):

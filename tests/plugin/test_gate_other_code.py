@@ -100,6 +100,24 @@ def test_so_is_one_in_another_folder_that_the_project_imports_from(services: Pro
     assert services.run("--supercache-gate").ret == 0
 
 
+@pytest.mark.parametrize(("other", "status"), [(HOLDS, 6), (RACES, 1)])
+def test_so_is_one_of_a_folder_of_tests_that_the_settings_name(
+    project: Project, other: str, status: int
+) -> None:
+    """The twin: the module of the first folder says the same."""
+    (project.path / "conftest.py").unlink()
+    (project.path / "pyproject.toml").write_text(
+        "[tool.pytest.ini_options]\npythonpath = ['lib', 'own']\n"
+        "addopts = '--import-mode=importlib'\n"
+    )
+    service(project, "own", RACES)
+    (project.path / "lib").mkdir()
+    (project.path / "lib" / "shop.py").write_text(other)
+    assert project.run_apart("--supercache-gate").ret == status
+    if status != 1:
+        assert gate(project)["reasons"][0].startswith("own/shop.py is behind lib/shop.py, so")
+
+
 def test_so_is_one_that_is_imported_by_a_call(services: Project) -> None:
     service(services, "b", RACES)
     conftest = services.path / "b" / "conftest.py"
