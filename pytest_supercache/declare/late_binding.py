@@ -97,6 +97,8 @@ class Outer:
     @classmethod
     def of(cls, function: Any) -> "Outer | None":
         """Return those of a function; None if it has none, or is none."""
+        while isinstance(function, partial):
+            function = function.func
         if not isinstance(function, FunctionType) or not function.__closure__:
             return None
         names = zip(function.__code__.co_freevars, function.__closure__, strict=True)

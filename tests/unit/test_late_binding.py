@@ -239,10 +239,12 @@ def test_what_is_made_of_the_first_definition_is_fine(way: str) -> None:
     assert defined_by(FIRST + NOT_AGAIN[way]) is None
 
 
-def test_actors_of_a_loop_that_read_its_variable_are_refused() -> None:
+@pytest.mark.parametrize("given", [lambda target: target, functools.partial])
+def test_actors_of_a_loop_that_read_its_variable_are_refused(given: Callable[[Any], Any]) -> None:
     def body(world: Any) -> None:
         for value in (1, 2):
-            world.actor(f"user{value}", lambda: world.origin.set("k", value))  # noqa: B023
+            target = given(lambda: world.origin.set("k", value))  # noqa: B023
+            world.actor(f"user{value}", target)
         world.run()
 
     with pytest.raises(sc.SupercacheError, match="reads 'value' when the race runs, and so does"):
