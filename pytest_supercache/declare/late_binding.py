@@ -184,7 +184,8 @@ def _is_anew(before: Any, now: Any) -> bool:
     if before is None or not _is_code(now):
         return _is_code(now)
     if isinstance(now, FunctionType):
-        return inspect.unwrap(now) is not before
+        calls_it = any(value is before for _, value in _read_by(now))
+        return inspect.unwrap(now) is not before and not calls_it
     functions = {identity(one) for one in vars(before).values() if isinstance(one, FunctionType)}
     return functions.isdisjoint(map(identity, vars(now).values()))
 
