@@ -79,6 +79,53 @@ def test_so_are_all_where_virtual_time_is_judged(window):
     assert interleavings(body, guarantees=[MAX_LOADS(9, window=window)]) == expected
 
 
+def beside_a_sleeper_of(seconds, reads, outcomes):
+    def body(world):
+        client = world.existing_cache.client(decode_responses=True)
+        client.set("held", "1")
+        sleep = time.sleep  # noqa: TID251 - what code under test does
+        threading.Thread(target=sleep, args=(seconds,), daemon=True).start()
+        world.actor("a", reads, client)
+        outcomes.add(world.run()["a"])
+
+    return body
+
+
+@pytest.mark.parametrize(
+    ("stores", "seen"),
+    [
+        (lambda client: client.copy("x", "y"), {(1, 1), (1, 0), (0, 0)}),
+        (lambda client: client.sunionstore("y", "x"), {(1, 1), (0, 0)}),
+    ],
+)
+def test_a_key_that_gets_the_time_to_live_of_another_one_is_gone_at_a_tick(stores, seen):
+    """A union gets none: it is empty if the other key was gone before."""
+
+    def copies(client):
+        client.sadd("x", "1")
+        client.expire("x", 4)
+        stores(client)
+        return client.exists("y"), client.exists("y")
+
+    outcomes = set()
+    result = check(beside_a_sleeper_of(5, copies, outcomes), ticks=1, guarantees=[])
+    assert (result.verdict, result.notes) == (Verdict.HOLDS, ())
+    assert outcomes - {None} == seen
+
+
+@pytest.mark.parametrize(("limit", "expected"), [(None, 2), (9.0, 3)])
+def test_a_lock_of_a_client_that_gives_up_reads_the_clock(limit, expected):
+    """It does so after the first read: a tick before that read is another one than after it."""
+
+    def locks(client):
+        client.get("x")
+        if limit is None:
+            return client.lock("held", blocking=False).acquire()
+        return client.lock("free", blocking_timeout=limit).acquire()
+
+    assert interleavings(beside_a_sleeper_of(5, locks, set())) == expected
+
+
 def test_so_are_all_where_somebody_else_judges():
     own = Guarantee("own", lambda _execution: None)
     assert interleavings(beside_a_sleeper(three_gets), guarantees=[own]) == 16

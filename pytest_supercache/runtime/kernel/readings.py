@@ -117,12 +117,17 @@ def reader() -> str:
 def is_of_client(name: str) -> bool:
     """Say whether a module is of a client or a server whose readings decide about no entry.
 
-    Which keys have expired when a server reads the clock is in the footprints of its commands.
+    Which keys have expired when a server reads the clock is in the footprints of its commands. But
+    the lock of a client gives up by the clock.
     """
-    return name.startswith(LAYERS) or name.partition(".")[0] in _CLIENTS
+    if name.startswith(LAYERS):
+        return True
+    return name.partition(".")[0] in _CLIENTS and not name.endswith(_DECIDING)
 
 
 _CLIENTS = frozenset({"redis", "valkey", "fakeredis", "lupa", "asyncio", "selectors"})
+_DECIDING = (".lock", ".keyspace_notifications")
+"""Modules of clients that go on in one way or another, depending on what the clock shows."""
 
 
 @cache

@@ -81,11 +81,18 @@ class Timeless:
         return not is_general and not touches(touched, self._with_life())
 
     def _with_life(self) -> frozenset[str]:
-        """Return what has been written by steps that may have given it a time to live."""
+        """Return what has been written by steps that may have given it a time to live.
+
+        They set one, or pass on that of another entry of the same place, as RENAME does.
+        """
         steps = self._state.record.steps
         for step in steps[self._seen :]:
-            if _NOW in step.footprint.reads:
-                self._timed |= step.footprint.writes
+            reads, writes = step.footprint.reads, step.footprint.writes
+            if _NOW in reads:
+                self._timed |= writes
+            elif self._timed and writes:
+                places = {_place(one) for one in reads if touches({one}, self._timed)}
+                self._timed |= {one for one in writes if _place(one) in places}
         self._seen = len(steps)
         return frozenset(self._timed)
 
@@ -99,3 +106,7 @@ class Timeless:
             if actor.state is DONE or (one is not None and one.deadline is not None)
         )
         return state.record.readings, waiting, tuple(loop.ready.flags() for loop in state.loops)
+
+
+def _place(resource: str) -> str:
+    return resource.partition(":")[0]
