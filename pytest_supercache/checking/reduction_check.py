@@ -135,6 +135,8 @@ class ReductionCheck:
             for actors in possible_orders(execution, guarantee.find_patterns):
                 follow = Follow(Order(actors, begun), self.search.can_wait)
                 other, again = self._run(follow)
+                if _is_early(again) != _is_early(events):
+                    continue  # it forces a tick that was early: that is another interleaving
                 if follow.is_lost or trace_key(again) != key:
                     raise HiddenState("an order that must be possible is not")
                 violations = self._runner.judge(other).violations
@@ -353,3 +355,8 @@ def _swaps(other: list[int]) -> tuple[list[list[int]], list[tuple[int, int]]]:
                 way[at], way[at + 1] = way[at + 1], way[at]
                 ways.append(list(way))
     return ways, swaps
+
+
+def _is_early(events: Sequence[StepEvent]) -> list[bool]:
+    """Return, for each tick, whether it was early."""
+    return [event.is_early for event in events if event.is_tick]

@@ -66,7 +66,8 @@ class HappensBefore:
 def linear_extension(execution: Execution, pattern: Pattern) -> tuple[str, ...] | None:
     """Return an order of the same trace in which ``pattern`` holds; None: there is none.
 
-    Among all such orders it takes the one that keeps closest to the order that was executed. The
+    Among all such orders it takes the one that keeps closest to the order that was executed, except
+    that an early tick comes as soon as it may: where it is forced then, it is in every order. The
     result names the actor of every step of the race; a replay of it must let actors run to
     their first wait where that takes no step.
     """
@@ -86,7 +87,8 @@ def linear_extension(execution: Execution, pattern: Pattern) -> tuple[str, ...] 
             after[place[first]].add(place[second])
         elif first >= second:
             return None  # one of them ran alone: that order is fixed
-    order = _sorted(after)
+    early = [number for number, at in enumerate(race) if steps[at].is_early]
+    order = _sorted(after, early)
     return None if order is None else tuple(steps[race[number]].actor for number in order)
 
 
@@ -109,19 +111,41 @@ def is_ordered(earlier: Step, later: Step) -> bool:
     return dependent(earlier.footprint, later.footprint)
 
 
-def _sorted(after: list[set[int]]) -> list[int] | None:
-    """Sort topologically, always taking the lowest that may come next; None: there is a cycle."""
+def _sorted(after: list[set[int]], soon: list[int]) -> list[int] | None:
+    """Sort topologically, always taking the lowest that may come next; None: there is a cycle.
+
+    Each of ``soon`` in turn comes as soon as all before it have come.
+    """
+    rank = _ranks(after, soon)
     missing = [0] * len(after)
     for followers in after:
         for follower in followers:
             missing[follower] += 1
-    ready = [at for at, count in enumerate(missing) if count == 0]
+    ready = [(rank[at], at) for at, count in enumerate(missing) if count == 0]
+    heapq.heapify(ready)
     order: list[int] = []
     while ready:
-        at = heapq.heappop(ready)
+        _, at = heapq.heappop(ready)
         order.append(at)
         for follower in after[at]:
             missing[follower] -= 1
             if missing[follower] == 0:
-                heapq.heappush(ready, follower)
+                heapq.heappush(ready, (rank[follower], follower))
     return order if len(order) == len(after) else None
+
+
+def _ranks(after: list[set[int]], soon: list[int]) -> list[int]:
+    """Return, for each position, the first of ``soon`` that must come after it, by its place."""
+    before: list[set[int]] = [set() for _ in after]
+    for at, followers in enumerate(after):
+        for follower in followers:
+            before[follower].add(at)
+    ranks = [len(soon)] * len(after)
+    for place, at in enumerate(soon):
+        waiting = [at]
+        while waiting:
+            one = waiting.pop()
+            if ranks[one] == len(soon):
+                ranks[one] = place
+                waiting += before[one]
+    return ranks

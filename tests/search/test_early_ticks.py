@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from pytest_supercache import MAX_LOADS, Assume, Verdict, check
+from pytest_supercache import MAX_LOADS, NO_RESURRECTION, Assume, Verdict, check
 from pytest_supercache.oracle.guarantee import Guarantee
 from tests.search.random_refreshes import disagreements
 from tests.selection import either
@@ -156,3 +156,39 @@ def test_a_timer_may_cancel_who_would_go_on():
 
     result = check(body, ticks=1, guarantees=[])
     assert (result.verdict, len(outcomes)) == (Verdict.HOLDS, 3)
+
+
+def test_an_order_that_would_force_an_early_tick_is_another_interleaving():
+    """Bob can only delete before Alice reads for the last time if he waits at the tick."""
+
+    def body(world):
+        world.origin.set("x", 0)
+        world.super_cache.put("x", 0)
+        gate = threading.Lock()
+
+        def holds():
+            with gate:
+                time.sleep(3)  # noqa: TID251 - what code under test does
+
+        def alice():
+            world.origin.set("flag", 1)
+            with gate:
+                pass
+            with world.operation("read", "x") as reading:
+                reading.answer = world.super_cache.get("x")
+
+        def bob():
+            if world.origin.get("flag"):
+                with world.operation("delete", "x"):
+                    world.origin.delete("x")
+            with gate:
+                pass
+
+        threading.Thread(target=holds, daemon=True).start()
+        world.actor("alice", alice)
+        world.actor("bob", bob, node="b")
+        world.run()
+
+    result = check(body, ticks=1, guarantees=[NO_RESURRECTION])
+    assert result.verdict is Verdict.VIOLATED
+    assert not [note for note in result.notes if "must be possible" in note]

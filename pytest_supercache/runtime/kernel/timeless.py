@@ -91,7 +91,8 @@ class Timeless:
             if _NOW in reads:
                 self._timed |= writes
             elif self._timed and writes:
-                places = {_place(one) for one in reads if touches({one}, self._timed)}
+                timed = frozenset(self._timed)
+                places = {_place(one) for one in reads if touches(frozenset({one}), timed)}
                 self._timed |= {one for one in writes if _place(one) in places}
         self._seen = len(steps)
         return frozenset(self._timed)
