@@ -370,6 +370,7 @@ class World(Recorder):
 
     def execution(self, failure: BaseException | None) -> Execution:
         """Return everything that was recorded."""
+        self._outer.clear()  # the actors' functions may read this world: a circle
         controller, time = self._controller, self._controller.time
         return Execution(
             schedule=self.context.schedule(),

@@ -16,7 +16,7 @@ from pytest_supercache.runtime.kernel.controller import Controller
 
 def break_cycles(controller: Controller, body: Actor) -> None:
     """Break the reference cycles of an execution, so that its resources are freed with it."""
-    controller.record.snapshot = None
+    controller.record.snapshot = controller.timeless = None
     if controller.memory is not None:
         controller.memory.let_go()
         controller.memory = controller.parting = None
