@@ -25,7 +25,7 @@ def _served(layers):
 def in_httpx(layers):
     return httpx.Client(**_served(layers))
 
-class Shop(httpx.Client):
+class ShopClient(httpx.Client):
     def get(self, key):
         return super().get(f"/{key}").json()
 
@@ -34,7 +34,7 @@ class Shop(httpx.Client):
 
 @sc.system("wrapped")
 def wrapped(layers):
-    return Shop(**_served(layers))
+    return ShopClient(**_served(layers))
 
 @sc.system("requests")
 def in_requests(layers):

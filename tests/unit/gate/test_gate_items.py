@@ -13,7 +13,9 @@ HERE = Path(__file__).parent
 
 def items_of(root: Path, output: dict[str, Any] | None = None) -> CollectedItems:
     """Make the items of a run at a root; with an output, those of a worker."""
-    config = SimpleNamespace(rootpath=root, getoption=lambda *_: "importlib")
+    config = SimpleNamespace(
+        rootpath=root, getoption=lambda *_: "importlib", getini=lambda _name: []
+    )
     if output is not None:
         config.workeroutput = output
     return CollectedItems(cast("Any", config), decides=False)
