@@ -18,7 +18,7 @@ def test_users_beside_a_refresh_see_what_all_schedules_show():
 
 
 def beside_a_sleeper(reads, *, wakes=lambda client: client.get("z")):
-    """Two users read by turns while somebody sleeps who has begun before them."""
+    """Two users read while a thread sleeps that was started before the race."""
 
     def body(world):
         client = world.existing_cache.client(decode_responses=True)

@@ -1,8 +1,8 @@
 """Finds the steps beside which the clock may move before as well as after.
 
-An early tick depends on what reads the clock, on what begins or ends a wait for time, on entries
-with a time to live, and on who has ended. It does not depend on any other step: whether the step
-comes before the tick or after it, that is one interleaving (docs/decisions/0093).
+An early tick depends on steps that read the clock, start or end a timed wait, touch an entry with a
+time to live, or end their actor. It is independent of every other step: both orders of the two
+are one interleaving (docs/decisions/0093).
 """
 
 from typing import Any
@@ -52,10 +52,10 @@ class Timeless:
         self._before = now
 
     def _may_do_anything(self) -> bool:
-        """Say whether a tick may do more than wake who waits for it, and let entries expire.
+        """Say whether a tick may have effects beyond ending timed waits and expiring entries.
 
-        A timer of an event loop may cancel a task. Somebody who has asked in vain asks again after
-        a tick, in case the answer depends on time.
+        A timer of an event loop may cancel a task. A blocked poll is enabled again by a tick,
+        because its answer may depend on time.
         """
         if any(alarms.next_deadline() is not None for alarms in self._state.time.alarms):
             return True
@@ -98,7 +98,11 @@ class Timeless:
         return frozenset(self._timed)
 
     def _involved(self) -> _Involved:
-        """Return the readings of the clock, who has ended, deadlines, and callbacks to come."""
+        """Return all state that ties actors to time.
+
+        That is how often the clock was read, which actors have ended, the deadlines of timed waits,
+        and the callbacks that are ready.
+        """
         state = self._state
         waiting = tuple(
             (actor.name, actor.state is DONE, None if one is None else one.deadline)
