@@ -76,7 +76,7 @@ class Shop:
             "set": lambda key: self.blocking.set(key, value),
             "set for 3 s": lambda key: self.blocking.set(key, value, ex=3),
             "commit": lambda key: self.origin.set(key, value),
-            "sleep": lambda _: time.sleep(value),  # noqa: TID251 - what code under test does
+            "sleep": lambda _: time.sleep(value),  # noqa: TID251 - virtual time inside of a check
             "wait in time": lambda _: self.blocking.get("x"),
         }
         for verb, key in flow:
@@ -110,7 +110,7 @@ class Shop:
     def refresh_blocking(self, rounds: int) -> None:
         """Do the same on a thread."""
         for _ in range(rounds):
-            time.sleep(2)  # noqa: TID251 - what code under test does
+            time.sleep(2)  # noqa: TID251 - virtual time inside of a check
             for key in list(self.near):
                 self.near[key] = self.blocking.get(key), time.monotonic() + LIFE
 
