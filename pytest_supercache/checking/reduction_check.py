@@ -6,7 +6,6 @@ interleaving one that reverses as many independent steps as possible, and free r
 of them, where those are fewer.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -14,6 +13,7 @@ from sys import maxsize
 
 from pytest_supercache.checking.runner import Runner
 from pytest_supercache.core.execution import Execution
+from pytest_supercache.core.made_anew import without_random_parts
 from pytest_supercache.core.orders import Share
 from pytest_supercache.core.schedule import Scheduler
 from pytest_supercache.core.verdict import End, Violation
@@ -42,8 +42,6 @@ from pytest_supercache.search.search import SearchEnded
 
 RANDOM_RUNS = 100
 """The number of free random schedules that must end like the interleaving they belong to."""
-
-_ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
 
 
 class HiddenState(Exception):  # noqa: N818 - a change of plan, not an error
@@ -340,7 +338,7 @@ def outcome_of(execution: Execution, violations: Sequence[Violation]) -> int:
         sorted({(v.guarantee, v.key or "", v.user or "") for v in violations}),
         [pending.actor for pending in execution.blocked],
     )
-    return hash(_ADDRESS.sub("0x", repr(seen)))
+    return hash(without_random_parts(repr(seen)))
 
 
 def _swaps(other: list[int]) -> tuple[list[list[int]], list[tuple[int, int]]]:

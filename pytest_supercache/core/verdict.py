@@ -1,21 +1,10 @@
 """The verdicts of a run, and the evidence for them."""
 
-import re
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from pytest_supercache.core.folders import temporary_folder
-
-_WRITTEN = r"(?:0x(?:[0-9a-fA-F]+|\.\.\.)|(?<=id=')[0-9]+)"
-_ADDRESS = re.compile(_WRITTEN)
-"""Matches an address as Python writes it, as `described` does, and as a mock shows its number."""
-
-_MADE_ANEW = re.compile(rf"<(?:Task|Future)\b|(?:<\w[^<]*?)?{_WRITTEN}")
-"""Matches where the text of an object begins that every run makes anew."""
-
-_TEMPORARY = re.compile(re.escape(temporary_folder() or "\0") + r"[/\\][^/\\\s'\"]+")
-"""Matches the paths of files in the folder of temporary files."""
+from pytest_supercache.core.made_anew import lasting_beginning, without_addresses
 
 
 class Verdict(Enum):
@@ -67,13 +56,12 @@ class Violation:
         Names of temporary files are left out, as they differ in every run, and so is the text from
         the first object on that every run makes anew: sets list such objects by their addresses.
         """
-        told, *_ = _MADE_ANEW.split(self.summary, maxsplit=1)
-        return (self.guarantee, self.key, self.user, _TEMPORARY.sub("", told))
+        return (self.guarantee, self.key, self.user, lasting_beginning(self.summary))
 
 
 def described(error: BaseException) -> str:
     """Describe an error equally in every run: without memory addresses."""
-    text = _ADDRESS.sub("0x...", f"{type(error).__name__}: {error}")
+    text = without_addresses(f"{type(error).__name__}: {error}")
     return text if len(text) <= _ERROR_LENGTH else f"{text[:_ERROR_LENGTH]}..."
 
 

@@ -1,9 +1,13 @@
 """When two violations are the same failure: what a replay is compared by."""
 
+from pathlib import Path
+from tempfile import mkdtemp
+
 import pytest
 
 from pytest_supercache import Verdict, check
-from pytest_supercache.core.verdict import Violation
+from pytest_supercache.core.folders import temporary_folder
+from pytest_supercache.core.verdict import Violation, described
 
 
 def violation(summary="alice wrote x and read y", **about):
@@ -29,6 +33,39 @@ def test_what_follows_an_address_may_differ():
         assert violation(f"took {one}") == violation(f"took {other}")
         assert violation(f"took {one}") != violation(f"read {other}")
     assert violation("took <Color.RED: 1>") != violation("took <Color.BLUE: 2>")
+
+
+def test_names_of_temporary_files_may_differ_also_where_they_hold_what_looks_like_an_address():
+    folder = temporary_folder()
+    assert violation(f"no '{folder}/tmpb3gnhrm3/x'") == violation(f"no '{folder}/tmpwt0x4fm4/x'")
+    assert violation(f"no '{folder}/tmpb3gnhrm3/x'") != violation(f"no '{folder}/tmpwt0x4fm4/y'")
+    error = FileNotFoundError(f"{folder}/tmpwt0x4fm4/x of <A at 0x7f01>")
+    assert described(error) == f"FileNotFoundError: {folder}/tmpwt0x4fm4/x of <A at 0x...>"
+
+
+@pytest.mark.parametrize(
+    ("prefix", "executed"), [(None, 1), ("shop-", 6)], ids=["random", "a name of the code's own"]
+)
+def test_answers_that_differ_by_the_random_name_of_a_file_are_alike(prefix, executed):
+    """A name of another form counts: it may say something."""
+
+    def body(world):
+        client = world.existing_cache.client()
+
+        def read():
+            client.get("k")
+            client.get("k")
+            folder = mkdtemp(prefix=prefix)
+            Path(folder).rmdir()
+            return folder
+
+        world.actor("a", read)
+        world.actor("b", read)
+        world.run()
+
+    result = check(body, memory="declared")
+    assert result.verdict is Verdict.HOLDS, result.reasons
+    assert result.executions == executed, result.notes
 
 
 class Shown:
