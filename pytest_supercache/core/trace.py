@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.core.statement import SqlStatement
 from pytest_supercache.core.waits import Wait, WaitState
 
 StepId = tuple[str, int]
@@ -73,6 +74,7 @@ class Step:
     memory: Layers | None = None  # what shared memory holds, where it was found; as `layers`
     functions: tuple[str, ...] = ()  # under test, that lead to it; as `layers`, outermost first
     sources: tuple[SourceLine, ...] = ()  # that take it: the innermost, and the project's own
+    statement: SqlStatement | None = None  # that was executed in it
     is_timeless: bool = False  # an early tick may as well come before it as after it
     is_early: bool = False  # a tick that came although an actor was enabled
 

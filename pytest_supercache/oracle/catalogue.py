@@ -237,6 +237,28 @@ CATALOGUE = {
             "write the field alone, or on condition of the version that was read",
         ),
         _class(
+            "39", "lost-update", "A row is written back over a change made since it was read",
+            "a change is undone, a stock is sold twice",
+            "SELECT ... FOR UPDATE, or another lock",
+            "let the statement compute (SET n = n - 1), or write on condition of what was read",
+            removes=True,
+        ),
+        _class(
+            "40", "write-skew", "Two read the same rows, and each changes a different one of them",
+            "a rule about several rows is broken", "lock all rows that were read",
+            "serializable transactions, with a retry", removes=True,
+        ),
+        _class(
+            "41", "phantom", "A row is added between a search for such rows and what follows",
+            "a seat is booked twice", "one lock for all who look and add",
+            "a unique constraint, or serializable transactions, with a retry", removes=True,
+        ),
+        _class(
+            "42", "non-repeatable-read", "A row changes between two reads of it (fuzzy read)",
+            "a report does not add up", "read once, and keep what was read",
+            "both reads in one transaction at REPEATABLE READ", removes=True,
+        ),
+        _class(
             "", "deadlock", "Those who wait, wait for each other",
             "requests hang, or fail where a database ends it",
             "a timeout on every lock, and a retry", "take locks in one order",

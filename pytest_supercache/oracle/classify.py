@@ -11,6 +11,7 @@ from pytest_supercache.core.operation import RACE
 from pytest_supercache.core.trace import Pending
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.core.waits import LockState, PoolState, Wait, WaitState
+from pytest_supercache.oracle.anomalies import anomaly
 from pytest_supercache.oracle.answers import ANSWERS, is_check_of_the_flow, is_of_a_victim
 from pytest_supercache.oracle.fault_effects import StruckFaults
 from pytest_supercache.oracle.leases import late_unlock, lease_expired, moves_time
@@ -95,7 +96,7 @@ def most_telling(
 _YOUNG = frozenset(
     {
         "stamped-after-read", "late-unlock", "joined-old-flight", "split-look-up",
-        "write-back-resurrection",
+        "write-back-resurrection", "lost-update", "write-skew", "phantom", "non-repeatable-read",
     }
 )  # fmt: skip
 """Classes that the first version did not have."""
@@ -160,7 +161,7 @@ def _by_steps(execution: Execution, violation: Violation) -> Classified | None:
         )
         if found is not None:
             return found
-    return split_look_up(execution, violation)
+    return split_look_up(execution, violation) or anomaly(execution)
 
 
 def layer_role(classified: Classified) -> str:

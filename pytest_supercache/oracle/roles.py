@@ -256,6 +256,19 @@ def _role_in_transaction(steps: Sequence[Step], at: int) -> Role:
     return Role.COMMIT if has_changed and step.label != "ROLLBACK" else Role.OTHER
 
 
+def end_of_change(steps: Sequence[Step], at: int) -> tuple[int, bool]:
+    """Return the position of the step that ends a change of the origin, and whether it is kept."""
+    if _role_in_transaction(steps, at) is Role.COMMIT:
+        return at, True
+    actor = steps[at].actor
+    ends = (
+        (later, step.label != "ROLLBACK")
+        for later, step in enumerate(steps[at:], at)
+        if step.actor == actor and step.label in _ENDS
+    )
+    return next(ends, (len(steps), False))
+
+
 def _changes(step: Step, name: str) -> bool:
     """Say whether a step changes this entry of the origin, rather than another one, or ends."""
     return step.label in _ENDS or f"{ORIGIN}:{name}" in step.footprint.writes

@@ -20,6 +20,7 @@ from scenarios.conflicts import (  # noqa: F401
     replicas,
     replies,
     retries,
+    rows,
     sessions,
     stamps,
     tags,

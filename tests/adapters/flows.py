@@ -62,3 +62,8 @@ def is_conflict(result):
         return False
     assert result.counterexample.replays == "10/10"
     return result.label.value == "conflict"
+
+
+def is_lost_update(result):
+    """Say whether it is a conflict in which a row is written back over another one's change."""
+    return is_conflict(result) and result.counterexample.conflict_class == "lost-update"

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from pytest_supercache import check
-from tests.adapters.flows import SEARCHES, is_conflict, judged, outcomes_of
+from tests.adapters.flows import SEARCHES, is_conflict, is_lost_update, judged, outcomes_of
 from tests.selection import few
 
 
@@ -77,7 +77,7 @@ def test_two_users_lose_a_count_unless_they_read_under_the_lock(bump, conflict):
         await counted(bump, world=world, connect=lambda: opened(world))
 
     result = judged(body)
-    assert is_conflict(result) is conflict
+    assert is_lost_update(result) is conflict
     assert conflict or result.exhausted
 
 

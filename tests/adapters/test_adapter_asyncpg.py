@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from pytest_supercache import check
 from tests.adapters.counters import is_a_deadlock, is_two, racing, unknown
 from tests.adapters.counters import outcomes as everything
-from tests.adapters.flows import is_conflict, judged
+from tests.adapters.flows import is_conflict, is_lost_update, judged
 from tests.selection import few
 
 pytestmark = pytest.mark.postgresql
@@ -72,7 +72,7 @@ def test_two_users_lose_a_count_unless_they_read_under_a_lock(opened, counters, 
             await bump(connection)
 
     result = judged(racing(counters, (flow, flow), is_two(counters)))
-    assert is_conflict(result) is conflict
+    assert is_lost_update(result) is conflict
     assert conflict or result.exhausted
 
 

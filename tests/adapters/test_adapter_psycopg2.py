@@ -16,7 +16,7 @@ from sqlalchemy import create_engine, text
 from pytest_supercache.runtime.sql import psycopg2_doors
 from tests.adapters.counters import is_a_deadlock, racing, unknown
 from tests.adapters.counters import outcomes as everything
-from tests.adapters.flows import counting, is_conflict, judged
+from tests.adapters.flows import counting, is_conflict, is_lost_update, judged
 from tests.selection import few
 
 pytestmark = pytest.mark.postgresql
@@ -64,7 +64,7 @@ def test_two_users_lose_a_count_unless_they_read_under_a_lock(opened, counters, 
         return opened
 
     result = counting(made, bump, lambda connect: value(connect()))
-    assert is_conflict(result) is conflict
+    assert is_lost_update(result) is conflict
     assert conflict or result.exhausted
 
 

@@ -10,7 +10,7 @@ from pymysql.constants import CLIENT
 from sqlalchemy import create_engine, text
 
 from pytest_supercache import check
-from tests.adapters.flows import counting, is_conflict, judged, outcomes_of
+from tests.adapters.flows import counting, is_conflict, is_lost_update, judged, outcomes_of
 from tests.adapters.servers import mariadb
 from tests.selection import few
 
@@ -112,7 +112,7 @@ def test_two_users_lose_a_count_unless_they_read_under_a_lock(opened, counters, 
         return opened
 
     result = counting(made, bump, lambda connect: value(connect()))
-    assert is_conflict(result) is conflict
+    assert is_lost_update(result) is conflict
     assert conflict or result.exhausted
 
 

@@ -33,8 +33,8 @@ LARGE = {
 }  # fmt: skip
 """Classes whose mended systems do."""
 TEMPLATES_RUN = {
-    *QUICK, "dropped-invalidation", "failover-missed-delete", "fractured-read", "read-your-writes",
-    "serializer-mix", "stampede", "write-back-resurrection",
+    *QUICK, "dropped-invalidation", "failover-missed-delete", "fractured-read", "lost-update",
+    "read-your-writes", "serializer-mix", "stampede", "write-back-resurrection",
 }  # fmt: skip
 """Templates that the short form runs; ``tests/unit/cli/test_cli_files.py`` reads each of them."""
 FILES = sorted(FOLDER.glob("*.supercache.yaml"))

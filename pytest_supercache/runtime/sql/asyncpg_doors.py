@@ -250,7 +250,7 @@ class SteppedProtocol:
         if portal_name:
             self.session.declare(portal_name, state.query)
         call = partial(self._real.bind_execute, state, args, portal_name, limit, return_extra, None)
-        return await self._execute(state.query, call)
+        return await self._execute(state.query, call, args)
 
     async def bind_execute_many(
         self, state: Any, args: Any, portal_name: str, timeout: Any, return_rows: bool
@@ -331,12 +331,16 @@ class SteppedProtocol:
 
     # -- steps -----------------------------------------------------------------------------------
 
-    async def _execute(self, text: str, call: Callable[[], Awaitable[Any]]) -> Any:
+    async def _execute(
+        self, text: str, call: Callable[[], Awaitable[Any]], parameters: Any = None
+    ) -> Any:
         self._has_advisory_locks |= _ADVISORY.search(text) is not None and not _RESETS.match(text)
         is_reset = _RESETS.match(text) is not None and not self._has_advisory_locks
         if text in _OF_TYPES or _OF_THE_LIBRARY.search(text) or is_reset:
             return await self._step(call, gives_back=is_reset)
-        return await self._step(call, partial(self.session.execute, text=text))
+        return await self._step(
+            call, partial(self.session.execute, text=text, parameters=parameters)
+        )
 
     async def _step(
         self,

@@ -16,13 +16,14 @@ from pymysql.constants import ER, SERVER_STATUS
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.identity import identity
+from pytest_supercache.core.statement import SqlStatement
 from pytest_supercache.runtime.kernel.active import controlled, hearing, name_unreachable
 from pytest_supercache.runtime.kernel.calling import here
 from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.kernel.patches import Patches
 from pytest_supercache.runtime.sql.deadlocks import BlockedStatement, Waiter
 from pytest_supercache.runtime.sql.mariadb_statements import MariaDBStatement, understand
-from pytest_supercache.runtime.sql.statements import EVERYTHING, Calls, Tables, perform
+from pytest_supercache.runtime.sql.statements import EVERYTHING, Calls, Tables, noting, perform
 
 OUTSIDE = (
     "the code under test connected to MariaDB while a module was imported: what it asks there is "
@@ -128,7 +129,11 @@ class MariaDBSession:
     # -- steps -------------------------------------------------------------------------------------
 
     def execute(
-        self, execution: ExecutionContext, statement: MariaDBStatement, call: Callable[[], Any]
+        self,
+        execution: ExecutionContext,
+        statement: MariaDBStatement,
+        call: Callable[[], Any],
+        sent: SqlStatement | None = None,
     ) -> Any:
         """Execute a statement of the code under test."""
         if statement.leaves_control:
@@ -142,7 +147,7 @@ class MariaDBSession:
             answer = call()
         else:
             tables = EVERYTHING if self.is_serializable else tables
-            answer = self._take(execution, statement, tables, call)
+            answer = self._take(execution, statement, tables, noting(execution, sent, call))
         if statement.new_timeout is not None:
             self.timeout = statement.new_timeout
             self.tell(_NO_WAIT)
@@ -280,7 +285,7 @@ def _query(method: _Method) -> _Method:
         if unbuffered:
             execution.controller.hazard(_UNCONTROLLED.format("a server-side cursor (SSCursor)"))
         text = sql if isinstance(sql, str) else bytes(sql).decode(errors="replace")
-        return session.execute(execution, understand(text), call)
+        return session.execute(execution, understand(text), call, SqlStatement.of("mysql", text))
 
     return query
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.identity import identity
+from pytest_supercache.core.statement import SqlStatement
 from pytest_supercache.runtime.kernel.active import controlled, hearing, name_unreachable
 from pytest_supercache.runtime.kernel.calling import current_actor, here
 from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
@@ -29,6 +30,7 @@ from pytest_supercache.runtime.sql.statements import (
     aperform,
     awaited,
     made,
+    noting,
     perform,
 )
 
@@ -169,9 +171,18 @@ class DatabaseSession:
 
     # -- what is a step ----------------------------------------------------------------------------
 
-    def execute(self, execution: ExecutionContext, text: str, call: Callable[[], Any]) -> Any:
+    def execute(
+        self,
+        execution: ExecutionContext,
+        text: str,
+        call: Callable[[], Any],
+        parameters: Any = None,
+    ) -> Any:
         """Execute a statement, as a step if it may interact with other connections."""
-        return self._make(execution, partial(self._understood, execution, text), call)
+        understood = partial(self._understood, execution, text)
+        return self._make(
+            execution, understood, call, SqlStatement.of("postgres", text, parameters)
+        )
 
     def declare(self, name: str, text: str) -> None:
         """Note the statement of a cursor that the server has under ``name``."""
@@ -233,21 +244,27 @@ class DatabaseSession:
         execution: ExecutionContext,
         statement_of: Callable[[], Statement | None],
         call: Callable[[], Any],
+        sent: SqlStatement | None = None,
     ) -> Any:
         """Make a call, as the step that it is; of an awaited connection, return what to await."""
         if self.driver.awaits:
-            return self._await(execution, statement_of, call)
+            return self._await(execution, statement_of, call, sent)
         statement = statement_of()
-        return call() if statement is None else self._take(execution, statement, call)
+        if statement is None:
+            return call()
+        return self._take(execution, statement, noting(execution, sent, call))
 
     async def _await(
         self,
         execution: ExecutionContext,
         statement_of: Callable[[], Statement | None],
         call: Callable[[], Any],
+        sent: SqlStatement | None,
     ) -> Any:
         statement = statement_of()
-        return await (call() if statement is None else self._atake(execution, statement, call))
+        if statement is None:
+            return await call()
+        return await self._atake(execution, statement, noting(execution, sent, call))
 
     def _take(
         self, execution: ExecutionContext, statement: Statement, call: Callable[[], Any]

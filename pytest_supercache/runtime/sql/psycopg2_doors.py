@@ -198,9 +198,8 @@ class LibpqCursor(extensions.cursor):  # type: ignore[misc] # as above
 
     def execute(self, query: Any, vars: Any = None) -> Any:
         """Execute a statement."""
-        return self._step(
-            text_of(query, self), lambda: super(LibpqCursor, self).execute(query, vars)
-        )
+        execute = super().execute
+        return self._step(text_of(query, self), lambda: execute(query, vars), vars)
 
     def executemany(self, query: Any, vars_list: Any) -> Any:
         """Execute a statement for several sets of parameters, each in a step of its own."""
@@ -252,14 +251,14 @@ class LibpqCursor(extensions.cursor):  # type: ignore[misc] # as above
             raise StopIteration
         return row
 
-    def _step(self, text: str, call: Callable[[], Any]) -> Any:
+    def _step(self, text: str, call: Callable[[], Any], parameters: Any = None) -> Any:
         self._counted = None
         execution, session = _sessions.under_control(self.connection)
         if execution is None or session is None:
             return call()
         if self.name is not None:
             session.declare(self.name, text)
-        return session.execute(execution, text, call)
+        return session.execute(execution, text, call, parameters)
 
     def _fetch(self, call: Callable[[], Any]) -> Any:
         execution, session = controlled(), _sessions.of(self.connection)

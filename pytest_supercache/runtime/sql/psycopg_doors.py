@@ -234,7 +234,8 @@ def _statement(method: Method) -> Method:
         text, name = text_of(query, cursor), _name(cursor)
         if name is not None:
             session.declare(name, text)
-        return session.execute(execution, text, call)
+        parameters = args[0] if args else kwargs.get("params")
+        return session.execute(execution, text, call, parameters)
 
     return execute
 

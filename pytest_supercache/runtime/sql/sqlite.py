@@ -16,6 +16,7 @@ from contextlib import suppress
 from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.core.statement import SqlStatement
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.calling import current_actor
 from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
@@ -23,7 +24,7 @@ from pytest_supercache.runtime.kernel.patches import Patches, derived_from_both
 from pytest_supercache.runtime.sql import sqlite_before
 from pytest_supercache.runtime.sql.foreign_keys import with_foreign_keys
 from pytest_supercache.runtime.sql.sqlite_cursor import Cursor, is_busy
-from pytest_supercache.runtime.sql.statements import EVERYTHING, Tables, first_word, perform
+from pytest_supercache.runtime.sql.statements import EVERYTHING, Tables, first_word, noting, perform
 
 _PARAMETERS = (
     "database", "timeout", "detect_types", "isolation_level", "check_same_thread", "factory",
@@ -207,7 +208,8 @@ class Connection(sqlite3.Connection):
         tables = self.tables_of(sql, parameters)
         if not tables.reads | tables.writes and not self.in_transaction:
             return call()
-        return self.perform(word, tables, call, begins=word in _BEGINS_ITSELF)
+        sent = SqlStatement.of("sqlite", sql, parameters)
+        return self.perform(word, tables, call, begins=word in _BEGINS_ITSELF, sent=sent)
 
     def _begin(self, sql: str, call: Callable[[], Any]) -> Any:
         if re.search(r"\bEXCLUSIVE\b", sql, re.IGNORECASE):
@@ -236,6 +238,7 @@ class Connection(sqlite3.Connection):
         *,
         begins: bool = False,
         ends: bool = False,
+        sent: SqlStatement | None = None,
     ) -> Any:
         """Take one step of this connection."""
         self._check_thread()
@@ -263,7 +266,8 @@ class Connection(sqlite3.Connection):
         label = f"{word} {tables.shown}".strip() if not ends else word
         take = perform if self.job is None else self.job.perform
         answer = take(
-            execution, label, footprint, call, failure=sqlite3.OperationalError,
+            execution, label, footprint, noting(execution, sent, call),
+            failure=sqlite3.OperationalError,
             must_wait=must_wait, timeout=self.lock_timeout, is_step=not _declares_its_calls(),
         )  # fmt: skip
         self._holds = not ends and self.in_transaction  # it may be closed

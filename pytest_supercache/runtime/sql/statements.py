@@ -12,6 +12,7 @@ from inspect import isawaitable
 from typing import Any
 
 from pytest_supercache.core.footprint import ANYTHING, Footprint
+from pytest_supercache.core.statement import SqlStatement
 from pytest_supercache.runtime.kernel import async_context
 from pytest_supercache.runtime.kernel.execution_context import CallSteps, ExecutionContext
 from pytest_supercache.runtime.kernel.faults import Failure
@@ -19,6 +20,8 @@ from pytest_supercache.runtime.kernel.faults import Failure
 PLACE = "origin"
 LOCK = frozenset({"database:lock"})
 """The resource of the write lock: one for all databases, which is coarser than needed."""
+
+_Method = Callable[..., Any]
 
 Calls = Generator[Callable[[], Any], Any, Any]
 """Calls in order: each is made, or awaited, and its answer or its error is sent back."""
@@ -83,6 +86,17 @@ def label_of(text: str, word: str) -> str:
     """Return a statement in one line; of a long one, its first ``word`` and its end."""
     shown = " ".join(text.split())
     return shown if len(shown) <= _LABEL_MAX else f"{word} ... {shown[-_LABEL_MAX // 2 :]}"
+
+
+def noting(execution: ExecutionContext, sent: SqlStatement | None, call: _Method) -> _Method:
+    """Return the call that executes a statement in its step, and notes in the step which one."""
+
+    def noted(*args: Any, **kwargs: Any) -> Any:
+        if execution.record.steps:  # a job of aiosqlite that cannot be controlled is no step
+            execution.record.steps[-1].statement = sent
+        return call(*args, **kwargs)
+
+    return noted
 
 
 def perform(

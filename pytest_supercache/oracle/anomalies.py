@@ -1,0 +1,168 @@
+"""Names what two users of a database did to the same rows in between each other.
+
+The names are those of Berenson et al., "A Critique of ANSI SQL Isolation Levels" (SIGMOD 1995), the
+orders of dependence those of Adya, Liskov and O'Neil, "Generalized Isolation Level Definitions"
+(ICDE 2000). There a transaction is what must not be disturbed, here it is a user's operation: code
+that reads and writes in two transactions loses updates at every isolation level. Which rows a
+statement uses is known from its text; where it is not, nothing is named.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import permutations
+
+from pytest_supercache.core.execution import Execution
+from pytest_supercache.core.trace import Step
+from pytest_supercache.oracle.roles import ORIGIN, Act, Role, end_of_change
+from pytest_supercache.oracle.rows import Rows, RowUse, rows_of
+from pytest_supercache.oracle.stale import Classified
+
+_UNCOMMITTED = "READ UNCOMMITTED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _RowAccess:
+    """A statement that uses rows."""
+
+    at: int
+    """Its position in the race."""
+    step: Step
+    rows: Rows
+    end: int
+    """The position of the step by which what it has written is committed, or rolled back."""
+    is_kept: bool = True
+
+    def is_seen_before(self, at: int) -> bool:
+        """Say whether others see what it has written before a position."""
+        return self.is_kept and self.end < at
+
+    @property
+    def act(self) -> Act:
+        """The statement as a step with a role."""
+        written = Role.COMMIT if self.end == self.at else Role.CHANGE
+        role = written if self.rows.is_write else Role.LOAD
+        return Act(self.at, self.step, role, ORIGIN, self.rows.table)
+
+
+@dataclass(slots=True)
+class _Work:
+    """The statements of one operation, in their order."""
+
+    reads: list[_RowAccess] = field(default_factory=list)
+    writes: list[_RowAccess] = field(default_factory=list)
+
+    def last_read(self, rows: Rows, before: int) -> _RowAccess | None:
+        """Return the last statement before a position that may have read these rows."""
+        found = [one for one in self.reads if one.at < before and one.rows.may_meet(rows)]
+        return found[-1] if found else None
+
+    def written(self, *uses: RowUse) -> Iterator[_RowAccess]:
+        """Yield the statements that write in one of these ways and are not rolled back."""
+        return (one for one in self.writes if one.rows.use in uses and one.is_kept)
+
+
+def anomaly(execution: Execution) -> Classified | None:
+    """Return the first anomaly between two operations; None: there is none that is known."""
+    works = _works(execution)
+    for find in (_lost_update, _write_skew, _phantom, _non_repeatable_read):
+        for one, other in permutations(works, 2):
+            uses = find(one, other)
+            if uses is not None:
+                slug = find.__name__.strip("_").replace("_", "-")
+                return Classified.of(slug, ORIGIN, *(use.act for use in uses))
+    if any(level == _UNCOMMITTED for _, level in execution.isolation):
+        return _dirty_read(works)
+    return None
+
+
+def _works(execution: Execution) -> list[_Work]:
+    """Return what each operation did with rows."""
+    works: dict[tuple[str, int | None], _Work] = {}
+    race = execution.race
+    for at, step in enumerate(race):
+        for rows in () if step.futile or step.statement is None else rows_of(step.statement):
+            work = works.setdefault((step.actor.partition("/")[0], step.operation), _Work())
+            end, is_kept = end_of_change(race, at) if rows.is_write else (at, True)
+            use = _RowAccess(at=at, step=step, rows=rows, end=end, is_kept=is_kept)
+            (work.writes if rows.is_write else work.reads).append(use)
+    return list(works.values())
+
+
+def _lost_update(lost: _Work, late: _Work) -> tuple[_RowAccess, ...] | None:
+    """P4: rows are read, others change them, and what was made of the old ones is written."""
+    for write in late.written(RowUse.UPDATE):
+        read = late.last_read(write.rows, write.at)
+        given = write.rows.columns - write.rows.computed
+        if read is None or not read.rows.are_those_of(write.rows):
+            continue
+        for other in lost.written(RowUse.UPDATE):
+            is_between = not other.is_seen_before(read.at) and other.is_seen_before(write.at)
+            is_same = other.rows.are_those_of(write.rows) and given & other.rows.columns
+            if is_between and is_same:
+                return (read, other, write)
+    return None
+
+
+def _write_skew(one: _Work, other: _Work) -> tuple[_RowAccess, ...] | None:
+    """A5B: both read what the other one then changes, and neither writes the other's rows."""
+    changes = (RowUse.UPDATE, RowUse.DELETE)
+    for mine in one.written(*changes):
+        for theirs in other.written(*changes):
+            mine_read = one.last_read(theirs.rows, mine.at)
+            they_read = other.last_read(mine.rows, theirs.at)
+            if mine_read is None or they_read is None or mine.rows.may_meet(theirs.rows):
+                continue
+            is_old = not theirs.is_seen_before(mine_read.at)
+            if is_old and not mine.is_seen_before(they_read.at):
+                return (mine_read, they_read, mine, theirs)
+    return None
+
+
+def _phantom(reader: _Work, writer: _Work) -> tuple[_RowAccess, ...] | None:
+    """P3: rows are looked for, others add one, and the reader looks again or adds one itself."""
+    for added in writer.written(RowUse.INSERT):
+        for read in reader.reads:
+            if not read.rows.may_meet(added.rows) or added.is_seen_before(read.at):
+                continue
+            for later in (*reader.reads, *reader.written(RowUse.INSERT)):
+                goes_on = later.at > read.at and added.is_seen_before(later.at)
+                if goes_on and _is_of_one_look(read, later, reader):
+                    return (read, added, later)
+    return None
+
+
+def _is_of_one_look(read: _RowAccess, later: _RowAccess, reader: _Work) -> bool:
+    """Say whether what follows is the same look, or adds what the last look was for."""
+    if not later.rows.is_write:
+        return later.rows == read.rows
+    return later.rows.may_meet(read.rows) and reader.last_read(later.rows, later.at) is read
+
+
+def _non_repeatable_read(reader: _Work, writer: _Work) -> tuple[_RowAccess, ...] | None:
+    """P2, fuzzy read: others change rows between two reads of them."""
+    for first in reader.reads:
+        for change in writer.written(RowUse.UPDATE, RowUse.DELETE):
+            if not change.rows.may_meet(first.rows) or change.is_seen_before(first.at):
+                continue
+            for again in reader.reads:
+                is_seen = again.at > first.at and change.is_seen_before(again.at)
+                if is_seen and again.rows.are_those_of(first.rows) and _shows(change, first, again):
+                    return (first, change, again)
+    return None
+
+
+def _shows(change: _RowAccess, first: _RowAccess, again: _RowAccess) -> bool:
+    """Say whether both reads ask for a column that the change sets; empty stands for all."""
+    asked = [use.rows.columns for use in (first, change, again) if use.rows.columns]
+    return not asked or bool(frozenset.intersection(*asked))
+
+
+def _dirty_read(works: list[_Work]) -> Classified | None:
+    """P1: rows are read that are rolled back later, at an isolation level that shows them."""
+    for writer, reader in permutations(works, 2):
+        for write in writer.writes:
+            for read in reader.reads:
+                is_dirty = not write.is_kept and write.at < read.at < write.end
+                if is_dirty and read.rows.may_meet(write.rows):
+                    return Classified.of("uncommitted-visible", ORIGIN, write.act, read.act)
+    return None

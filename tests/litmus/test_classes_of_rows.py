@@ -1,0 +1,169 @@
+"""Anomalies of databases have their names, and what only looks like one has not."""
+
+import sqlite3
+
+import pytest
+
+from pytest_supercache import Verdict, check
+
+SCHEMA = """
+CREATE TABLE product (id INTEGER PRIMARY KEY, stock INTEGER, price INTEGER);
+INSERT INTO product VALUES (1, 5, 100), (2, 5, 100);
+CREATE TABLE doctor (id INTEGER PRIMARY KEY, ward TEXT, on_call INTEGER);
+INSERT INTO doctor VALUES (1, 'a', 1), (2, 'a', 1);
+CREATE TABLE seat (number INTEGER, name TEXT);
+"""
+DONE = (
+    "SELECT (SELECT SUM(stock) FROM product), (SELECT SUM(on_call) FROM doctor), COUNT(*) FROM seat"
+)
+
+
+def class_of(tmp_path, one, other, is_right, **options):
+    """Return the class of what two users do with a database, each on a connection of its own."""
+    template = tmp_path / "template.db"
+    with sqlite3.connect(template) as database:
+        database.executescript(SCHEMA)
+    database.close()
+
+    def body(world):
+        path = tmp_path / "shop.db"
+        path.write_bytes(template.read_bytes())
+
+        def as_user(deed):
+            connection = sqlite3.connect(path, isolation_level=None)
+            try:
+                return deed(connection)
+            finally:
+                connection.close()
+
+        world.actor("alice", as_user, one)
+        world.actor("bob", as_user, other)
+        alice, bob = world.run().values()
+        connection = sqlite3.connect(path)
+        left = connection.execute(DONE).fetchone()
+        connection.close()
+        assert is_right(left, alice, bob)
+
+    found = check(body, **options)
+    assert found.verdict is Verdict.VIOLATED, found.reasons
+    return found.counterexample.conflict_class
+
+
+def stock_of(connection, product):
+    [(stock,)] = connection.execute("SELECT stock FROM product WHERE id = ?", (product,)).fetchall()
+    return stock
+
+
+def sell(connection, product=1):
+    stock = stock_of(connection, product)
+    connection.execute("UPDATE product SET stock = ? WHERE id = ?", (stock - 1, product))
+
+
+def count_down(connection):
+    stock_of(connection, 1)
+    connection.execute("UPDATE product SET stock = stock - 1 WHERE id = 1")
+
+
+def sells_and_counts(left, *_):
+    return left[0] == 8
+
+
+def test_a_row_that_two_have_read_and_written_is_a_lost_update(tmp_path):
+    assert class_of(tmp_path, sell, sell, sells_and_counts) == "lost-update"
+
+
+def test_in_transactions_of_their_own_too(tmp_path):
+    """What is read in one transaction and written in another is lost at every isolation level."""
+
+    def in_two(connection):
+        connection.execute("BEGIN")
+        stock = stock_of(connection, 1)
+        connection.execute("COMMIT")
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("UPDATE product SET stock = ? WHERE id = 1", (stock - 1,))
+        connection.execute("COMMIT")
+
+    assert class_of(tmp_path, in_two, in_two, sells_and_counts) == "lost-update"
+
+
+@pytest.mark.parametrize(
+    "two",
+    [
+        (lambda c: sell(c, 1), lambda c: sell(c, 2)),
+        (count_down, count_down),
+        (sell, lambda c: c.execute("UPDATE product SET price = 90 WHERE id = 1")),
+    ],
+    ids=["rows of different products", "the statement computes", "another column"],
+)
+def test_what_writes_other_rows_or_columns_or_computes_is_none(tmp_path, two):
+    """What is asserted holds in some orders only, but not because of what happens to a row."""
+
+    def counting(deed):
+        def counts(connection):
+            deed(connection)
+            return connection.execute("SELECT SUM(stock), SUM(price) FROM product").fetchone()
+
+        return counts
+
+    one, other = map(counting, two)
+    first = class_of(tmp_path, one, other, lambda _, alice, __: alice == (9, 200))
+    assert first == "unclassified"
+
+
+def leave(connection, doctor):
+    query = "SELECT COUNT(*) FROM doctor WHERE ward = ? AND on_call = 1"
+    [(count,)] = connection.execute(query, ("a",)).fetchall()
+    if count > 1:
+        connection.execute("UPDATE doctor SET on_call = 0 WHERE id = ?", (doctor,))
+
+
+def test_each_changes_another_row_of_those_that_both_have_read(tmp_path):
+    found = class_of(
+        tmp_path, lambda c: leave(c, 1), lambda c: leave(c, 2), lambda left, *_: left[1] >= 1
+    )
+    assert found == "write-skew"
+
+
+def book(connection, number=7):
+    query = "SELECT COUNT(*) FROM seat WHERE number = ?"
+    [(count,)] = connection.execute(query, (number,)).fetchall()
+    if not count:
+        connection.execute("INSERT INTO seat (number, name) VALUES (?, ?)", (number, "me"))
+
+
+def test_two_look_for_a_row_in_vain_and_add_it(tmp_path):
+    assert class_of(tmp_path, book, book, lambda left, *_: left[2] == 1) == "phantom"
+
+
+def test_two_who_add_other_rows_than_they_looked_for_are_none(tmp_path):
+    found = class_of(
+        tmp_path, lambda c: book(c, 7), lambda c: book(c, 8), lambda left, *_: left[2] < 2
+    )
+    assert found == "unclassified"
+
+
+def report(connection):
+    [(first,)] = connection.execute("SELECT price FROM product WHERE id = 1").fetchall()
+    [(again,)] = connection.execute("SELECT price FROM product WHERE id = 1").fetchall()
+    return first == again
+
+
+@pytest.mark.parametrize(("column", "slug"), [("price", "non-repeatable-read"), ("stock", None)])
+def test_a_row_is_changed_between_two_reads_of_it(tmp_path, column, slug):
+    def change(connection):
+        connection.execute(f"UPDATE product SET {column} = 90 WHERE id = 1")
+
+    if slug is not None:
+        assert class_of(tmp_path, report, change, lambda _, alice, __: alice) == slug
+        return
+    with pytest.raises(AssertionError):  # it holds
+        class_of(tmp_path, report, change, lambda _, alice, __: alice)
+
+
+def test_a_row_is_added_between_two_looks(tmp_path):
+    def looks(connection):
+        counts = [connection.execute("SELECT COUNT(*) FROM seat").fetchone() for _ in range(2)]
+        return counts[0] == counts[1]
+
+    found = class_of(tmp_path, looks, book, lambda _, alice, __: alice)
+    assert found == "phantom"
