@@ -143,7 +143,7 @@ def acts_on(steps: Sequence[Step], key: str, sources: frozenset[str] = frozenset
         place, name = _place(step, key, sources)
         if place is None:
             continue
-        role = role_of(step, place)
+        role = _role_on(step, place, name)
         if place == ORIGIN and role is Role.COMMIT:
             role = _role_in_transaction(steps, at) if _changes(step, name) else Role.LOAD
         found.append(Act(at, step, role, place, name))
@@ -201,12 +201,22 @@ def sources_of(steps: Sequence[Step], key: str) -> frozenset[str]:
     found = set[str]()
     for step in steps:
         operation = step.actor.partition("/")[0], step.operation
-        place, _ = _place(step, key)
-        if place is not None and place != ORIGIN and role_of(step, place) is Role.STORE:
+        place, name = _place(step, key)
+        if place is not None and place != ORIGIN and _role_on(step, place, name) is Role.STORE:
             found |= read.get(operation, set())
         if step.kind in _ASKING:
             read.setdefault(operation, set()).update(_used_in_origin(step))
     return frozenset() if any(is_name_of(name, key) for name in found) else frozenset(found)
+
+
+def _role_on(step: Step, place: str, name: str) -> Role:
+    """Return the effect of a step on an entry of the layer at ``place``.
+
+    A script that names other keys says nothing of this one, although its text may not be known.
+    """
+    role = role_of(step, place)
+    is_of_others = role is Role.STORE and name == EVERYTHING and is_script(step)
+    return Role.OTHER if is_of_others else role
 
 
 def role_of(step: Step, place: str) -> Role:

@@ -140,6 +140,31 @@ def test_a_script_that_shares_nothing_with_the_fill_is_no_purge_of_it():
     assert class_of(with_scripts(tag="other"), memory="declared") == "unclassified"
 
 
+def filled_under_a_lock(world):
+    """A fill gives its lock back by a script that the server does not know at first."""
+    far, origin = world.existing_cache.client(decode_responses=True), world.origin
+    origin.set(KEY, 1)
+    give_back = far.register_script("return redis.call('del', KEYS[1])")
+
+    def read():
+        value = origin.get(KEY)
+        far.set(KEY, value)
+        give_back(keys=["lock"])
+
+    def write():
+        origin.set(KEY, 2)
+        far.delete(KEY)
+
+    world.actor("alice", read)
+    world.actor("bob", write)
+    world.run()
+    assert far.get(KEY) in {"2", None}
+
+
+def test_a_script_that_names_another_key_stores_no_entry():
+    assert class_of(filled_under_a_lock, ticks=0) == "stale-set"
+
+
 # -- locks that end by themselves -----------------------------------------------------------------
 
 

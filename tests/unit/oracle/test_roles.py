@@ -46,6 +46,16 @@ def test_the_role_of_a_step_in_a_layer(label, footprint, role):
     assert role_of(step(label, footprint), PLACE) is role
 
 
+def test_a_script_stores_what_it_names_even_if_it_may_touch_everything():
+    footprint = Footprint(KEY | ALL, KEY | ALL)
+    roles = [
+        act.role
+        for key in ("k", "another")
+        for act in acts_on([step("EVALSHA k", footprint), step("put k", footprint)], key)
+    ]
+    assert roles == [Role.STORE, Role.STORE, Role.OTHER, Role.STORE]
+
+
 def test_in_the_origin_it_is_a_load_or_a_commit():
     key = frozenset({"origin:k"})
     assert role_of(step("__getitem__ k", Footprint(key)), "origin") is Role.LOAD
