@@ -34,6 +34,8 @@ class Readings:
         self._read: dict[str, int] = {}
         self._body = 0
         """The body's logical clock before its users began."""
+        self._steps_at: dict[str, int] = {}
+        """How many steps each actor had taken when it read the clock last."""
 
     def next(self, actor: Actor) -> int:
         """Return the logical clock, in microseconds, of an actor that reads the clock now.
@@ -56,6 +58,17 @@ class Readings:
             passed = self._passed.get(name, max(self._body, self._written.get(actor.born, 0)))
         self._passed[name] = passed + 1
         return passed + 1
+
+    def is_repeated_in_step(self, actor: Actor) -> bool:
+        """Say whether an actor reads the clock again in one step, so that no tick comes between.
+
+        That is right of a declared call, which is one step on purpose, and of a coroutine.
+        """
+        if actor.direct or actor.is_task or actor.loop is not None or actor.inherited:
+            return False
+        is_repeated = self._steps_at.get(actor.name) == actor.taken
+        self._steps_at[actor.name] = actor.taken
+        return is_repeated
 
     def note_end(self, actor: Actor, footprint: Footprint) -> None:
         """Pass on an actor's logical clock at the end of a critical section, which is one step."""

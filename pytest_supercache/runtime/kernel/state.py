@@ -128,6 +128,10 @@ class ExecutionState(Notes):
             news=None if since is None else record.wrote_since(since, announced.footprint.reads),
         )
 
+    def could_tick(self) -> bool:
+        """Say whether the clock could move early now, if there were a switch point here."""
+        return self.phase == "race" and self.time.could_tick(self.actors.values())
+
     def place_of_step(self) -> tuple[str, int | None]:
         """Return the phase of a step that is taken now, and the index of its choice, if any.
 

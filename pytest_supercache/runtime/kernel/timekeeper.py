@@ -158,6 +158,14 @@ class Timekeeper:
             return False
         return self._may_tick(actors, ready)
 
+    def could_tick(self, actors: Iterable[Actor]) -> bool:
+        """Say whether an early tick could come now, if there were a switch point here."""
+        if self.is_idle or self.is_exhausted or not self._may_be_early():
+            return False
+        actors = list(actors)
+        deadline = self.deadline(actors)
+        return deadline is not None and self._is_assumed(deadline, actors, self.ready)
+
     @property
     def is_idle(self) -> bool:
         """Whether nothing has involved time so far, so that the clock moves only by force."""

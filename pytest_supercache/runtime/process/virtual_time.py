@@ -18,7 +18,9 @@ from typing import Any
 from pytest_supercache.core.identity import identity
 from pytest_supercache.layers.clock import EPOCH, VirtualClock
 from pytest_supercache.runtime.kernel.active import controlled
+from pytest_supercache.runtime.kernel.actor import Actor
 from pytest_supercache.runtime.kernel.calling import current_actor, here
+from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.kernel.patches import Patches
 from pytest_supercache.runtime.kernel.readings import MICROSECOND, is_of_client, reader
 from pytest_supercache.runtime.kernel.under_test import (
@@ -319,7 +321,27 @@ def _passed() -> int:
         here.controller.record.readings += 1
     actor = current_actor() if is_under_test_name(name) else None
     execution = None if actor is None else controlled()
-    return 0 if actor is None or execution is None else execution.readings.next(actor)
+    if actor is None or execution is None:
+        return 0
+    _note_stopped_clock(execution, actor, name)
+    return execution.readings.next(actor)
+
+
+def _note_stopped_clock(execution: ExecutionContext, actor: Actor, name: str) -> None:
+    """Note that an early tick could have come after this reading, or before it, in one step.
+
+    The code before an actor's first step becomes a step of its own. In any other step a tick comes
+    before all readings or after them, which bounds the verdict.
+    """
+    is_repeated = execution.readings.is_repeated_in_step(actor)
+    controller = execution.controller
+    is_entry = controller.fused is actor and not actor.is_task
+    if not (is_repeated or is_entry) or not controller.could_tick():
+        return
+    if is_entry and controller.parting is not None:
+        controller.parting.sharing.note_start(actor.name)
+    if is_repeated:
+        controller.simplify(f"no time passing between readings of the clock in one step ({name})")
 
 
 class _Quick:

@@ -1,0 +1,74 @@
+"""Two readings of the clock by code under test: time may pass between them, or the verdict says no.
+
+An early tick comes at switch points only. The code before an actor's first step is one with that
+step, unless it reads the clock while a tick could come; readings in any other step are a bound.
+"""
+
+import time
+
+import pytest
+
+from pytest_supercache import Verdict, check
+
+SAID = "no time passing between readings of the clock in one step (tests.soundness."
+SLEEP = time.sleep  # noqa: TID251 - what code under test does
+
+
+class Kept:
+    """A value that lives for five seconds."""
+
+    def __init__(self):
+        self.until = time.monotonic() + 5
+
+    def is_fresh(self):
+        return time.monotonic() < self.until
+
+    def value(self):
+        if not self.is_fresh():
+            raise KeyError
+        return 1
+
+
+def look_then_use(kept, between):
+    if kept.is_fresh():
+        between("k")
+        kept.value()
+
+
+def checked(*, is_step_between, sleeps=True, **options):
+    def body(world):
+        kept, redis = Kept(), world.existing_cache.client()
+        between = redis.get if is_step_between else str
+        world.actor("alice", look_then_use, kept, between)
+        world.actor("bob", SLEEP if sleeps else redis.get, 5)
+        world.run()
+
+    return check(body, **{"ticks": 1, **options})
+
+
+@pytest.mark.parametrize("memory", ["auto", "declared", "shared"])
+@pytest.mark.parametrize("ticks", [1, "auto"])
+def test_time_passes_between_code_that_reads_the_clock_and_its_first_step(memory, ticks):
+    result = checked(is_step_between=True, memory=memory, ticks=ticks)
+    assert result.verdict is Verdict.VIOLATED
+    assert SAID not in result.coverage
+
+
+def test_that_start_is_a_step_where_a_tick_could_come_only():
+    found = [
+        checked(is_step_between=True, stop_at_first=False, **options)
+        for options in ({}, {"search": "all-schedules"}, {"ticks": 0}, {"sleeps": False})
+    ]
+    assert [bool(result.violating) for result in found] == [True, True, False, False]
+    assert [result.executions for result in found[2:]] == [1, 1]
+
+
+def test_in_one_step_it_does_not_pass_and_the_verdict_says_so():
+    result = checked(is_step_between=False)
+    assert (result.verdict, SAID in result.coverage) == (Verdict.HOLDS, True)
+
+
+@pytest.mark.parametrize("options", [{"ticks": 0}, {"sleeps": False}])
+def test_nothing_is_said_where_no_tick_could_come(options):
+    result = checked(is_step_between=False, **options)
+    assert (result.verdict, SAID in result.coverage) == (Verdict.HOLDS, False)
