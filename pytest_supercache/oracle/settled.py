@@ -132,8 +132,8 @@ def _violation(
 def _against_writes(history: History, probes: dict[tuple[str, str], Any]) -> Iterator[Finding]:
     if not probes:
         yield NotJudgedError(
-            "coherent_when_settled: the system uses no origin and could not be asked on its nodes; "
-            "it needs get(key)"
+            "the system uses no origin and could not be asked on its nodes; it needs get(key). "
+            "Where `expect` says all that must hold, write `guarantees: []`"
         )
     comparable = dict(probes)
     for (node, key), answer in probes.items():

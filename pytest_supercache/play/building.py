@@ -2,7 +2,7 @@
 
 import inspect
 import traceback
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any
@@ -25,11 +25,17 @@ async def built(
         SupercacheError: the factory failed, or returned nothing.
     """
     async with AsyncExitStack() as teardown:
-        systems = {}
+        systems: dict[str, Any] = {}
         for node in nodes:
             with world.at(node) as layers:
-                systems[node] = await _build(world, system, layers, teardown)
+                systems[node] = await _build(world, system, layers, teardown, built=[*systems])
         yield systems
+
+
+_MADE_TWICE = (
+    ". It was built on node {} before: nodes of one execution share databases, files and layers, "
+    "so a factory makes there only what is missing (get_or_create, session.merge, IF NOT EXISTS)"
+)
 
 
 def is_async_factory(factory: Any) -> bool:
@@ -37,7 +43,14 @@ def is_async_factory(factory: Any) -> bool:
     return is_async(factory) or inspect.isasyncgenfunction(factory)
 
 
-async def _build(world: World, system: System, layers: NodeLayers, teardown: AsyncExitStack) -> Any:
+async def _build(
+    world: World,
+    system: System,
+    layers: NodeLayers,
+    teardown: AsyncExitStack,
+    *,
+    built: Sequence[str],
+) -> Any:
     try:
         made = await _made(world, system, layers, teardown)
     except SupercacheError:
@@ -47,6 +60,7 @@ async def _build(world: World, system: System, layers: NodeLayers, teardown: Asy
         raise SupercacheError(
             f"system {system.name!r} could not be built on node {layers.node}: "
             f"{type(error).__name__}: {error} ({at.filename}:{at.lineno} in {at.name})"
+            f"{_MADE_TWICE.format(', '.join(built)) if built else ''}"
         ) from error
     if made is None:
         raise SupercacheError(f"system {system.name!r}: its factory returned None")

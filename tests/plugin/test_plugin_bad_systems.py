@@ -1,5 +1,7 @@
 """Systems that misbehave: each gets the verdict it deserves, and the reason is told."""
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.plugin.conftest import Project
@@ -268,6 +270,24 @@ def test_a_factory_that_raises_shows_its_error_as_the_users_own(project: Project
     result = project.run()
     result.assert_outcomes(failed=1, passed=1)
     result.stdout.fnmatch_lines(["*no config*"])
+
+
+@pytest.mark.parametrize(("scene", "is_told"), [(on_two_nodes, True), (one_reader, False)])
+def test_a_factory_that_makes_a_row_twice_is_told_what_nodes_share(
+    project: Project, scene: Callable[[str, str], str], *, is_told: bool
+) -> None:
+    project.add_to_conftest(
+        "@sc.system('rows')\n"
+        "def rows(layers):\n"
+        "    (layers.tmp_path / 'row').mkdir()\n"
+        f"    {'' if is_told else 'raise LookupError'}\n"
+        "    return Uncached(None, layers.origin)\n"
+    )
+    project.scenario(scene("R-1", "rows"))
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    said = "It was built on node a before: nodes of one execution share databases"
+    assert (said in result.stdout.str()) == is_told
 
 
 @pytest.mark.parametrize("again", ["class Shop(Uncached):", "class Another(Uncached):"])

@@ -167,7 +167,7 @@ def agreed(text, *answers):
 
 
 def test_without_an_origin_and_without_get_it_is_not_judged():
-    with pytest.raises(NotJudgedError, match="get"):
+    with pytest.raises(NotJudgedError, match=r"needs get\(key\)\. .*`guarantees: \[\]`"):
         violation("writer 0-2 put x=1", layers={"existing_cache": {"x": "0"}})
 
 
