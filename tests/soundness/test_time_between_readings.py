@@ -72,3 +72,22 @@ def test_in_one_step_it_does_not_pass_and_the_verdict_says_so():
 def test_nothing_is_said_where_no_tick_could_come(options):
     result = checked(is_step_between=False, **options)
     assert (result.verdict, SAID in result.coverage) == (Verdict.HOLDS, False)
+
+
+@pytest.mark.parametrize("seconds", [5, None])
+def test_time_after_a_reply_is_a_bound_where_an_entry_has_a_time_to_live(seconds):
+    def body(world):
+        redis = world.existing_cache.client()
+        redis.set("k", 1, ex=seconds)
+        until = time.monotonic() + 5
+
+        def use():
+            assert redis.get("k") is None or time.monotonic() < until
+
+        world.actor("alice", use)
+        world.actor("bob", redis.get, "other")
+        world.run()
+
+    result = check(body, ticks=1)
+    said = "no time passing after a step until the clock is read (tests.soundness."
+    assert (result.verdict, said in result.coverage) == (Verdict.HOLDS, seconds is not None)

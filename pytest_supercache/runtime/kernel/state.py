@@ -132,6 +132,14 @@ class ExecutionState(Notes):
         """Say whether the clock could move early now, if there were a switch point here."""
         return self.phase == "race" and self.time.could_tick(self.actors.values())
 
+    def has_taken_timed(self, actor: Actor) -> bool:
+        """Say whether a thread's code goes on after a step that may depend on times to live."""
+        steps = self.record.steps
+        if not steps or steps[-1].actor != actor.name or actor.is_task or actor.direct:
+            return False
+        is_of_data = steps[-1].kind in {"command", "super_cache", "watched"}
+        return is_of_data and not actor.inherited and self.time.has_expiries
+
     def place_of_step(self) -> tuple[str, int | None]:
         """Return the phase of a step that is taken now, and the index of its choice, if any.
 

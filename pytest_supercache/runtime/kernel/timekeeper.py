@@ -167,6 +167,11 @@ class Timekeeper:
         return deadline is not None and self._is_assumed(deadline, actors, self.ready)
 
     @property
+    def has_expiries(self) -> bool:
+        """Whether an entry has a time to live that is not over."""
+        return self._expiry(False) is not None
+
+    @property
     def is_idle(self) -> bool:
         """Whether nothing has involved time so far, so that the clock moves only by force."""
         return self._auto and not (

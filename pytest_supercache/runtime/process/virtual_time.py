@@ -331,17 +331,21 @@ def _note_stopped_clock(execution: ExecutionContext, actor: Actor, name: str) ->
     """Note that an early tick could have come after this reading, or before it, in one step.
 
     The code before an actor's first step becomes a step of its own. In any other step a tick comes
-    before all readings or after them, which bounds the verdict.
+    before all of its readings or after them, and not between a command and what follows it. These
+    bound the verdict.
     """
     is_repeated = execution.readings.is_repeated_in_step(actor)
     controller = execution.controller
     is_entry = controller.fused is actor and not actor.is_task
-    if not (is_repeated or is_entry) or not controller.could_tick():
+    is_after_timed = not is_entry and controller.has_taken_timed(actor)
+    if not (is_repeated or is_entry or is_after_timed) or not controller.could_tick():
         return
     if is_entry and controller.parting is not None:
         controller.parting.sharing.note_start(actor.name)
     if is_repeated:
         controller.simplify(f"no time passing between readings of the clock in one step ({name})")
+    if is_after_timed:
+        controller.simplify(f"no time passing after a step until the clock is read ({name})")
 
 
 class _Quick:
