@@ -5,6 +5,7 @@ import json
 from time import sleep  # noqa: TID251 - what code under test does
 
 import pytest
+from cachetools import TTLCache
 
 from tests.soundness.truth import broken, right, systems_of
 
@@ -164,6 +165,40 @@ async def a_command_on_its_way_between_two_calls(world):
 @right("the command of the other task is about another key")
 async def a_command_about_another_key_on_its_way(world):
     await _on_its_way(world, "m")
+
+
+@broken(
+    "the command of the other task takes effect between the two calls",
+    memory="shared",
+    unknown="'INCRBY n', which has been sent, could come before",
+)
+async def a_command_on_its_way_between_two_calls_if_memory_is_shared(world):
+    await _on_its_way(world, "n")
+
+
+class LoadsOnce:
+    """A near cache of loads under way: who finds one waits for it."""
+
+    def __init__(self, world):
+        self.origin, self.near, self.loads = world.origin.aio, TTLCache(8, 60), 0
+
+    async def get(self, key):
+        if key in self.near:
+            return await self.near[key]
+        self.near[key] = found = asyncio.get_running_loop().create_future()
+        self.loads += 1
+        found.set_result(await self.origin.get(key))
+        return found.result()
+
+
+@right("looks at a near cache are in the process: no command takes effect between them")
+async def a_near_cache_of_loads(world):
+    world.origin.set("tea", 100)
+    shop = LoadsOnce(world)
+    world.actor("alice", shop.get, "tea")
+    world.actor("bob", shop.get, "tea")
+    assert await world.run() == {"alice": 100, "bob": 100}
+    assert shop.loads == 1
 
 
 @pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)

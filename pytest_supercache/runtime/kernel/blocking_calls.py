@@ -105,7 +105,8 @@ def _meetings(steps: dict[int, list[Step]]) -> Iterator[tuple[int, Step, int, li
         calls = [call for call in blocking if call.kind not in _IN_MEMORY]
         later = [effect for effect in effects if effect[0] > choice] if calls else []
         for _, sent, sent_with in later:
-            met = [call for call in calls if dependent(sent.footprint, call.footprint)]
+            effect = without_memory(sent.footprint)  # at the server, not in the process
+            met = [call for call in calls if dependent(effect, call.footprint)]
             if met:
                 yield choice, sent, sent_with, met
 
