@@ -251,6 +251,34 @@ def test_a_database_that_is_not_led_elsewhere_is_to_do(project: Project, new: Co
     assert "own_database" not in (project.path / "conftest.py").read_text()
 
 
+IN_A_FACTORY = """
+from flask import Flask, request
+from sqlalchemy import create_engine
+
+def create_app(database="sqlite:///shop.db", *, debug=False):
+    app = Flask(__name__)
+    engine = create_engine(database)
+    app.add_url_rule("/products/<int:number>", endpoint="page", view_func=str)
+    app.add_url_rule("/products/<int:number>", view_func=change, methods=["PUT"])
+    return app
+
+def change(number):
+    return str(request.get_json()["price"])
+"""
+
+
+def test_what_is_left_to_do_stands_in_the_conftest_too(project: Project, new: Command) -> None:
+    (project.path / "app.py").write_text(IN_A_FACTORY)
+    said = new("--app", "flask")
+    told = [line for line in said.splitlines() if line.startswith("to do: ")]
+    assert (
+        told[-1] == "to do: create_app() takes database, debug: give it what is the execution's own"
+    )
+    written = (project.path / "conftest.py").read_text()
+    assert "    # To do: app.py:7 makes an engine: give each execution one of its own" in written
+    assert "# To do: create_app() takes database, debug: give it what is the execution's" in written
+
+
 WIKI = """
 import sqlite3
 
@@ -299,6 +327,7 @@ def test_a_page_is_preferred_to_its_form_and_a_setting_may_name_the_database(
     )
     written = (project.path / "conftest.py").read_text()
     assert 'sys.path.insert(0, str(Path(__file__).parent / "src"))' in written
+    assert "# To do" not in written
     before = (project.path / "wiki.db").read_bytes()
     ran = project.run_apart("body-change.supercache.yaml")
     assert ran.ret == 1, ran.stdout.str()

@@ -91,7 +91,10 @@ def _add_file(root: Path, seen: Look, code: DatabaseCode, app: Any) -> None:
         code.contexts.append(f"own_file({'app, ' if in_config else ''}layers.tmp_path)")
 
 
-_TO_DO = "give each execution one of its own in the factory (docs/recipes.md)"
+_TO_DO = (
+    "give each execution one of its own in the factory (docs/recipes.md); until then all of them "
+    "use yours"
+)
 
 
 def _add_engine(root: Path, seen: Look, code: DatabaseCode) -> None:

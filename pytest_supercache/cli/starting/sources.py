@@ -21,6 +21,7 @@ class Application:
     name: str
     is_factory: bool = False
     required: tuple[str, ...] = ()  # the factory's parameters without a default
+    optional: tuple[str, ...] = ()  # the others
 
 
 def trees(root: Path) -> Iterator[tuple[Path, ast.Module]]:
@@ -104,6 +105,7 @@ def _in_module(path: Path, tree: ast.Module, made_by: str) -> Iterator[Applicati
                 name=node.name,
                 is_factory=True,
                 required=_required(node.args),
+                optional=_optional(node.args),
             )
 
 
@@ -121,6 +123,13 @@ def _required(arguments: ast.arguments) -> tuple[str, ...]:
     pairs = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
     needed += [argument for argument, default in pairs if default is None]
     return tuple(argument.arg for argument in needed)
+
+
+def _optional(arguments: ast.arguments) -> tuple[str, ...]:
+    """Return the parameters with a default."""
+    named = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    required = _required(arguments)
+    return tuple(argument.arg for argument in named if argument.arg not in required)
 
 
 def _makes(function: ast.FunctionDef, made_by: str) -> bool:

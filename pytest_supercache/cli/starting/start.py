@@ -83,7 +83,7 @@ def _written(look: Look, flow: FirstFlow, target: Path) -> Path:
     root = None if look.import_root is None else Path(look.import_root)
     target.mkdir(parents=True, exist_ok=True)
     for file, text in (
-        (target / "conftest.py", conftest(flow, target.resolve(), root)),
+        (target / "conftest.py", conftest(flow, target.resolve(), root, to_do=look.notes)),
         (path, scenario(flow, f"{word.upper()}-1")),
     ):
         with file.open("x", encoding="utf-8") as new:

@@ -76,6 +76,9 @@ def _look_at(candidate: Application, root: Path, framework: str, seen: Look) -> 
     page, key, change = best
     seen.found.append(f"GET {page}, {change.method.upper()} {change.path} with {change.field}")
     code = databases(root, seen, app)
+    if seen.notes and candidate.optional:
+        taken = ", ".join(candidate.optional)
+        seen.notes.append(f"{candidate.name}() takes {taken}: give it what is the execution's own")
     row = code.engine and row_for(code.tables, page, change.field, key) if code.tables else None
     if row:
         seen.found.append(f"the table {row.table}: each execution has a row with {change.field}")

@@ -2,10 +2,13 @@
 
 import sys
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 from pytest_supercache.cli.starting.found import FirstFlow
+from pytest_supercache.report.values import clean
 
+_COMMENT = 90  # the width of a comment
 _CLIENTS = {"django": "Client()", "fastapi": "await self.http", "flask": "self.app.test_client()"}
 _TEXTS = {"django": "answer.content.decode()", "fastapi": "answer.text", "flask": "answer.text"}
 
@@ -20,7 +23,7 @@ class Site:
         """Return which of the two values the page shows."""
         answer = {client}.get(f"{page}")
         if answer.status_code == 404:
-            return None
+            return None  # no such row: the factory below makes what the page needs
         text = {text}
         assert answer.status_code == 200, f"{{answer.status_code}}: {{text:.200}}"
         found = [value for value in (OLD, NEW) if re.search(rf"\\b{{value}}\\b", text)]
@@ -79,7 +82,9 @@ def _client(style: str, *, is_async: bool) -> str:
     return "await AsyncClient()" if style == "django" and is_async else _CLIENTS[style]
 
 
-def conftest(flow: FirstFlow, folder: Path, import_root: Path | None) -> str:
+def conftest(
+    flow: FirstFlow, folder: Path, import_root: Path | None, *, to_do: Sequence[str] = ()
+) -> str:
     """Return the text of the conftest for a folder; pytest puts the folder on the path."""
     is_async = flow.is_async or flow.style == "fastapi"
     parts = {"fastapi": _MADE.format(name="http"), "flask": _MADE.format(name="app"), "django": ""}
@@ -100,7 +105,9 @@ def conftest(flow: FirstFlow, folder: Path, import_root: Path | None) -> str:
     path = _path_line(folder, import_root)
     head = [f'"""The application as scenarios see it; by `supercache new --app {flow.style}`."""\n']
     head += [_imports([*flow.imports, *(["import sys"] if path else [])], path)]
-    return "\n".join([*head, *(f"{block}\n" for block in flow.blocks), site + _factory(flow)])
+    return "\n".join(
+        [*head, *(f"{block}\n" for block in flow.blocks), site + _to_do(to_do) + _factory(flow)]
+    )
 
 
 def scenario(flow: FirstFlow, scenario_id: str) -> str:
@@ -115,6 +122,16 @@ def scenario(flow: FirstFlow, scenario_id: str) -> str:
         old=old,
         new=new,
     )
+
+
+def _to_do(notes: Sequence[str]) -> str:
+    """Return comments for the factory: what is left to do there before results count."""
+    lines = [
+        line
+        for note in notes
+        for line in textwrap.wrap(clean(f"To do: {note}."), width=_COMMENT, break_long_words=False)
+    ]
+    return "".join(f"    # {line}\n" for line in lines)
 
 
 def _factory(flow: FirstFlow) -> str:
