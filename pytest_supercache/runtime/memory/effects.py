@@ -160,6 +160,9 @@ _READS_ARGUMENTS = frozenset(
 DEEP_READERS = _READS_ARGUMENTS - {"math", "os", "posix"}
 """Modules whose functions also read the objects inside their arguments."""
 
+_RENDERERS = frozenset({("flask.json", "jsonify"), ("flask.json", "dumps")})
+"""Functions of frameworks that read all that they are given, and make text of it."""
+
 READERS = frozenset(
     {
         len, sorted, list, tuple, dict, set, frozenset, str, repr, any, all, sum, min, max, hash,
@@ -262,7 +265,7 @@ def _has_only_types_left_alone(module: str) -> bool:
 def is_read_by(function: Any) -> bool:
     """Say whether a callable that is not rewritten leaves its arguments unchanged."""
     module = top(getattr(function, "__module__", None))
-    if module in _READS_ARGUMENTS:
+    if module in _READS_ARGUMENTS or _is_renderer(function):
         return True
     if module == "random":
         return getattr(function, "__name__", "") in _DRAWING
@@ -287,7 +290,13 @@ _DEEP = (repr, str, print, format, sum, sorted, min, max, functools.reduce)
 
 def reads_deeply(function: Any) -> bool:
     """Say whether a callable that is not rewritten also reads the objects inside its arguments."""
-    return function in _DEEP or top(getattr(function, "__module__", None)) in DEEP_READERS
+    is_deep = top(getattr(function, "__module__", None)) in DEEP_READERS
+    return is_deep or function in _DEEP or _is_renderer(function)
+
+
+def _is_renderer(function: Any) -> bool:
+    module = getattr(function, "__module__", None)
+    return type(module) is str and (module, getattr(function, "__name__", "")) in _RENDERERS
 
 
 @of_kind
