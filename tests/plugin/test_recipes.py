@@ -234,6 +234,16 @@ def test_a_recipe_finds_the_conflict_of_an_application(project: Project, recipe:
     assert not list(project.path.glob("*.db")), "the developer's database is not there"
 
 
+def test_a_recipe_with_a_row_is_built_on_a_second_node(project: Project) -> None:
+    copy(project, "Django", block(SECTIONS["Django"], "conftest.py"))
+    clerk = '    - write: {key: "42", value: 120}'
+    apart = PRICES.replace(clerk, f"    node: b\n    steps:\n  {clerk}")
+    project.scenario(apart, "prices")
+    project.run_apart()
+    row = project.row()  # the cache is of the process, and the clerk clears that of the other one
+    assert (row["verdict"], row["label"]) == ("violated", "order bug")
+
+
 @pytest.mark.long  # test_plugin_explore.py: memory that nobody declared is noticed
 def test_without_declarations_a_library_is_found_in_memory(project: Project) -> None:
     recipe = "My library has no adapter"
