@@ -7,17 +7,26 @@ that reads and writes in two transactions loses updates at every isolation level
 statement uses is known from its text; where it is not, nothing is named.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import permutations
 
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.trace import Step
-from pytest_supercache.oracle.roles import ORIGIN, Act, Role, end_of_change
+from pytest_supercache.oracle.roles import (
+    ORIGIN,
+    Act,
+    Role,
+    end_of_change,
+    ends_transaction,
+    is_in_sqlite_transaction,
+)
 from pytest_supercache.oracle.rows import Rows, RowUse, rows_of
 from pytest_supercache.oracle.stale import Classified
 
 _UNCOMMITTED = "READ UNCOMMITTED"
+_SNAPSHOTS = frozenset({"REPEATABLE READ", "SERIALIZABLE"})
+"""The isolation levels at which all reads of a transaction see one state."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +40,8 @@ class _RowAccess:
     end: int
     """The position of the step by which what it has written is committed, or rolled back."""
     is_kept: bool = True
+    snapshot: tuple[str, int | None] | None = None
+    """The transaction of which all reads see one state; None: the statement sees what is there."""
 
     def is_seen_before(self, at: int) -> bool:
         """Say whether others see what it has written before a position."""
@@ -52,8 +63,8 @@ class _Work:
     writes: list[_RowAccess] = field(default_factory=list)
 
     def last_read(self, rows: Rows, before: int) -> _RowAccess | None:
-        """Return the last statement before a position that may have read these rows."""
-        found = [one for one in self.reads if one.at < before and one.rows.may_meet(rows)]
+        """Return the last statement before a position that may have read what a write changes."""
+        found = [one for one in self.reads if one.at < before and one.rows.concern(rows)]
         return found[-1] if found else None
 
     def written(self, *uses: RowUse) -> Iterator[_RowAccess]:
@@ -83,22 +94,43 @@ def _works(execution: Execution) -> list[_Work]:
         for rows in () if step.futile or step.statement is None else rows_of(step.statement):
             work = works.setdefault((step.actor.partition("/")[0], step.operation), _Work())
             end, is_kept = end_of_change(race, at) if rows.is_write else (at, True)
-            use = _RowAccess(at=at, step=step, rows=rows, end=end, is_kept=is_kept)
+            snapshot = _snapshot_of(execution, race, at)
+            use = _RowAccess(
+                at=at, step=step, rows=rows, end=end, is_kept=is_kept, snapshot=snapshot
+            )
             (work.writes if rows.is_write else work.reads).append(use)
     return list(works.values())
 
 
-def _lost_update(lost: _Work, late: _Work) -> tuple[_RowAccess, ...] | None:
+def _snapshot_of(
+    execution: Execution, race: Sequence[Step], at: int
+) -> tuple[str, int | None] | None:
+    """Return the transaction whose reads see one state, in which a statement is; None: in none."""
+    step = race[at]
+    end = next((later for later in range(at, len(race)) if _ends(race[later], step.actor)), None)
+    if step.statement is not None and step.statement.dialect == "sqlite":
+        is_inside = is_in_sqlite_transaction(step)
+    else:
+        is_inside = end is not None and any(level in _SNAPSHOTS for _, level in execution.isolation)
+    return (step.actor, end) if is_inside else None
+
+
+def _ends(step: Step, actor: str) -> bool:
+    return step.actor == actor and ends_transaction(step)
+
+
+def _lost_update(early: _Work, late: _Work) -> tuple[_RowAccess, ...] | None:
     """P4: rows are read, others change them, and what was made of the old ones is written."""
     for write in late.written(RowUse.UPDATE):
         read = late.last_read(write.rows, write.at)
         given = write.rows.columns - write.rows.computed
         if read is None or not read.rows.are_those_of(write.rows):
             continue
-        for other in lost.written(RowUse.UPDATE):
+        for other in early.written(RowUse.UPDATE):
             is_between = not other.is_seen_before(read.at) and other.is_seen_before(write.at)
-            is_same = other.rows.are_those_of(write.rows) and given & other.rows.columns
-            if is_between and is_same:
+            lost = given & other.rows.columns & (read.rows.columns or given)
+            is_same = other.rows.are_those_of(write.rows)
+            if lost and is_same and is_between and not write.rows.is_conditional_on(other.rows):
                 return (read, other, write)
     return None
 
@@ -125,7 +157,7 @@ def _phantom(reader: _Work, writer: _Work) -> tuple[_RowAccess, ...] | None:
             if not read.rows.may_meet(added.rows) or added.is_seen_before(read.at):
                 continue
             for later in (*reader.reads, *reader.written(RowUse.INSERT)):
-                goes_on = later.at > read.at and added.is_seen_before(later.at)
+                goes_on = later.at > read.at and added.is_seen_before(later.end)
                 if goes_on and _is_of_one_look(read, later, reader):
                     return (read, added, later)
     return None
@@ -134,8 +166,13 @@ def _phantom(reader: _Work, writer: _Work) -> tuple[_RowAccess, ...] | None:
 def _is_of_one_look(read: _RowAccess, later: _RowAccess, reader: _Work) -> bool:
     """Say whether what follows is the same look, or adds what the last look was for."""
     if not later.rows.is_write:
-        return later.rows == read.rows
+        return later.rows == read.rows and not _see_one_state(read, later)
     return later.rows.may_meet(read.rows) and reader.last_read(later.rows, later.at) is read
+
+
+def _see_one_state(first: _RowAccess, again: _RowAccess) -> bool:
+    """Say whether two reads are of one snapshot."""
+    return first.snapshot is not None and first.snapshot == again.snapshot
 
 
 def _non_repeatable_read(reader: _Work, writer: _Work) -> tuple[_RowAccess, ...] | None:
@@ -146,6 +183,7 @@ def _non_repeatable_read(reader: _Work, writer: _Work) -> tuple[_RowAccess, ...]
                 continue
             for again in reader.reads:
                 is_seen = again.at > first.at and change.is_seen_before(again.at)
+                is_seen &= not _see_one_state(first, again)
                 if is_seen and again.rows.are_those_of(first.rows) and _shows(change, first, again):
                     return (first, change, again)
     return None

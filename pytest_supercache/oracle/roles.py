@@ -274,9 +274,19 @@ def end_of_change(steps: Sequence[Step], at: int) -> tuple[int, bool]:
     ends = (
         (later, step.label != "ROLLBACK")
         for later, step in enumerate(steps[at:], at)
-        if step.actor == actor and step.label in _ENDS
+        if step.actor == actor and ends_transaction(step)
     )
     return next(ends, (len(steps), False))
+
+
+def ends_transaction(step: Step) -> bool:
+    """Say whether a step is the end of a transaction."""
+    return step.label in _ENDS
+
+
+def is_in_sqlite_transaction(step: Step) -> bool:
+    """Say whether a statement of SQLite that reads is part of a transaction."""
+    return _WRITE_LOCK in step.footprint.reads
 
 
 def _changes(step: Step, name: str) -> bool:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from pytest_supercache.core.statement import SqlStatement
@@ -40,27 +40,41 @@ class Rows:
     """Those of them whose new value the statement itself makes of the row that it finds."""
 
     @property
+    def lasting(self) -> frozenset[tuple[str, str]]:
+        """The columns whose value is the same before and after the statement."""
+        changed = self.columns if self.use is RowUse.UPDATE else frozenset()
+        return frozenset(one for one in self.fixed if one[0] not in changed)
+
+    def is_conditional_on(self, other: "Rows") -> bool:
+        """Say whether it finds nothing where another one has set a column that it compares."""
+        return any(column in other.columns for column, _ in self.fixed)
+
+    @property
     def is_write(self) -> bool:
         """Whether the rows are changed, added or removed."""
         return self.use is not RowUse.READ
 
     def may_meet(self, other: "Rows") -> bool:
         """Say whether both may use the same row: nothing in their texts excludes it."""
-        if self.table != other.table:
-            return False
-        values = dict(other.fixed)
-        return all(values.get(column, value) == value for column, value in self.fixed)
+        values = dict(other.lasting)
+        is_apart = any(values.get(column, value) != value for column, value in self.lasting)
+        return self.table == other.table and not is_apart
+
+    def concern(self, other: "Rows") -> bool:
+        """Say whether both may use the same column of the same row."""
+        is_apart = self.columns and other.columns and not self.columns & other.columns
+        return self.may_meet(other) and not is_apart
 
     def are_those_of(self, other: "Rows") -> bool:
         """Say whether both name the same rows, or one of them names all rows of the table."""
-        names_all = not self.fixed or not other.fixed
-        return self.may_meet(other) and (names_all or bool(self.fixed & other.fixed))
+        names_all = not self.lasting or not other.lasting
+        return self.may_meet(other) and (names_all or bool(self.lasting & other.lasting))
 
 
 _OF_ROWS = re.compile(r"[\s(]*(SELECT|WITH|INSERT|REPLACE|UPDATE|DELETE)\b", re.IGNORECASE)
 
 
-@cache
+@lru_cache(maxsize=1_000)
 def rows_of(statement: SqlStatement) -> tuple[Rows, ...]:
     """Return the rows that a statement uses, as far as they are known."""
     import sqlglot
@@ -112,10 +126,10 @@ def _written(exp: Any, tree: Any) -> Iterator[Rows]:
             for each in tree.expressions
             if isinstance(each, exp.EQ)
         }
-        found = (one for one in _fixed(exp, tree, table) if one[0] not in sets)
         computed = (name for name, new in sets.items() if new.find(exp.Column, exp.Query))
         yield Rows(
-            table=name, use=RowUse.UPDATE, fixed=frozenset(found), columns=frozenset(sets),
+            table=name, use=RowUse.UPDATE, fixed=frozenset(_fixed(exp, tree, table)),
+            columns=frozenset(sets),
             computed=frozenset(computed),
         )  # fmt: skip
 
@@ -127,8 +141,8 @@ def _inserted(exp: Any, tree: Any) -> Iterator[tuple[str, str]]:
     if len(rows) != 1 or len(names) != len(rows[0].expressions) or tree.args.get("conflict"):
         return
     for name, value in zip(names, rows[0].expressions, strict=True):
-        if isinstance(value, exp.Literal):
-            yield name.name.lower(), value.name
+        if (plain := _plain(exp, value)) is not None:
+            yield name.name.lower(), plain
 
 
 def _read(exp: Any, tree: Any) -> Iterator[Rows]:
@@ -162,9 +176,18 @@ def _fixed(exp: Any, tree: Any, table: Any, *, is_alone: bool = True) -> set[tup
         if not isinstance(equality, exp.EQ):
             continue
         sides = (equality.left, equality.right)
-        for column, value in (sides, sides[::-1]):
-            if isinstance(column, exp.Column) and isinstance(value, exp.Literal):
-                is_its = column.table in {table.name, table.alias} if column.table else is_alone
-                if is_its:
-                    found.add((column.name.lower(), value.name))
+        for column, other in (sides, sides[::-1]):
+            value = _plain(exp, other)
+            if not isinstance(column, exp.Column) or value is None:
+                continue
+            is_its = column.table in {table.name, table.alias} if column.table else is_alone
+            if is_its:
+                found.add((column.name.lower(), value))
     return found
+
+
+def _plain(exp: Any, node: Any) -> str | None:
+    """Return the value that a part of a statement is, perhaps of a stated type; None: it is none."""
+    while isinstance(node, exp.Cast | exp.Paren):
+        node = node.this
+    return node.name if isinstance(node, exp.Literal) else None

@@ -29,6 +29,9 @@ def address():
         yield where
 
 
+UNCOMMITTED, TWICE = "uncommitted-visible", "non-repeatable-read"
+
+
 class Counters:
     """The counters as seen by a connection of which checks know nothing."""
 
@@ -176,6 +179,23 @@ def _said(flow, opened, options):
         return answer
 
 
+def put_and_take_back(connection):
+    put(connection, 5)
+    connection.rollback()
+
+
+def look_twice(connection):
+    return value(connection), value(connection)
+
+
+def put_if_none(name):
+    def flow(connection):
+        if asked(connection, "SELECT SUM(n) FROM counters")[0][0] == 0:
+            put(connection, 1, name)
+
+    return flow
+
+
 def bump(connection):
     put(connection, value(connection) + 1)
 
@@ -218,9 +238,6 @@ def test_a_snapshot_that_was_overtaken_cannot_be_written_to(outcomes):
 
 
 def test_a_transaction_sees_one_snapshot_unless_it_reads_what_is_committed(outcomes):
-    def look_twice(connection):
-        return value(connection), value(connection)
-
     def count(connection):
         add(connection, "n")
 
@@ -230,16 +247,44 @@ def test_a_transaction_sees_one_snapshot_unless_it_reads_what_is_committed(outco
 
 
 def test_write_skew_is_prevented_where_reads_take_locks(outcomes):
-    def put_if_none(name):
-        def flow(connection):
-            if asked(connection, "SELECT SUM(n) FROM counters")[0][0] == 0:
-                put(connection, 1, name)
-
-        return flow
-
     flows = put_if_none("n"), put_if_none("m")
     assert (None, None, 1, 1) in outcomes(*flows)
     assert not any(found[2:] == (1, 1) for found in outcomes(*flows, isolation="SERIALIZABLE"))
+
+
+@pytest.mark.parametrize(
+    ("isolation", "flows", "is_right", "slug"),
+    [
+        ("READ UNCOMMITTED", (put_and_take_back, value), lambda b, _: b == 0, UNCOMMITTED),
+        ("READ COMMITTED", (put_and_take_back, value), lambda b, _: b == 0, None),
+        ("READ COMMITTED", (lambda c: add(c, "n"), look_twice), lambda b, _: b[0] == b[1], TWICE),
+        ("REPEATABLE READ", (lambda c: add(c, "n"), look_twice), lambda b, _: b[0] == b[1], None),
+        (
+            "REPEATABLE READ",
+            (put_if_none("n"), put_if_none("m")),
+            lambda _, counts: sum(counts) == 1,
+            "write-skew",
+        ),
+    ],
+)
+def test_an_anomaly_has_its_name_at_the_isolation_level_that_allows_it(
+    opened, counters, isolation, flows, is_right, slug
+):
+    def body(world):
+        counters.reset()
+        for name, flow in zip("ab", flows, strict=True):
+            world.actor(name, in_transaction, flow)
+        seen = world.run()["b"]
+        assert is_right(seen, counters.values())
+
+    def in_transaction(flow):
+        with opened(isolation=isolation) as connection:
+            answer = flow(connection)
+            connection.commit()
+            return answer
+
+    result = judged(body)
+    assert (result.counterexample and result.counterexample.conflict_class) == slug
 
 
 def test_the_scope_names_the_isolation_levels_of_transactions(opened, counters):

@@ -110,6 +110,19 @@ def test_what_writes_other_rows_or_columns_or_computes_is_none(tmp_path, two):
     assert first == "unclassified"
 
 
+def test_a_write_on_condition_of_what_the_other_one_has_changed_loses_nothing(tmp_path):
+    """It finds no row, and the sale is lost; but no change is undone."""
+
+    def sell_if_unchanged(connection):
+        stock = stock_of(connection, 1)
+        connection.execute(
+            "UPDATE product SET stock = ? WHERE id = 1 AND stock = ?", (stock - 1, stock)
+        )
+
+    found = class_of(tmp_path, sell_if_unchanged, sell_if_unchanged, sells_and_counts)
+    assert found == "unclassified"
+
+
 def leave(connection, doctor):
     query = "SELECT COUNT(*) FROM doctor WHERE ward = ? AND on_call = 1"
     [(count,)] = connection.execute(query, ("a",)).fetchall()

@@ -38,6 +38,7 @@ def updated(columns, computed="", **fixed):
         ("sqlite", 'SELECT "product"."stock" FROM "product" WHERE "product"."id" = ?', [7]),
         ("postgres", "SELECT stock FROM product WHERE id = $1 FOR UPDATE", [7]),
         ("postgres", "SELECT stock FROM product WHERE (id = %s)", (7,)),
+        ("postgres", "SELECT stock FROM product WHERE id = $1::INTEGER", (7,)),
         ("postgres", "SELECT p.stock FROM shop.product AS p WHERE p.id = %(id)s", {"id": 7}),
         ("mysql", "SELECT `stock` FROM `product` WHERE `id` = 7 LIMIT 21", None),
     ],
@@ -65,7 +66,8 @@ def test_an_update_that_computes_is_told_from_one_that_is_told_the_value():
         updated("stock seen", "stock", id="7")
     ]
     [moved] = rows("UPDATE product SET id = 8 WHERE id = 7")
-    assert moved.fixed == frozenset()  # it has had the one value, and has the other
+    assert moved.fixed == {("id", "7")}
+    assert moved.lasting == frozenset()  # it has had the one value, and has the other
 
 
 def test_an_insert_adds_a_row_with_its_values_unless_they_are_of_another_table():
