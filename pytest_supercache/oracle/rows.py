@@ -187,7 +187,7 @@ def _fixed(exp: Any, tree: Any, table: Any, *, is_alone: bool = True) -> set[tup
 
 
 def _plain(exp: Any, node: Any) -> str | None:
-    """Return the value that a part of a statement is, perhaps of a stated type; None: it is none."""
+    """Return the value that a part of a statement is, without its type; None: it is no value."""
     while isinstance(node, exp.Cast | exp.Paren):
         node = node.this
     return node.name if isinstance(node, exp.Literal) else None
