@@ -29,12 +29,23 @@ def outcomes_of(run, search, ticks=0):
         execution = environment.execute(body, scheduler)
         if not execution.complete:
             seen.pop()  # it only showed that the clock cannot move there
+        if environment.steps_have_changed():
+            raise _StepsHaveChangedError
         return execution
 
     settings = Exploration(ticks=ticks, memory="declared")
     with open_environment(start_server("fakeredis"), settings, {}) as environment:
-        assert search.explore(attempt) is End.EXHAUSTED
-    return seen
+        while True:
+            seen.clear()
+            try:
+                assert search.explore(attempt) is End.EXHAUSTED
+                return seen
+            except _StepsHaveChangedError:
+                search = type(search)()
+
+
+class _StepsHaveChangedError(Exception):
+    """Some code has turned out to be a step, so the search begins anew, as in a check."""
 
 
 def delayed_delete(world):
@@ -212,7 +223,7 @@ def test_the_same_outcomes_come_in_no_more_executions(name, ticks):
 
 
 def test_what_a_thread_does_first_may_depend_on_what_its_starter_read():
-    """5,948 schedules have this outcome too: it began before the clock moved, while one is slow."""
+    """12,515 schedules have these outcomes; in one it began before the tick, while one is slow."""
 
     def run(world):
         client, lock, started = world.existing_cache.client(), threading.Lock(), time.monotonic()
@@ -243,12 +254,12 @@ def test_what_a_thread_does_first_may_depend_on_what_its_starter_read():
         return sorted((who, str(times)) for who, times in seen.items())
 
     reduced = outcomes_of(run, Exhaustive(), ticks=1)
-    assert len(reduced) == 32
+    assert len(reduced) == 36
     assert "[('looked', '(0, 1)'), ('slow', '1')]" in reduced
 
 
 def test_when_the_clock_moves_early_none_one_or_both_may_have_looked_and_wait():
-    """11,280 schedules have these outcomes and no others."""
+    """26,884 schedules have these outcomes and no others."""
 
     def run(world):
         client, lock, started = world.existing_cache.client(), threading.Lock(), time.monotonic()
@@ -272,7 +283,7 @@ def test_when_the_clock_moves_early_none_one_or_both_may_have_looked_and_wait():
     times = [(0, 0), (0, 1), (1, 1)]
     reduced = outcomes_of(run, Exhaustive(), ticks=1)
     assert set(reduced) == {repr((one, other)) for one in times for other in times}
-    assert len(reduced) == 104
+    assert len(reduced) == 122
 
 
 @pytest.mark.parametrize(
