@@ -39,6 +39,7 @@ from pytest_supercache.oracle.roles import (
     removes,
     tables_of,
 )
+from pytest_supercache.oracle.rows import Rows, RowUse, rows_of
 from pytest_supercache.oracle.stale import Classified
 from pytest_supercache.oracle.versions import same
 
@@ -328,6 +329,10 @@ def _asked_of_database(act: Act) -> str:
     """Return what a step asks of a database, with its tables, or its text if these are unknown."""
     label, tables = act.step.label, tables_of(act.step)
     told = f" ({label})" if tables is None and not label.endswith("*") else ""
+    statement = act.step.statement
+    rows = () if statement is None else rows_of(statement)
+    if len(rows) == 1:
+        told, tables = _rows_in_words(rows[0]), tables or [rows[0].table]
     names = "the database"
     if tables is not None:
         names = f"the table{'s' * (len(tables) > 1)} {' and '.join(tables)}"
@@ -337,6 +342,27 @@ def _asked_of_database(act: Act) -> str:
         return f"commits a change to {names}"
     verb = "deletes from" if label.startswith("DELETE") else "changes"
     return f"{verb} {names}{told}"
+
+
+def _rows_in_words(rows: Rows) -> str:
+    """Return which rows a statement uses, in brackets after its table; nothing if it is any row."""
+    where = " and ".join(
+        f"{column} = {_cut(value)}" for column, value in sorted(rows.fixed)[:_COLUMNS_MAX]
+    )
+    if rows.use is RowUse.INSERT:
+        return f" (adds a row{where and f' with {where}'})"
+    told = f"{where and 'where '}{where}"
+    if rows.use is RowUse.UPDATE:
+        told = f"sets {', '.join(sorted(rows.columns)[:_COLUMNS_MAX])} {told}".strip()
+    return told and f" ({told})"
+
+
+def _cut(value: str) -> str:
+    return value if len(value) <= _VALUE_OF_COLUMN_MAX else f"{value[:_VALUE_OF_COLUMN_MAX]}..."
+
+
+_COLUMNS_MAX = 3
+_VALUE_OF_COLUMN_MAX = 20
 
 
 def _is_shown(act: Act) -> bool:

@@ -150,13 +150,13 @@ def test_what_leaves_the_row_as_it_was_is_no_conflict(write):
     assert found(write).verdict is Verdict.HOLDS
 
 
-def test_the_story_names_the_table_and_no_value_of_it():
+def test_the_story_names_the_rows_that_are_asked_for_and_no_value_of_them():
     result = found(lambda shop: shop.change(LINE, UPDATE))
     lines = result.counterexample.explanation.splitlines()
     [told] = [line for line in lines if line.startswith("what happened: ")]
     parts = [part.split(". ", 1)[1] for part in told.split(": ", 1)[1].split("; ")]
     assert parts == [
-        "alice reads the table product",
+        "alice reads the table product (where sku = tea)",
         "bob commits a change to the tables audit and product",
         "bob removes tea from the existing cache",
         "alice stores 100 in the existing cache, where it stays",
