@@ -184,7 +184,8 @@ def _non_repeatable_read(reader: _Work, writer: _Work) -> tuple[_RowAccess, ...]
             for again in reader.reads:
                 is_seen = again.at > first.at and change.is_seen_before(again.at)
                 is_seen &= not _see_one_state(first, again)
-                if is_seen and again.rows.are_those_of(first.rows) and _shows(change, first, again):
+                is_same = again.rows.may_be_those_of(first.rows)
+                if is_seen and is_same and _shows(change, first, again):
                     return (first, change, again)
     return None
 

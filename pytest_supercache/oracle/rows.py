@@ -5,10 +5,11 @@ all. A statement that cannot be read, or is of a form that is not known here, us
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from functools import lru_cache
+from functools import lru_cache, partial
+from itertools import pairwise
 from typing import Any
 
 from pytest_supercache.core.statement import SqlStatement
@@ -34,6 +35,8 @@ class Rows:
     use: RowUse
     fixed: frozenset[tuple[str, str]] = frozenset()
     """Columns with the only value that these rows have in them; empty: any row may be meant."""
+    is_whole: bool = False
+    """Whether all rows of the table are meant, because the statement has no condition."""
     columns: frozenset[str] = frozenset()
     """The columns that an update sets, or that are read; empty: all."""
     computed: frozenset[str] = frozenset()
@@ -67,8 +70,13 @@ class Rows:
 
     def are_those_of(self, other: "Rows") -> bool:
         """Say whether both name the same rows, or one of them names all rows of the table."""
-        names_all = not self.lasting or not other.lasting
-        return self.may_meet(other) and (names_all or bool(self.lasting & other.lasting))
+        is_whole = self.is_whole or other.is_whole
+        return self.may_meet(other) and (is_whole or bool(self.lasting & other.lasting))
+
+    def may_be_those_of(self, other: "Rows") -> bool:
+        """Say whether both name the same rows, or one of them leaves open which rows it means."""
+        is_open = not self.lasting or not other.lasting
+        return self.may_meet(other) and (is_open or bool(self.lasting & other.lasting))
 
 
 _OF_ROWS = re.compile(r"[\s(]*(SELECT|WITH|INSERT|REPLACE|UPDATE|DELETE)\b", re.IGNORECASE)
@@ -83,31 +91,53 @@ def rows_of(statement: SqlStatement) -> tuple[Rows, ...]:
     if len(statement.text) > _TEXT_MAX or not _OF_ROWS.match(statement.text):
         return ()
     try:
-        tree = sqlglot.parse_one(statement.text, read=statement.dialect)
-        tree = tree.transform(_ParameterValues(exp, dict(statement.values)).put)
+        tokens = sqlglot.tokenize(statement.text, read=statement.dialect)
+        tree = sqlglot.parse_one(_numbered(statement, tokens), read=statement.dialect)
+        tree = tree.transform(partial(_with_value, exp, dict(statement.values)))
         return (*_written(exp, tree), *_read(exp, tree))
     except Exception:  # noqa: BLE001 - whatever a parser makes of a text, the conflict is told
         return ()
 
 
-class _ParameterValues:
-    """Puts the values of parameters into a statement, in the order of their places."""
+_NUMBERED = "number_"
+"""Begins the name that a parameter without a name gets, before its number."""
 
-    def __init__(self, exp: Any, values: dict[str, str]) -> None:
-        self._exp = exp
-        self._values = values
-        self._number = 0
 
-    def put(self, node: Any) -> Any:
-        """Return a value for a place; another node as it is."""
-        if not isinstance(node, self._exp.Placeholder | self._exp.Parameter):
-            return node
-        name = "" if node.this is None else str(getattr(node.this, "name", node.this))
-        if not name or name.isdigit():
-            self._number = int(name or self._number + 1)
-            name = str(self._number)
-        value = self._values.get(name)
-        return node if value is None else self._exp.Literal.string(value)
+def _numbered(statement: SqlStatement, tokens: Sequence[Any]) -> str:
+    """Return the text in which each parameter without a name (`?`, `?2`, `%s`) has one.
+
+    They are counted in the text: a parser keeps the parts of a statement in an order of its own.
+    """
+    text, mark = statement.text, _MARKS.get(statement.dialect)
+    parts, end, number = [], 0, 0
+    for token, following in pairwise([*tokens, None]):
+        if token.text != mark or text[token.start] != mark:  # or it is in quotes
+            continue
+        is_joined = following is not None and following.start == token.end + 1
+        suffix = following.text if is_joined else ""
+        if mark == "%" and suffix not in _FORMATS:
+            continue
+        if mark == "?" and not suffix.isdigit():
+            suffix = ""
+        number = int(suffix) if suffix.isdigit() else number + 1
+        parts += [text[end : token.start], f":{_NUMBERED}{number}"]
+        end = token.end + 1 + len(suffix)
+    return "".join([*parts, text[end:]])
+
+
+_MARKS = {"sqlite": "?", "postgres": "%"}
+"""Begins a parameter without a name, by the dialect; PostgreSQL has an operator `?`."""
+
+_FORMATS = frozenset({"s", "b", "t"})
+"""What follows the `%` of psycopg's parameters."""
+
+
+def _with_value(exp: Any, values: dict[str, str], node: Any) -> Any:
+    """Return the value of a parameter, if it is known; another part of a statement as it is."""
+    if not isinstance(node, exp.Placeholder | exp.Parameter) or node.this is None:
+        return node
+    name = str(getattr(node.this, "name", node.this)).removeprefix(_NUMBERED)
+    return exp.Literal.string(values[name]) if name in values else node
 
 
 def _written(exp: Any, tree: Any) -> Iterator[Rows]:
@@ -119,7 +149,10 @@ def _written(exp: Any, tree: Any) -> Iterator[Rows]:
     if isinstance(tree, exp.Insert):
         yield Rows(table=name, use=RowUse.INSERT, fixed=frozenset(_inserted(exp, tree)))
     elif isinstance(tree, exp.Delete) and tree.this is table:
-        yield Rows(table=name, use=RowUse.DELETE, fixed=frozenset(_fixed(exp, tree, table)))
+        yield Rows(
+            table=name, use=RowUse.DELETE, fixed=frozenset(_fixed(exp, tree, table)),
+            is_whole=_is_whole(tree, table),
+        )  # fmt: skip
     elif isinstance(tree, exp.Update) and tree.this is table:
         sets = {
             each.this.name.lower(): each.expression
@@ -131,6 +164,7 @@ def _written(exp: Any, tree: Any) -> Iterator[Rows]:
             table=name, use=RowUse.UPDATE, fixed=frozenset(_fixed(exp, tree, table)),
             columns=frozenset(sets),
             computed=frozenset(computed),
+            is_whole=_is_whole(tree, table),
         )  # fmt: skip
 
 
@@ -149,28 +183,42 @@ def _read(exp: Any, tree: Any) -> Iterator[Rows]:
     """Yield the rows that a SELECT reads; below the outermost one, those of the whole table."""
     if not isinstance(tree, exp.Select):
         return
-    outermost, is_alone = tree.find(exp.From), not tree.args.get("joins")
+    outermost = tree.find(exp.From)
     named = {each.alias for each in tree.find_all(exp.CTE)}
     columns = {column.name.lower() for column in tree.find_all(exp.Column)}
-    is_known = is_alone and not tree.find(exp.Star)
+    is_known = not tree.args.get("joins") and not tree.find(exp.Star)
     for table in tree.find_all(exp.Table):
         if table.name in named:
             continue
         is_outermost = table.parent is outermost or isinstance(table.parent, exp.Join)
-        fixed = _fixed(exp, tree, table, is_alone=is_alone) if is_outermost else set()
+        fixed = _fixed(exp, tree, table) if is_outermost else set()
         yield Rows(
             table=table.name.lower(), use=RowUse.READ, fixed=frozenset(fixed),
             columns=frozenset(columns if is_known else ()),
+            is_whole=is_outermost and _is_whole(tree, table),
         )  # fmt: skip
 
 
-def _fixed(exp: Any, tree: Any, table: Any, *, is_alone: bool = True) -> set[tuple[str, str]]:
+def _is_whole(tree: Any, table: Any) -> bool:
+    """Say whether a statement means all rows of its only table."""
+    return _is_alone(tree, table) and not any(tree.args.get(name) for name in ("where", "limit"))
+
+
+def _is_alone(tree: Any, table: Any) -> bool:
+    """Say whether columns without the name of a table are of this one."""
+    others = ["joins", "using"]
+    if tree.this is table:  # not a SELECT, whose FROM has the table itself
+        others += ["from", "from_"]
+    return not any(part.args.get(name) for part in (tree, table) for name in others)
+
+
+def _fixed(exp: Any, tree: Any, table: Any) -> set[tuple[str, str]]:
     """Return the columns of a table that all of WHERE, by AND, compares with one value."""
     where = tree.args.get("where")
     if where is None:
         return set()
     terms = where.this.flatten() if isinstance(where.this, exp.And) else [where.this]
-    found = set()
+    found, is_alone = set(), _is_alone(tree, table)
     for term in terms:
         equality = term.unnest()
         if not isinstance(equality, exp.EQ):

@@ -59,6 +59,12 @@ def sell(connection, product=1):
     connection.execute("UPDATE product SET stock = ? WHERE id = ?", (stock - 1, product))
 
 
+def sell_one_of(connection, product):
+    sold = f"WHERE id IN ({product})"
+    [(stock,)] = connection.execute(f"SELECT stock FROM product {sold}").fetchall()
+    connection.execute(f"UPDATE product SET stock = ? {sold}", (stock - 1,))
+
+
 def count_down(connection):
     stock_of(connection, 1)
     connection.execute("UPDATE product SET stock = stock - 1 WHERE id = 1")
@@ -90,10 +96,16 @@ def test_in_transactions_of_their_own_too(tmp_path):
     "two",
     [
         (lambda c: sell(c, 1), lambda c: sell(c, 2)),
+        (lambda c: sell_one_of(c, 1), lambda c: sell_one_of(c, 2)),
         (count_down, count_down),
         (sell, lambda c: c.execute("UPDATE product SET price = 90 WHERE id = 1")),
     ],
-    ids=["rows of different products", "the statement computes", "another column"],
+    ids=[
+        "rows of different products",
+        "rows that are left open",
+        "the statement computes",
+        "another column",
+    ],
 )
 def test_what_writes_other_rows_or_columns_or_computes_is_none(tmp_path, two):
     """What is asserted holds in some orders only, but not because of what happens to a row."""

@@ -36,6 +36,7 @@ def updated(columns, computed="", **fixed):
         ("sqlite", "select stock from product where id = ?", (7,)),
         ("sqlite", "SELECT stock FROM product WHERE :id = id", {"id": 7}),
         ("sqlite", 'SELECT "product"."stock" FROM "product" WHERE "product"."id" = ?', [7]),
+        ("sqlite", "SELECT stock FROM product WHERE id = ?2", ("it has another number", 7)),
         ("postgres", "SELECT stock FROM product WHERE id = $1 FOR UPDATE", [7]),
         ("postgres", "SELECT stock FROM product WHERE (id = %s)", (7,)),
         ("postgres", "SELECT stock FROM product WHERE id = $1::INTEGER", (7,)),
@@ -45,6 +46,28 @@ def updated(columns, computed="", **fixed):
 )
 def test_a_value_is_found_in_every_form_of_a_parameter(dialect, text, parameters):
     assert rows(text, parameters, dialect) == [read("product", "stock id", id="7")]
+
+
+@pytest.mark.parametrize(
+    ("text", "parameters"),
+    [
+        ("SELECT 'ä?', stock FROM product WHERE id = ? LIMIT ? OFFSET ?", (7, 1, 0)),
+        ("SELECT stock FROM product WHERE id = ? GROUP BY stock HAVING stock > ?", (7, 1)),
+        ("WITH x AS (SELECT ? AS y) SELECT stock FROM product WHERE id = ?", (1, 7)),
+    ],
+)
+@pytest.mark.parametrize(("dialect", "mark"), [("sqlite", "?"), ("postgres", "%s")])
+def test_parameters_are_counted_in_the_text(dialect, mark, text, parameters):
+    """The parser visits LIMIT before WHERE, and WITH after it."""
+    [found] = rows(text.replace("?", mark), parameters, dialect)
+    assert found.fixed == {("id", "7")}
+
+
+def test_an_operator_is_no_parameter():
+    [found] = rows("SELECT a FROM t WHERE data ? 'key' AND id = %s", (7,), "postgres")
+    assert found.fixed == {("id", "7")}
+    [found] = rows("SELECT a FROM t WHERE a % s = 0 AND id = 7", None, "mysql")
+    assert found.fixed == {("id", "7")}
 
 
 @pytest.mark.parametrize(
@@ -91,6 +114,18 @@ def test_the_values_of_a_joined_table_are_its_own():
     ]
 
 
+def test_columns_of_an_update_that_joins_are_known_by_the_name_of_the_table_only():
+    for dialect, text in (
+        ("postgres", "UPDATE seat SET x = 1 FROM product p WHERE p.id = seat.p AND id = 7"),
+        ("postgres", "DELETE FROM seat USING product p WHERE p.id = seat.p AND id = 7"),
+        ("mysql", "UPDATE seat JOIN product p ON p.id = seat.p SET x = 1 WHERE id = 7"),
+    ):
+        [found] = rows(text, dialect=dialect)
+        assert found.fixed == frozenset()
+        [found] = rows(text.replace("id = 7", "seat.id = 7"), dialect=dialect)
+        assert found.fixed == {("id", "7")}
+
+
 def test_a_name_of_a_subquery_is_no_table_and_its_table_is_read_as_a_whole():
     [found] = rows("WITH few AS (SELECT * FROM product WHERE id = 7) SELECT * FROM few")
     assert (found.table, found.fixed) == ("product", frozenset())
@@ -103,10 +138,30 @@ def test_what_cannot_be_read_uses_no_known_rows(text):
 
 def test_rows_meet_unless_a_common_column_differs():
     seven, eight = (read("product", "", id=value) for value in "78")
-    named, whole = read("product", "", name="a"), read("product", "")
     assert not seven.may_meet(eight)
-    assert seven.may_meet(named)
-    assert not seven.are_those_of(named)  # nobody knows
-    assert seven.are_those_of(whole)
-    assert seven.are_those_of(read("product", "", id="7", name="a"))
+    assert seven.may_meet(read("product", "", name="a"))
     assert not seven.may_meet(read("seat", "", id="7"))
+
+
+@pytest.mark.parametrize(
+    ("text", "are", "may_be"),
+    [
+        ("SELECT stock FROM product WHERE id = 7 AND name = 'a'", True, True),
+        ("SELECT stock FROM product", True, True),
+        ("SELECT stock FROM product LIMIT 1", False, True),
+        ("SELECT stock FROM product WHERE id IN (7, 8)", False, True),
+        ("SELECT stock FROM product WHERE id = ?", False, True),
+        ("SELECT stock FROM product WHERE name = 'a'", False, False),
+        ("SELECT stock FROM product JOIN seat ON product.id = seat.id", False, True),
+    ],
+)
+def test_rows_are_those_of_others_if_one_value_or_no_condition_says_so(text, are, may_be):
+    [update] = rows("UPDATE product SET stock = 1 WHERE id = 7")
+    found = rows(text, (object(),))[0]
+    assert (found.are_those_of(update), found.may_be_those_of(update)) == (are, may_be)
+
+
+def test_a_statement_without_a_condition_means_all_rows():
+    for text in ("UPDATE product SET stock = 1", "DELETE FROM product"):
+        assert rows(text)[0].is_whole
+        assert not rows(f"{text} WHERE id > 7")[0].is_whole
