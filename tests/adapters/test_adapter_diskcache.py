@@ -48,3 +48,25 @@ def test_a_lock_that_ends_lets_a_second_holder_in(expire, conflict):
         assert len(holders) == 1
 
     assert is_conflict(judged(body, ticks=1, executions=200)) is conflict
+
+
+def test_rows_of_its_own_tables_name_no_conflict():
+    def body(world):
+        cache = opened(world)
+        cache.set("k", 0)
+
+        def count():
+            with cache, cache.transact():
+                cache.incr("k")
+
+        def look_up():
+            with cache:
+                return cache.get("k")
+
+        world.actor("a", count)
+        world.actor("b", look_up)
+        found = world.run()["b"]
+        cache.close()
+        assert found == 0
+
+    assert judged(body).counterexample.conflict_class == "unclassified"

@@ -265,10 +265,11 @@ class Connection(sqlite3.Connection):
 
         label = f"{word} {tables.shown}".strip() if not ends else word
         take = perform if self.job is None else self.job.perform
+        is_step = not _declares_its_calls()
         answer = take(
-            execution, label, footprint, noting(execution, sent, call),
+            execution, label, footprint, noting(execution, sent, call) if is_step else call,
             failure=sqlite3.OperationalError,
-            must_wait=must_wait, timeout=self.lock_timeout, is_step=not _declares_its_calls(),
+            must_wait=must_wait, timeout=self.lock_timeout, is_step=is_step,
         )  # fmt: skip
         self._holds = not ends and self.in_transaction  # it may be closed
         self._touched = self._touched | Tables(writes=tables.writes) if self._holds else Tables()

@@ -90,6 +90,8 @@ def label_of(text: str, word: str) -> str:
 
 def noting(execution: ExecutionContext, sent: SqlStatement | None, call: _Method) -> _Method:
     """Return the call that executes a statement in its step, and notes in the step which one."""
+    if sent is None:
+        return call
 
     def noted(*args: Any, **kwargs: Any) -> Any:
         if execution.record.steps:  # a job of aiosqlite that cannot be controlled is no step
