@@ -62,14 +62,21 @@ class _Work:
     reads: list[_RowAccess] = field(default_factory=list)
     writes: list[_RowAccess] = field(default_factory=list)
 
+    def reads_of(self, rows: Rows) -> list[_RowAccess]:
+        """Return the statements that may have read what a write changes."""
+        return [one for one in self.reads if one.rows.concern(rows)]
+
     def last_read(self, rows: Rows, before: int) -> _RowAccess | None:
-        """Return the last statement before a position that may have read what a write changes."""
-        found = [one for one in self.reads if one.at < before and one.rows.concern(rows)]
-        return found[-1] if found else None
+        """Return the last of them before a position."""
+        return _last(self.reads_of(rows), before)
 
     def written(self, *uses: RowUse) -> Iterator[_RowAccess]:
         """Yield the statements that write in one of these ways and are not rolled back."""
         return (one for one in self.writes if one.rows.use in uses and one.is_kept)
+
+
+def _last(reads: Sequence[_RowAccess], before: int) -> _RowAccess | None:
+    return next((one for one in reversed(reads) if one.at < before), None)
 
 
 def anomaly(execution: Execution) -> Classified | None:
@@ -138,10 +145,11 @@ def _lost_update(early: _Work, late: _Work) -> tuple[_RowAccess, ...] | None:
 def _write_skew(one: _Work, other: _Work) -> tuple[_RowAccess, ...] | None:
     """A5B: both read what the other one then changes, and neither writes the other's rows."""
     changes = (RowUse.UPDATE, RowUse.DELETE)
+    read_by_one = [(theirs, one.reads_of(theirs.rows)) for theirs in other.written(*changes)]
     for mine in one.written(*changes):
-        for theirs in other.written(*changes):
-            mine_read = one.last_read(theirs.rows, mine.at)
-            they_read = other.last_read(mine.rows, theirs.at)
+        read_by_other = other.reads_of(mine.rows)
+        for theirs, reads in read_by_one:
+            mine_read, they_read = _last(reads, mine.at), _last(read_by_other, theirs.at)
             if mine_read is None or they_read is None or mine.rows.may_meet(theirs.rows):
                 continue
             is_old = not theirs.is_seen_before(mine_read.at)
@@ -152,22 +160,32 @@ def _write_skew(one: _Work, other: _Work) -> tuple[_RowAccess, ...] | None:
 
 def _phantom(reader: _Work, writer: _Work) -> tuple[_RowAccess, ...] | None:
     """P3: rows are looked for, others add one, and the reader looks again or adds one itself."""
+    looks = list(zip(reader.reads, _what_follows(reader), strict=True))
     for added in writer.written(RowUse.INSERT):
-        for read in reader.reads:
+        for read, following in looks:
             if not read.rows.may_meet(added.rows) or added.is_seen_before(read.at):
                 continue
-            for later in (*reader.reads, *reader.written(RowUse.INSERT)):
-                goes_on = later.at > read.at and added.is_seen_before(later.end)
-                if goes_on and _is_of_one_look(read, later, reader):
+            for later in following:
+                if added.is_seen_before(later.end):
                     return (read, added, later)
     return None
 
 
-def _is_of_one_look(read: _RowAccess, later: _RowAccess, reader: _Work) -> bool:
-    """Say whether what follows is the same look, or adds what the last look was for."""
-    if not later.rows.is_write:
-        return later.rows == read.rows and not _see_one_state(read, later)
-    return later.rows.may_meet(read.rows) and reader.last_read(later.rows, later.at) is read
+def _what_follows(reader: _Work) -> list[list[_RowAccess]]:
+    """Return for each look the same one later, and the INSERTs of which it is the last look."""
+    added = [(one, reader.last_read(one.rows, one.at)) for one in reader.written(RowUse.INSERT)]
+    return [
+        [
+            *(
+                again
+                for again in reader.reads
+                if again.at > read.at and again.rows == read.rows
+                and not _see_one_state(read, again)
+            ),
+            *(one for one, look in added if look is read),
+        ]
+        for read in reader.reads
+    ]  # fmt: skip
 
 
 def _see_one_state(first: _RowAccess, again: _RowAccess) -> bool:
@@ -179,7 +197,7 @@ def _non_repeatable_read(reader: _Work, writer: _Work) -> tuple[_RowAccess, ...]
     """P2, fuzzy read: others change rows between two reads of them."""
     for first in reader.reads:
         for change in writer.written(RowUse.UPDATE, RowUse.DELETE):
-            if not change.rows.may_meet(first.rows) or change.is_seen_before(first.at):
+            if not change.rows.concern(first.rows) or change.is_seen_before(first.at):
                 continue
             for again in reader.reads:
                 is_seen = again.at > first.at and change.is_seen_before(again.at)
