@@ -164,15 +164,15 @@ def check_on(
         isolate=tuple(isolate), backend=server.backend, item=item, system=system, given=given or {},
     )  # fmt: skip
     dispatch = on if replay is None else in_process
-    with taken_back(), dispatch(work) as elsewhere, _environment_for(server, work) as environment:
+    with taken_back(), dispatch(work) as submit_unit, _environment_for(server, work) as environment:
         environment.on_step, environment.on_execution = on_step, on_execution
         look_ahead(environment, preflight)
 
         def explore(*, shared: bool) -> CheckResult:
             search_here = partial(_search_one, environment, work, shared)
-            search_there = elsewhere and partial(elsewhere, shared)
+            submit_one = submit_unit and partial(submit_unit, shared)
             with environment.as_recorded(schedule):
-                result = search_fault_sets(settings, search_here, replay, search_there)
+                result = search_fault_sets(settings, search_here, replay, submit_one)
             return result if replay is not None else _with_odds(environment, work, shared, result)
 
         try:
@@ -289,14 +289,16 @@ class _Check:
 
     def notes(self, result: CheckResult) -> tuple[str, ...]:
         """Return the notes that accompany the verdict."""
-        own = filter(None, (self._searched.note, self._runner.warmed))
+        own = filter(None, (self._searched.note, self._runner.note_of_first))
         slow = coverage.of_slowness(result.counterexample)
         return (*result.notes, *own, *self._runner.environment.sharing.notes(), *slow)
 
     def scope(self, result: CheckResult) -> coverage.Scope:
         """Return the bounds of the verdict, and whether a first run was left out of them."""
         return (
-            {**result.scope, "first run": "not searched"} if self._runner.warmed else result.scope
+            {**result.scope, "first run": "not searched"}
+            if self._runner.note_of_first
+            else result.scope
         )
 
     def result(self) -> CheckResult:

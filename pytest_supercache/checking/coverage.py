@@ -87,9 +87,9 @@ def _reached(reach: "Reach", given: frozenset[str], *, is_apart: bool) -> Scope:
 
 
 def _are_apart(execution: Execution) -> bool:
-    """Say whether several users took steps, and no two of them anything of which the order matters.
+    """Say whether there are several users, and no step of one depends on a step of another.
 
-    That is so if the key of one of them is misspelt.
+    A misspelt key has this effect.
     """
     steps = [step for step in execution.race if step.kind not in _WITHOUT_DATA]
     pairs = [(one, other) for one, other in combinations(steps, 2) if one.actor != other.actor]

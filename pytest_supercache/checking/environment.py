@@ -79,7 +79,7 @@ class SerialEnd(NamedTuple):
     answers: tuple[tuple[str, object], ...]
     """The answers to each user, as far as they are plain values."""
     commands: tuple[tuple[str, str], ...]
-    """Who came to the layers, and with what: steps that do not depend on what is known by then."""
+    """Actor and label of each command to a layer: these are steps in every run."""
 
 
 class CheckEnvironment:
@@ -136,7 +136,7 @@ class CheckEnvironment:
         return self._finding.sharing
 
     def as_recorded(self, schedule: Schedule | None) -> AbstractContextManager[None]:
-        """Have the switch points in memory of a recorded schedule, if there is one, meanwhile."""
+        """Know only the shared memory that a recorded schedule names; None changes nothing."""
         return nullcontext() if schedule is None else self._finding.as_recorded(schedule.memory)
 
     def is_shared_in(self, schedule: Schedule | None) -> bool:
@@ -381,7 +381,7 @@ def open_environment(
     with ExitStack() as undo:
         undo.enter_context(only_one())
         finding = undo.enter_context(memory_found(settings))
-        ctrl_c = undo.enter_context(ctrl_c_heard())  # left last: hears what falls into the undoing
+        ctrl_c = undo.enter_context(ctrl_c_heard())  # left last: Ctrl-C may come during the undoing
         undo.enter_context(pinned())
         collector = undo.enter_context(collector_disabled())
         crew = Crew()

@@ -55,7 +55,7 @@ def schedule_of(again: Rerun) -> Schedule:
 SearchOne = Callable[[Vector, Exploration, Rerun | None], FaultSetResult]
 """Searches one vector within these settings; or executes a ``Rerun`` instead."""
 
-Elsewhere = Callable[[Vector, Exploration], "Future[FaultSetResult]"]
+SubmitOne = Callable[[Vector, Exploration], "Future[FaultSetResult]"]
 """Submits a vector to be searched by another process."""
 
 
@@ -63,7 +63,7 @@ def search_fault_sets(
     settings: Exploration,
     search_one: SearchOne,
     replay: Rerun | None,
-    elsewhere: Elsewhere | None = None,
+    submit_one: SubmitOne | None = None,
 ) -> CheckResult:
     """Search the vector without faults, then all others, smaller ones first, within one budget.
 
@@ -77,7 +77,7 @@ def search_fault_sets(
     level: list[Vector] = [()]
     while level:
         following: dict[frozenset[Fault], Vector] = {}
-        for vector, unit in _units(level, progress, search_one, elsewhere):
+        for vector, unit in _units(level, progress, search_one, submit_one):
             if unit is None:
                 return progress.result(vector)
             progress.add(unit)
@@ -95,13 +95,13 @@ def _units(
     level: list[Vector],
     progress: "_Progress",
     search_one: SearchOne,
-    elsewhere: Elsewhere | None,
+    submit_one: SubmitOne | None,
 ) -> Iterator[tuple[Vector, FaultSetResult | None]]:
     """Yield every vector of a level with its result; None: no budget is left for it."""
     futures: dict[Vector, Future[FaultSetResult]] = {}
     left = progress.left(is_clean=False)
-    if elsewhere is not None and left is not None and len(level) > 1:
-        futures = {vector: elsewhere(vector, left) for vector in level}
+    if submit_one is not None and left is not None and len(level) > 1:
+        futures = {vector: submit_one(vector, left) for vector in level}
     try:
         for vector in level:
             left = progress.left(is_clean=not vector)

@@ -97,20 +97,20 @@ class Runner:
     points: dict[Fault, None] = field(default_factory=dict)  # where others could strike
     first: Execution | None = None
     early_ticks: int = 0
-    warmed: str = ""  # what the first run showed that did not count
+    note_of_first: str = ""  # how the very first run differed from those that were searched
     expired: bool = False  # a time to live ran out before the users had ended
     keeps_keys: bool = False  # a key with a time to live was read, and could not expire early
     simplified: dict[str, None] = field(default_factory=dict)
     isolation: set[tuple[str, str]] = field(default_factory=set)
     found: Failure | None = None
     violations: tuple[Violation, ...] = ()  # of the last execution
-    owed: int = 0  # runs that the search still has to do at least
+    owed: int = 0  # the least number of runs that the search still has to do
     goes_on: bool = False  # after a finding, to find the smallest one
     _found_after: float = 0.0  # seconds
     further: int = 0  # executions since the finding
     reach: coverage.Reach = field(default_factory=coverage.Reach)
     not_judged: dict[str, None] = field(default_factory=dict)
-    never_judged: frozenset[str] | None = None  # in none of the executions so far; None: of none
+    never_judged: frozenset[str] | None = None  # by any execution so far; None: there was none
 
     def attempt(self, scheduler: Scheduler) -> Execution:
         """Execute and judge one schedule of the search.
@@ -165,15 +165,15 @@ class Runner:
             )
         )
 
-    def throw_away(self, cold: Execution, warm: Execution, *, is_told: bool) -> None:
-        """Discard a run that has filled something once; the next one counts as the first."""
+    def replace_first(self, cold: Execution, warm: Execution, *, is_told: bool) -> None:
+        """Replace the first run, which found caches of the process cold, by the next one."""
         self.first = warm
         self.points.clear()
         if is_told:
             self.tell_of_first(len(cold.steps), len(warm.steps), "step")
 
     def tell_of_first(self, count: int, later: int, what: str) -> None:
-        """Note that the first run was another one than the runs that were searched.
+        """Note that the first run took other steps, or commands, than the runs that were searched.
 
         Args:
             count: how many steps, or commands, it took.
@@ -182,7 +182,7 @@ class Runner:
         """
         counted = f"{count} {what}{'' if count == 1 else 's'} and then {later}"
         took = counted if count != later else f"other {what}s than later"
-        self.warmed = self.warmed or (
+        self.note_of_first = self.note_of_first or (
             f"the first run took {took}: something that no execution gives back was filled "
             "once in this process. What was searched is what comes after that"
         )

@@ -173,7 +173,7 @@ def warm_up(runner: Runner) -> Execution:
         if difference is None and not has_imported:
             _compare_with_first(runner, first, end, end_again)
             return first
-        runner.throw_away(first, again, is_told=not has_imported)
+        runner.replace_first(first, again, is_told=not has_imported)
         first, end, has_imported = again, end_again, False
     raise NotDeterministicError(difference or "modules were imported in every run")
 

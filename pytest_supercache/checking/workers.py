@@ -43,8 +43,7 @@ LEAVE_SECONDS = 2.0
 
 
 ASKED_SECONDS = 0.5
-"""How often a worker looks whether it was asked to leave; that it is an orphan it notices at once.
-"""
+"""How often a worker checks for a request to leave; it notices at once when it is orphaned."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,11 +67,11 @@ class Work:
 SearchUnit = Callable[[Work, bool, Vector, Exploration], FaultSetResult]
 """Searches a vector with memory shared or not."""
 
-Elsewhere = Callable[[bool, Vector, Exploration], "Future[FaultSetResult]"]
-"""Submits a vector to be searched elsewhere."""
+SubmitUnit = Callable[[bool, Vector, Exploration], "Future[FaultSetResult]"]
+"""Submits a vector, with memory shared or not, to be searched by another process."""
 
-Dispatch = Callable[[Work], AbstractContextManager[Elsewhere | None]]
-"""Gives the place where the vectors of some work are searched; None: here, serially."""
+Dispatch = Callable[[Work], AbstractContextManager[SubmitUnit | None]]
+"""Opens workers for some work and gives what submits to them; None: this process searches."""
 
 
 def in_process(_work: Work) -> AbstractContextManager[None]:
@@ -95,7 +94,7 @@ def sent_to(executor: Executor | None, search: SearchUnit) -> Dispatch:
         )
 
     @contextmanager
-    def place(work: Work) -> Iterator[Elsewhere]:
+    def dispatch(work: Work) -> Iterator[SubmitUnit]:
         try:
             pickle.dumps(work)
         except Exception as error:
@@ -109,7 +108,7 @@ def sent_to(executor: Executor | None, search: SearchUnit) -> Dispatch:
                 executor, _search_lean, search, work, shared, vector, within
             )
 
-    return place
+    return dispatch
 
 
 @contextmanager
@@ -142,7 +141,7 @@ def forked(workers: int, search: SearchUnit) -> Dispatch:
     refuse_without_forks()
 
     @contextmanager
-    def place(work: Work) -> Iterator[Elsewhere | None]:
+    def dispatch(work: Work) -> Iterator[SubmitUnit | None]:
         if work.settings.faults is None or not work.settings.faults.max:
             yield None  # a single vector
             return
@@ -154,7 +153,7 @@ def forked(workers: int, search: SearchUnit) -> Dispatch:
         with forks(workers, partial(_search_lean, search, work)) as searched:
             yield searched
 
-    return place
+    return dispatch
 
 
 def refuse_without_forks() -> None:

@@ -195,7 +195,7 @@ def _write(here: PlaceAndRules, document: dict[str, Any], doubts: list[str]) -> 
 
 
 def _said(here: PlaceAndRules, document: Mapping[str, Any], decision: Decision) -> list[str]:
-    """Return the lines of the screen, and what it leaves out of why the shards are not one run."""
+    """Return the lines of the screen, and further reasons why the shards are not of one run."""
     lines = screen(decision, document, here.rules)
     wrong = document["run"]["merge"]["wrong"][REASONS_SHOWN:]
     more = len(wrong) - _WRONG_SHOWN

@@ -1,4 +1,4 @@
-"""Records in the temporary folder that a gate run began whose report folder is read-only.
+"""Notes in the temporary folder that a gate run has begun, if its report folder is read-only.
 
 ``verdict.json`` of an earlier run with the same id stays in such a folder and remains readable. So
 the temporary folder of the machine gets an empty file, named by digests of the path and the id;

@@ -17,7 +17,14 @@ from pytest_supercache.report.last_run import since_last_run
 from pytest_supercache.report.plain import Plain
 from pytest_supercache.report.player_data import WITHOUT_STEPS, players
 from pytest_supercache.report.values import TEXT_MAX, pasted, short
-from pytest_supercache.report.words import count, expected, headline, in_words, minute, preempted
+from pytest_supercache.report.words import (
+    count,
+    expected,
+    headline,
+    label_in_words,
+    minute,
+    preempted,
+)
 
 Json = Mapping[str, Any]
 
@@ -142,7 +149,7 @@ def _variant(row: Json) -> dict[str, Plain]:
         ("file", f"{row['path']}:{row['line']}" if row.get("path") and row.get("line") else None),
         ("executions", f"{row['executions']:,}"),
     ]
-    label = in_words(row["label"]) if row["label"] else ""
+    label = label_in_words(row["label"]) if row["label"] else ""
     said = f"{expected(row)}. {label[:1].upper()}{label[1:]}." if label else expected(row)
     return {
         "id": short(row["id"]),

@@ -11,7 +11,7 @@ from pytest_supercache.report.picture import picture
 from pytest_supercache.report.timeline import timeline
 from pytest_supercache.report.values import LEGEND_MAX, clean, short, wrap
 from pytest_supercache.report.verdict_json import counterexample_to_json
-from pytest_supercache.report.words import EXPECTED, SLOW, in_words, preempted
+from pytest_supercache.report.words import EXPECTED, SLOW, label_in_words, preempted
 
 WIDTH = 120
 _INDENT = "  "
@@ -104,7 +104,7 @@ def _kind(label: Label, found: Counterexample) -> str:
     flows = {step.actor for step in found.execution.race if "@" not in step.actor}
     if label is Label.CONFLICT and len(flows) == 1:
         return SLOW
-    return in_words(label.value)
+    return label_in_words(label.value)
 
 
 def _named(violation: Violation) -> str:

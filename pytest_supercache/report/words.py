@@ -50,7 +50,7 @@ def count(number: int, noun: str) -> str:
 
 
 def minute(when: str | None) -> str | None:
-    """Return a time in the format for people, if it is one of ours."""
+    """Return a time as a person reads it; a text in another format than ours as it is."""
     ours = re.fullmatch(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d):\d\d(?:[.]\d+)?[+]00:00", when or "")
     return f"{ours[1]} {ours[2]} UTC" if ours else when
 
@@ -60,8 +60,8 @@ def broken(guarantee: str | None) -> str:
     return _BROKEN.get(guarantee or "", f"{guarantee} does not hold")
 
 
-def in_words(label: str) -> str:
-    """Return what a label says: whether it takes users who overlap."""
+def label_in_words(label: str) -> str:
+    """Return what a label means: whether the failure needs users who overlap."""
     return _LABELS[label]
 
 

@@ -1,4 +1,4 @@
-"""Makes functions that a framework runs on worker threads of an event loop actors.
+"""Runs each function that a framework hands to the worker threads of an event loop as an actor.
 
 Starlette and FastAPI hand synchronous endpoints and dependencies to ``anyio.to_thread.run_sync``,
 whose threads are shared by all requests. Here each call is an actor of its own, which runs on the
