@@ -79,7 +79,7 @@ class Rows:
         return self.may_meet(other) and (is_open or bool(self.lasting & other.lasting))
 
 
-_OF_ROWS = re.compile(r"[\s(]*(SELECT|WITH|INSERT|REPLACE|UPDATE|DELETE)\b", re.IGNORECASE)
+_OF_ROWS = re.compile(r"[\s(]*(SELECT|WITH|INSERT|UPDATE|DELETE)\b", re.IGNORECASE)
 
 
 @lru_cache(maxsize=1_000)
@@ -183,14 +183,13 @@ def _read(exp: Any, tree: Any) -> Iterator[Rows]:
     """Yield the rows that a SELECT reads; below the outermost one, those of the whole table."""
     if not isinstance(tree, exp.Select):
         return
-    outermost = tree.find(exp.From)
     named = {each.alias for each in tree.find_all(exp.CTE)}
     columns = {column.name.lower() for column in tree.find_all(exp.Column)}
     is_known = not tree.args.get("joins") and not tree.find(exp.Star)
     for table in tree.find_all(exp.Table):
-        if table.name in named:
+        if table.name in named or isinstance(table.parent, exp.Lock):  # FOR UPDATE OF
             continue
-        is_outermost = table.parent is outermost or isinstance(table.parent, exp.Join)
+        is_outermost = table.parent.parent is tree  # which is its FROM, or a join
         fixed = _fixed(exp, tree, table) if is_outermost else set()
         yield Rows(
             table=table.name.lower(), use=RowUse.READ, fixed=frozenset(fixed),
@@ -217,10 +216,11 @@ def _fixed(exp: Any, tree: Any, table: Any) -> set[tuple[str, str]]:
     where = tree.args.get("where")
     if where is None:
         return set()
-    terms = where.this.flatten() if isinstance(where.this, exp.And) else [where.this]
     found, is_alone = set(), _is_alone(tree, table)
-    for term in terms:
-        equality = term.unnest()
+    terms = [where.this]
+    for equality in (term.unnest() for term in terms):
+        if isinstance(equality, exp.And):
+            terms += [equality.left, equality.right]  # it is iterated over
         if not isinstance(equality, exp.EQ):
             continue
         sides = (equality.left, equality.right)

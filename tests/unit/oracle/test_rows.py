@@ -78,9 +78,22 @@ def test_what_is_no_single_value_leaves_rows_open(where):
     assert found.fixed == frozenset()
 
 
-def test_all_parts_of_a_condition_count():
-    [found] = rows("SELECT 1 FROM product WHERE id = ? AND shop = ? AND stock > 0", (7, "a"))
+@pytest.mark.parametrize(
+    "where",
+    [
+        "id = ? AND shop = ? AND stock > 0",
+        "(id = ? AND shop = ?)",  # Django's way to write two conditions
+        "(id = ? AND (stock > 0 AND (shop = ?)) AND NOT (id = 8 AND size = 1))",
+    ],
+)
+def test_all_parts_of_a_condition_count(where):
+    [found] = rows(f"SELECT 1 FROM product WHERE {where}", (7, "a"))
     assert found.fixed == {("id", "7"), ("shop", "a")}
+
+
+def test_a_lock_names_no_further_rows():
+    text = "SELECT 1 FROM product p JOIN seat s ON s.id = p.id WHERE p.id = 7 FOR UPDATE OF p"
+    assert [one.table for one in rows(text, dialect="postgres")] == ["product", "seat"]
 
 
 def test_an_update_that_computes_is_told_from_one_that_is_told_the_value():
@@ -126,14 +139,26 @@ def test_columns_of_an_update_that_joins_are_known_by_the_name_of_the_table_only
         assert found.fixed == {("id", "7")}
 
 
+def test_a_condition_outside_of_a_subquery_is_not_on_its_tables():
+    joined = "SELECT * FROM product JOIN seat ON seat.id = product.id"
+    for text in (f"SELECT * FROM ({joined}) x WHERE id = 7", f"SELECT EXISTS ({joined})"):
+        found = rows(text)
+        assert {one.table for one in found} == {"product", "seat"}
+        assert not any(one.fixed or one.is_whole for one in found)
+
+
 def test_a_name_of_a_subquery_is_no_table_and_its_table_is_read_as_a_whole():
     [found] = rows("WITH few AS (SELECT * FROM product WHERE id = 7) SELECT * FROM few")
     assert (found.table, found.fixed) == ("product", frozenset())
 
 
-@pytest.mark.parametrize("text", ["COMMIT", "PRAGMA x", "", "SELECT (", "UPDATE", "CALL f(1)"])
-def test_what_cannot_be_read_uses_no_known_rows(text):
+@pytest.mark.parametrize(
+    "text",
+    ["COMMIT", "PRAGMA x", "", "REPLACE INTO t VALUES (1)", "SELECT (", "UPDATE", "CALL f(1)"],
+)
+def test_what_cannot_be_read_uses_no_known_rows(text, caplog):
     assert rows(text) == []
+    assert not caplog.records  # the parser has a warning for some
 
 
 def test_rows_meet_unless_a_common_column_differs():
