@@ -74,7 +74,8 @@ class Step:
     memory: Layers | None = None  # what shared memory holds, where it was found; as `layers`
     functions: tuple[str, ...] = ()  # under test, that lead to it; as `layers`, outermost first
     sources: tuple[SourceLine, ...] = ()  # that take it: the innermost, and the project's own
-    statement: SqlStatement | None = None  # that was executed in it
+    statement: SqlStatement | None = None  # that was executed in it, without an error
+    row_count: int | None = None  # how many rows that statement has changed; None: not known
     is_timeless: bool = False  # an early tick may as well come before it as after it
     is_early: bool = False  # a tick that came although an actor was enabled
 

@@ -99,6 +99,8 @@ def _works(execution: Execution) -> list[_Work]:
     race = execution.race
     for at, step in enumerate(race):
         for rows in () if step.futile or step.statement is None else rows_of(step.statement):
+            if rows.is_write and step.row_count == 0:
+                continue
             work = works.setdefault((step.actor.partition("/")[0], step.operation), _Work())
             end, is_kept = end_of_change(race, at) if rows.is_write else (at, True)
             snapshot = _snapshot_of(execution, race, at)

@@ -8,6 +8,7 @@ import psycopg2
 import pytest
 
 from tests.adapters.flows import is_conflict, judged
+from tests.selection import few
 
 pytestmark = pytest.mark.postgresql
 
@@ -270,3 +271,26 @@ def test_of_each_pair_one_is_a_conflict_and_the_other_holds(address, counters, u
     result = searched(use, address, counters, twin, holds)
     assert not is_conflict(result)
     assert result.exhausted
+
+
+def set_once(limit):
+    """Set a number that is 0, unless it has become too large by then; count the attempts."""
+
+    def program():
+        if not (yield from number(N)):
+            yield from sql(f"UPDATE counters SET n = 7 WHERE {N} AND n < {limit}")
+            yield ("commit",)
+            yield "redis", "incr", "n"
+
+    return program
+
+
+def is_set_once(n, m, cache):
+    return cache == b"1"
+
+
+@pytest.mark.parametrize("use", DRIVERS)
+@pytest.mark.parametrize(("limit", "slug"), few([(5, "unclassified"), (9, "lost-update")], 1))
+def test_an_update_that_finds_no_row_has_overwritten_nothing(address, counters, use, limit, slug):
+    result = searched(use, address, counters, (set_once(limit),) * 2, is_set_once)
+    assert result.counterexample.conflict_class == slug

@@ -119,6 +119,25 @@ def test_two_users_lose_a_count_unless_they_read_under_a_lock(opened, counters, 
     assert conflict or result.exhausted
 
 
+@pytest.mark.parametrize(("limit", "is_lost"), few([(5, False), (9, True)], 2))
+def test_an_update_that_finds_no_row_has_overwritten_nothing(opened, counters, limit, is_lost):
+    """Where what it sets is there already, the server counts no change: but the row was found."""
+
+    def once(connect):
+        with closing(connect(NO_SNAPSHOT)) as connection:
+            if value(connection) == 0:
+                asked(connection, f"UPDATE counters SET n = 7 WHERE name = 'n' AND n < {limit}")
+                add(connection, "m")
+
+    def made(_world):
+        counters.reset()
+        return opened
+
+    result = counting(made, once, lambda _: counters.values()[1] + 1)
+    assert is_conflict(result)
+    assert is_lost_update(result) is is_lost
+
+
 @pytest.mark.parametrize("counts", [False, True])
 def test_sqlalchemy_takes_the_same_steps(address, counters, counts):
     def made(_world):

@@ -192,3 +192,32 @@ def test_a_row_is_added_between_two_looks(tmp_path):
 
     found = class_of(tmp_path, looks, book, lambda _, alice, __: alice)
     assert found == "phantom"
+
+
+# -- what only looks like an anomaly ---------------------------------------------------------------
+
+
+def claim(connection, guard, *, heeds):
+    """Sell the last piece on condition of what was read; the condition may be heeded, or not."""
+    [(stock,)] = connection.execute("SELECT stock FROM product WHERE id = 1").fetchall()
+    done = connection.execute(f"UPDATE product SET stock = 0 WHERE id = 1 AND {guard}").rowcount
+    return stock == 5 and (bool(done) or not heeds)
+
+
+@pytest.mark.parametrize("guard", ["stock > 3", "stock IS NOT 0"])
+def test_an_update_that_finds_no_row_has_overwritten_nothing(tmp_path, guard):
+    """The update is refused, as it should be, and the code says "sold" nevertheless."""
+
+    def ignores(connection):
+        return claim(connection, guard, heeds=False)
+
+    found = class_of(tmp_path, ignores, ignores, lambda _, alice, bob: alice != bob)
+    assert found == "unclassified"
+
+
+def test_one_that_finds_the_row_has_overwritten_it(tmp_path):
+    def ignores(connection):
+        return claim(connection, "stock >= 0", heeds=True)
+
+    found = class_of(tmp_path, ignores, ignores, lambda _, alice, bob: alice != bob)
+    assert found == "lost-update"

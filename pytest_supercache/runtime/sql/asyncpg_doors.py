@@ -51,6 +51,7 @@ _OF_TYPES = frozenset(
 _OF_THE_LIBRARY = re.compile(r"\bset_config\(\s*'jit'")
 _RESETS = re.compile(r"\s*SELECT pg_advisory_unlock_all\(\);\s*(CLOSE ALL|UNLISTEN|RESET ALL)")
 _MOVES = re.compile(r"MOVE FORWARD \d+ (__asyncpg_\w+)$")
+_ROW_COUNT = re.compile(r"\d+$")
 _ADVISORY = re.compile(r"advisory", re.IGNORECASE)
 _TERMINATE = b"X\0\0\0\4"
 _GOODBYE_SECONDS = 5.0
@@ -194,6 +195,14 @@ def _looking_up(execution: ExecutionContext) -> Iterator[None]:
         yield
 
 
+def _row_count(answer: Any) -> int | None:
+    """Return the number in what the server says at the end of a statement: ``UPDATE 1``."""
+    status = answer[1] if isinstance(answer, tuple) else answer
+    told = status.decode() if isinstance(status, bytes) else status
+    found = _ROW_COUNT.search(told) if isinstance(told, str) else None
+    return None if found is None else int(found[0])
+
+
 class SteppedProtocol:
     """What a connection of asyncpg talks to the server through: its exchanges are steps."""
 
@@ -249,8 +258,9 @@ class SteppedProtocol:
         """Execute a prepared statement, as a cursor of the server if that has a name."""
         if portal_name:
             self.session.declare(portal_name, state.query)
-        call = partial(self._real.bind_execute, state, args, portal_name, limit, return_extra, None)
-        return await self._execute(state.query, call, args)
+        call = partial(self._real.bind_execute, state, args, portal_name, limit, True, None)
+        answer = await self._execute(state.query, call, args)
+        return answer if return_extra else answer[0]
 
     async def bind_execute_many(
         self, state: Any, args: Any, portal_name: str, timeout: Any, return_rows: bool
@@ -338,9 +348,8 @@ class SteppedProtocol:
         is_reset = _RESETS.match(text) is not None and not self._has_advisory_locks
         if text in _OF_TYPES or _OF_THE_LIBRARY.search(text) or is_reset:
             return await self._step(call, gives_back=is_reset)
-        return await self._step(
-            call, partial(self.session.execute, text=text, parameters=parameters)
-        )
+        step = partial(self.session.execute, text=text, parameters=parameters, count=_row_count)
+        return await self._step(call, step)
 
     async def _step(
         self,

@@ -6,6 +6,7 @@ until another one has written, or a transaction has ended, and makes the stateme
 transactions that wait for each other the server would roll one back; here either may be the one.
 """
 
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -46,6 +47,7 @@ _SERIALIZABLE = "SERIALIZABLE"
 _NO_WAIT = "SET SESSION innodb_lock_wait_timeout = 0, lock_wait_timeout = 0"
 
 _Method = Callable[..., Any]
+_FOUND = re.compile(rb"Rows matched: (\d+)")
 
 _patches = Patches()
 _opened: dict[int, "MariaDBSession"] = {}  # by the id of the connection, which it keeps alive
@@ -147,12 +149,19 @@ class MariaDBSession:
             answer = call()
         else:
             tables = EVERYTHING if self.is_serializable else tables
-            answer = self._take(execution, statement, tables, noting(execution, sent, call))
+            noted = noting(execution, sent, call, lambda _: self._row_count())
+            answer = self._take(execution, statement, tables, noted)
         if statement.new_timeout is not None:
             self.timeout = statement.new_timeout
             self.tell(_NO_WAIT)
         self._note_level(statement)
         return answer
+
+    def _row_count(self) -> int | None:
+        """Return how many rows an UPDATE has found, whatever was in them before."""
+        result: Any = self.connection._result  # noqa: SLF001 - no cursor knows what it says
+        found = _FOUND.search(result.message or b"")
+        return None if found is None else int(found[1])
 
     def _note_level(self, statement: MariaDBStatement) -> None:
         """Note the isolation level that a statement has set."""

@@ -26,6 +26,7 @@ from pytest_supercache.runtime.sql.postgres_statements import CURSOR, Statement,
 from pytest_supercache.runtime.sql.statements import (
     EVERYTHING,
     Calls,
+    RowCount,
     Tables,
     aperform,
     awaited,
@@ -177,12 +178,13 @@ class DatabaseSession:
         text: str,
         call: Callable[[], Any],
         parameters: Any = None,
+        *,
+        count: RowCount | None = None,
     ) -> Any:
         """Execute a statement, as a step if it may interact with other connections."""
         understood = partial(self._understood, execution, text)
-        return self._make(
-            execution, understood, call, SqlStatement.of("postgres", text, parameters)
-        )
+        sent = SqlStatement.of("postgres", text, parameters)
+        return self._make(execution, understood, call, sent, count)
 
     def declare(self, name: str, text: str) -> None:
         """Note the statement of a cursor that the server has under ``name``."""
@@ -245,26 +247,26 @@ class DatabaseSession:
         statement_of: Callable[[], Statement | None],
         call: Callable[[], Any],
         sent: SqlStatement | None = None,
+        count: RowCount | None = None,
     ) -> Any:
         """Make a call, as the step that it is; of an awaited connection, return what to await."""
+        noted = noting(execution, sent, call, count)
         if self.driver.awaits:
-            return self._await(execution, statement_of, call, sent)
+            return self._await(execution, statement_of, call, noted)
         statement = statement_of()
-        if statement is None:
-            return call()
-        return self._take(execution, statement, noting(execution, sent, call))
+        return call() if statement is None else self._take(execution, statement, noted)
 
     async def _await(
         self,
         execution: ExecutionContext,
         statement_of: Callable[[], Statement | None],
         call: Callable[[], Any],
-        sent: SqlStatement | None,
+        noted: Callable[[], Any],
     ) -> Any:
         statement = statement_of()
         if statement is None:
             return await call()
-        return await self._atake(execution, statement, noting(execution, sent, call))
+        return await self._atake(execution, statement, noted)
 
     def _take(
         self, execution: ExecutionContext, statement: Statement, call: Callable[[], Any]

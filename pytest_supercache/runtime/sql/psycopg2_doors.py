@@ -258,7 +258,7 @@ class LibpqCursor(extensions.cursor):  # type: ignore[misc] # as above
             return call()
         if self.name is not None:
             session.declare(self.name, text)
-        return session.execute(execution, text, call, parameters)
+        return session.execute(execution, text, call, parameters, count=lambda _: self.rowcount)
 
     def _fetch(self, call: Callable[[], Any]) -> Any:
         execution, session = controlled(), _sessions.of(self.connection)

@@ -235,7 +235,9 @@ def _statement(method: Method) -> Method:
         if name is not None:
             session.declare(name, text)
         parameters = args[0] if args else kwargs.get("params")
-        return session.execute(execution, text, call, parameters)
+        return session.execute(
+            execution, text, call, parameters, count=lambda _: int(cursor.rowcount)
+        )
 
     return execute
 

@@ -266,8 +266,9 @@ class Connection(sqlite3.Connection):
         label = f"{word} {tables.shown}".strip() if not ends else word
         take = perform if self.job is None else self.job.perform
         is_step = not _declares_its_calls()
+        noted = noting(execution, sent, call, count=lambda changed: changed)
         answer = take(
-            execution, label, footprint, noting(execution, sent, call) if is_step else call,
+            execution, label, footprint, noted if is_step else call,
             failure=sqlite3.OperationalError,
             must_wait=must_wait, timeout=self.lock_timeout, is_step=is_step,
         )  # fmt: skip

@@ -54,11 +54,12 @@ class Cursor(sqlite3.Cursor):
             run(sql, given)
             return self
 
-        def call() -> None:
+        def call() -> int | None:
             run(sql, given)
             if self.description is not None:
                 self._rows = super(Cursor, self).fetchall()
                 self._rows.reverse()
+            return self.rowcount if self.rowcount >= 0 else None
 
         connection: Any = self.connection
         connection.statement(sql, parameters, call)

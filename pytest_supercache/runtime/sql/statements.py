@@ -13,6 +13,7 @@ from typing import Any
 
 from pytest_supercache.core.footprint import ANYTHING, Footprint
 from pytest_supercache.core.statement import SqlStatement
+from pytest_supercache.core.trace import Step
 from pytest_supercache.runtime.kernel import async_context
 from pytest_supercache.runtime.kernel.execution_context import CallSteps, ExecutionContext
 from pytest_supercache.runtime.kernel.faults import Failure
@@ -21,7 +22,8 @@ PLACE = "origin"
 LOCK = frozenset({"database:lock"})
 """The resource of the write lock: one for all databases, which is coarser than needed."""
 
-_Method = Callable[..., Any]
+RowCount = Callable[[Any], int | None]
+"""Says of the answer to a statement how many rows it has changed; None: that is not known."""
 
 Calls = Generator[Callable[[], Any], Any, Any]
 """Calls in order: each is made, or awaited, and its answer or its error is sent back."""
@@ -88,15 +90,39 @@ def label_of(text: str, word: str) -> str:
     return shown if len(shown) <= _LABEL_MAX else f"{word} ... {shown[-_LABEL_MAX // 2 :]}"
 
 
-def noting(execution: ExecutionContext, sent: SqlStatement | None, call: _Method) -> _Method:
-    """Return the call that executes a statement in its step, and notes in the step which one."""
+def noting(
+    execution: ExecutionContext,
+    sent: SqlStatement | None,
+    call: Callable[[], Any],
+    count: RowCount | None = None,
+) -> Callable[[], Any]:
+    """Return the call that executes a statement in its step, and notes in the step what it did.
+
+    What ends in an error has changed nothing. ``count`` says how many rows the statement has
+    changed.
+    """
+
     if sent is None:
         return call
 
-    def noted(*args: Any, **kwargs: Any) -> Any:
-        if execution.record.steps:  # a job of aiosqlite that cannot be controlled is no step
-            execution.record.steps[-1].statement = sent
-        return call(*args, **kwargs)
+    def note(step: Step, answer: Any) -> None:
+        step.statement = sent
+        step.row_count = None if count is None else count(answer)
+
+    async def noted_later(step: Step, answer: Awaitable[Any]) -> Any:
+        awaited = await answer
+        note(step, awaited)
+        return awaited
+
+    def noted() -> Any:
+        if not execution.record.steps:  # a job of aiosqlite that cannot be controlled is no step
+            return call()
+        step = execution.record.steps[-1]
+        answer = call()
+        if isawaitable(answer):
+            return noted_later(step, answer)
+        note(step, answer)
+        return answer
 
     return noted
 
