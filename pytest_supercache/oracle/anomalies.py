@@ -130,12 +130,12 @@ def _ends(step: Step, actor: str) -> bool:
 
 def _lost_update(early: _Work, late: _Work) -> tuple[_RowAccess, ...] | None:
     """P4: rows are read, others change them, and what was made of the old ones is written."""
-    for write in late.written(RowUse.UPDATE):
+    for write in late.written(RowUse.UPDATE, RowUse.UPSERT):
         read = late.last_read(write.rows, write.at)
         given = write.rows.columns - write.rows.computed
         if read is None or not read.rows.are_those_of(write.rows):
             continue
-        for other in early.written(RowUse.UPDATE):
+        for other in early.written(RowUse.UPDATE, RowUse.UPSERT):
             is_between = not other.is_seen_before(read.at) and other.is_seen_before(write.at)
             lost = given & other.rows.columns & (read.rows.columns or given)
             is_same = other.rows.are_those_of(write.rows)

@@ -24,6 +24,8 @@ class RowUse(Enum):
     READ = "read"
     UPDATE = "update"
     INSERT = "insert"
+    UPSERT = "upsert"
+    """Of one row, that is there or not: it is added, or its columns are set."""
     DELETE = "delete"
 
 
@@ -147,7 +149,7 @@ def _written(exp: Any, tree: Any) -> Iterator[Rows]:
         return
     name = table.name.lower()
     if isinstance(tree, exp.Insert):
-        yield Rows(table=name, use=RowUse.INSERT, fixed=frozenset(_inserted(exp, tree)))
+        yield from _put(exp, tree, name)
     elif isinstance(tree, exp.Delete) and tree.this is table:
         yield Rows(
             table=name, use=RowUse.DELETE, fixed=frozenset(_fixed(exp, tree, table)),
@@ -168,11 +170,46 @@ def _written(exp: Any, tree: Any) -> Iterator[Rows]:
         )  # fmt: skip
 
 
+def _put(exp: Any, tree: Any, table: str) -> Iterator[Rows]:
+    """Yield the rows that an INSERT adds, or sets if they are there.
+
+    Which columns make a row that REPLACE finds the same one, the text does not say.
+    """
+    if str(tree.args.get("alternative") or "").upper() == "REPLACE":
+        return
+    inserted = dict(_inserted(exp, tree))
+    conflict = tree.args.get("conflict")
+    sets = {
+        each.this.name.lower(): each.expression
+        for each in (conflict.expressions if conflict is not None else ())
+        if isinstance(each, exp.EQ)
+    }
+    if not sets:
+        fixed = inserted if conflict is None else {}
+        yield Rows(table=table, use=RowUse.INSERT, fixed=frozenset(fixed.items()))
+        return
+    found = {name: value for name, value in inserted.items() if name not in sets}
+    computed = (name for name, new in sets.items() if _is_of_the_row(exp, new))
+    yield Rows(
+        table=table, use=RowUse.UPSERT, fixed=frozenset(found.items()), columns=frozenset(sets),
+        computed=frozenset(computed),
+    )  # fmt: skip
+
+
+def _is_of_the_row(exp: Any, new: Any) -> bool:
+    """Say whether a new value is made of what the row has, and not of what was to be added."""
+    return new.find(exp.Query) is not None or any(
+        column.table.lower() != "excluded"
+        and column.find_ancestor(exp.Anonymous, exp.Values) is None
+        for column in new.find_all(exp.Column)
+    )
+
+
 def _inserted(exp: Any, tree: Any) -> Iterator[tuple[str, str]]:
     """Yield the columns and values of the one row that an INSERT adds."""
     rows = tree.expression.expressions if isinstance(tree.expression, exp.Values) else []
     names = tree.this.expressions if isinstance(tree.this, exp.Schema) else []
-    if len(rows) != 1 or len(names) != len(rows[0].expressions) or tree.args.get("conflict"):
+    if len(rows) != 1 or len(names) != len(rows[0].expressions):
         return
     for name, value in zip(names, rows[0].expressions, strict=True):
         if (plain := _plain(exp, value)) is not None:
@@ -218,12 +255,10 @@ def _fixed(exp: Any, tree: Any, table: Any) -> set[tuple[str, str]]:
         return set()
     found, is_alone = set(), _is_alone(tree, table)
     terms = [where.this]
-    for equality in (term.unnest() for term in terms):
-        if isinstance(equality, exp.And):
-            terms += [equality.left, equality.right]  # it is iterated over
-        if not isinstance(equality, exp.EQ):
-            continue
-        sides = (equality.left, equality.right)
+    for condition in (term.unnest() for term in terms):
+        if isinstance(condition, exp.And):
+            terms += [condition.left, condition.right]  # it is iterated over
+        sides = _compared(exp, condition)
         for column, other in (sides, sides[::-1]):
             value = _plain(exp, other)
             if not isinstance(column, exp.Column) or value is None:
@@ -232,6 +267,15 @@ def _fixed(exp: Any, tree: Any, table: Any) -> set[tuple[str, str]]:
             if is_its:
                 found.add((column.name.lower(), value))
     return found
+
+
+def _compared(exp: Any, condition: Any) -> tuple[Any, Any]:
+    """Return the two sides of an equation; nothing of another condition."""
+    if isinstance(condition, exp.EQ):
+        return condition.left, condition.right
+    if isinstance(condition, exp.In) and len(condition.expressions) == 1:
+        return condition.this, condition.expressions[0]
+    return None, None
 
 
 def _plain(exp: Any, node: Any) -> str | None:

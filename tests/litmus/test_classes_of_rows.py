@@ -221,3 +221,61 @@ def test_one_that_finds_the_row_has_overwritten_it(tmp_path):
 
     found = class_of(tmp_path, ignores, ignores, lambda _, alice, bob: alice != bob)
     assert found == "lost-update"
+
+
+def put(connection, new):
+    stock = stock_of(connection, 1)
+    connection.execute(
+        "INSERT INTO product (id, stock) VALUES (?, ?) "
+        f"ON CONFLICT (id) DO UPDATE SET stock = {new}",
+        (1, stock - 1),
+    )
+
+
+def test_an_upsert_of_what_the_application_has_counted_is_a_lost_update(tmp_path):
+    """The row is there, so nobody adds one: it is no phantom."""
+
+    def count(connection):
+        put(connection, "excluded.stock")
+
+    assert class_of(tmp_path, count, count, sells_and_counts) == "lost-update"
+
+
+def test_an_upsert_that_the_statement_counts_is_none(tmp_path):
+    def count(connection):
+        put(connection, "stock - 1")
+        return connection.execute("SELECT stock FROM product WHERE id = 2").fetchone()
+
+    def look(connection):
+        return stock_of(connection, 1)
+
+    assert class_of(tmp_path, count, look, lambda *them: them[2] == 5) == "unclassified"
+
+
+@pytest.mark.parametrize("one", ["= ?", "IN (?)"])
+def test_a_row_is_named_by_the_only_value_of_its_key(tmp_path, one):
+    def sell_it(connection):
+        [(stock,)] = connection.execute(
+            f"SELECT stock FROM product WHERE id {one}", (1,)
+        ).fetchall()
+        connection.execute(f"UPDATE product SET stock = ? WHERE id {one}", (stock - 1, 1))
+
+    assert class_of(tmp_path, sell_it, sell_it, sells_and_counts) == "lost-update"
+
+
+@pytest.mark.parametrize("one", ["= ?", "IN (?)"])
+def test_rows_of_two_keys_are_not_read_twice(tmp_path, one):
+    """Each counts down its own product, and then looks at both."""
+
+    def of(number):
+        def counts(connection):
+            connection.execute(f"SELECT stock FROM product WHERE id {one}", (number,)).fetchall()
+            connection.execute(f"UPDATE product SET stock = 4 WHERE id {one}", (number,))
+            return connection.execute("SELECT MAX(stock) FROM product").fetchone()[0]
+
+        return counts
+
+    def is_right(_, alice, bob):
+        return {alice, bob} == {4, 5}
+
+    assert class_of(tmp_path, of(1), of(2), is_right) == "unclassified"

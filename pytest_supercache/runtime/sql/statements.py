@@ -101,7 +101,6 @@ def noting(
     What ends in an error has changed nothing. ``count`` says how many rows the statement has
     changed.
     """
-
     if sent is None:
         return call
 

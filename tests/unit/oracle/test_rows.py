@@ -106,6 +106,37 @@ def test_an_update_that_computes_is_told_from_one_that_is_told_the_value():
     assert moved.lasting == frozenset()  # it has had the one value, and has the other
 
 
+@pytest.mark.parametrize(
+    ("dialect", "new", "computed"),
+    [
+        ("sqlite", "ON CONFLICT (id) DO UPDATE SET stock = excluded.stock", ""),
+        ("postgres", "ON CONFLICT (id) DO UPDATE SET stock = product.stock + 1", "stock"),
+        ("mysql", "ON DUPLICATE KEY UPDATE stock = VALUES(stock)", ""),
+        ("mysql", "ON DUPLICATE KEY UPDATE stock = stock + VALUES(stock)", "stock"),
+    ],
+)
+def test_an_insert_that_sets_columns_of_a_row_updates_it(dialect, new, computed):
+    [put] = rows(f"INSERT INTO product (id, stock) VALUES (7, 4) {new}", dialect=dialect)
+    assert (put.use, put.fixed) == (RowUse.UPSERT, {("id", "7")})
+    assert (put.columns, put.computed) == ({"stock"}, {*computed.split()})
+
+
+@pytest.mark.parametrize("ids", ["IN (7)", "IN (7, 8)", "> 7"])
+def test_only_one_value_of_a_column_names_the_row(ids):
+    [read] = rows(f"SELECT stock FROM product WHERE id {ids}")
+    assert read.fixed == ({("id", "7")} if ids == "IN (7)" else set())
+    [written] = rows("UPDATE product SET stock = 4 WHERE id = 7")
+    assert read.are_those_of(written) is (ids == "IN (7)")
+
+
+def test_without_a_where_all_rows_are_named():
+    [read], [written] = (
+        rows("SELECT stock FROM product"),
+        rows("UPDATE product SET stock = 4 WHERE id = 7"),
+    )
+    assert read.are_those_of(written)
+
+
 def test_an_insert_adds_a_row_with_its_values_unless_they_are_of_another_table():
     [one] = rows("INSERT INTO seat (number, name) VALUES (?, ?)", (7, "me"))
     assert one.fixed == {("number", "7"), ("name", "me")}
