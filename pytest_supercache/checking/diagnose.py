@@ -9,9 +9,11 @@ from pytest_supercache.checking.reduction_check import ReductionCheck
 from pytest_supercache.core.result import Counterexample
 from pytest_supercache.core.verdict import Label
 from pytest_supercache.declare.registry import REGISTRY
+from pytest_supercache.oracle.anomalies import borne_out
 from pytest_supercache.oracle.cause import Causes, find_causes, tried
 from pytest_supercache.oracle.classify import (
     UNCLASSIFIED,
+    Classified,
     former_classes,
     keys_of,
     most_telling,
@@ -47,25 +49,29 @@ def diagnosed(
     execution = found.execution
     violations = found.violations or (found.violation,)
     violation, classified = most_telling(execution, violations)
-    lines = [class_sentence(classified.slug)]
-    if classified.slug == UNCLASSIFIED:
-        lines.append(nearest(execution, violation, keys_of(execution, violation)))
-    told = story(execution, violation, classified)
-    lines += [story_sentence(told)] if told else []
     causes: Causes | None = None
     others = None
+    forced: list[str] = []
     if reduction_check is not None and not found.serial:
         evidence = reduction_check.evidence
         witness = orders_of(reduction_check.events_of(execution))
         causes = find_causes(evidence, witness)
         others = tried(evidence, witness, exhausted=exhausted)
-        lines += cause_sentences(
+        forced = cause_sentences(
             causes, execution.race, executed=evidence.size, exhausted=exhausted
         )
-    lines += advice(classified.slug)
+        if causes.is_complete and exhausted:
+            known = borne_out(execution, classified, evidence, causes)
+            classified = known or Classified(slug=UNCLASSIFIED)
+    lines = [class_sentence(classified.slug)]
+    if classified.slug == UNCLASSIFIED:
+        lines.append(nearest(execution, violation, keys_of(execution, violation)))
+    told = story(execution, violation, classified)
+    lines += [story_sentence(told)] if told else []
+    lines += [*forced, *advice(classified.slug)]
     error = found.violation.evidence.get("error")
     where = replace(of, raised=raised(error)) if isinstance(error, BaseException) else of
-    known = (execution, found.violation, label, classified, where)
+    given = (execution, found.violation, label, classified, where)
     former = [
         fingerprint_of(execution, found.violation, label, other, where)
         for other in former_classes(execution, violations, classified)
@@ -75,8 +81,8 @@ def diagnosed(
         conflict_class=classified.slug,
         explanation="\n".join(lines),
         story=told,
-        fingerprint=fingerprint_of(*known),
-        former_fingerprints=(*former, *former_fingerprints_of(*known)),
+        fingerprint=fingerprint_of(*given),
+        former_fingerprints=(*former, *former_fingerprints_of(*given)),
         causes=() if causes is None else causes.sets,
         causes_are_all=causes is not None and causes.is_complete and exhausted,
         tried=others,

@@ -7,12 +7,14 @@ that reads and writes in two transactions loses updates at every isolation level
 statement uses is known from its text; where it is not, nothing is named.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import permutations
 
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.trace import Step
+from pytest_supercache.oracle.cause import Causes, Evidence, forces
 from pytest_supercache.oracle.roles import (
     ORIGIN,
     Act,
@@ -23,6 +25,7 @@ from pytest_supercache.oracle.roles import (
 )
 from pytest_supercache.oracle.rows import Rows, RowUse, rows_of
 from pytest_supercache.oracle.stale import Classified
+from pytest_supercache.oracle.story import step_numbers
 
 _UNCOMMITTED = "READ UNCOMMITTED"
 _SNAPSHOTS = frozenset({"REPEATABLE READ", "SERIALIZABLE"})
@@ -55,6 +58,10 @@ class _RowAccess:
         return Act(self.at, self.step, role, ORIGIN, self.rows.table)
 
 
+_Orders = tuple[tuple[_RowAccess, _RowAccess], ...]
+"""Which accesses of one operation came before which of the other."""
+
+
 @dataclass(slots=True)
 class _Work:
     """The statements of one operation, in their order."""
@@ -79,17 +86,52 @@ def _last(reads: Sequence[_RowAccess], before: int) -> _RowAccess | None:
     return next((one for one in reversed(reads) if one.at < before), None)
 
 
-def anomaly(execution: Execution) -> Classified | None:
-    """Return the first anomaly between two operations; None: there is none that is known."""
+def anomalies(execution: Execution) -> Iterator[Classified]:
+    """Yield the anomalies between two operations that are known, the most telling ones first."""
     works = _works(execution)
-    for find in (_lost_update, _write_skew, _phantom, _non_repeatable_read):
-        for one, other in permutations(works, 2):
-            uses = find(one, other)
-            if uses is not None:
-                slug = find.__name__.strip("_").replace("_", "-")
-                return Classified.of(slug, ORIGIN, *(use.act for use in uses))
+    for slug, orders in _found(works):
+        yield _named(slug, orders)
     if any(level == _UNCOMMITTED for _, level in execution.isolation):
-        return _dirty_read(works)
+        yield from _dirty_reads(works)
+
+
+def _found(works: list[_Work]) -> Iterator[tuple[str, _Orders]]:
+    for slug, find in _KINDS.items():
+        for one, other in permutations(works, 2):
+            for orders in find(one, other):
+                yield slug, orders
+
+
+def _named(slug: str, orders: _Orders) -> Classified:
+    return Classified.of(slug, ORIGIN, *(use.act for order in orders for use in order))
+
+
+def borne_out(
+    execution: Execution, classified: Classified, evidence: Evidence, causes: Causes
+) -> Classified | None:
+    """Return the anomaly that the failure is about, where a class is one; None: it is of none.
+
+    Operations that do what their conflict needs do other things besides, such as to note when a
+    user was last seen. An anomaly of these, which other interleavings have, too, and pass, is no
+    name for it. That is known where every interleaving was executed.
+    """
+    if classified.slug not in _KINDS:
+        return classified
+    names = defaultdict(list)  # a coroutine may have taken several steps at one choice
+    for name, number in step_numbers(execution.race).items():
+        names[number - 1].append(name)
+    forced = {step for cause in causes.sets for pair in cause.pairs for step in pair}
+    for slug, orders in _found(_works(execution)):
+        chosen = [(one.step.choice, two.step.choice) for one, two in orders]
+        pairs = [
+            (first, second)
+            for one, two in chosen
+            if one is not None and two is not None
+            for first in names[one]
+            for second in names[two]
+        ]
+        if all(forced.intersection(pair) for pair in pairs) or forces(evidence, pairs):
+            return _named(slug, orders)
     return None
 
 
@@ -128,23 +170,22 @@ def _ends(step: Step, actor: str) -> bool:
     return step.actor == actor and ends_transaction(step)
 
 
-def _lost_update(early: _Work, late: _Work) -> tuple[_RowAccess, ...] | None:
+def _lost_updates(early: _Work, late: _Work) -> Iterator[_Orders]:
     """P4: rows are read, others change them, and what was made of the old ones is written."""
     for write in late.written(RowUse.UPDATE, RowUse.UPSERT):
         read = late.last_read(write.rows, write.at)
-        given = write.rows.columns - write.rows.computed
         if read is None or not read.rows.are_those_of(write.rows):
             continue
+        given = write.rows.columns - write.rows.computed
         for other in early.written(RowUse.UPDATE, RowUse.UPSERT):
             is_between = not other.is_seen_before(read.at) and other.is_seen_before(write.at)
             lost = given & other.rows.columns & (read.rows.columns or given)
             is_same = other.rows.are_those_of(write.rows)
             if lost and is_same and is_between and not write.rows.is_conditional_on(other.rows):
-                return (read, other, write)
-    return None
+                yield ((read, other), (other, write))
 
 
-def _write_skew(one: _Work, other: _Work) -> tuple[_RowAccess, ...] | None:
+def _write_skews(one: _Work, other: _Work) -> Iterator[_Orders]:
     """A5B: both read what the other one then changes, and neither writes the other's rows."""
     changes = (RowUse.UPDATE, RowUse.DELETE)
     read_by_one = [(theirs, one.reads_of(theirs.rows)) for theirs in other.written(*changes)]
@@ -156,11 +197,10 @@ def _write_skew(one: _Work, other: _Work) -> tuple[_RowAccess, ...] | None:
                 continue
             is_old = not theirs.is_seen_before(mine_read.at)
             if is_old and not mine.is_seen_before(they_read.at):
-                return (mine_read, they_read, mine, theirs)
-    return None
+                yield ((mine_read, theirs), (they_read, mine))
 
 
-def _phantom(reader: _Work, writer: _Work) -> tuple[_RowAccess, ...] | None:
+def _phantoms(reader: _Work, writer: _Work) -> Iterator[_Orders]:
     """P3: rows are looked for, others add one, and the reader looks again or adds one itself."""
     looks = list(zip(reader.reads, _what_follows(reader), strict=True))
     for added in writer.written(RowUse.INSERT):
@@ -169,8 +209,7 @@ def _phantom(reader: _Work, writer: _Work) -> tuple[_RowAccess, ...] | None:
                 continue
             for later in following:
                 if added.is_seen_before(later.end):
-                    return (read, added, later)
-    return None
+                    yield ((read, added), (added, later))
 
 
 def _what_follows(reader: _Work) -> list[list[_RowAccess]]:
@@ -195,7 +234,7 @@ def _see_one_state(first: _RowAccess, again: _RowAccess) -> bool:
     return first.snapshot is not None and first.snapshot == again.snapshot
 
 
-def _non_repeatable_read(reader: _Work, writer: _Work) -> tuple[_RowAccess, ...] | None:
+def _non_repeatable_reads(reader: _Work, writer: _Work) -> Iterator[_Orders]:
     """P2, fuzzy read: others change rows between two reads of them."""
     for first in reader.reads:
         for change in writer.written(RowUse.UPDATE, RowUse.DELETE):
@@ -206,8 +245,7 @@ def _non_repeatable_read(reader: _Work, writer: _Work) -> tuple[_RowAccess, ...]
                 is_seen &= not _see_one_state(first, again)
                 is_same = again.rows.may_be_those_of(first.rows)
                 if is_seen and is_same and _shows(change, first, again):
-                    return (first, change, again)
-    return None
+                    yield ((first, change), (change, again))
 
 
 def _shows(change: _RowAccess, first: _RowAccess, again: _RowAccess) -> bool:
@@ -216,12 +254,19 @@ def _shows(change: _RowAccess, first: _RowAccess, again: _RowAccess) -> bool:
     return not asked or bool(frozenset.intersection(*asked))
 
 
-def _dirty_read(works: list[_Work]) -> Classified | None:
+_KINDS = {
+    "lost-update": _lost_updates,
+    "write-skew": _write_skews,
+    "phantom": _phantoms,
+    "non-repeatable-read": _non_repeatable_reads,
+}
+
+
+def _dirty_reads(works: list[_Work]) -> Iterator[Classified]:
     """P1: rows are read that are rolled back later, at an isolation level that shows them."""
     for writer, reader in permutations(works, 2):
         for write in writer.writes:
             for read in reader.reads:
                 is_dirty = not write.is_kept and write.at < read.at < write.end
                 if is_dirty and read.rows.may_meet(write.rows):
-                    return Classified.of("uncommitted-visible", ORIGIN, write.act, read.act)
-    return None
+                    yield Classified.of("uncommitted-visible", ORIGIN, write.act, read.act)

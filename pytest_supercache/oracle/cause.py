@@ -10,7 +10,7 @@ sets of them are compared at once.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
-from operator import or_
+from operator import and_, or_
 
 from pytest_supercache.core.orders import Cause, Pair, Tried
 from pytest_supercache.core.schedule import Schedule
@@ -92,6 +92,12 @@ def tried(evidence: Evidence, witness: Sequence[Pair], *, exhausted: bool) -> Tr
         orders=orders,
         are_all=exhausted and evidence.size <= TRIED_MAX,
     )
+
+
+def forces(evidence: Evidence, pairs: Iterable[Pair]) -> bool:
+    """Say whether all interleavings that keep these orders fail."""
+    kept = reduce(and_, (_kept(evidence, pair) for pair in pairs), evidence.all)
+    return not kept & ~evidence.failing
 
 
 def _forcing(evidence: Evidence, witness: Sequence[Pair]) -> tuple[Cause, int]:

@@ -11,7 +11,7 @@ from pytest_supercache.core.operation import RACE
 from pytest_supercache.core.trace import Pending
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.core.waits import LockState, PoolState, Wait, WaitState
-from pytest_supercache.oracle.anomalies import anomaly
+from pytest_supercache.oracle.anomalies import anomalies
 from pytest_supercache.oracle.answers import ANSWERS, is_check_of_the_flow, is_of_a_victim
 from pytest_supercache.oracle.fault_effects import StruckFaults
 from pytest_supercache.oracle.leases import late_unlock, lease_expired, moves_time
@@ -161,7 +161,7 @@ def _by_steps(execution: Execution, violation: Violation) -> Classified | None:
         )
         if found is not None:
             return found
-    return split_look_up(execution, violation) or anomaly(execution)
+    return split_look_up(execution, violation) or next(anomalies(execution), None)
 
 
 def layer_role(classified: Classified) -> str:

@@ -252,6 +252,58 @@ def test_an_upsert_that_the_statement_counts_is_none(tmp_path):
     assert class_of(tmp_path, count, look, lambda *them: them[2] == 5) == "unclassified"
 
 
+NOTED = "SELECT on_call FROM doctor WHERE id = 1"
+
+
+def noting(connection, deed):
+    """Do something, between a look at a row and a store of what it was plus one."""
+    [(times,)] = connection.execute(NOTED).fetchall()
+    answer = deed(connection)
+    connection.execute("UPDATE doctor SET on_call = ? WHERE id = 1", (times + 1,))
+    return answer
+
+
+def change_price(connection):
+    connection.execute("UPDATE product SET price = 90 WHERE id = 1")
+
+
+def test_the_class_is_of_the_rows_that_the_failure_is_about(tmp_path):
+    """A count of visits is written back, too, which changes nothing about the report."""
+    found = class_of(
+        tmp_path, lambda c: noting(c, report), lambda c: noting(c, change_price),
+        lambda _, alice, __: alice,
+    )  # fmt: skip
+    assert found == "non-repeatable-read"
+
+
+def test_and_none_where_the_failure_is_about_no_row_that_has_one(tmp_path):
+    """Two rows are read while something is moved: that has no name, whatever is counted besides."""
+
+    def looks(connection):
+        return stock_of(connection, 1) + stock_of(connection, 2)
+
+    def moves(connection):
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("UPDATE product SET stock = stock - 1 WHERE id = 1")
+        connection.execute("UPDATE product SET stock = stock + 1 WHERE id = 2")
+        connection.execute("COMMIT")
+
+    found = class_of(
+        tmp_path, lambda c: noting(c, looks), lambda c: noting(c, moves),
+        lambda _, alice, __: alice == 10,
+    )  # fmt: skip
+    assert found == "unclassified"
+
+
+def test_what_is_minded_beside_it_is_named(tmp_path):
+    """The twin: what is asserted is the count of visits itself."""
+    found = class_of(
+        tmp_path, lambda c: noting(c, report), lambda c: noting(c, change_price),
+        lambda left, *_: left[1] == 4,
+    )  # fmt: skip
+    assert found == "lost-update"
+
+
 @pytest.mark.parametrize("one", ["= ?", "IN (?)"])
 def test_a_row_is_named_by_the_only_value_of_its_key(tmp_path, one):
     def sell_it(connection):
