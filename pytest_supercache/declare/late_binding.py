@@ -40,7 +40,7 @@ class _Read:
     value: Callable[[], Any]
     by: Callable[[], Any]  # the function, while there is one; without it the place may be another
     registered: str
-    turn: "_Turn"
+    turn: "Turn"
     was_code: bool = False
     """The value was a class or a function, which may be gone."""
 
@@ -50,13 +50,22 @@ class _Read:
 
 
 @dataclass(frozen=True, slots=True)
-class _Turn:
+class Turn:
     """One execution of the top-level code of a module; a second import is another one."""
 
     code: CodeType | None
     module: int
 
-    def is_before_import_of(self, other: "_Turn") -> bool:
+    @classmethod
+    def now(cls) -> "Turn":
+        """Return the execution of a module in which something is being registered."""
+        frame = sys._getframe(1)
+        while frame.f_code.co_name != _MODULE and frame.f_back is not None:
+            frame = frame.f_back
+        is_none = frame.f_code.co_name != _MODULE or frame.f_globals.get("__name__") == "__main__"
+        return cls(None, 0) if is_none else cls(frame.f_code, identity(frame.f_globals))
+
+    def is_before_import_of(self, other: "Turn") -> bool:
         """Say whether the same module is being executed anew in the other one."""
         return self.module == other.module and self.code is not other.code
 
@@ -74,14 +83,14 @@ def bound_late(function: Callable[..., Any], registered: str) -> tuple[str, str]
     Returns:
         The variable, and by which words the earlier function is known; None if there is none.
     """
-    turn, found = _turn(), None
+    turn, found = Turn.now(), None
     for reader, place, value in _all_reads(function):
         if turn.code is None and place[0] == identity(reader.__globals__):
             continue  # tests that are running may count in it
         known = _reads.get(place)
         was_another = known is not None and known.is_another(value)
         if known is None or not was_another or known.turn.is_before_import_of(turn):
-            _reads[place] = _Read(_held(value), _held(reader), registered, turn, _is_code(value))
+            _reads[place] = _Read(held(value), held(reader), registered, turn, _is_code(value))
         elif found is None:
             found = "".join(place[1]), known.registered
     return found
@@ -102,7 +111,7 @@ class Outer:
         if not isinstance(function, FunctionType) or not function.__closure__:
             return None
         names = zip(function.__code__.co_freevars, function.__closure__, strict=True)
-        return cls(function.__code__, tuple((name, cell, _content(cell)) for name, cell in names))
+        return cls(function.__code__, tuple((name, cell, content(cell)) for name, cell in names))
 
     def bound_late(self, earlier: "Outer") -> str | None:
         """Return a variable that an earlier function of the same `def` shares, with another value.
@@ -116,13 +125,14 @@ class Outer:
             (
                 name
                 for (name, cell, value), (_, another, before) in pairs
-                if cell is another and not _are_same(value, before)
+                if cell is another and not are_same(value, before)
             ),
             None,
         )
 
 
-def _are_same(value: Any, other: Any) -> bool:
+def are_same(value: Any, other: Any) -> bool:
+    """Say whether two values are one object, or equal plain ones."""
     is_plain = type(value) in _PLAIN and type(value) is type(other)
     return value is other or (is_plain and bool(value == other))
 
@@ -138,7 +148,7 @@ def indistinct(functions: Iterable[Any]) -> str | None:
             continue
         for other in seen.setdefault(function.__code__, []):
             if function is not other and _defaults(function) == _defaults(other):
-                read, by_other = dict(_read_by(function)), dict(_read_by(other))
+                read, by_other = dict(read_by(function)), dict(read_by(other))
                 is_one = read.keys() == by_other.keys()
                 variables = (
                     place[1][0] for place, value in read.items() if _is_variable(place, value)
@@ -184,19 +194,10 @@ def _is_anew(before: Any, now: Any) -> bool:
     if before is None or not _is_code(now):
         return _is_code(now)
     if isinstance(now, FunctionType):
-        calls_it = any(value is before for _, value in _read_by(now))
+        calls_it = any(value is before for _, value in read_by(now))
         return inspect.unwrap(now) is not before and not calls_it
     functions = {identity(one) for one in vars(before).values() if isinstance(one, FunctionType)}
     return functions.isdisjoint(map(identity, vars(now).values()))
-
-
-def _turn() -> _Turn:
-    """Return the execution of a module in which something is being registered."""
-    frame = sys._getframe(1)
-    while frame.f_code.co_name != _MODULE and frame.f_back is not None:
-        frame = frame.f_back
-    is_none = frame.f_code.co_name != _MODULE or frame.f_globals.get("__name__") == "__main__"
-    return _Turn(None, 0) if is_none else _Turn(frame.f_code, identity(frame.f_globals))
 
 
 def _all_reads(registered: Any) -> Iterator[tuple[FunctionType, _Place, Any]]:
@@ -211,7 +212,7 @@ def _all_reads(registered: Any) -> Iterator[tuple[FunctionType, _Place, Any]]:
             waiting += _functions_of(one)
             continue
         waiting += [vars(one)["__wrapped__"]] if "__wrapped__" in vars(one) else []
-        for place, value in _read_by(one):
+        for place, value in read_by(one):
             yield one, place, value
             if _is_followed(one, place, value):
                 waiting.append(value)
@@ -246,14 +247,14 @@ def _is_followed(reader: FunctionType, place: _Place, value: Any) -> bool:
     return isinstance(value, type) and value.__module__ == reader.__globals__.get("__name__")
 
 
-def _read_by(function: FunctionType) -> Iterator[tuple[_Place, Any]]:
+def read_by(function: FunctionType) -> Iterator[tuple[_Place, Any]]:
     """Yield the variables of a function that have a value by now, and their attributes."""
     code, names = function.__code__, function.__globals__
     cells = dict(zip(code.co_freevars, function.__closure__ or (), strict=True))
     for path in _paths_in(code):
         cell = cells.get(path[0])
         holder = identity(names if cell is None else cell)
-        found = names.get(path[0], _NOTHING) if cell is None else _content(cell)
+        found = names.get(path[0], _NOTHING) if cell is None else content(cell)
         for number, step in enumerate(path):
             found = found if number == 0 else _part(found, step)
             if found is _NOTHING:
@@ -276,7 +277,7 @@ def _part(value: Any, step: str) -> Any:
     if type(value) is dict:
         held = value.items()
     elif type(value) in (list, tuple):
-        held = enumerate(value)
+        held = (*enumerate(value), *enumerate(value, -len(value)))
     return next((one for key, one in held if _key(key) == step), _NOTHING)
 
 
@@ -318,14 +319,15 @@ def _is_subscript(step: dis.Instruction) -> bool:
     return step.opname == "BINARY_SUBSCR" or step.argrepr == "[]"
 
 
-def _content(cell: CellType) -> Any:
+def content(cell: CellType) -> Any:
+    """Return what a cell holds; a value of its own if that is nothing yet."""
     try:
         return cell.cell_contents
     except ValueError:  # it has no value yet
         return _NOTHING
 
 
-def _held(value: Any) -> Callable[[], Any]:
+def held(value: Any) -> Callable[[], Any]:
     """Return what gives a value, which it keeps alive only if it has to."""
     try:
         return weakref.ref(value)

@@ -4,9 +4,11 @@ import inspect
 import math
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from typing import Any, TypeVar
 
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.declare import held
 from pytest_supercache.declare.late_binding import bound_late, indistinct
 from pytest_supercache.declare.same import are_one, place_of
 from pytest_supercache.scenario.signatures import check_told, check_verb
@@ -174,7 +176,7 @@ def system(
         )
         if known := REGISTRY.systems.get(name):
             _refuse_another(named, known, declared, known.factory, factory)
-        _refuse_late_binding(named, factory)
+        _refuse_late_binding(named, partial(factory, **given) if given else factory)
         alike = (one for one in REGISTRY.systems.values() if _are_alike(one, declared))
         _refuse_indistinct(named, factory, [one.factory for one in alike])
         REGISTRY.systems[name] = declared
@@ -368,6 +370,13 @@ def _refuse_late_binding(named: str, function: Callable[..., Any]) -> None:
             "function that takes it, or give each a variable of its own; for a system, "
             "params={...} does that, too"
         )
+    if part := held.replaced(function, named):
+        name, earlier = part
+        raise SupercacheError(
+            f"{named}: {place_of(function)} leads to {name}, and so does {earlier}, for which it "
+            "was another value: both find its last one when they are called. Give each an object "
+            "of its own; for a system, params={...} does that, too"
+        )
 
 
 def _are_alike(system: System, other: System) -> bool:
@@ -376,7 +385,7 @@ def _are_alike(system: System, other: System) -> bool:
 
 
 def _refuse_indistinct(
-    named: str, function: Callable[..., Any], others: Iterable[Callable[..., Any]]
+    named: str, function: Callable[..., Any], others: list[Callable[..., Any]]
 ) -> None:
     """Refuse a function that a loop has made before, and that does what its last one does."""
     if variable := indistinct([function, *others]):
@@ -384,6 +393,11 @@ def _refuse_indistinct(
             f"{named}: {place_of(function)} was made in a loop, and does what another one of it "
             f"does: both read {variable!r} when they are called, and get its last value. Let each "
             f"take it as a default (lambda layers, {variable}={variable}: ...), or take params"
+        )
+    if name := held.shared(function, others):
+        raise SupercacheError(
+            f"{named}: {place_of(function)} does what another system does that it has made: both "
+            f"find {name} in one object when they are called. Give each an object of its own"
         )
 
 

@@ -22,6 +22,8 @@ _IN_A_FUNCTION = "<locals>"
 
 def place_of(value: Any) -> str:
     """Return where a function or a class is defined, or the representation of another value."""
+    while isinstance(value, partial):
+        value = value.func
     if isinstance(value, type):
         return f"{_file_of(value)}:{value.__qualname__}"
     code = getattr(value, "__code__", None) or getattr(type(value).__call__, "__code__", None)

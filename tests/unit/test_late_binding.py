@@ -2,6 +2,7 @@
 
 import functools
 import importlib
+import os
 import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -201,6 +202,76 @@ def test_a_module_that_is_imported_again_registers_the_same(
     (tmp_path / "late_again.py").write_text(f"import pytest_supercache as sc\n{text}{more}")
     monkeypatch.syspath_prepend(tmp_path)
     importlib.reload(importlib.import_module("late_again"))
+
+
+HELD = """
+class Maker:
+    kind = None
+    def __call__(self, layers): return self.kind()
+    def make(self, layers): return self.kind()
+    @classmethod
+    def by_class(cls, layers): return cls.kind()
+
+def by_dict(held, layers): return held["kind"]()
+def by_parameter(layers, maker): return maker.kind()
+def holding(held): return lambda layers: held.get("kind")()
+
+maker, held, grown = Maker(), {}, {}
+for number, maker.kind in enumerate((list, dict)):
+    held["kind"] = Maker.kind = maker.kind
+    os.environ["LATE_kind"] = maker.kind.__name__
+"""
+HELD_WAYS = {
+    "an object that is called": "register(maker.kind)(maker)",
+    "a method": "register(maker.kind)(maker.make)",
+    "a method of a class": "register(maker.kind)(Maker.by_class)",
+    "a class": "register(maker.kind)(type(str(number), (Maker,), {}).by_class)",
+    "an argument": "register(maker.kind)(functools.partial(by_dict, held))",
+    "a default": "register(maker.kind)(lambda layers, held=held: held['kind']())",
+    "an outer variable": "register(maker.kind)(holding(held))",
+    "a default beside another one": "register(maker.kind)(lambda layers, n=number, held=held: n)",
+    "the environment": "register(maker.kind)(lambda layers, n=number: os.getenv('LATE_kind'))",
+    "a parameter": "sc.system(f'late-{number}', params={'maker': maker})(by_parameter)",
+}
+HELD_FINE = {
+    "an argument": "register(maker.kind)(functools.partial(by_dict, dict(held)))",
+    "an object that is called": "m = Maker(); m.make = maker.kind; register(m.make)(m.make)",
+    "one object that stays": "register(maker.kind)(lambda layers, n=number, os=os: os.name)",
+    "a dict that grows": "held[number] = number; del held['kind']; del maker.kind\n"
+    "    register((list, dict)[number])(functools.partial(by_dict, held))"
+    " if number else None",
+}
+
+
+def held_by(registration: str) -> None:
+    members = {"__name__": "late", "functools": functools, "os": os, "register": register_kind}
+    exec(compile(f"{HELD}    {registration}", "late.py", "exec"), members | {"sc": sc})
+
+
+@pytest.mark.parametrize("way", list(HELD_WAYS))
+def test_what_shares_an_object_that_has_changed_in_between_is_refused(
+    way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LATE_kind", "")
+    with pytest.raises(sc.SupercacheError, match=r"leads to .*kind"):
+        held_by(HELD_WAYS[way])
+
+
+@pytest.mark.parametrize("way", list(HELD_FINE))
+def test_what_has_an_object_of_its_own_or_one_that_stays_is_fine(
+    way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LATE_kind", "")
+    held_by(HELD_FINE[way])
+
+
+def test_what_was_made_before_and_finds_the_same_in_one_object_is_refused() -> None:
+    held = {"kind": list}
+    made = [functools.partial(lambda held, layers: held["kind"](), held) for _ in range(2)]
+    systems("first")(made[0])
+    systems("second-name")(made[0])
+    with pytest.raises(sc.SupercacheError, match=r"both find \['kind'\] in one object"):
+        systems("second")(made[1])
 
 
 FIRST = """

@@ -1,0 +1,183 @@
+"""Finds what a registered callable holds, and that was something else when its like was registered.
+
+A loop, or a helper, that registers callables which share an object, and changes the object in
+between, registers one thing under several names: each call finds the last value. Other than in
+:mod:`late_binding <pytest_supercache.declare.late_binding>`, this is no variable but a part of
+an object: of an argument of a partial function, of the object that has a method, of a class, of a
+module with settings. Only callables that one piece of source has made are compared.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from inspect import getattr_static
+from itertools import islice
+from pathlib import Path
+from types import FunctionType, MethodType, SimpleNamespace
+from typing import Any, NamedTuple
+
+from pytest_supercache.core.folders import is_in_packages
+from pytest_supercache.core.identity import identity
+from pytest_supercache.declare.late_binding import Turn, are_same, content, held, read_by
+from pytest_supercache.declare.same import are_one, place_of
+
+_PARTS_MAX = 2_000
+"""The most parts of objects that are looked at for one registration."""
+
+_OURS = __name__.partition(".")[0]
+_OF_PYTHON = str(Path(os.__file__).resolve().parent)
+
+
+class _Part(NamedTuple):
+    """An attribute, an element or a variable."""
+
+    place: tuple[int, str]  # the identity of what has it, and its name there
+    value: Any
+    owner: Any
+    is_data: bool = False
+    """An object has it that code has made, rather than a definition."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A part, as it was when something was registered."""
+
+    value: Callable[[], Any]
+    owner: Callable[[], Any]  # while there is one; without it the place may be another
+    registered: str
+    turn: Turn
+
+    def is_another(self, value: Any) -> bool:
+        return self.owner() is not None and not are_same(self.value(), value)
+
+
+_known: dict[tuple[Any, tuple[int, str]], _Known] = {}
+"""By the source of what leads to a part, and the place of the part."""
+
+
+def replaced(registered: Any, named: str) -> tuple[str, str] | None:
+    """Note what a callable holds; return a part that was another value for one of its source.
+
+    Args:
+        registered: what is registered: a function, a class or any other callable.
+        named: by which words it is known.
+
+    Returns:
+        The part, and by which words the earlier callable is known; None if there is none.
+    """
+    turn, source, found = Turn.now(), _source(registered), None
+    if turn.code is None:
+        return None  # tests that are running may change what they like
+    for part in islice(_parts_of(registered), _PARTS_MAX):
+        known = _known.get((source, part.place))
+        is_another = known is not None and known.is_another(part.value)
+        if known is None or not is_another or known.turn.is_before_import_of(turn):
+            _known[source, part.place] = _Known(held(part.value), held(part.owner), named, turn)
+        elif found is None:
+            found = part.place[1], known.registered
+    return found
+
+
+def shared(registered: Any, others: Iterable[Any]) -> str | None:
+    """Return a part of an object that two callables of one source share, if they hold the same.
+
+    One function, or one method of one object, has two names on purpose.
+    """
+    for other in others:
+        is_like = registered != other and place_of(registered) == place_of(other)
+        if is_like and are_one(registered, other):
+            name = next((name for place, name in _data_of(registered) & _data_of(other)), None)
+            if name is not None:
+                return name
+    return None
+
+
+def _data_of(registered: Any) -> set[tuple[int, str]]:
+    return {one.place for one in islice(_parts_of(registered), _PARTS_MAX) if one.is_data}
+
+
+def _source(registered: Any) -> Any:
+    """Return what tells where a callable was made: the code of its function, if there is one."""
+    one = registered
+    while isinstance(one, partial | MethodType):
+        one = one.func if isinstance(one, partial) else one.__func__
+    while isinstance(one, FunctionType) and "__wrapped__" in vars(one):
+        one = vars(one)["__wrapped__"]
+    if isinstance(one, FunctionType):
+        return one.__code__
+    kind, name = (one, "__init__") if isinstance(one, type) else (type(one), "__call__")
+    called = getattr_static(kind, name, None)
+    return called.__code__ if isinstance(called, FunctionType) else kind
+
+
+def _parts_of(registered: Any) -> Iterator[_Part]:
+    """Yield the parts of all objects of the project that a callable leads to, each once."""
+    waiting, seen = [registered], set[int]()
+    while waiting:
+        one = waiting.pop(0)
+        if identity(one) not in seen:
+            seen.add(identity(one))
+            for part in _parts_in(one):
+                yield part
+                waiting.append(part.value)
+            waiting += _leads_to(one)
+
+
+def _parts_in(value: Any) -> Iterator[_Part]:
+    """Yield the parts of one object that something else can take the place of."""
+    if isinstance(value, FunctionType):
+        read = read_by(value) if _is_of_project(value.__globals__.get("__name__")) else ()
+        yield from (_Part((at, "".join(path)), found, value) for (at, path), found in read)
+        return
+    for name, found in _members_of(value):
+        if not name.startswith((".__", "__")):
+            is_data = not isinstance(value, type)
+            yield _Part((identity(value), name), found, value, is_data)
+
+
+def _members_of(value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the elements or the attributes of an object, as they are stored."""
+    if isinstance(value, dict | type(os.environ)):
+        return ((f"[{key!r}]", one) for key, one in value.items() if isinstance(key, str | int))
+    if isinstance(value, list):
+        return ((f"[{number}]", one) for number, one in enumerate(value))
+    kind = value if isinstance(value, type) else type(value)
+    is_own = kind is SimpleNamespace or _is_of_project(kind.__module__)
+    members = getattr_static(value, "__dict__", None) if is_own else None
+    if members is None or not hasattr(value, "__dict__"):
+        return iter(())
+    return ((f".{name}", one) for name, one in list(vars(value).items()))
+
+
+def _leads_to(value: Any) -> list[Any]:
+    """Return what an object leads to, and that nothing else can take the place of."""
+    if isinstance(value, FunctionType):
+        wrapped = [vars(value)["__wrapped__"]] if "__wrapped__" in vars(value) else []
+        cells = map(content, value.__closure__ or ())
+        by_name = (value.__kwdefaults__ or {}).values()
+        environment = [os.environ] if value is os.getenv else []
+        return [*wrapped, *cells, *(value.__defaults__ or ()), *by_name, *environment]
+    if isinstance(value, partial):
+        return [value.func, *value.args, *value.keywords.values()]
+    if isinstance(value, MethodType):
+        return [value.__func__, value.__self__]
+    if isinstance(value, staticmethod | classmethod):
+        return [value.__func__]
+    if isinstance(value, property):
+        return [value.fget, value.fset]
+    if isinstance(value, type):
+        return list(value.__mro__[1:])
+    return [*value] if isinstance(value, tuple) else [type(value)]
+
+
+@lru_cache(maxsize=1 << 12)
+def _is_of_project(module: str) -> bool:
+    """Say whether a module is neither installed, nor of Python, nor of this package."""
+    file = getattr(sys.modules.get(module), "__file__", None)
+    if file is None:
+        return module not in sys.builtin_module_names
+    path = os.path.realpath(file)
+    is_ours = module.partition(".")[0] == _OURS
+    return not (is_ours or is_in_packages(path) or path.startswith(_OF_PYTHON))
