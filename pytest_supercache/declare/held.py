@@ -94,6 +94,12 @@ def shared(registered: Any, others: Iterable[Any]) -> str | None:
     return None
 
 
+def can_change(value: Any) -> bool:
+    """Say whether a value has parts that other values may take the place of, and is no code."""
+    is_code = isinstance(value, type | FunctionType)
+    return not is_code and next(_parts_in(value), None) is not None
+
+
 def _data_of(registered: Any) -> set[tuple[int, str]]:
     return {one.place for one in islice(_parts_of(registered), _PARTS_MAX) if one.is_data}
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.fault import Faults
 from pytest_supercache.core.settings import OF_A_CHECK, Assume
+from pytest_supercache.declare.held import replaced
 from pytest_supercache.declare.late_binding import bound_late
 from pytest_supercache.declare.registry import REGISTRY, Decorated
 from pytest_supercache.oracle.guarantee import Guarantee, as_guarantees
@@ -157,6 +158,12 @@ def _explored(function: _Test, own: dict[str, Any], guarantees: tuple[Guarantee,
             "which it was another value: both get its last one. Take it as a parameter "
             "(@pytest.mark.parametrize), make each test in a function that takes it, or give each "
             "a variable of its own"
+        )
+    is_made = "<locals>" in getattr(function, "__qualname__", "")
+    if is_made and (part := replaced(function, f"the test {name}")):
+        raise SupercacheError(
+            f"@explore: {name} leads to {part[0]}, and so does {part[1]}, for which it was another "
+            "value: both find its last one. Give each test an object of its own"
         )
     made = sorted(set(parameters) & set(LAYER_FIXTURES))
     if made:

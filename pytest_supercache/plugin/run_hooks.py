@@ -9,6 +9,7 @@ import pytest
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.identity import identity
 from pytest_supercache.core.lifeline import interrupt_when_orphaned
+from pytest_supercache.declare.held import can_change, shared
 from pytest_supercache.declare.late_binding import indistinct, redefined
 from pytest_supercache.declare.registry import REGISTRY
 from pytest_supercache.plugin.exit_status import is_listing, is_of_another_process
@@ -237,23 +238,48 @@ def _refuse_redefined(items: list[pytest.Item]) -> None:
 
 
 def _refuse_parameters_of_a_loop(items: list[pytest.Item]) -> None:
-    """Refuse functions, as parameters of an explored test, that all do what the last one does.
+    """Refuse parameters of an explored test that all do, or are, what the last one does, or is.
 
     Raises:
         UsageError: naming the test.
     """
-    given: dict[tuple[str, str], list[Any]] = {}
+    cases: dict[str, list[dict[str, Any]]] = {}
     for item in items:
-        if _is_explored(getattr(item, "obj", None)):
-            test = item.nodeid.partition("[")[0]
-            for name, value in getattr(getattr(item, "callspec", None), "params", {}).items():
-                given.setdefault((test, name), []).append(value)
-    for (test, name), values in given.items():
-        if variable := indistinct({identity(value): value for value in values}.values()):
+        if _is_explored(getattr(item, "obj", None)) and hasattr(item, "callspec"):
+            cases.setdefault(item.nodeid.partition("[")[0], []).append(item.callspec.params)
+    for test, given in cases.items():
+        _refuse_one_object(test, given)
+        for name in dict.fromkeys(name for each in given for name in each):
+            _refuse_alike(test, name, [each[name] for each in given if name in each])
+
+
+def _refuse_one_object(test: str, cases: list[dict[str, Any]]) -> None:
+    """Refuse two cases of a test that have no object of their own."""
+    before = set[tuple[int, ...]]()
+    for each in cases:
+        case = tuple(map(identity, each.values()))
+        if case in before and any(map(can_change, each.values())):
             raise pytest.UsageError(
-                f"{test}: two functions that are parameters {name!r} read {variable!r} when they "
-                "are called, and both get its last value. Let each take it as a default: "
-                f"lambda {variable}={variable}: ..."
+                f"{test}: two cases get one object, and both find what it has in the end. Give "
+                "each case an object of its own"
+            )
+        before.add(case)
+
+
+def _refuse_alike(test: str, name: str, values: list[Any]) -> None:
+    """Refuse functions that read one variable, or find one thing in one object."""
+    different = list({identity(value): value for value in values}.values())
+    if variable := indistinct(different):
+        raise pytest.UsageError(
+            f"{test}: two functions that are parameters {name!r} read {variable!r} when they "
+            "are called, and both get its last value. Let each take it as a default: "
+            f"lambda {variable}={variable}: ..."
+        )
+    for number, value in enumerate(different):
+        if callable(value) and (part := shared(value, different[:number])):
+            raise pytest.UsageError(
+                f"{test}: two parameters {name!r} find {part} in one object when they are "
+                "called, so they do the same. Give each an object of its own"
             )
 
 

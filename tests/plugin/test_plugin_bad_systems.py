@@ -322,3 +322,59 @@ def test_it(world, make):
     assert result.ret == status
     if status:
         result.stderr.fnmatch_lines(["*::test_it: two functions that are parameters 'make' read*"])
+
+
+CASES = {
+    "[held, held]": "two cases get one object",
+    "[partial(made, held), partial(made, held)]": "two parameters 'make' find ?'kind'? in one obj*",
+    "[dict(held), dict(held)]": "",
+    "[dict, dict]": "",
+}
+
+
+@pytest.mark.parametrize(("given", "said"), CASES.items())
+def test_so_are_cases_that_get_one_object(project: Project, given: str, said: str) -> None:
+    project.test_file(f"""
+from functools import partial
+import pytest
+import pytest_supercache as sc
+
+held = {{"kind": dict}}
+
+def made(held):
+    return held["kind"]()
+
+@pytest.mark.parametrize("make", {given})
+@sc.explore
+def test_it(world, make):
+    world.actor("alice", world.origin.set, "k", 1)
+    world.run()
+""")
+    result = project.run()
+    assert result.ret == (4 if said else 0)
+    if said:
+        result.stderr.fnmatch_lines([f"*::test_it: {said}*"])
+
+
+@pytest.mark.parametrize("given", ["held", "dict(held)"])
+def test_so_is_a_test_that_shares_an_object_which_its_factory_has_changed(
+    project: Project, given: str
+) -> None:
+    project.test_file(f"""
+import pytest_supercache as sc
+
+def factory(held):
+    @sc.explore
+    def test(world):
+        world.actor("alice", world.origin.set, "k", held["kind"].__name__)
+        world.run()
+    return test
+
+held = {{}}
+for held["kind"] in (dict, list):
+    vars()["test_" + held["kind"].__name__] = factory({given})
+""")
+    result = project.run()
+    if given == "held":
+        result.stdout.fnmatch_lines(["*@explore: * leads to ?'kind'?, and so does the test *"])
+    assert (result.ret == 0) == (given != "held")
