@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cache
 from glob import escape
 from importlib.machinery import EXTENSION_SUFFIXES
 from importlib.metadata import Distribution, PackageNotFoundError, distribution, distributions
@@ -17,7 +18,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 from urllib.request import url2pathname
+from zipfile import BadZipFile, ZipFile
 
+from pytest_supercache.core.folders import is_in_packages
 from pytest_supercache.core.inputs import InputError, parse_json, parse_toml, read_bytes, read_text
 
 PACKAGED = ("pyproject.toml", "setup.py", "setup.cfg")
@@ -27,6 +30,7 @@ _COMPILED = (*EXTENSION_SUFFIXES, ".pyc")
 _SOURCES = (".py", ".pyx")
 _NAME = re.compile(r"^\s*name\s*=\s*[\"']?([\w.-]+)", re.MULTILINE)
 _BUILT = frozenset({"build", "dist", "node_modules", "site-packages", "__pycache__"})
+_PRODUCTS = frozenset({"build", "dist"})
 _DEPTH_MAX = 3
 _FOLDERS_MAX = 10_000
 """How far below the root projects are looked for."""
@@ -42,12 +46,25 @@ def outdated(root: str, top: str) -> Iterator[Outdated]:
         root: the root of the run.
         top: the folder of the repository, whose other projects may be installed, too.
     """
+    for known in (_project_of, _archive_of):
+        known.cache_clear()
     files = [file for file in map(file_of, sys.modules.copy().values()) if file is not None]
+    projects = _projects(Path(root))
+    yield from _in_packages(projects, top, files)
+    yield from _in_checkouts_beside(projects, root, files)
+    for path in map(Path, files):
+        if path.is_relative_to(root) and not _BUILT & set(path.parts):
+            yield from _behind(path)
+        yield from _built_before(Path(os.path.realpath(path)), top)
+
+
+def _in_packages(projects: list[Path], top: str, files: list[str]) -> Iterator[Outdated]:
+    """Yield the imported modules of packages that were made of a project of the repository."""
     for copy in distributions():
         source = _installed_from(copy)
         if source is not None and source.is_relative_to(top) and not _is_editable(copy):
             yield from _outdated_in(source, copy, files)
-    for project in _projects(Path(root)):
+    for project in projects:
         with suppress(PackageNotFoundError, ValueError):
             copy = distribution(_name_of(project))
             source = _installed_from(copy)
@@ -55,9 +72,6 @@ def outdated(root: str, top: str) -> Iterator[Outdated]:
                 yield from _outdated_in(project, copy, files)
             elif source != project and _is_editable(copy):
                 yield from _of_another_checkout(project, source, files)
-    for file in files:
-        if file.startswith(f"{root}{os.sep}") and not _BUILT & set(Path(file).parts):
-            yield from _behind(Path(file))
 
 
 def _direct(copy: Distribution) -> dict[str, Any]:
@@ -145,6 +159,52 @@ def _of_another_checkout(project: Path, other: Path, files: list[str]) -> Iterat
                 yield str(own), file, " which is installed,"
 
 
+def _in_checkouts_beside(projects: list[Path], root: str, files: list[str]) -> Iterator[Outdated]:
+    """Yield the imported modules of other checkouts, which nothing but a path leads to."""
+    real = map(os.path.realpath, files)
+    beside = [one for one in real if not (one.startswith(f"{root}{os.sep}") or is_in_packages(one))]
+    others = {found for one in beside if (found := _project_of(Path(one).parent)) is not None}
+    names = {project: name for project in projects if (name := _name_of(project))}
+    for other in others:
+        for project, name in names.items():
+            if name == _name_of(other):
+                yield from _of_another_checkout(project, other, files)
+
+
+@cache
+def _project_of(folder: Path) -> Path | None:
+    """Return the innermost folder of a project that a folder is, or lies in."""
+    if any((folder / name).is_file() for name in PACKAGED):
+        return folder
+    return None if folder.parent == folder else _project_of(folder.parent)
+
+
+def _built_before(file: Path, top: str) -> Iterator[Outdated]:
+    """Yield the source of a module that was imported from what a project was built into."""
+    if not file.is_relative_to(top) or is_in_packages(file):
+        return
+    archive = _archive_of(file.parent)
+    product = next((one for one in file.parents if one.name in _PRODUCTS), archive)
+    project = None if product is None else _project_of(product.parent)
+    if project is not None:
+        within = Path(os.path.relpath(file, _import_folder(file))).as_posix()
+        sources = list(_sources(project, within))
+        if sources and all(_is_outdated(file, one) for one in sources):
+            yield str(sources[0]), str(file), " which was built before,"
+
+
+@cache
+def _archive_of(folder: Path) -> Path | None:
+    """Return the file that a folder is in; None: there is none."""
+    return next((one for one in (folder, *folder.parents) if one.is_file()), None)
+
+
+def _import_folder(file: Path) -> Path:
+    """Return the folder on the way to a module that it was imported from."""
+    searched = set(map(os.path.realpath, sys.path))
+    return next((one for one in file.parents if str(one) in searched), file.parent)
+
+
 def _sources(project: Path, within: str) -> Iterator[Path]:
     """Yield the files of a project that a file of its package may have been made of."""
     names = [within]
@@ -187,10 +247,14 @@ def _written_at(path: Path) -> int:
 
 
 def _content(path: Path) -> bytes | None:
-    try:
-        return read_bytes(path)
-    except (OSError, InputError):
-        return None
+    """Return the text of a file, which an archive may have; None: it cannot be read."""
+    archive = _archive_of(path.parent)
+    with suppress(OSError, InputError, KeyError, BadZipFile):
+        if archive is None:
+            return read_bytes(path)
+        with ZipFile(archive) as members:
+            return members.read(path.relative_to(archive).as_posix())
+    return None
 
 
 def file_of(module: object) -> str | None:

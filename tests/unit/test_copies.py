@@ -6,6 +6,7 @@ import sys
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from types import ModuleType
+from zipfile import ZipFile
 
 import pytest
 
@@ -130,6 +131,48 @@ def test_another_checkout_that_is_installed_is_compared(
     other.write_text(text)
     installed.imports(other)
     installed.install("shop", url=(tmp_path / "other").as_uri(), dir_info={"editable": True})
+    assert installed.found() == found
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "found"),
+    [("shop", OLD, ["python/shop.py"]), ("shop", NEW, []), ("other", OLD, [])],
+)
+def test_so_is_one_that_only_a_path_leads_to_if_it_is_of_the_same_project(
+    installed: Installed, tmp_path: Path, name: str, text: str, found: list[str]
+) -> None:
+    installed.write("pyproject.toml", "[project]\nname = 'shop'\n")
+    installed.write("python/shop.py")
+    other = tmp_path / "other" / "python" / "shop.py"
+    other.parent.mkdir(parents=True)
+    other.write_text(text)
+    (tmp_path / "other" / "pyproject.toml").write_text(f"[project]\nname = '{name}'\n")
+    installed.imports(other)
+    assert installed.found() == found
+
+
+@pytest.mark.parametrize(("text", "found"), [(OLD, ["src/shop/core.py"]), (NEW, [])])
+@pytest.mark.parametrize("folder", ["build/lib", "build/lib.linux-x86_64-cpython-313"])
+def test_what_a_project_was_built_into_is_compared(
+    installed: Installed, folder: str, text: str, found: list[str]
+) -> None:
+    installed.write("pyproject.toml", "[build-system]\n")
+    installed.write("src/shop/core.py")
+    installed.write(f"{folder}/shop/core.py", text)
+    installed.patch.syspath_prepend(installed.root / folder)
+    installed.imports(installed.root / folder / "shop" / "core.py")
+    assert installed.found() == found
+
+
+@pytest.mark.parametrize(("text", "found"), [(OLD, ["src/shop/core.py"]), (NEW, [])])
+def test_so_is_an_archive(installed: Installed, text: str, found: list[str]) -> None:
+    installed.write("pyproject.toml", "[build-system]\n")
+    installed.write("src/shop/core.py")
+    archive = installed.root / "shop.pyz"
+    with ZipFile(archive, "w") as members:
+        members.writestr("shop/core.py", text)
+    installed.patch.syspath_prepend(archive)
+    installed.imports(archive / "shop" / "core.py")
     assert installed.found() == found
 
 
