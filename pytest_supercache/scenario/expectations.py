@@ -64,6 +64,12 @@ def _read_mapping(node: nodes.Mapping, scope: Scope, findings: Findings) -> Matc
     if len(names) == 1 and names <= _READERS.keys():
         name, value = found[0]
         return _READERS[name.text](value, scope, findings)
+    if not node.pairs:
+        findings.report(
+            node.span,
+            "every mapping has the fields of an empty one",
+            "for a mapping without fields: {exactly: {}}; for any answer: any",
+        )
     for name, _ in found:
         _refuse_matcher_among_fields(name, findings, is_alone=len(names) == 1)
     return Fields(
@@ -88,6 +94,14 @@ def _read_not(node: Node, scope: Scope, findings: Findings) -> Matcher:
             "no answer is `not any`",
             "for an error, write `raises: Name` beside the verb",
         )
+    elif isinstance(node, Sequence):
+        findings.report(
+            node.span,
+            "`not` a list is every answer but this one list",
+            "for none of several answers: not: {one_of: [a, b]}; for a list: not: {literal: [a]}",
+        )
+    elif isinstance(node, Scalar) and node.value is None:
+        findings.report(node.span, "`not` has no value", "for any value at all: not: missing")
     return Not(matcher=matcher)
 
 
@@ -125,7 +139,10 @@ def _read_one_of(node: Node, scope: Scope, findings: Findings) -> Matcher:
     if not isinstance(node, Sequence) or not node.items:
         findings.report(node.span, "one_of must be a list of answers", "write one_of: [a, b]")
         return Anything()
-    return OneOf(options=tuple(_read_option(item, scope, findings) for item in node.items))
+    options = tuple(_read_option(item, scope, findings) for item in node.items)
+    if Anything() in options and not any(isinstance(one, Raises) for one in options):
+        findings.report(node.span, "every answer is one of these", "leave `any` out")
+    return OneOf(options=options)
 
 
 def _read_option(node: Node, scope: Scope, findings: Findings) -> Matcher | Raises:
