@@ -5,7 +5,7 @@ from typing import Any
 from pytest_supercache.scenario import nodes
 from pytest_supercache.scenario.fields import pairs, read_name
 from pytest_supercache.scenario.files import Folder, read_other
-from pytest_supercache.scenario.grammar import CASES_MAX, LAYERS, Kind
+from pytest_supercache.scenario.grammar import CASES_MAX, FIELDS, LAYERS, Kind
 from pytest_supercache.scenario.nodes import Node, Scalar, plain
 from pytest_supercache.scenario.problems import Findings, ScenarioProblems
 from pytest_supercache.scenario.scenario import Case
@@ -30,12 +30,12 @@ def read_given(node: Node, what: str, scope: Scope, findings: Findings) -> Conte
 
 def read_cases(
     node: Node, folder: Folder | None, findings: Findings
-) -> tuple[tuple[Case, ...], Scope]:
-    """Read the cases, and the variables that they define for every flow."""
+) -> tuple[tuple[Case, ...], Scope, Node]:
+    """Read the cases, the variables that they define for every flow, and their rows as nodes."""
     if (file := _file_of(node)) is not None:
         table = _read_file(file, folder, findings)
         if table is None:
-            return (), Scope(is_open=True)  # what its columns are is not known
+            return (), Scope(is_open=True), node  # what its columns are is not known
         node = table
     rows = pairs(node, "cases", findings)
     if isinstance(node, nodes.Mapping) and not rows:
@@ -43,7 +43,7 @@ def read_cases(
     if len(rows) > CASES_MAX:
         findings.report(rows[CASES_MAX][0].span, f"there are more than {CASES_MAX} cases")
     scope = _scope(rows)
-    return tuple(_read_case(name, row, scope, findings) for name, row in rows), scope
+    return tuple(_read_case(name, row, scope, findings) for name, row in rows), scope, node
 
 
 def _file_of(node: Node) -> Node | None:
@@ -82,6 +82,20 @@ def _scope(rows: list[tuple[Scalar, Node]]) -> Scope:
         name: case for name in every for case, names in set_by.items() if name not in names
     }
     return Scope(known=every - not_in_case.keys(), not_in_case=not_in_case)
+
+
+def check_unused(cases: Node, scope: Scope, findings: Findings) -> None:
+    """Refuse variables of cases that nothing uses and that look like fields: `given` misspelt."""
+    for _, row in cases.pairs if isinstance(cases, nodes.Mapping) else ():
+        for name, value in row.pairs if isinstance(row, nodes.Mapping) else ():
+            if not isinstance(name, Scalar) or name.text in {"given", *scope.used}:
+                continue
+            if isinstance(value, nodes.Mapping) or name.text in FIELDS:
+                findings.report(
+                    name.span,
+                    f"nothing uses ${name.text:.80}, which cases set",
+                    "what the layers hold is `given: {layer: {key: value}}`; leave it out",
+                )
 
 
 def _read_case(name: Scalar, row: Node, scope: Scope, findings: Findings) -> Case:

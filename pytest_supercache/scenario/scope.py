@@ -17,14 +17,21 @@ class Scope:
     # Variables that only some cases set: variable -> a case without it.
     not_in_case: Mapping[str, str] = field(default_factory=dict)
     is_open: bool = False  # a flow that nobody uses: its variables may mean anything
+    used: set[str] = field(default_factory=set)  # by whatever was read
 
     def has(self, name: str) -> bool:
         """Say whether a variable may be used; `check` reports one that some cases lack."""
+        self.used.add(name)
         return self.is_open or name in self.known or name in self.not_in_case
 
     def nested(self) -> "Scope":
         """Return the scope of an inner flow, whose names stay in it."""
-        return Scope(known=set(self.known), not_in_case=self.not_in_case, is_open=self.is_open)
+        return Scope(
+            known=set(self.known),
+            not_in_case=self.not_in_case,
+            is_open=self.is_open,
+            used=self.used,
+        )
 
     def check(self, node: Node, findings: Findings) -> None:
         """Report every variable in ``node`` that has no value."""
@@ -39,6 +46,7 @@ class Scope:
 
     def _check_scalar(self, node: Scalar, findings: Findings) -> None:
         reference = parse_reference(node.value)
+        self.used |= set() if reference is None else {reference.name}
         if reference is None or self.is_open or reference.name in self.known:
             return
         if reference.name in self.not_in_case:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_supercache.scenario import nodes
-from pytest_supercache.scenario.content import read_cases, read_given
+from pytest_supercache.scenario.content import check_unused, read_cases, read_given
 from pytest_supercache.scenario.faults import read_faults
 from pytest_supercache.scenario.fields import (
     READERS,
@@ -174,9 +174,9 @@ class _FileReader:
 
     def _read_world(self, fields: dict[str, Node]) -> dict[str, Any]:
         world: dict[str, Any] = {}
-        scope = Scope()
+        scope, cases = Scope(), None
         if "cases" in fields:
-            world["cases"], scope = read_cases(fields["cases"], self._folder, self._findings)
+            world["cases"], scope, cases = read_cases(fields["cases"], self._folder, self._findings)
         if "given" in fields:
             world["given"] = read_given(fields["given"], "given", scope, self._findings)
         world["before"] = self._read_alone("before", fields, scope)
@@ -185,6 +185,8 @@ class _FileReader:
         names = tuple(dict.fromkeys(user.name for user in world["users"]))
         check_waits(names, self._steps.ids, self._steps.waits, self._findings)
         self._check_unused_flows()
+        if cases is not None:
+            check_unused(cases, scope, self._findings)
         if "guarantees" in fields:
             known = self._vocabulary.guarantees
             world["guarantees"] = read_guarantees(fields["guarantees"], known, self._findings)

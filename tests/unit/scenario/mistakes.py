@@ -159,6 +159,22 @@ CONTENT = [
         "digit first",
         "cases: {a: {x1: 2}}",
     ),
+    mistake(
+        "given misspelt",
+        CASES,
+        "cases: {a: {«givn»: {existing_cache: {x: 1}}}}",
+        "nothing uses $givn",
+        "given: {layer: {key: value}}",
+        "cases: {a: {given: {existing_cache: {x: 1}}}}",
+    ),
+    mistake(
+        "field of a scenario",
+        CASES,
+        "cases: {a: {«system»: shop}}",
+        "nothing uses $system",
+        "leave it out",
+        "cases: {a: {more: shop}}",
+    ),
 ]
 STEPS = [
     mistake(

@@ -131,6 +131,11 @@ def test_flows_of_flows_end_in_a_problem_in_little_time(read):
     assert "more than 20 levels deep" in problems_of(read, text)[0]
 
 
+def test_a_mapping_that_only_a_flow_uses_may_be_a_variable_of_a_case(read):
+    text = f"{HEAD}cases: {{one: {{x: {{a: 1}}, y: k}}}}\nusers: {{a: [use: f]}}\n"
+    read(f"{text}flows: {{f: [{{write: {{key: k, value: $x}}}}]}}\n")
+
+
 def test_an_unused_flow_is_a_warning_and_a_used_one_none(read):
     text = HEAD + "flows: {f: [read: $x]}\nusers: {a: [read: k]}\n"
     assert [w.message for w in read(text).warnings] == ["no step uses the flow 'f'"]
