@@ -28,9 +28,13 @@ PACKAGED = ("pyproject.toml", "setup.py", "setup.cfg")
 
 _COMPILED = (*EXTENSION_SUFFIXES, ".pyc")
 _SOURCES = (".py", ".pyx")
-_NAME = re.compile(r"^\s*name\s*=\s*[\"']?([\w.-]+)", re.MULTILINE)
-_BUILT = frozenset({"build", "dist", "node_modules", "site-packages", "__pycache__"})
-_PRODUCTS = frozenset({"build", "dist"})
+_NAME = re.compile(r"(?:^|[(,])\s*name\s*=\s*[\"']?([\w.-]+)", re.MULTILINE)
+_PRODUCTS = frozenset({
+    "build", "_build", "dist", "out", "target", "bazel-bin", "bazel-out", "__pypackages__",
+    ".build", ".eggs", ".nox", ".tox",
+})  # fmt: skip
+"""Folders that a project is built into."""
+_BUILT = _PRODUCTS | {"node_modules", "site-packages", "__pycache__"}
 _DEPTH_MAX = 3
 _FOLDERS_MAX = 10_000
 """How far below the root projects are looked for."""
@@ -164,11 +168,15 @@ def _in_checkouts_beside(projects: list[Path], root: str, files: list[str]) -> I
     real = map(os.path.realpath, files)
     beside = [one for one in real if not (one.startswith(f"{root}{os.sep}") or is_in_packages(one))]
     others = {found for one in beside if (found := _project_of(Path(one).parent)) is not None}
-    names = {project: name for project in projects if (name := _name_of(project))}
     for other in others:
-        for project, name in names.items():
-            if name == _name_of(other):
+        for project in projects:
+            if _known_by(project) == _known_by(other):
                 yield from _of_another_checkout(project, other, files)
+
+
+def _known_by(project: Path) -> str | list[bytes | None]:
+    """Return what two checkouts of a project have in common: its name, else its settings."""
+    return _name_of(project) or [_content(project / name) for name in PACKAGED]
 
 
 @cache
@@ -184,13 +192,21 @@ def _built_before(file: Path, top: str) -> Iterator[Outdated]:
     if not file.is_relative_to(top) or is_in_packages(file):
         return
     archive = _archive_of(file.parent)
-    product = next((one for one in file.parents if one.name in _PRODUCTS), archive)
+    below = [one for one in file.parents if one.is_relative_to(top) and str(one) != top]
+    products = [one for one in below if one.name in _PRODUCTS]
+    product = products[-1] if products else archive
     project = None if product is None else _project_of(product.parent)
     if project is not None:
         within = Path(os.path.relpath(file, _import_folder(file))).as_posix()
-        sources = list(_sources(project, within))
+        sources = [one for one in _sources(project, within) if _is_found_as(one, within)]
         if sources and all(_is_outdated(file, one) for one in sources):
             yield str(sources[0]), str(file), " which was built before,"
+
+
+def _is_found_as(source: Path, within: str) -> bool:
+    """Say whether a file is imported by this path: not as a part of a package around it."""
+    folder = source.parents[Path(within).as_posix().count("/")]
+    return not (folder / "__init__.py").exists() and folder.name not in {"test", "tests"}
 
 
 @cache

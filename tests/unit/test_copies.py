@@ -84,6 +84,7 @@ def test_a_copy_of_what_is_there_is_fine(installed: Installed, folder: str) -> N
         ("pyproject.toml", "[tool.poetry]\nname = 'shop'\n"),
         ("setup.cfg", "[metadata]\nname = shop\n"),
         ("setup.py", "setup(\n    name='shop',\n)\n"),
+        ("setup.py", "setup(name='shop')\n"),
     ],
 )
 def test_projects_are_known_by_whatever_names_them(
@@ -136,23 +137,29 @@ def test_another_checkout_that_is_installed_is_compared(
 
 @pytest.mark.parametrize(
     ("name", "text", "found"),
-    [("shop", OLD, ["python/shop.py"]), ("shop", NEW, []), ("other", OLD, [])],
+    [
+        ("name = 'shop'", OLD, ["python/shop.py"]),
+        ("", OLD, ["python/shop.py"]),
+        ("name = 'shop'", NEW, []),
+        ("name = 'other'", OLD, []),
+    ],
 )
 def test_so_is_one_that_only_a_path_leads_to_if_it_is_of_the_same_project(
     installed: Installed, tmp_path: Path, name: str, text: str, found: list[str]
 ) -> None:
-    installed.write("pyproject.toml", "[project]\nname = 'shop'\n")
+    own = f"[project]\n{name}\n"
+    installed.write("pyproject.toml", own.replace("other", "shop"))
     installed.write("python/shop.py")
     other = tmp_path / "other" / "python" / "shop.py"
     other.parent.mkdir(parents=True)
     other.write_text(text)
-    (tmp_path / "other" / "pyproject.toml").write_text(f"[project]\nname = '{name}'\n")
+    (tmp_path / "other" / "pyproject.toml").write_text(own)
     installed.imports(other)
     assert installed.found() == found
 
 
 @pytest.mark.parametrize(("text", "found"), [(OLD, ["src/shop/core.py"]), (NEW, [])])
-@pytest.mark.parametrize("folder", ["build/lib", "build/lib.linux-x86_64-cpython-313"])
+@pytest.mark.parametrize("folder", ["build/lib.linux-x86_64-cpython-313", ".tox/lib"])
 def test_what_a_project_was_built_into_is_compared(
     installed: Installed, folder: str, text: str, found: list[str]
 ) -> None:
@@ -162,6 +169,16 @@ def test_what_a_project_was_built_into_is_compared(
     installed.patch.syspath_prepend(installed.root / folder)
     installed.imports(installed.root / folder / "shop" / "core.py")
     assert installed.found() == found
+
+
+def test_what_is_part_of_another_package_is_no_source_of_it(installed: Installed) -> None:
+    installed.write("pyproject.toml", "[build-system]\n")
+    for own in ("src/shop/redis/__init__.py", "src/shop/__init__.py", "tests/redis/__init__.py"):
+        installed.write(own)
+    installed.write("build/deps/redis/__init__.py", OLD)
+    installed.patch.syspath_prepend(installed.root / "build/deps")
+    installed.imports(installed.root / "build/deps/redis/__init__.py")
+    assert installed.found() == []
 
 
 @pytest.mark.parametrize(("text", "found"), [(OLD, ["src/shop/core.py"]), (NEW, [])])
