@@ -15,8 +15,12 @@ def is_scenario_file(name: str) -> bool:
 
 
 _LIKE_OURS = (".yaml", ".yml", ".supercache")
-_HEAD = re.compile(rb"^scenario[ \t]*:", re.MULTILINE)
-_REST = re.compile(rb"^(users|systems?)[ \t]*:", re.MULTILINE)
+_START = rb"(?:^|\r)(?:\xef\xbb\xbf)?[\"']?"
+_END = rb"[\"']?[ \t]*:"
+_HEAD = re.compile(_START + rb"scenario" + _END, re.MULTILINE)
+_REST = re.compile(_START + rb"(users|systems?)" + _END, re.MULTILINE)
+_BRACE = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{")
+_IN_BRACES = [re.compile(rb"[\"']" + word + rb"[\"']\s*:") for word in (b"scenario", b"users")]
 
 
 def may_be_misnamed(name: str) -> bool:
@@ -26,6 +30,8 @@ def may_be_misnamed(name: str) -> bool:
 
 def is_text_of_scenario(text: bytes) -> bool:
     """Say whether a text has the lines that scenario files have, and hardly any other file."""
+    if _BRACE.match(text):
+        return all(word.search(text) for word in _IN_BRACES)
     return bool(_HEAD.search(text) and _REST.search(text))
 
 
