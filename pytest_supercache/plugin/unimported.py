@@ -47,23 +47,44 @@ def is_among_tests(path: Path, root: Path) -> bool:
 
 
 def has_explored_tests(path: Path) -> bool:
-    """Say whether a module itself has functions named like tests that ``explore`` decorates."""
+    """Say whether a module itself has functions named like tests that ``explore`` decorates.
+
+    A text with a mistake in its syntax counts if it may be one of these.
+    """
     text = text_of(path)
     if NAME not in text:
         return False
-    return any(
-        isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        and node.name.startswith("test")
-        and not _words(node.decorator_list).isdisjoint({"explore", *_names_of_explore(text)})
-        for node in _nodes(text)
-    )
+    if not (nodes := _nodes(text)):
+        return _MAY_EXPLORE.search(text) is not None
+    explores = {"explore", *_names_of_explore(nodes)}
+    return any(not _words(made).isdisjoint(explores) for made in _made_as_tests(nodes))
 
 
-def imported_by(path: Path) -> set[str]:
-    """Return the last names of the modules, and of what is in them, that a module imports."""
+_MAY_EXPLORE = re.compile(rb"\bexplore\b.*\bdef\s+test", re.DOTALL)
+
+
+def _made_as_tests(nodes: Iterable[ast.AST]) -> Iterator[list[ast.expr]]:
+    """Yield what makes each test: its decorators, or the value that has its name."""
+    for node in nodes:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            names, made = [node.name], node.decorator_list
+        elif isinstance(node, ast.Assign):
+            names, made = _targets(node), [node.value]
+        else:
+            continue
+        if any(name.startswith("test") for name in names):
+            yield made
+
+
+def _targets(node: ast.Assign) -> list[str]:
+    return [one.id for one in node.targets if isinstance(one, ast.Name)]
+
+
+def files_imported_by(path: Path, root: Path) -> Iterator[Path]:
+    """Yield the files of the project that the imports of a module may mean."""
     _, imported = _decorators_and_imports(text_of(path))
-    names = (name for modules in imported.values() for _, name in modules)
-    return {name.rpartition(".")[2] for name in names}
+    modules = (module for found in imported.values() for module in found)
+    return _files(modules, path, root)
 
 
 def _words(decorators: Iterable[ast.expr]) -> set[str]:
@@ -72,10 +93,15 @@ def _words(decorators: Iterable[ast.expr]) -> set[str]:
     return {one.attr if isinstance(one, ast.Attribute) else _first_name(one) for one in called}
 
 
-def _names_of_explore(text: bytes) -> set[str]:
-    found = (node for node in _nodes(text) if isinstance(node, ast.ImportFrom))
+def _names_of_explore(nodes: list[ast.AST]) -> set[str]:
+    """Return the other names that a module has for ``explore``: imported, or assigned."""
+    found = (node for node in nodes if isinstance(node, ast.ImportFrom))
     ours = (node for node in found if node.module == NAME.decode())
-    return {one.asname or "" for node in ours for one in node.names if one.name == "explore"}
+    names = {one.asname or "" for node in ours for one in node.names if one.name == "explore"}
+    for node in nodes:
+        if isinstance(node, ast.Assign) and _words([node.value]) & {"explore", *names}:
+            names |= set(_targets(node))
+    return names
 
 
 def was_imported(path: Path) -> bool:

@@ -480,6 +480,18 @@ def test_one_whose_tests_another_module_takes_over_is_not(
     assert not any("is not collected" in one for one in gate(held)["reasons"])
 
 
+@pytest.mark.parametrize(
+    "importing", ["from app import shop", "import shop", "if False:\n    from tests import shop"]
+)
+def test_what_is_only_called_as_something_imported_is_named(held: Project, importing: str) -> None:
+    """A module `shop` of the application, and an import that is never made, take over nothing."""
+    write(held, "scenarios/tests/shop.py", EXPLORED)
+    for name, text in (("app", "shop = 1\n"), ("shop", ""), ("test_it", f"{importing}\n")):
+        write(held, f"scenarios/{name}.py", f"{text}\ndef test_it(): pass\n")
+    assert held.run("--supercache-gate", "scenarios").ret == 6
+    assert gate(held)["reasons"][0].startswith(LOST.format("scenarios/tests/shop.py"))
+
+
 @pytest.mark.parametrize("options", few([[], ["-n1"]], 1))
 def test_one_that_is_imported_and_whose_tests_nobody_takes_over_is_named(
     held: Project, options: list[str]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_supercache.plugin.unimported import may_explore
+from pytest_supercache.plugin.unimported import has_explored_tests, may_explore
 
 FILES = {
     "support.py": "from pytest_supercache import explore as race\n",
@@ -51,3 +51,24 @@ def test_a_module_may_explore_if_its_decorators_lead_to_us(tmp_path: Path, name:
 
 def test_a_module_that_cannot_be_read_may_not(tmp_path: Path) -> None:
     assert not may_explore(tmp_path / "gone.py", tmp_path)
+
+
+OURS = "import pytest_supercache as sc\n"
+TESTS = {
+    "a decorator": "@sc.explore\ndef test_it(world): pass\n",
+    "another name of it": "race = sc.explore\n@race\ndef test_it(world): pass\n",
+    "a call": "def it(world): pass\ntest_it = sc.explore(it)\n",
+    "a mistake in the syntax": "@sc.explore\ndef test_it(world): pass\ndef (:\n",
+}
+NO_TESTS = {
+    "a helper": "@sc.explore\ndef it(world): pass\n",
+    "another call": "test_it = sc.Verdict('holds')\n",
+    "a mistake elsewhere": "def (:\n",
+}
+
+
+@pytest.mark.parametrize("way", [*TESTS, *NO_TESTS])
+def test_a_module_has_explored_tests_however_they_are_made(tmp_path: Path, way: str) -> None:
+    path = tmp_path / "tests.py"
+    path.write_text(OURS + (TESTS | NO_TESTS)[way])
+    assert has_explored_tests(path) == (way in TESTS)
