@@ -9,13 +9,23 @@ module with settings. Only callables that one piece of source has made are compa
 
 import os
 import sys
+from collections import ChainMap, UserDict, UserList, deque
 from collections.abc import Callable, Iterable, Iterator
+from configparser import RawConfigParser, SectionProxy
+from contextlib import suppress
 from dataclasses import dataclass
+from enum import Enum
 from functools import lru_cache, partial
 from inspect import getattr_static
 from itertools import islice
 from pathlib import Path
-from types import FunctionType, MethodType, SimpleNamespace
+from types import (
+    FunctionType,
+    MappingProxyType,
+    MemberDescriptorType,
+    MethodType,
+    SimpleNamespace,
+)
 from typing import Any, NamedTuple
 
 from pytest_supercache.core.folders import is_in_packages
@@ -143,18 +153,38 @@ def _parts_in(value: Any) -> Iterator[_Part]:
             yield _Part((identity(value), name), found, value, is_data)
 
 
+_MAPPINGS = (dict, MappingProxyType, type(os.environ))
+_SEQUENCES = (list, deque)
+_OPEN = (SimpleNamespace, ChainMap, UserDict, UserList, RawConfigParser, SectionProxy)
+"""Classes of Python whose objects are looked into, like those of the project."""
+
+
 def _members_of(value: Any) -> Iterator[tuple[str, Any]]:
     """Yield the elements or the attributes of an object, as they are stored."""
-    if isinstance(value, dict | type(os.environ)):
-        return ((f"[{key!r}]", one) for key, one in value.items() if isinstance(key, str | int))
-    if isinstance(value, list):
-        return ((f"[{number}]", one) for number, one in enumerate(value))
+    if isinstance(value, _MAPPINGS):
+        yield from ((f"[{key!r}]", one) for key, one in value.items() if _is_plain(key))
+    elif isinstance(value, _SEQUENCES):
+        yield from ((f"[{number}]", one) for number, one in enumerate(value))
     kind = value if isinstance(value, type) else type(value)
-    is_own = kind is SimpleNamespace or _is_of_project(kind.__module__)
-    members = getattr_static(value, "__dict__", None) if is_own else None
-    if members is None or not hasattr(value, "__dict__"):
-        return iter(())
-    return ((f".{name}", one) for name, one in list(vars(value).items()))
+    if issubclass(kind, _OPEN) or _is_of_project(kind.__module__):
+        members = vars(value) if hasattr(value, "__dict__") else {}
+        yield from ((f".{name}", one) for name, one in list(members.items()))
+        yield from ((f".{name}", one) for name, one in _in_slots(value, kind))
+
+
+def _in_slots(value: Any, kind: type) -> Iterator[tuple[str, Any]]:
+    for name in dir(kind) if kind is not value else ():
+        slot = getattr_static(kind, name, None)
+        if isinstance(slot, MemberDescriptorType):
+            with suppress(AttributeError):
+                yield name, slot.__get__(value)
+
+
+def _is_plain(key: Any) -> bool:
+    """Say whether the text of a key is its own, and running no code of the project."""
+    return isinstance(key, str | int | Enum) or (
+        isinstance(key, tuple) and all(map(_is_plain, key))
+    )
 
 
 def _leads_to(value: Any) -> list[Any]:

@@ -1,5 +1,6 @@
 """What is registered is refused if it would read a variable that was another value for others."""
 
+import collections
 import functools
 import importlib
 import os
@@ -212,11 +213,15 @@ class Maker:
     @classmethod
     def by_class(cls, layers): return cls.kind()
 
+class Slots:
+    __slots__ = ("kind",)
+
 def by_dict(held, layers): return held["kind"]()
 def by_parameter(layers, maker): return maker.kind()
 def holding(held): return lambda layers: held.get("kind")()
 
 maker, held, grown = Maker(), {}, {}
+slots, maps = Slots(), collections.ChainMap({})
 for number, maker.kind in enumerate((list, dict)):
     held["kind"] = Maker.kind = maker.kind
     os.environ["LATE_kind"] = maker.kind.__name__
@@ -230,6 +235,10 @@ HELD_WAYS = {
     "a default": "register(maker.kind)(lambda layers, held=held: held['kind']())",
     "an outer variable": "register(maker.kind)(holding(held))",
     "a default beside another one": "register(maker.kind)(lambda layers, n=number, held=held: n)",
+    "a slot": "slots.kind = maker.kind\n"
+    "    register(maker.kind)(lambda layers, n=number, slots=slots: n)",
+    "a mapping": "maps['kind'] = maker.kind\n"
+    "    register(maker.kind)(lambda layers, n=number, maps=maps: n)",
     "the environment": "register(maker.kind)(lambda layers, n=number: os.getenv('LATE_kind'))",
     "a parameter": "sc.system(f'late-{number}', params={'maker': maker})(by_parameter)",
 }
@@ -245,6 +254,7 @@ HELD_FINE = {
 
 def held_by(registration: str) -> None:
     members = {"__name__": "late", "functools": functools, "os": os, "register": register_kind}
+    members["collections"] = collections
     exec(compile(f"{HELD}    {registration}", "late.py", "exec"), members | {"sc": sc})
 
 
