@@ -15,6 +15,7 @@ from typing import Any
 from pytest_supercache.core.operation import RACE, History
 from pytest_supercache.core.value_text import value_text
 from pytest_supercache.core.verdict import Violation
+from pytest_supercache.oracle import preconditions
 from pytest_supercache.oracle.guarantee import Guarantee, NeverJudgedError, NotJudgedError
 from pytest_supercache.oracle.observed import Observed, Sight, decided_by
 from pytest_supercache.oracle.versions import same, written
@@ -92,5 +93,9 @@ def _violation(sight: Sight, source: str, owners: dict[str, tuple[str, ...]]) ->
 
 
 ISOLATED_USERS = Guarantee(
-    "isolated_users", decided_by(_findings), asks_nodes=False, ignores_time=True
+    "isolated_users",
+    decided_by(_findings),
+    find_lack=preconditions.owned_keys,
+    asks_nodes=False,
+    ignores_time=True,
 )

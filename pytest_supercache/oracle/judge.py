@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.verdict import Violation, described
+from pytest_supercache.oracle import preconditions
 from pytest_supercache.oracle.admissions import CAP_HOLDS
 from pytest_supercache.oracle.answers import ANSWERS
 from pytest_supercache.oracle.atomic_reads import READ_ATOMIC
@@ -126,6 +127,9 @@ def _violation(guarantee: Guarantee, execution: Execution) -> Violation | None:
         raise SupercacheError(
             f"guarantee {guarantee.name!r} raised {described(error)}. {_EXPECTED}"
         ) from error
+    is_of_keys = found is None and guarantee.find_lack is not None
+    if is_of_keys and (misnamed := preconditions.misnamed(execution.history)):
+        raise NotJudgedError(misnamed)
     if found is None or isinstance(found, Violation):
         return found
     raise SupercacheError(f"guarantee {guarantee.name!r} returned {found!r:.200}. {_EXPECTED}")

@@ -6,6 +6,9 @@ A guarantee about answers holds of every history without an answer. Actors that 
 themselves, or by verbs that declare nothing, record none: then that would be no evidence.
 """
 
+from collections.abc import Iterator
+
+from pytest_supercache.core.misspelt import meant
 from pytest_supercache.core.operation import History
 from pytest_supercache.oracle.observed import admissions as admissions_of
 from pytest_supercache.oracle.observed import shown
@@ -28,8 +31,13 @@ def writes(history: History) -> str:
 
 
 def writes_and_answers(history: History) -> str:
-    """Require that somebody writes, and that somebody is shown a value."""
-    return writes(history) or answers(history)
+    """Require that somebody writes, and that somebody is shown a value of a key that there is."""
+    if lack := writes(history) or answers(history):
+        return lack
+    shown_keys = set(_shown_keys(history))
+    if not shown_keys.isdisjoint({*_reached(history), *_written_keys(history)}):
+        return ""
+    return f"nobody has or writes what is shown ({', '.join(sorted(shown_keys))}). {_REMEDY}"
 
 
 def revokes_and_reads(history: History) -> str:
@@ -63,3 +71,56 @@ def writes_of_fields(history: History) -> str:
         "no two operations write different fields of one object. Declare what a verb writes with "
         "@verb(writes=lambda ...: {key: {field: value}})"
     )
+
+
+def owned_keys(history: History) -> str:
+    """Require that somebody has, is shown or writes a key that has an owner."""
+    told = {*_reached(history), *_shown_keys(history), *_written_keys(history)}
+    if not told or not told.isdisjoint(history.owners):
+        return ""
+    return (
+        f"nobody has or shows a key with an owner ({', '.join(sorted(history.owners))}). {_REMEDY}"
+    )
+
+
+def misnamed(history: History) -> str:
+    """Say which key that a verb tells, or a user owns, must be another one; "" if none must.
+
+    What is said of a key that nothing else has can break no guarantee.
+    """
+    reached, shown_keys = _reached(history), set(_shown_keys(history))
+    for at, operation in enumerate(history):
+        told = {key for key, _ in operation.writes}
+        committed = {commit.key for commit in history.commits if commit.operation == at}
+        others = (one for number, one in enumerate(history) if number != at)
+        elsewhere = {key for other in others for key, _ in written(other)}
+        is_alone = told.isdisjoint(reached | shown_keys | elsewhere)
+        if told and committed and is_alone and not _are_parts(committed, told):
+            return (
+                f"{operation.kind} says by `writes` that it writes {', '.join(sorted(told))}, "
+                f"which nothing else has, and it has changed {', '.join(sorted(committed))}"
+            )
+    known = reached | set(_written_keys(history))
+    for key in sorted({*shown_keys, *history.owners} - known):
+        if other := meant(key, sorted(known)):
+            who = "a user owns" if key in history.owners else "an operation shows"
+            return f"{who} {key}, which nothing else has: it may be {other}"
+    return ""
+
+
+def _are_parts(committed: set[str], told: set[str]) -> bool:
+    """Say whether the origin has parts of an object apart: `user:7/mail` of `user:7`."""
+    return any(part.startswith(whole) for part in committed for whole in told)
+
+
+def _reached(history: History) -> set[str]:
+    """Return the keys that the origin has had."""
+    return {*history.given, *(commit.key for commit in history.commits)}
+
+
+def _shown_keys(history: History) -> Iterator[str]:
+    return (key for operation in history for key, _ in shown(operation))
+
+
+def _written_keys(history: History) -> Iterator[str]:
+    return (key for operation in history for key, _ in written(operation))

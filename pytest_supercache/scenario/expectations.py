@@ -6,6 +6,7 @@ refused rather than read as data: a check that silently compares with `{not: 5}`
 
 from collections.abc import Callable, Mapping
 
+from pytest_supercache.core.misspelt import is_misspelt
 from pytest_supercache.scenario import nodes
 from pytest_supercache.scenario.fields import kind_of, pairs, read_name
 from pytest_supercache.scenario.grammar import MATCHERS, Kind
@@ -27,7 +28,6 @@ from pytest_supercache.scenario.nodes import Node, Scalar, Sequence, plain
 from pytest_supercache.scenario.problems import Findings
 from pytest_supercache.scenario.scope import Scope
 from pytest_supercache.scenario.variables import Reference, parse_reference
-from pytest_supercache.scenario.wording import is_misspelt
 
 _BOUNDS = {"at_least", "at_most"}
 

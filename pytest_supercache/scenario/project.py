@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from pytest_supercache.core.misspelt import is_misspelt
 from pytest_supercache.scenario.problems import (
     Problem,
     ScenarioProblems,
@@ -12,7 +13,6 @@ from pytest_supercache.scenario.problems import (
     problem_at,
 )
 from pytest_supercache.scenario.scenario import Scenario
-from pytest_supercache.scenario.wording import is_misspelt
 
 
 def id_taken(scenario: Scenario, first: Scenario) -> ScenarioProblems:

@@ -9,8 +9,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from pytest_supercache.core.execution import STEPS_MAX
+from pytest_supercache.core.misspelt import meant
 from pytest_supercache.scenario.grammar import BUILT_IN_VERBS
-from pytest_supercache.scenario.problems import Findings, Span, nearest
+from pytest_supercache.scenario.problems import Findings, Span
 from pytest_supercache.scenario.scenario import (
     GuaranteeSpec,
     Location,
@@ -19,7 +20,6 @@ from pytest_supercache.scenario.scenario import (
     UserSpec,
 )
 from pytest_supercache.scenario.variables import has_variable, parse_reference
-from pytest_supercache.scenario.wording import is_misspelt
 
 _WRITES = ("write", "delete")
 
@@ -239,8 +239,7 @@ def _uses_of_keys(scenario: Scenario) -> Counter[str]:
 def _meant(key: str, counts: Counter[str]) -> str | None:
     """Return the key that a key of a single place is probably a misspelling of."""
     usual = [other for other, count in counts.items() if count > 1]
-    near = [other for other in usual if _letters(other) != _letters(key)]
-    return nearest(key, near) if counts[key] == 1 and is_misspelt(key, near) else None
+    return meant(key, usual) if counts[key] == 1 else None
 
 
 def _warn_about_lonely_writes(scenario: Scenario, findings: Findings) -> None:
@@ -266,11 +265,6 @@ def _warn_about_lonely_writes(scenario: Scenario, findings: Findings) -> None:
                     f"nobody reads {key!r:.80}, and nothing else here uses it",
                     "let a user read it, or correct the key",
                 )
-
-
-def _letters(key: str) -> str:
-    """Return a key without digits: `product:42` and `product:43` differ on purpose."""
-    return "".join(sign for sign in key if not sign.isdigit())
 
 
 def _written(value: object) -> str:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pytest_supercache.core.misspelt import is_misspelt
 from pytest_supercache.core.operation import DEFAULT_NODE
 from pytest_supercache.core.printable import printable
 from pytest_supercache.scenario.grammar import BUILT_IN_VERBS, MATCHERS
@@ -36,7 +37,6 @@ from pytest_supercache.scenario.scenario import (
     UserSpec,
 )
 from pytest_supercache.scenario.variables import Reference, parse_reference
-from pytest_supercache.scenario.wording import is_misspelt
 
 _PLAIN = re.compile(r"[A-Za-z_$][A-Za-z0-9_.$/-]*(:[A-Za-z0-9_.$/-]+)*")
 

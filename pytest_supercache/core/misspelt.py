@@ -13,3 +13,18 @@ def is_misspelt(word: str, known: Iterable[str]) -> bool:
     return _LENGTH_MIN <= len(word) <= 30 and any(
         word != name and SequenceMatcher(a=word, b=name).ratio() >= _NEARNESS for name in known
     )
+
+
+def meant(key: str, others: Iterable[str]) -> str | None:
+    """Return the key that ``key`` must be a misspelling of; None: it differs on purpose.
+
+    Digits tell keys apart: `product:42` and `product:43` differ on purpose.
+    """
+    for other in others:
+        if _letters(other) != _letters(key) and is_misspelt(key, (other,)):
+            return other
+    return None
+
+
+def _letters(key: str) -> str:
+    return "".join(sign for sign in key if not sign.isdigit())
