@@ -102,7 +102,8 @@ def misnamed(history: History) -> str:
             )
     known = reached | set(_written_keys(history))
     for key in sorted({*shown_keys, *history.owners} - known):
-        if other := meant(key, sorted(known)):
+        alike = history.owners if key in history.owners else shown_keys
+        if other := meant(key, sorted(known.difference(alike))):  # used as well, it is another one
             who = "a user owns" if key in history.owners else "an operation shows"
             return f"{who} {key}, which nothing else has: it may be {other}"
     return ""

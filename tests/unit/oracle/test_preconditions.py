@@ -1,5 +1,7 @@
 """What a verb says of a key that nothing else has is no evidence: it must be another key."""
 
+from dataclasses import replace
+
 import pytest
 
 from pytest_supercache.core.operation import Commit, History, Operation
@@ -52,6 +54,15 @@ def test_keys_that_meet_or_differ_on_purpose_are_fine(
     wrote: str, shown: str, committed: str
 ) -> None:
     assert preconditions.misnamed(told(wrote, shown, committed)) == ""
+
+
+def test_a_key_like_one_that_is_read_as_well_is_another_one() -> None:
+    """Nobody has the profile of ann, beside that of anna, and she is told so."""
+    history = told("profile:anna", "profile:ann", committed="profile:anna")
+    assert "it may be profile:anna" in preconditions.misnamed(history)
+    put, look = history
+    beside = replace(look, user="anna", sightings=(("profile:anna", 2),))
+    assert preconditions.misnamed(replace(history, operations=(put, look, beside))) == ""
 
 
 @pytest.mark.parametrize(("owned", "is_odd"), [("prce:4", True), ("price:4", False)])

@@ -30,7 +30,7 @@ NEEDS_THE_FILE = {
     *("waits for no step", "waits for no user", "waits for no user's step", "waits for itself"),
     *("waits in a circle", "unknown flow", "flow misspelt", "flow uses itself"),
     *("cases from a file", "include without a folder", "isolated without owners"),
-    *("matcher", "no number between"),
+    *("matcher", "no number between", "given misspelt", "field of a scenario"),
 }
 
 
