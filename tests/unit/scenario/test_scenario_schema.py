@@ -31,6 +31,7 @@ NEEDS_THE_FILE = {
     *("waits in a circle", "unknown flow", "flow misspelt", "flow uses itself"),
     *("cases from a file", "include without a folder", "isolated without owners"),
     *("matcher", "no number between", "given misspelt", "field of a scenario"),
+    *("not one list", "not nothing", "one of all", "no fields"),
 }
 
 
