@@ -6,10 +6,11 @@ from inspect import unwrap
 from typing import Any
 
 from pytest_supercache.checking.reduction_check import ReductionCheck
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.result import Counterexample
 from pytest_supercache.core.verdict import Label
 from pytest_supercache.declare.registry import REGISTRY
-from pytest_supercache.oracle.anomalies import borne_out
+from pytest_supercache.oracle.anomalies import anomalies, borne_out
 from pytest_supercache.oracle.cause import Causes, find_causes, tried
 from pytest_supercache.oracle.classify import (
     UNCLASSIFIED,
@@ -52,6 +53,7 @@ def diagnosed(
     causes: Causes | None = None
     others = None
     forced: list[str] = []
+    is_settled = False
     if reduction_check is not None and not found.serial:
         evidence = reduction_check.evidence
         witness = orders_of(reduction_check.events_of(execution))
@@ -60,7 +62,8 @@ def diagnosed(
         forced = cause_sentences(
             causes, execution.race, executed=evidence.size, exhausted=exhausted
         )
-        if causes.is_complete and exhausted:
+        is_settled = causes.is_complete and exhausted
+        if is_settled:
             known = borne_out(execution, classified, evidence, causes)
             classified = known or Classified(slug=UNCLASSIFIED)
     lines = [class_sentence(classified.slug)]
@@ -79,6 +82,7 @@ def diagnosed(
     return replace(
         found,
         conflict_class=classified.slug,
+        possible_classes=frozenset() if is_settled else _others_like(execution, classified),
         explanation="\n".join(lines),
         story=told,
         fingerprint=fingerprint_of(*given),
@@ -87,6 +91,13 @@ def diagnosed(
         causes_are_all=causes is not None and causes.is_complete and exhausted,
         tried=others,
     )
+
+
+def _others_like(execution: Execution, classified: Classified) -> frozenset[str]:
+    """Return what an anomaly of rows may be instead, as long as it is not known what is forced."""
+    found = {one.slug for one in anomalies(execution)}
+    is_one = classified.slug in found
+    return frozenset({UNCLASSIFIED, *found} - {classified.slug}) if is_one else frozenset()
 
 
 def _name_of(function: Callable[..., Any]) -> str:

@@ -37,6 +37,7 @@ class Counterexample:
     serial: bool = False  # the users took turns: no concurrency is needed
     faults: tuple[str, ...] = ()  # each with its place, in words
     conflict_class: str | None = None
+    possible_classes: frozenset[str] = frozenset()  # others, of which a full search would name one
     explanation: str | None = None
     story: tuple[StoryPart, ...] = ()  # what happened; the explanation has it in one line
     fingerprint: str | None = None

@@ -5,6 +5,12 @@ import sqlite3
 import pytest
 
 from pytest_supercache import Verdict, check
+from pytest_supercache.checking.check import check_on
+from pytest_supercache.core.schedule import read_token
+from pytest_supercache.core.settings import Exploration
+from pytest_supercache.layers.servers import start_server
+from pytest_supercache.plugin.item_runner import is_as_stated
+from pytest_supercache.scenario.scenario import Stated
 
 SCHEMA = """
 CREATE TABLE product (id INTEGER PRIMARY KEY, stock INTEGER, price INTEGER);
@@ -46,7 +52,17 @@ def class_of(tmp_path, one, other, is_right, **options):
 
     found = check(body, **options)
     assert found.verdict is Verdict.VIOLATED, found.reasons
-    return found.counterexample.conflict_class
+    slug = found.counterexample.conflict_class
+    stated = Stated(verdict=Verdict.VIOLATED, conflict_class=slug)
+    assert is_as_stated(replayed(body, found.counterexample.token), stated)
+    return slug
+
+
+def replayed(body, token):
+    """Execute one interleaving alone."""
+    server = start_server("fakeredis")
+    _, schedule = read_token(token)
+    return check_on(server, body, Exploration(), guarantees=(), replay=schedule)
 
 
 def stock_of(connection, product):
