@@ -4,7 +4,10 @@ An early tick comes at switch points only. The code before an actor's first step
 step, unless it reads the clock while a tick could come; readings in any other step are a bound.
 """
 
+import threading
 import time
+from contextlib import nullcontext
+from functools import partial
 
 import pytest
 
@@ -91,3 +94,42 @@ def test_time_after_a_reply_is_a_bound_where_an_entry_has_a_time_to_live(seconds
     result = check(body, ticks=1)
     said = "no time passing after a step until the clock is read (tests.soundness."
     assert (result.verdict, said in result.coverage) == (Verdict.HOLDS, seconds is not None)
+
+
+# -- of two users ----------------------------------------------------------------------------------
+
+EQUAL = (
+    "no difference between readings of the clock by users who know nothing of each other (tests."
+)
+
+
+class Register:
+    """The value with the latest stamp, which two users set."""
+
+    def __init__(self, redis):
+        self.redis = redis
+        self.lock = threading.Lock()
+
+    def set(self, value, *, is_locked):
+        with self.lock if is_locked else nullcontext():
+            stamp = time.monotonic()
+            if float(self.redis.get("stamp") or 0) < stamp:
+                self.redis.mset({"stamp": stamp, "value": value})
+            return stamp
+
+
+@pytest.mark.parametrize("is_locked", [False, True])
+def test_the_verdict_says_where_two_users_are_shown_one_time(is_locked):
+    """Both read the clock before they look: that the older stamp is stored last is not tried."""
+
+    def body(world):
+        redis = world.existing_cache.client()
+        register = Register(redis)
+        for name in "ab":
+            world.actor(name, partial(register.set, name, is_locked=is_locked))
+        stamps = world.run().values()
+        assert float(redis.get("stamp")) == max(stamps)
+
+    result = check(body)
+    assert result.verdict is Verdict.HOLDS
+    assert (EQUAL in result.coverage) is not is_locked

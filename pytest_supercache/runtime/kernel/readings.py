@@ -36,6 +36,8 @@ class Readings:
         """The body's logical clock before its users began."""
         self._steps_at: dict[str, int] = {}
         """How many steps each actor had taken when it read the clock last."""
+        self._shown: dict[tuple[float, int], str] = {}
+        """The user who was the first to be shown a time."""
 
     def next(self, actor: Actor) -> int:
         """Return the logical clock, in microseconds, of an actor that reads the clock now.
@@ -69,6 +71,16 @@ class Readings:
         is_repeated = self._steps_at.get(actor.name) == actor.taken
         self._steps_at[actor.name] = actor.taken
         return is_repeated
+
+    def is_shown_to_two(self, actor: Actor, now: float, passed: int) -> bool:
+        """Say whether another user has been shown the very time that an actor is shown now.
+
+        Neither had heard of the other. In production one of the two would have been earlier.
+        """
+        if actor.direct or not passed:
+            return False
+        user = actor.name.partition("/")[0]
+        return self._shown.setdefault((now, passed), user) != user
 
     def note_end(self, actor: Actor, footprint: Footprint) -> None:
         """Pass on an actor's logical clock at the end of a critical section, which is one step."""

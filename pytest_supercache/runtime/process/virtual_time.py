@@ -324,7 +324,13 @@ def _passed() -> int:
     if actor is None or execution is None:
         return 0
     _note_stopped_clock(execution, actor, name)
-    return execution.readings.next(actor)
+    passed = execution.readings.next(actor)
+    if execution.readings.is_shown_to_two(actor, execution.now(), passed):
+        execution.controller.simplify(
+            f"no difference between readings of the clock by users who know nothing of each other "
+            f"({name})"
+        )
+    return passed
 
 
 def _note_stopped_clock(execution: ExecutionContext, actor: Actor, name: str) -> None:
