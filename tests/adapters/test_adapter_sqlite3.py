@@ -256,6 +256,33 @@ def test_a_write_is_tried_in_every_order_with_what_its_foreign_keys_lead_to():
     assert executions(refers=False) < executions(refers=True)
 
 
+@pytest.mark.parametrize("reads_first", [False, True])
+def test_asking_for_foreign_keys_takes_no_lock(reads_first):
+    """Who has begun and has read nothing waits for the other's COMMIT, and lets it pass.
+
+    Who has read cannot write after the other has: that error is the library's.
+    """
+
+    def body(world):
+        opened(world)
+
+        def add():
+            connection = opened(world, isolation_level=None)
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("BEGIN")
+            if reads_first:
+                value(connection)
+            connection.execute("UPDATE counters SET n = n + 1 WHERE name = 'n'")
+            connection.execute("COMMIT")
+
+        world.actor("a", add)
+        world.actor("b", add)
+        world.run()
+        assert value(opened(world)) == 2
+
+    assert is_conflict(judged(body)) is reads_first
+
+
 def test_rows_factories_cursors_and_threads_are_those_of_the_library():
     seen = []
 

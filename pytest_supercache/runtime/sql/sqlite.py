@@ -12,7 +12,7 @@ import sqlite3
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
@@ -280,7 +280,7 @@ class Connection(sqlite3.Connection):
         """Note that the calling actor uses the file of the main database, if it has one."""
         memory = execution.controller.memory
         if memory is not None and self._path is None:
-            self._path = next((path for _, name, path in self._plain(_FILES) if name == "main"), "")
+            self._path = self._main_file()
         if memory is not None and self._path:
             memory.note_file(self._path, writes=False)
 
@@ -319,8 +319,23 @@ class Connection(sqlite3.Connection):
         reads, writes = (frozenset(self._heard[kind]) for kind in ("reads", "writes"))
         tables = Tables(reads=reads, writes=writes)
         if writes and self._plain("PRAGMA foreign_keys") == [(1,)]:
-            return with_foreign_keys(tables, self._plain)
+            return with_foreign_keys(tables, self._ask_schema)
         return tables
+
+    def _ask_schema(self, sql: str) -> list[Any]:
+        """Return the rows of a query of the schema, without a lock that the code does not have.
+
+        What a transaction reads stays locked until its end, also if it has touched nothing before:
+        nobody could commit meanwhile.
+        """
+        if self._holds or not self.in_transaction or not (path := self._main_file()):
+            return self._plain(sql)
+        with closing(_OurConnection(path, timeout=0)) as other:
+            return other.execute(sql).fetchall()
+
+    def _main_file(self) -> str:
+        """Return the file of the main database; empty: it is in memory."""
+        return next((path for _, name, path in self._plain(_FILES) if name == "main"), "")
 
     def _plain(self, sql: str) -> list[Any]:
         """Read or change a setting of this connection, without a step."""
@@ -333,6 +348,10 @@ class Connection(sqlite3.Connection):
         if kind is not None and table:
             self._heard[kind].add("*" if table in _SCHEMA_TABLES else table)
         return sqlite3.SQLITE_OK
+
+
+class _OurConnection(sqlite3.Connection):
+    """A connection whose statements nobody watches: the code under test knows nothing of it."""
 
 
 def _declares_its_calls() -> bool:
