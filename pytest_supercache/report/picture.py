@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from pytest_supercache.report.aside import without_aside
 from pytest_supercache.report.serialized_values import note_of
-from pytest_supercache.report.timeline import START, Text, Timeline, TimelineRow, shortened
+from pytest_supercache.report.timeline import START, Timeline, TimelineRow, as_line, shortened
 from pytest_supercache.report.values import NOTHING, pad, width_of, wrap
 from pytest_supercache.report.values import short as one_line
 
@@ -87,13 +87,9 @@ def _lane_lines(drawn: Timeline, lane: int) -> list[str]:
     lines = [drawn.lanes[lane].title]
     for row in drawn.rows:
         if row.lane == lane:
-            lines += [*map(_line, row.before), *(f"  {_line(text)}" for text in row.after)]
-            lines.append(f"  {_line(row.text)}" if row.inside else _line(row.text))
+            lines += [*map(as_line, row.before), *(f"  {as_line(text)}" for text in row.after)]
+            lines.append(f"  {as_line(row.text)}" if row.inside else as_line(row.text))
     return lines
-
-
-def _line(text: Text) -> str:
-    return "".join(text)
 
 
 def _column_width(drawn: Timeline, at: int, *, short: bool) -> int:
@@ -159,11 +155,11 @@ def _row_lines(row: TimelineRow, layout: _PictureLayout) -> Iterator[str]:
     values = [_cell(row, at) for at in range(len(layout.columns))]
     empty = [""] * len(values)
     if row.lane is None:  # it spans all lanes
-        for at, line in enumerate(wrap(_line(row.text), max(layout.lanes_width, 1))):
+        for at, line in enumerate(wrap(as_line(row.text), max(layout.lanes_width, 1))):
             yield _joined(layout, "" if at else _number(row), line, empty if at else values)
         return
     width = layout.lanes[row.lane]
-    before = [line for text in row.before for line in wrap(_line(text), width)]
+    before = [line for text in row.before for line in wrap(as_line(text), width)]
     lines = [*before, *_step(row, width), *_answers(row, width)]
     for at, line in enumerate(lines):
         left = [line if lane == row.lane else "" for lane in range(len(layout.lanes))]
@@ -173,12 +169,12 @@ def _row_lines(row: TimelineRow, layout: _PictureLayout) -> Iterator[str]:
 
 
 def _step(row: TimelineRow, width: int) -> list[str]:
-    text = _line(row.text)
+    text = as_line(row.text)
     return _indented(text, width) if row.inside else wrap(text, width)
 
 
 def _answers(row: TimelineRow, width: int) -> list[str]:
-    return [line for text in row.after for line in _indented(_line(text), width)]
+    return [line for text in row.after for line in _indented(as_line(text), width)]
 
 
 def _indented(text: str, width: int) -> list[str]:
@@ -235,7 +231,7 @@ def _listed(drawn: Timeline, width: int) -> Iterator[str]:
 
 def _told(drawn: Timeline, row: TimelineRow, width: int) -> Iterator[str]:
     for text in row.before:
-        yield from wrap(_line(text), width)
+        yield from wrap(as_line(text), width)
     yield from _step(row, width)
     for at, column in enumerate(drawn.columns):
         if row.changed[at] or (row.text == (START,) and row.values[at] != NOTHING):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_supercache.report.timeline import START, Text, Timeline, TimelineRow, timeline
+from pytest_supercache.report.timeline import START, Timeline, TimelineRow, as_line, timeline
 from pytest_supercache.report.values import short
 
 LINE_MAX = 200
@@ -52,12 +52,8 @@ def steps_of(found: Mapping[str, Any]) -> Steps:
 
 def _text(drawn: Timeline, row: TimelineRow) -> str:
     if row.lane is None:
-        return _line(row.text)
+        return as_line(row.text)
     number = "" if row.number is None else f"{row.number}. "
-    calls = "".join(f" ({_line(call)})" for call in row.before)
-    answers = "".join(f" {_line(answer)}" for answer in row.after)
-    return f"{number}{drawn.lanes[row.lane].title}: {_line(row.text)}{calls}{answers}"
-
-
-def _line(text: Text) -> str:
-    return "".join(text)
+    calls = "".join(f" ({as_line(call)})" for call in row.before)
+    answers = "".join(f" {as_line(answer)}" for answer in row.after)
+    return f"{number}{drawn.lanes[row.lane].title}: {as_line(row.text)}{calls}{answers}"

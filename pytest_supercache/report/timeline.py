@@ -36,6 +36,11 @@ _GROUPS = {
 }
 
 
+def as_line(text: Text) -> str:
+    """Return the parts of a text as one line."""
+    return "".join(text)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lane:
     """The column of one actor."""

@@ -10,7 +10,7 @@ from html import escape
 
 from pytest_supercache.report.aside import without_aside
 from pytest_supercache.report.serialized_values import note_of
-from pytest_supercache.report.timeline import START, Text, Timeline, TimelineRow, shortened
+from pytest_supercache.report.timeline import START, Timeline, TimelineRow, as_line, shortened
 from pytest_supercache.report.values import short, width_of, wrap
 
 CHAR = 7.3  # one monospace character at 12 px, with a little room for wider fonts
@@ -85,7 +85,7 @@ def _lane_chars(timeline: Timeline, lane: int) -> int:
     texts = [timeline.lanes[lane].title]
     for row in timeline.rows:
         if row.lane == lane:
-            texts += map(_line, [*row.before, row.text, *row.after])
+            texts += map(as_line, [*row.before, row.text, *row.after])
     return min(LANE_CHARS_MAX, max(map(width_of, texts)))
 
 
@@ -170,14 +170,10 @@ def _lanes_width(grid: _Grid) -> float:
 def _row_lines(row: TimelineRow, chars: int) -> Iterator[tuple[str, bool]]:
     """Yield each line of a cell with whether it is bold: calls and answers are, the step is not."""
     for call in row.before:
-        yield from ((line, True) for line in wrap(_line(call), chars))
-    yield from ((line, False) for line in wrap(_line(row.text), chars))
+        yield from ((line, True) for line in wrap(as_line(call), chars))
+    yield from ((line, False) for line in wrap(as_line(row.text), chars))
     for answer in row.after:
-        yield from ((line, True) for line in wrap(_line(answer), chars))
-
-
-def _line(text: Text) -> str:
-    return "".join(text)
+        yield from ((line, True) for line in wrap(as_line(answer), chars))
 
 
 def _values(grid: _Grid, row: TimelineRow, y: float, body: list[str]) -> None:
