@@ -126,13 +126,13 @@ def describe(matcher: "Matcher | Raises") -> str:
     """Return a matcher in the notation of scenario files."""
     match matcher:
         case Equal(value=value):
-            return _written(value)
+            return data_text(value)
         case Fields(fields=fields):
             return "{" + ", ".join(f"{name}: {describe(want)}" for name, want in fields) + "}"
         case Items(items=items):
             return "[" + ", ".join(map(describe, items)) + "]"
         case Exactly(data=data):
-            return f"exactly {_written(data)}"
+            return f"exactly {data_text(data)}"
         case OneOf(options=options):
             return "one of " + ", ".join(map(describe, options))
         case Not(matcher=inner):
@@ -309,7 +309,3 @@ def _plain_values(matcher: "Matcher | Raises") -> list[object]:
 def _inside(place: str, said: str) -> str:
     is_nested = not said.startswith("expected ")
     return f"{place}.{said}" if is_nested else f"{place}: {said}"
-
-
-def _written(data: object) -> str:
-    return data_text(data)
