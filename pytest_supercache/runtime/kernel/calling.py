@@ -33,6 +33,13 @@ def current_actor() -> Actor | None:
     return actor.loop.acting() or actor
 
 
+def this_actor() -> Actor:
+    """Return the calling actor, which every controlled thread has."""
+    actor = current_actor()
+    assert actor is not None, "only an actor's thread is under control"
+    return actor
+
+
 def bind_thread(actor: Actor, controller: Any) -> None:
     """Make the calling thread run ``actor``'s code in this execution.
 

@@ -17,7 +17,7 @@ from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.identity import identity
 from pytest_supercache.core.waits import Wait
 from pytest_supercache.runtime.kernel.actor import Actor
-from pytest_supercache.runtime.kernel.calling import current_actor
+from pytest_supercache.runtime.kernel.calling import this_actor
 from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.kernel.own_code import PACKAGE_FOLDER
 from pytest_supercache.runtime.kernel.under_test import is_under_test_name
@@ -83,7 +83,7 @@ def asked_before(execution: ExecutionContext, question: str) -> int | None:
 
     None: the question is new, or was not repeated often enough yet.
     """
-    actor = _asking()
+    actor = this_actor()
     poll: Poll | None = actor.poll
     if poll is None or (poll.question, poll.taken) != (question, actor.taken):
         return None
@@ -104,7 +104,7 @@ def asked_before(execution: ExecutionContext, question: str) -> int | None:
 
 def note_nothing(execution: ExecutionContext, question: str) -> None:
     """Remember that the calling actor's question was answered "nothing"."""
-    actor = _asking()
+    actor = this_actor()
     last: Poll | None = actor.poll
     repeats, states = 0, {}
     if last is not None and (last.question, last.taken + 1) == (question, actor.taken):
@@ -113,12 +113,6 @@ def note_nothing(execution: ExecutionContext, question: str) -> None:
         place, remembered = state_of_code(execution, actor)
         states = {**states, place: remembered}
     actor.poll = Poll(question, actor.taken, len(execution.record.steps), repeats, states)
-
-
-def _asking() -> Actor:
-    actor = current_actor()
-    assert actor is not None, "only an actor's thread is under control"
-    return actor
 
 
 def state_of_code(execution: ExecutionContext, actor: Actor) -> tuple[object, object]:

@@ -17,8 +17,7 @@ from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.operation import DEFAULT_NODE
 from pytest_supercache.core.trace import Step
 from pytest_supercache.core.waits import Wait, WaitState
-from pytest_supercache.runtime.kernel.actor import Actor
-from pytest_supercache.runtime.kernel.calling import current_actor
+from pytest_supercache.runtime.kernel.calling import current_actor, this_actor
 from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.kernel.own_code import RUNTIME_FOLDER
 from pytest_supercache.runtime.kernel.polling import Answer, poll
@@ -58,13 +57,6 @@ def numbered_anew() -> Iterator[None]:
     finally:
         _imported.clear()
         _imported.update(kept)
-
-
-def this_actor() -> Actor:
-    """Return the calling actor, which every controlled thread has."""
-    actor = current_actor()
-    assert actor is not None, "only an actor's thread is under control"
-    return actor
 
 
 class Cooperative:

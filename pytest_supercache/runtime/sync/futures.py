@@ -14,9 +14,10 @@ from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.identity import hash_of_name
 from pytest_supercache.core.waits import CounterState, FlagState, Wait
 from pytest_supercache.runtime.kernel.active import controlled
+from pytest_supercache.runtime.kernel.calling import this_actor
 from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.kernel.polling import poll
-from pytest_supercache.runtime.sync.cooperative import name_of_new, this_actor
+from pytest_supercache.runtime.sync.cooperative import name_of_new
 
 
 class Future(real.Future[Any]):

@@ -10,8 +10,9 @@ from pytest_supercache.core.footprint import NOTHING, Footprint
 from pytest_supercache.core.waiting import SET
 from pytest_supercache.core.waits import CounterState, FlagState, LockState
 from pytest_supercache.runtime.kernel.active import controlled
+from pytest_supercache.runtime.kernel.calling import this_actor
 from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
-from pytest_supercache.runtime.sync.cooperative import Cooperative, changed, in_time, this_actor
+from pytest_supercache.runtime.sync.cooperative import Cooperative, changed, in_time
 
 
 class _Entered:

@@ -16,9 +16,10 @@ from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.waits import BEGIN, FlagState, PoolState, Wait
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.actor import Abandoned, Actor, ActorThread, Announced, State
+from pytest_supercache.runtime.kernel.calling import this_actor
 from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.memory.calls import touching
-from pytest_supercache.runtime.sync.cooperative import Cooperative, changed, this_actor
+from pytest_supercache.runtime.sync.cooperative import Cooperative, changed
 from pytest_supercache.runtime.sync.futures import Future, await_flags
 from pytest_supercache.runtime.sync.pool_workers import BROKEN, Workers
 from pytest_supercache.runtime.sync.threads import adopt, child_of

@@ -10,8 +10,9 @@ from typing import Any
 
 from pytest_supercache.core.waits import QueueState
 from pytest_supercache.runtime.kernel.active import controlled
+from pytest_supercache.runtime.kernel.calling import this_actor
 from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
-from pytest_supercache.runtime.sync.cooperative import Cooperative, changed, in_time, this_actor
+from pytest_supercache.runtime.sync.cooperative import Cooperative, changed, in_time
 
 _ShutDown: type[Exception] = getattr(queue, "ShutDown", RuntimeError)  # from 3.13 on
 

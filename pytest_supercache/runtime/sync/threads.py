@@ -15,13 +15,13 @@ from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.waits import FlagState, Wait
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.actor import Abandoned, Actor, ActorThread, name_of_child
+from pytest_supercache.runtime.kernel.calling import this_actor
 from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.kernel.own_code import RUNTIME, WORLD
 from pytest_supercache.runtime.kernel.polling import poll
 from pytest_supercache.runtime.kernel.under_test import is_under_test_name
 from pytest_supercache.runtime.memory.calls import touching
 from pytest_supercache.runtime.memory.sharing import STARTED
-from pytest_supercache.runtime.sync.cooperative import this_actor
 from pytest_supercache.runtime.sync.locks import Event
 
 Start = Callable[[threading.Thread], None]
