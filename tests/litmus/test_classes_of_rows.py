@@ -201,6 +201,14 @@ def test_a_row_is_changed_between_two_reads_of_it(tmp_path, column, slug):
         class_of(tmp_path, report, change, lambda _, alice, __: alice)
 
 
+def test_a_statement_with_several_sets_of_parameters_may_change_any_row(tmp_path):
+    def change(connection):
+        connection.executemany("UPDATE product SET price = ? WHERE id = ?", [(90, 2), (90, 1)])
+
+    found = class_of(tmp_path, report, change, lambda _, alice, __: alice)
+    assert found == "non-repeatable-read"
+
+
 def test_a_row_is_added_between_two_looks(tmp_path):
     def looks(connection):
         counts = [connection.execute("SELECT COUNT(*) FROM seat").fetchone() for _ in range(2)]

@@ -191,8 +191,13 @@ class Connection(sqlite3.Connection):
             return end()
         return self.perform(word, self._touched, end, ends=True)
 
-    def statement(self, sql: str, parameters: Any, call: Callable[[], Any]) -> Any:
-        """Execute one statement, as a step if it may interact with other connections."""
+    def statement(
+        self, sql: str, parameters: Any, call: Callable[[], Any], *, is_of_many: bool = False
+    ) -> Any:
+        """Execute one statement, as a step if it may interact with other connections.
+
+        ``is_of_many``: the parameters are the first of several sets, all of which it executes.
+        """
         word = first_word(sql)
         if word == "PRAGMA":
             return self._pragma(sql, call)
@@ -208,7 +213,7 @@ class Connection(sqlite3.Connection):
         tables = self.tables_of(sql, parameters)
         if not tables.reads | tables.writes and not self.in_transaction:
             return call()
-        sent = SqlStatement.of("sqlite", sql, parameters)
+        sent = SqlStatement.of("sqlite", sql, None if is_of_many else parameters)
         return self.perform(word, tables, call, begins=word in _BEGINS_ITSELF, sent=sent)
 
     def _begin(self, sql: str, call: Callable[[], Any]) -> Any:

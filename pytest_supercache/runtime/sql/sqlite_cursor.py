@@ -62,7 +62,7 @@ class Cursor(sqlite3.Cursor):
             return self.rowcount if self.rowcount >= 0 else None
 
         connection: Any = self.connection
-        connection.statement(sql, parameters, call)
+        connection.statement(sql, parameters, call, is_of_many=given is not parameters)
         return self
 
     def fetchone(self) -> Any:
