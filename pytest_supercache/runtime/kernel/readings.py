@@ -61,10 +61,10 @@ class Readings:
         self._passed[name] = passed + 1
         return passed + 1
 
-    def is_repeated_in_step(self, actor: Actor) -> bool:
-        """Say whether an actor reads the clock again in one step, so that no tick comes between.
+    def note_reading(self, actor: Actor) -> bool:
+        """Note a reading; return whether the actor has read the clock before in the same step.
 
-        That is right of a declared call, which is one step on purpose, and of a coroutine.
+        Readings of coroutines and in declared calls do not count: they are one step on purpose.
         """
         if actor.direct or actor.is_task or actor.loop is not None or actor.inherited:
             return False

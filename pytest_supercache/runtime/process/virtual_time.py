@@ -334,13 +334,13 @@ def _passed() -> int:
 
 
 def _note_stopped_clock(execution: ExecutionContext, actor: Actor, name: str) -> None:
-    """Note that an early tick could have come after this reading, or before it, in one step.
+    """Note where an early tick could have come beside this reading, but there is no switch point.
 
-    The code before an actor's first step becomes a step of its own. In any other step a tick comes
-    before all of its readings or after them, and not between a command and what follows it. These
+    The code before an actor's first step becomes a step of its own. Elsewhere the clock stands
+    still between two readings of one step, and between a command and the reading after it: both
     bound the verdict.
     """
-    is_repeated = execution.readings.is_repeated_in_step(actor)
+    is_repeated = execution.readings.note_reading(actor)
     controller = execution.controller
     is_entry = controller.fused is actor and not actor.is_task
     is_after_timed = not is_entry and controller.has_taken_timed(actor)
