@@ -250,7 +250,7 @@ CATALOGUE = {
         ),
         _class(
             "41", "phantom", "A row is added between a search for such rows and what follows",
-            "a seat is booked twice", "one lock for all who look and add",
+            "a seat is booked twice, a list misses an entry", "one lock for all who look and add",
             "a unique constraint, or serializable transactions, with a retry", removes=True,
         ),
         _class(
