@@ -75,7 +75,7 @@ def killed(program, folder):
 
 
 def is_gone_soon(process):
-    end = real_seconds() + 2.0
+    end = real_seconds() + 30.0  # at once, if the machine has nothing else to do
     while is_running(process) and real_seconds() < end:
         real_sleep(0.01)
     return not is_running(process)
@@ -96,7 +96,7 @@ def test_a_worker_of_xdist_is_interrupted_when_its_controller_is_killed(tmp_path
 def test_a_server_ends_with_a_run_that_is_killed_and_its_folder_is_removed(tmp_path):
     process, socket = killed(SERVER, tmp_path)
     assert is_gone_soon(int(process))
-    end = real_seconds() + 2.0
+    end = real_seconds() + 30.0  # at once, if the machine has nothing else to do
     while Path(socket).parent.exists() and real_seconds() < end:
         real_sleep(0.01)
     assert not Path(socket).parent.exists()
