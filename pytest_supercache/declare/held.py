@@ -59,8 +59,10 @@ class _Known:
     registered: str
     turn: Turn
 
-    def is_another(self, value: Any) -> bool:
-        return self.owner() is not None and not are_same(self.value(), value)
+    def is_another(self, value: Any, named: str, turn: Turn) -> bool:
+        """Say whether it was another value for a callable that is registered besides."""
+        is_anew = self.registered == named and self.turn != turn  # another run in this process
+        return not is_anew and self.owner() is not None and not are_same(self.value(), value)
 
 
 _known: dict[tuple[Any, tuple[int, str]], _Known] = {}
@@ -82,7 +84,7 @@ def replaced(registered: Any, named: str) -> tuple[str, str] | None:
         return None  # tests that are running may change what they like
     for part in islice(_parts_of(registered), _PARTS_MAX):
         known = _known.get((source, part.place))
-        is_another = known is not None and known.is_another(part.value)
+        is_another = known is not None and known.is_another(part.value, named, turn)
         if known is None or not is_another or known.turn.is_before_import_of(turn):
             _known[source, part.place] = _Known(held(part.value), held(part.owner), named, turn)
         elif found is None:
