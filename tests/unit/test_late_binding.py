@@ -67,7 +67,7 @@ def observed_in_a_loop() -> None:
 
 def watched_in_a_loop() -> None:
     for kind in (list, dict):
-        sc.watch(f"late:{kind.__name__}", reads=lambda **_: kind.__name__)  # noqa: B023 - late on purpose
+        sc.watch(f"late:{kind.__name__}", reads=lambda **_: kind.__name__)  # noqa: B023 - what is refused
 
 
 @pytest.mark.parametrize("register", [observed_in_a_loop, watched_in_a_loop])
@@ -106,7 +106,7 @@ def test_what_has_a_variable_of_its_own_is_fine() -> None:
 
 
 def test_functions_that_a_loop_has_made_before_are_refused() -> None:
-    first, second = [lambda layers: kind() for kind in (list, dict)]  # noqa: B023 - late on purpose
+    first, second = [lambda layers: kind() for kind in (list, dict)]  # noqa: B023 - what is refused
     systems("first")(first)
     with pytest.raises(sc.SupercacheError, match="both read 'kind' when they are called"):
         systems("second")(second)
@@ -324,7 +324,7 @@ def test_what_is_made_of_the_first_definition_is_fine(way: str) -> None:
 def test_actors_of_a_loop_that_read_its_variable_are_refused(given: Callable[[Any], Any]) -> None:
     def body(world: Any) -> None:
         for value in (1, 2):
-            target = given(lambda: world.origin.set("k", value))  # noqa: B023 - late on purpose
+            target = given(lambda: world.origin.set("k", value))  # noqa: B023 - what is refused
             world.actor(f"user{value}", target)
         world.run()
 
@@ -343,7 +343,7 @@ def test_actors_with_a_value_of_their_own_are_fine() -> None:
             key = "".join(["k"])  # an equal one in each turn
             world.actor(f"user{value}", world.origin.set, "k", value)
             world.actor(f"default{value}", lambda value=value: world.origin.set("k", value))
-            world.actor(f"same{value}", lambda: seen.append(world.origin.get(key)))  # noqa: B023 - late on purpose
+            world.actor(f"same{value}", lambda: seen.append(world.origin.get(key)))  # noqa: B023 - what is refused
             write(value)
         world.run()
 

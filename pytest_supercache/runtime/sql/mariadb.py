@@ -159,7 +159,7 @@ class MariaDBSession:
 
     def _row_count(self) -> int | None:
         """Return how many rows an UPDATE has found, whatever was in them before."""
-        result: Any = self.connection._result  # noqa: SLF001 - no cursor knows what it says
+        result: Any = self.connection._result  # noqa: SLF001 - PyMySQL shows the message nowhere else
         found = _FOUND.search(result.message or b"")
         return None if found is None else int(found[1])
 
