@@ -62,7 +62,7 @@ def immediately(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("COMMIT")
 
 
-# -- 39: a row is read, and what is made of it is written ------------------------------------------
+# -- 39: lost update -------------------------------------------------------------------------------
 
 
 class Stock(Database):
@@ -98,7 +98,7 @@ class ComputedStock(Stock):
             connection.execute("UPDATE product SET stock = stock - 1 WHERE id = ?", (key,))
 
 
-# -- 40: several rows are read, and one of them is changed -----------------------------------------
+# -- 40: write skew --------------------------------------------------------------------------------
 
 
 class Ward(Database):
@@ -118,7 +118,7 @@ class Ward(Database):
             self.decide(connection, doctor)
 
     def decide(self, connection: sqlite3.Connection, doctor: str) -> None:
-        """Count who is on call, and leave if that is not the last one."""
+        """Count the doctors on call, and leave if another one stays."""
         if value_of(connection, "SELECT COUNT(*) FROM doctor WHERE on_call = 1") > 1:
             connection.execute("UPDATE doctor SET on_call = 0 WHERE id = ?", (doctor,))
 
@@ -135,12 +135,12 @@ class SerializableWard(Ward):
     """Decides in a transaction that nobody else writes beside."""
 
     def decide(self, connection: sqlite3.Connection, doctor: str) -> None:
-        """Count who is on call, and leave if that is not the last one."""
+        """Count the doctors on call, and leave if another one stays."""
         with immediately(connection):
             super().decide(connection, doctor)
 
 
-# -- 41: a row is looked for in vain, and added ----------------------------------------------------
+# -- 41: phantom -----------------------------------------------------------------------------------
 
 
 class Seats(Database):
@@ -183,7 +183,7 @@ class UniqueSeats(Seats):
             connection.execute("INSERT OR IGNORE INTO unique_booking (seat) VALUES (?)", (seat,))
 
 
-# -- 42: a row is read twice -----------------------------------------------------------------------
+# -- 42: non-repeatable read -----------------------------------------------------------------------
 
 
 class Prices(Database):

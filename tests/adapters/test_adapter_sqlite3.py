@@ -258,9 +258,9 @@ def test_a_write_is_tried_in_every_order_with_what_its_foreign_keys_lead_to():
 
 @pytest.mark.parametrize("reads_first", [False, True])
 def test_asking_for_foreign_keys_takes_no_lock(reads_first):
-    """Who has begun and has read nothing waits for the other's COMMIT, and lets it pass.
+    """A transaction that has read nothing yet lets the other one commit, and writes after it.
 
-    Who has read cannot write after the other has: that error is the library's.
+    One that has read may not write after that: SQLite itself answers "database is locked".
     """
 
     def body(world):

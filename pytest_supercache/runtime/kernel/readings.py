@@ -37,7 +37,7 @@ class Readings:
         self._steps_at: dict[str, int] = {}
         """How many steps each actor had taken when it read the clock last."""
         self._shown: dict[tuple[float, int], str] = {}
-        """The user who was the first to be shown a time."""
+        """By time, the user who read it first."""
 
     def next(self, actor: Actor) -> int:
         """Return the logical clock, in microseconds, of an actor that reads the clock now.
