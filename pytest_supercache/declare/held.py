@@ -20,6 +20,7 @@ from inspect import getattr_static
 from itertools import islice
 from pathlib import Path
 from types import (
+    CodeType,
     FunctionType,
     MappingProxyType,
     MemberDescriptorType,
@@ -83,12 +84,26 @@ def replaced(registered: Any, named: str) -> tuple[str, str] | None:
     if turn.code is None:
         return None  # tests that are running may change what they like
     for part in islice(_parts_of(registered), _PARTS_MAX):
+        if part.owner is os.environ and part.place[1] not in _asked_by(source):
+            continue  # somebody else's variable
         known = _known.get((source, part.place))
         is_another = known is not None and known.is_another(part.value, named, turn)
         if known is None or not is_another or known.turn.is_before_import_of(turn):
             _known[source, part.place] = _Known(held(part.value), held(part.owner), named, turn)
         elif found is None:
             found = part.place[1], known.registered
+    return found
+
+
+def _asked_by(source: Any) -> set[str]:
+    """Return the variables of the environment that the text of a callable may name."""
+    waiting, found = [source], set[str]()
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, CodeType):
+            waiting += one.co_consts
+        elif isinstance(one, str):
+            found.add(f"[{one!r}]")
     return found
 
 

@@ -366,3 +366,24 @@ def test_functions_of_a_loop_that_all_do_the_same_are_told() -> None:
 @pytest.mark.parametrize("name", list(OTHERS))
 def test_functions_that_differ_or_read_definitions_are_not(name: str) -> None:
     assert late_binding.indistinct(OTHERS[name]) is None
+
+
+def test_a_variable_of_the_environment_that_a_factory_does_not_name_may_change(monkeypatch):
+    def factory_of(name):
+        monkeypatch.setenv("LAST_REGISTERED", name)
+
+        def build(layers):
+            return os.environ.get("HOME"), name
+
+        return build
+
+    for name in ("one of two", "two of two"):
+        _in_a_module(name, factory_of(name))
+
+
+def _in_a_module(name, build):
+    """Register a system as the top level of a module does."""
+    exec(
+        compile("sc.system(name)(build)", "m.py", "exec"),
+        {"sc": sc, "name": name, "build": build, "__name__": "m"},
+    )
