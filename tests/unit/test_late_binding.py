@@ -377,13 +377,6 @@ def test_a_variable_of_the_environment_that_a_factory_does_not_name_may_change(m
 
         return build
 
-    for name in ("one of two", "two of two"):
-        _in_a_module(name, factory_of(name))
-
-
-def _in_a_module(name, build):
-    """Register a system as the top level of a module does."""
-    exec(
-        compile("sc.system(name)(build)", "m.py", "exec"),
-        {"sc": sc, "name": name, "build": build, "__name__": "m"},
-    )
+    module = {"sc": sc, "factory_of": factory_of, "__name__": "m"}
+    loop = "for name in ('one of two', 'two of two'):\n    sc.system(name)(factory_of(name))"
+    exec(compile(loop, "m.py", "exec"), module)
