@@ -1,10 +1,12 @@
-"""Tells objects apart by a number, as ``id`` does, at a fifth of the price.
+"""Tells objects apart by a number, as ``id`` does, at a fifth of the price; and by their real type.
 
 Every call of ``id`` is an audit event, so it calls each audit hook of the process: ours, and those
 of the application. Walks over all objects of a program ask for thousands of identities.
 """
 
 from collections.abc import Callable
+from types import UnionType
+from typing import Any
 from zlib import crc32
 
 identity: Callable[[object], int] = object.__hash__
@@ -12,6 +14,14 @@ identity: Callable[[object], int] = object.__hash__
 
 It is not the number that ``id`` returns.
 """
+
+
+def is_a(value: Any, kind: type | tuple[type, ...] | UnionType) -> bool:
+    """Say whether an object is of a class, and run none of its code.
+
+    ``isinstance`` asks an object for its class, too: a lazy one (Django's settings) is made then.
+    """
+    return issubclass(type(value), kind)
 
 
 _LAST_MAX = 1 << 16

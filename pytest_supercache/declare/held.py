@@ -30,7 +30,7 @@ from types import (
 from typing import Any, NamedTuple
 
 from pytest_supercache.core.folders import is_in_packages
-from pytest_supercache.core.identity import identity
+from pytest_supercache.core.identity import identity, is_a
 from pytest_supercache.declare.late_binding import Turn, are_same, content, held, read_by
 from pytest_supercache.declare.same import are_one, place_of
 
@@ -123,7 +123,7 @@ def shared(registered: Any, others: Iterable[Any]) -> str | None:
 
 def can_change(value: Any) -> bool:
     """Say whether a value has parts that other values may take the place of, and is no code."""
-    is_code = isinstance(value, type | FunctionType)
+    is_code = is_a(value, type | FunctionType)
     return not is_code and next(_parts_in(value), None) is not None
 
 
@@ -134,15 +134,15 @@ def _data_of(registered: Any) -> set[tuple[int, str]]:
 def _source(registered: Any) -> Any:
     """Return what tells where a callable was made: the code of its function, if there is one."""
     one = registered
-    while isinstance(one, partial | MethodType):
-        one = one.func if isinstance(one, partial) else one.__func__
-    while isinstance(one, FunctionType) and "__wrapped__" in vars(one):
+    while is_a(one, partial | MethodType):
+        one = one.func if is_a(one, partial) else one.__func__
+    while is_a(one, FunctionType) and "__wrapped__" in vars(one):
         one = vars(one)["__wrapped__"]
-    if isinstance(one, FunctionType):
+    if is_a(one, FunctionType):
         return one.__code__
-    kind, name = (one, "__init__") if isinstance(one, type) else (type(one), "__call__")
+    kind, name = (one, "__init__") if is_a(one, type) else (type(one), "__call__")
     called = getattr_static(kind, name, None)
-    return called.__code__ if isinstance(called, FunctionType) else kind
+    return called.__code__ if is_a(called, FunctionType) else kind
 
 
 def _parts_of(registered: Any) -> Iterator[_Part]:
@@ -160,13 +160,13 @@ def _parts_of(registered: Any) -> Iterator[_Part]:
 
 def _parts_in(value: Any) -> Iterator[_Part]:
     """Yield the parts of one object that something else can take the place of."""
-    if isinstance(value, FunctionType):
+    if is_a(value, FunctionType):
         read = read_by(value) if _is_of_project(value.__globals__.get("__name__")) else ()
         yield from (_Part((at, "".join(path)), found, value) for (at, path), found in read)
         return
     for name, found in _members_of(value):
         if not name.startswith((".__", "__")):
-            is_data = not isinstance(value, type)
+            is_data = not is_a(value, type)
             yield _Part((identity(value), name), found, value, is_data)
 
 
@@ -178,11 +178,11 @@ _OPEN = (SimpleNamespace, ChainMap, UserDict, UserList, RawConfigParser, Section
 
 def _members_of(value: Any) -> Iterator[tuple[str, Any]]:
     """Yield the elements or the attributes of an object, as they are stored."""
-    if isinstance(value, _MAPPINGS):
+    if is_a(value, _MAPPINGS):
         yield from ((f"[{key!r}]", one) for key, one in value.items() if _is_plain(key))
-    elif isinstance(value, _SEQUENCES):
+    elif is_a(value, _SEQUENCES):
         yield from ((f"[{number}]", one) for number, one in enumerate(value))
-    kind = value if isinstance(value, type) else type(value)
+    kind = value if is_a(value, type) else type(value)
     if issubclass(kind, _OPEN) or _is_of_project(kind.__module__):
         members = vars(value) if hasattr(value, "__dict__") else {}
         yield from ((f".{name}", one) for name, one in list(members.items()))
@@ -192,37 +192,35 @@ def _members_of(value: Any) -> Iterator[tuple[str, Any]]:
 def _in_slots(value: Any, kind: type) -> Iterator[tuple[str, Any]]:
     for name in dir(kind) if kind is not value else ():
         slot = getattr_static(kind, name, None)
-        if isinstance(slot, MemberDescriptorType):
+        if is_a(slot, MemberDescriptorType):
             with suppress(AttributeError):
                 yield name, slot.__get__(value)
 
 
 def _is_plain(key: Any) -> bool:
     """Say whether the text of a key is its own, and running no code of the project."""
-    return isinstance(key, str | int | Enum) or (
-        isinstance(key, tuple) and all(map(_is_plain, key))
-    )
+    return is_a(key, str | int | Enum) or (is_a(key, tuple) and all(map(_is_plain, key)))
 
 
 def _leads_to(value: Any) -> list[Any]:
     """Return what an object leads to, and that nothing else can take the place of."""
-    if isinstance(value, FunctionType):
+    if is_a(value, FunctionType):
         wrapped = [vars(value)["__wrapped__"]] if "__wrapped__" in vars(value) else []
         cells = map(content, value.__closure__ or ())
         by_name = (value.__kwdefaults__ or {}).values()
         environment = [os.environ] if value is os.getenv else []
         return [*wrapped, *cells, *(value.__defaults__ or ()), *by_name, *environment]
-    if isinstance(value, partial):
+    if is_a(value, partial):
         return [value.func, *value.args, *value.keywords.values()]
-    if isinstance(value, MethodType):
+    if is_a(value, MethodType):
         return [value.__func__, value.__self__]
-    if isinstance(value, staticmethod | classmethod):
+    if is_a(value, staticmethod | classmethod):
         return [value.__func__]
-    if isinstance(value, property):
+    if is_a(value, property):
         return [value.fget, value.fset]
-    if isinstance(value, type):
+    if is_a(value, type):
         return list(value.__mro__[1:])
-    return [*value] if isinstance(value, tuple) else [type(value)]
+    return [*value] if is_a(value, tuple) else [type(value)]
 
 
 @lru_cache(maxsize=1 << 12)

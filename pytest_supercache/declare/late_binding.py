@@ -15,7 +15,7 @@ from functools import lru_cache, partial
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-from pytest_supercache.core.identity import identity
+from pytest_supercache.core.identity import identity, is_a
 
 _FUNCTIONS_MAX = 1_000
 """The most functions and classes that are looked into for one registration."""
@@ -106,9 +106,9 @@ class Outer:
     @classmethod
     def of(cls, function: Any) -> "Outer | None":
         """Return those of a function; None if it has none, or is none."""
-        while isinstance(function, partial):
+        while is_a(function, partial):
             function = function.func
-        if not isinstance(function, FunctionType) or not function.__closure__:
+        if not is_a(function, FunctionType) or not function.__closure__:
             return None
         names = zip(function.__code__.co_freevars, function.__closure__, strict=True)
         return cls(function.__code__, tuple((name, cell, content(cell)) for name, cell in names))
@@ -144,7 +144,7 @@ def indistinct(functions: Iterable[Any]) -> str | None:
     """
     seen: dict[CodeType, list[FunctionType]] = {}
     for function in functions:
-        if not isinstance(function, FunctionType):
+        if not is_a(function, FunctionType):
             continue
         for other in seen.setdefault(function.__code__, []):
             if function is not other and _defaults(function) == _defaults(other):
@@ -165,8 +165,8 @@ def _defaults(function: FunctionType) -> tuple[Any, Any]:
 
 def _is_variable(place: _Place, value: Any) -> bool:
     """Say whether a name is no definition: neither of a module, nor of a class or a function."""
-    is_defined = isinstance(value, type | FunctionType) and value.__name__ == place[1][0]
-    return len(place[1]) == 1 and not is_defined and not isinstance(value, ModuleType)
+    is_defined = is_a(value, type | FunctionType) and value.__name__ == place[1][0]
+    return len(place[1]) == 1 and not is_defined and not is_a(value, ModuleType)
 
 
 def redefined(registered: Iterable[Callable[..., Any]]) -> tuple[str, str] | None:
@@ -186,17 +186,17 @@ def redefined(registered: Iterable[Callable[..., Any]]) -> tuple[str, str] | Non
 
 
 def _is_code(value: Any) -> bool:
-    return isinstance(value, type | FunctionType)
+    return is_a(value, type | FunctionType)
 
 
 def _is_anew(before: Any, now: Any) -> bool:
     """Say whether a name means another class or function, which is not made of the one before."""
     if before is None or not _is_code(now):
         return _is_code(now)
-    if isinstance(now, FunctionType):
+    if is_a(now, FunctionType):
         calls_it = any(value is before for _, value in read_by(now))
         return inspect.unwrap(now) is not before and not calls_it
-    functions = {identity(one) for one in vars(before).values() if isinstance(one, FunctionType)}
+    functions = {identity(one) for one in vars(before).values() if is_a(one, FunctionType)}
     return functions.isdisjoint(map(identity, vars(now).values()))
 
 
@@ -208,7 +208,7 @@ def _all_reads(registered: Any) -> Iterator[tuple[FunctionType, _Place, Any]]:
         if identity(one) in seen:
             continue
         seen.add(identity(one))
-        if not isinstance(one, FunctionType):
+        if not is_a(one, FunctionType):
             waiting += _functions_of(one)
             continue
         waiting += [vars(one)["__wrapped__"]] if "__wrapped__" in vars(one) else []
@@ -220,31 +220,29 @@ def _all_reads(registered: Any) -> Iterator[tuple[FunctionType, _Place, Any]]:
 
 def _functions_of(value: Any) -> list[Any]:
     """Return what a callable that is no function consists of, or calls."""
-    if isinstance(value, partial):
+    if is_a(value, partial):
         return [value.func]
-    if isinstance(value, MethodType | staticmethod | classmethod):
+    if is_a(value, MethodType | staticmethod | classmethod):
         return [value.__func__]
-    if isinstance(value, property):
+    if is_a(value, property):
         return [one for one in (value.fget, value.fset) if one is not None]
-    if isinstance(value, type):
+    if is_a(value, type):
         bases = [one for one in value.__mro__[1:] if one.__module__ == value.__module__]
         return [*(one for one in vars(value).values() if _has_code(one)), *bases]
     return [type(value)] if _has_code(vars(type(value)).get("__call__")) else []
 
 
 def _has_code(value: Any) -> bool:
-    return isinstance(
-        value, FunctionType | MethodType | staticmethod | classmethod | property | partial
-    )
+    return is_a(value, FunctionType | MethodType | staticmethod | classmethod | property | partial)
 
 
 def _is_followed(reader: FunctionType, place: _Place, value: Any) -> bool:
     """Say whether to look into what was read: what a decorator holds, and code of one module."""
     if place[0] != identity(reader.__globals__):
         return _has_code(value)
-    if isinstance(value, FunctionType):
+    if is_a(value, FunctionType):
         return value.__globals__ is reader.__globals__
-    return isinstance(value, type) and value.__module__ == reader.__globals__.get("__name__")
+    return is_a(value, type) and value.__module__ == reader.__globals__.get("__name__")
 
 
 def read_by(function: FunctionType) -> Iterator[tuple[_Place, Any]]:
@@ -268,7 +266,7 @@ _NOTHING: Any = object()
 def _part(value: Any, step: str) -> Any:
     """Return an attribute, or an element, as it is stored: no code is run for it."""
     if step.startswith("."):
-        members = vars(value) if isinstance(value, ModuleType) else None
+        members = vars(value) if is_a(value, ModuleType) else None
         name = step[1:]
         if members is not None:
             return members.get(name, _NOTHING)
@@ -282,7 +280,7 @@ def _part(value: Any, step: str) -> Any:
 
 
 def _key(key: Any) -> str:
-    return f"[{key!r}]" if isinstance(key, str | int) else ""
+    return f"[{key!r}]" if is_a(key, str | int) else ""
 
 
 @lru_cache(maxsize=1 << 12)

@@ -11,7 +11,7 @@ from functools import partial
 from types import FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any
 
-from pytest_supercache.core.identity import identity
+from pytest_supercache.core.identity import identity, is_a
 
 _PAIRS_MAX = 10_000
 """The most pairs of values that are compared; what lies beyond them counts as equal."""
@@ -22,9 +22,9 @@ _IN_A_FUNCTION = "<locals>"
 
 def place_of(value: Any) -> str:
     """Return where a function or a class is defined, or the representation of another value."""
-    while isinstance(value, partial):
+    while is_a(value, partial):
         value = value.func
-    if isinstance(value, type):
+    if is_a(value, type):
         return f"{_file_of(value)}:{value.__qualname__}"
     code = getattr(value, "__code__", None) or getattr(type(value).__call__, "__code__", None)
     return f"{code.co_filename}:{code.co_firstlineno}" if code else repr(value)
@@ -33,8 +33,9 @@ def place_of(value: Any) -> str:
 def _file_of(kind: type) -> str:
     """Return the file of a class, which its functions know, whatever its module is called."""
     for method in vars(kind).values():
-        if isinstance(method, FunctionType):
-            return method.__code__.co_filename
+        if is_a(method, FunctionType):
+            file: str = method.__code__.co_filename
+            return file
     return getattr(sys.modules.get(kind.__module__), "__file__", None) or kind.__module__
 
 
@@ -58,13 +59,13 @@ def are_one(value: Any, other: Any) -> bool:
 
 def _are_alike(one: Any, other: Any) -> bool:
     """Say whether two values are equal, apart from the values that they hold."""
-    if isinstance(one, type | FunctionType):
+    if is_a(one, type | FunctionType):
         return type(one) is type(other) and place_of(one) == place_of(other)
-    if isinstance(one, ModuleType):
-        return isinstance(other, ModuleType) and one.__name__ == other.__name__
+    if is_a(one, ModuleType):
+        return is_a(other, ModuleType) and one.__name__ == other.__name__
     if place_of(type(one)) != place_of(type(other)):
         return False
-    has_parts = isinstance(one, dict | list | tuple) or hasattr(one, "__dict__")
+    has_parts = is_a(one, dict | list | tuple) or hasattr(one, "__dict__")
     return (
         has_parts
         or bool(_slots_of(one))
@@ -79,20 +80,20 @@ def _is_compared_by_identity(kind: Any) -> bool:
 
 def _parts_of(value: Any) -> Iterator[Any]:
     """Yield the values that a value holds."""
-    if isinstance(value, type):
+    if is_a(value, type):
         return _parts_of_class(value)
-    if isinstance(value, FunctionType):
+    if is_a(value, FunctionType):
         return _parts_of_function(value)
-    if isinstance(value, MethodType):
+    if is_a(value, MethodType):
         return iter((value.__func__, value.__self__))
-    if isinstance(value, partial):
+    if is_a(value, partial):
         return iter((value.func, value.args, value.keywords))
-    if isinstance(value, dict):
+    if is_a(value, dict):
         return (part for item in value.items() for part in item)
-    if isinstance(value, list | tuple):
+    if is_a(value, list | tuple):
         return iter(value)
     members = [vars(value)] if hasattr(value, "__dict__") else []
-    return iter(() if isinstance(value, ModuleType) else (*_slots_of(value), *members))
+    return iter(() if is_a(value, ModuleType) else (*_slots_of(value), *members))
 
 
 def _parts_of_class(kind: type) -> Iterator[Any]:
@@ -116,7 +117,7 @@ def _slots_of(value: Any) -> list[Any]:
     found = list[Any]()
     for kind in type(value).__mro__:
         for slot in vars(kind).values():
-            if isinstance(slot, MemberDescriptorType) and kind.__module__ != "builtins":
+            if is_a(slot, MemberDescriptorType) and kind.__module__ != "builtins":
                 with suppress(AttributeError):
                     found.append(slot.__get__(value))
     return found

@@ -380,3 +380,22 @@ def test_a_variable_of_the_environment_that_a_factory_does_not_name_may_change(m
     module = {"sc": sc, "factory_of": factory_of, "__name__": "m"}
     loop = "for name in ('one of two', 'two of two'):\n    sc.system(name)(factory_of(name))"
     exec(compile(loop, "m.py", "exec"), module)
+
+
+class Lazy:
+    """A proxy that is made when it is asked for anything, be it for its class."""
+
+    made = 0
+
+    @property
+    def __class__(self):
+        type(self).made += 1
+        raise RuntimeError("there are no settings yet")
+
+
+def test_an_object_that_is_made_when_it_is_used_is_left_alone() -> None:
+    members = {"__name__": "late", "lazy": Lazy(), "register": register_kind}
+    held = "register({0})(lambda layers, lazy=lazy: (lazy.name, {0}))\n"
+    read = "register({0})(lambda layers: (lazy.name, lazy['key'], {0}))\n"
+    exec(compile(held.format("list") + read.format("dict"), "late.py", "exec"), members)
+    assert Lazy.made == 0
