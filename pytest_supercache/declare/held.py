@@ -37,6 +37,9 @@ from pytest_supercache.declare.same import are_one, place_of
 _PARTS_MAX = 2_000
 """The most parts of objects that are looked at for one registration."""
 
+_NAME_MIN = 3
+"""The shortest text that is taken for a part of the name of a variable of the environment."""
+
 _OURS = __name__.partition(".")[0]
 _OF_PYTHON = str(Path(os.__file__).resolve().parent)
 
@@ -83,8 +86,10 @@ def replaced(registered: Any, named: str) -> tuple[str, str] | None:
     turn, source, found = Turn.now(), _source(registered), None
     if turn.code is None:
         return None  # tests that are running may change what they like
-    for part in islice(_parts_of(registered), _PARTS_MAX):
-        if part.owner is os.environ and part.place[1] not in _asked_by(source):
+    parts = list(islice(_parts_of(registered), _PARTS_MAX))
+    texts = _texts_in(source, (part for part in parts if part.owner is not os.environ))
+    for part in parts:
+        if part.owner is os.environ and not _is_asked_for(part.place[1], texts):
             continue  # somebody else's variable
         known = _known.get((source, part.place))
         is_another = known is not None and known.is_another(part.value, named, turn)
@@ -95,16 +100,31 @@ def replaced(registered: Any, named: str) -> tuple[str, str] | None:
     return found
 
 
-def _asked_by(source: Any) -> set[str]:
-    """Return the variables of the environment that the text of a callable may name."""
-    waiting, found = [source], set[str]()
+def _texts_in(source: Any, parts: Iterable[_Part]) -> set[str]:
+    """Return the texts that the functions, and the variables, have which a callable leads to."""
+    reached = (one for part in parts for one in (part.owner, part.value))
+    waiting = [source, *(one.__code__ if is_a(one, FunctionType) else one for one in reached)]
+    found = set[str]()
     while waiting:
         one = waiting.pop()
-        if isinstance(one, CodeType):
+        if is_a(one, CodeType):
             waiting += one.co_consts
-        elif isinstance(one, str):
-            found.add(f"[{one!r}]")
+        elif is_a(one, tuple):
+            waiting += one
+        elif type(one) is str:
+            found.add(one)
     return found
+
+
+def _is_asked_for(name: str, texts: Iterable[str]) -> bool:
+    """Say whether a variable of the environment, as it is written, has one of these names.
+
+    A name may be put together: `f"SHOP_{name}"`.
+    """
+    name = name.strip("[']")
+    return any(
+        len(text) >= _NAME_MIN and (name.startswith(text) or name.endswith(text)) for text in texts
+    )
 
 
 def shared(registered: Any, others: Iterable[Any]) -> str | None:

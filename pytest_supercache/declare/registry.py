@@ -375,7 +375,7 @@ def _refuse_late_binding(named: str, function: Callable[..., Any]) -> None:
         raise SupercacheError(
             f"{named}: {place_of(function)} leads to {name}, and so does {earlier}, for which it "
             "was another value: both find its last one when they are called. Give each an object "
-            "of its own; for a system, params={...} does that, too"
+            "of its own, or only the values that it needs (for a system, by params={...})"
         )
 
 

@@ -368,18 +368,37 @@ def test_functions_that_differ_or_read_definitions_are_not(name: str) -> None:
     assert late_binding.indistinct(OTHERS[name]) is None
 
 
-def test_a_variable_of_the_environment_that_a_factory_does_not_name_may_change(monkeypatch):
-    def factory_of(name):
-        monkeypatch.setenv("LAST_REGISTERED", name)
+ENVIRONMENT = """
+def mode(): return os.environ["LATE_MODE"]
+def by_parts(name): return os.environ["LATE_" + name]
+names = ("HOME", "LATE_MODE")
+def in_turn(): return [os.environ.get(name) for name in names]
 
-        def build(layers):
-            return os.environ.get("HOME"), name
+for number, kind in enumerate((list, dict)):
+    os.environ["LATE_MODE"] = kind.__name__
+    register(kind)(lambda layers, n=number: {})
+"""
 
-        return build
 
-    module = {"sc": sc, "factory_of": factory_of, "__name__": "m"}
-    loop = "for name in ('one of two', 'two of two'):\n    sc.system(name)(factory_of(name))"
-    exec(compile(loop, "m.py", "exec"), module)
+def set_between(read: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LATE_MODE", "")
+    members = {"__name__": "late", "os": os, "register": register_kind}
+    exec(compile(ENVIRONMENT.format(read), "late.py", "exec"), members)
+
+
+@pytest.mark.parametrize("read", ["mode()", "by_parts('MODE')", "in_turn()"])
+def test_a_variable_of_the_environment_may_be_named_by_what_a_factory_calls(
+    read: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(sc.SupercacheError, match=r"leads to \['LATE_MODE'\]"):
+        set_between(read, monkeypatch)
+
+
+@pytest.mark.parametrize("read", ["os.environ['HOME']", "(n, os.getenv('LATE_OTHER'))"])
+def test_another_variable_of_the_environment_may_change(
+    read: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_between(read, monkeypatch)
 
 
 class Lazy:
