@@ -1,5 +1,6 @@
 """Decides whether a word is so near to a known one that it must be misspelt."""
 
+import re
 from collections.abc import Iterable
 from difflib import SequenceMatcher
 
@@ -18,13 +19,21 @@ def is_misspelt(word: str, known: Iterable[str]) -> bool:
 def meant(key: str, others: Iterable[str]) -> str | None:
     """Return the key that ``key`` must be a misspelling of; None: it differs on purpose.
 
-    Digits tell keys apart: `product:42` and `product:43` differ on purpose.
+    Digits tell keys apart, and so do short words: `product:42` and `product:43`, or `page:home:en`
+    and `page:home:es`, differ on purpose.
     """
     for other in others:
-        if _letters(other) != _letters(key) and is_misspelt(key, (other,)):
+        if is_misspelt(key, (other,)) and not _differ_on_purpose(key, other):
             return other
     return None
 
 
-def _letters(key: str) -> str:
-    return "".join(sign for sign in key if not sign.isdigit())
+def _differ_on_purpose(key: str, other: str) -> bool:
+    """Say whether two keys have the same words, apart from digits and from short words."""
+    letters = [re.sub(r"\d", "", one) for one in (key, other)]
+    if letters[0] == letters[1]:
+        return True
+    words, others = (re.split(r"\W+", one) for one in letters)
+    different = [pair for pair in zip(words, others, strict=False) if pair[0] != pair[1]]
+    is_short = all(len(word) < _LENGTH_MIN for pair in different for word in pair)
+    return len(words) == len(others) and bool(different) and is_short

@@ -98,14 +98,18 @@ def misnamed(history: History) -> str:
         if told and committed and is_alone and not _are_parts(committed, told):
             return (
                 f"{operation.kind} says by `writes` that it writes {', '.join(sorted(told))}, "
-                f"which nothing else has, and it has changed {', '.join(sorted(committed))}"
+                f"which nothing else has, and it has changed {', '.join(sorted(committed))}. Name "
+                "what it changes as the origin does"
             )
     known = reached | set(_written_keys(history))
     for key in sorted({*shown_keys, *history.owners} - known):
         alike = history.owners if key in history.owners else shown_keys
         if other := meant(key, sorted(known.difference(alike))):  # used as well, it is another one
             who = "a user owns" if key in history.owners else "an operation shows"
-            return f"{who} {key}, which nothing else has: it may be {other}"
+            return (
+                f"{who} {key}, which nothing else has: it may be {other}. Correct it, or let the "
+                "origin hold this key, too"
+            )
     return ""
 
 

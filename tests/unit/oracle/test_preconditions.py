@@ -48,6 +48,7 @@ def test_a_key_that_nothing_else_has_is_told(wrote: str, shown: str, said: str) 
         ("item 4", "item 4", "price:4"),  # a name of its own, wherever it is told
         ("price:4", "price:5", "price:4"),  # another one on purpose
         ("user:4", "total", "user:4/mail"),  # a part of it
+        ("page:home:en", "page:home:es", "page:home:en"),  # another language
     ],
 )
 def test_keys_that_meet_or_differ_on_purpose_are_fine(
@@ -57,11 +58,11 @@ def test_keys_that_meet_or_differ_on_purpose_are_fine(
 
 
 def test_a_key_like_one_that_is_read_as_well_is_another_one() -> None:
-    """Nobody has the profile of ann, beside that of anna, and she is told so."""
-    history = told("profile:anna", "profile:ann", committed="profile:anna")
-    assert "it may be profile:anna" in preconditions.misnamed(history)
+    """Nobody has the profile of mariana, beside that of marianna, and she is told so."""
+    history = told("profile:marianna", "profile:mariana", committed="profile:marianna")
+    assert "it may be profile:marianna" in preconditions.misnamed(history)
     put, look = history
-    beside = replace(look, user="anna", sightings=(("profile:anna", 2),))
+    beside = replace(look, user="marianna", sightings=(("profile:marianna", 2),))
     assert preconditions.misnamed(replace(history, operations=(put, look, beside))) == ""
 
 
