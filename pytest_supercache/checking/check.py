@@ -13,7 +13,7 @@ from functools import partial
 
 from pytest_supercache.checking import coverage
 from pytest_supercache.checking.diagnose import diagnosed, place_of_conflict
-from pytest_supercache.checking.environment import Body, CheckEnvironment, Given, open_environment
+from pytest_supercache.checking.environment import Body, CheckEnvironment, open_environment
 from pytest_supercache.checking.fault_sets import (
     FaultSetResult,
     Rerun,
@@ -61,6 +61,7 @@ from pytest_supercache.runtime.memory.sharing import not_tried
 from pytest_supercache.runtime.process.fingerprints import not_deterministic
 from pytest_supercache.runtime.process.fresh_stack import with_room
 from pytest_supercache.runtime.process.taking_back import taken_back
+from pytest_supercache.world.history import Given
 
 
 def check(

@@ -60,6 +60,7 @@ from pytest_supercache.runtime.sync.derived_pools import derived_pools
 from pytest_supercache.runtime.sync.pool_workers import workers_of
 from pytest_supercache.search.replay import Replay
 from pytest_supercache.world.ended import end
+from pytest_supercache.world.history import Given
 from pytest_supercache.world.unrun import ran
 from pytest_supercache.world.world import World
 
@@ -67,7 +68,6 @@ if TYPE_CHECKING:
     from pytest_supercache.core.progress import Progress
 
 Body = Callable[[World], Any]
-Given = Mapping[str, Mapping[str, Any]]
 Door = Doors | LibraryDoors | DjangoDatabases
 
 

@@ -22,7 +22,7 @@ from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
-from pytest_supercache.checking.environment import Body, Given
+from pytest_supercache.checking.environment import Body
 from pytest_supercache.checking.fault_sets import FaultSetResult
 from pytest_supercache.checking.left_behind import nothing_left_behind
 from pytest_supercache.checking.strategy import OfHypothesis
@@ -37,6 +37,7 @@ from pytest_supercache.core.result import CheckResult
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.oracle.guarantee import Guarantee
 from pytest_supercache.runtime.process.interrupt import ctrl_c_deferred
+from pytest_supercache.world.history import Given
 
 LEAVE_SECONDS = 2.0
 """How long a worker may take to leave before it is asked again; after twice that it is killed."""

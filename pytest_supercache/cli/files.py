@@ -8,14 +8,12 @@ from pathlib import Path
 import click
 
 from pytest_supercache.cli.formats import FORMATS
-from pytest_supercache.cli.project import describe
+from pytest_supercache.cli.project import PATHS, describe
 from pytest_supercache.scenario.names import is_scenario_file
-
-_PATHS = click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 
 
 @click.command()
-@_PATHS
+@PATHS
 @click.option(
     "--format",
     "form",
@@ -52,7 +50,7 @@ def lint(paths: tuple[Path, ...], form: str) -> None:
 
 
 @click.command()
-@_PATHS
+@PATHS
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 when a file would change.")
 @click.option("--diff", is_flag=True, help="Write nothing; show what would change.")
 def fmt(paths: tuple[Path, ...], check: bool, diff: bool) -> None:

@@ -16,6 +16,9 @@ from pytest_supercache.scenario.names import SUFFIXES, is_scenario_file
 from pytest_supercache.scenario.problems import Problem
 from pytest_supercache.scenario.vocabulary import from_data
 
+PATHS = click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+"""What the commands that describe a project are given."""
+
 
 class ProjectError(click.ClickException):
     """The project cannot be read; pytest's output is part of the message."""

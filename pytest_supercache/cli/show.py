@@ -7,16 +7,14 @@ from typing import Any
 
 import click
 
-from pytest_supercache.cli.project import Project, describe
+from pytest_supercache.cli.project import PATHS, Project, describe
 from pytest_supercache.core.masking import masked_data
 from pytest_supercache.report.values import clean
 from pytest_supercache.scenario.grammar import Vocabulary
 
-_PATHS = click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
-
 
 @click.command(name="list")
-@_PATHS
+@PATHS
 @click.option("--tag", help="Only scenarios with this tag.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
 def list_(paths: tuple[Path, ...], tag: str | None, form: str) -> None:

@@ -227,7 +227,7 @@ def is_injected(error: BaseException | None) -> bool:
     return any(getattr(one, _MARK, False) for one in with_causes(error))
 
 
-_CAUSE: Any = vars(BaseException)["__cause__"]  # an error class may have a property of that name
+CAUSE: Any = vars(BaseException)["__cause__"]  # an error class may have a property of that name
 
 
 def with_causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -236,4 +236,4 @@ def with_causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None and identity(error) not in seen:
         seen.add(identity(error))
         yield error
-        error = _CAUSE.__get__(error)
+        error = CAUSE.__get__(error)

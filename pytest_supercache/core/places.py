@@ -3,7 +3,7 @@
 Names that are no words, such as those of memory in the code under test, stay as they are.
 """
 
-_OURS = {"origin", "existing_cache", "super_cache"}
+LAYERS = ("existing_cache", "super_cache", "origin")
 
 
 def place_in_words(place: str | None) -> str:
@@ -24,7 +24,7 @@ def place_title(place: str) -> str:
 
 def _is_of_code(place: str) -> bool:
     layer, at, _ = place.partition("@")
-    return "." in layer or "<" in layer or (not at and layer not in _OURS)
+    return "." in layer or "<" in layer or (not at and layer not in LAYERS)
 
 
 def _words(layer: str) -> str:

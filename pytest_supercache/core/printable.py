@@ -1,5 +1,7 @@
 """Makes any text, bytes and number printable: nothing moves the cursor, hides text or raises."""
 
+import unicodedata
+
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _INT_BITS_MAX = 10_000  # Python refuses to print integers of more than 4,300 digits
 
@@ -19,6 +21,13 @@ def escaped(char: str) -> str:
     if code < 0x100:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def columns_of(char: str) -> int:
+    """Count the terminal columns of a character: combining marks take none, wide ones take two."""
+    if unicodedata.combining(char):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 
 
 def encodable(text: str) -> str:

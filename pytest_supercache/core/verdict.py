@@ -6,6 +6,9 @@ from typing import Any
 
 from pytest_supercache.core.made_anew import lasting_beginning, without_addresses
 
+SEVERITIES = ("blocker", "critical", "normal", "minor", "trivial")
+"""How bad a violation of a scenario is, as in Allure, the worst first."""
+
 
 class Verdict(Enum):
     """The three verdicts; UNKNOWN must never count as a pass."""

@@ -12,7 +12,6 @@ import sys
 from collections import ChainMap, UserDict, UserList, deque
 from collections.abc import Callable, Iterable, Iterator
 from configparser import RawConfigParser, SectionProxy
-from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache, partial
@@ -23,7 +22,6 @@ from types import (
     CodeType,
     FunctionType,
     MappingProxyType,
-    MemberDescriptorType,
     MethodType,
     SimpleNamespace,
 )
@@ -32,7 +30,7 @@ from typing import Any, NamedTuple
 from pytest_supercache.core.folders import is_in_packages
 from pytest_supercache.core.identity import identity, is_a
 from pytest_supercache.declare.late_binding import Turn, are_same, content, held, read_by
-from pytest_supercache.declare.same import are_one, place_of
+from pytest_supercache.declare.same import are_one, place_of, slots_of
 
 _PARTS_MAX = 2_000
 """The most parts of objects that are looked at for one registration."""
@@ -206,15 +204,7 @@ def _members_of(value: Any) -> Iterator[tuple[str, Any]]:
     if issubclass(kind, _OPEN) or _is_of_project(kind.__module__):
         members = vars(value) if hasattr(value, "__dict__") else {}
         yield from ((f".{name}", one) for name, one in list(members.items()))
-        yield from ((f".{name}", one) for name, one in _in_slots(value, kind))
-
-
-def _in_slots(value: Any, kind: type) -> Iterator[tuple[str, Any]]:
-    for name in dir(kind) if kind is not value else ():
-        slot = getattr_static(kind, name, None)
-        if is_a(slot, MemberDescriptorType):
-            with suppress(AttributeError):
-                yield name, slot.__get__(value)
+        yield from ((f".{name}", one) for name, one in slots_of(value))
 
 
 def _is_plain(key: Any) -> bool:

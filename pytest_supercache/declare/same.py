@@ -12,6 +12,7 @@ from types import FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any
 
 from pytest_supercache.core.identity import identity, is_a
+from pytest_supercache.declare.late_binding import content
 
 _PAIRS_MAX = 10_000
 """The most pairs of values that are compared; what lies beyond them counts as equal."""
@@ -68,7 +69,7 @@ def _are_alike(one: Any, other: Any) -> bool:
     has_parts = is_a(one, dict | list | tuple) or hasattr(one, "__dict__")
     return (
         has_parts
-        or bool(_slots_of(one))
+        or any(True for _ in slots_of(one))
         or _is_compared_by_identity(type(one))
         or bool(one == other)
     )
@@ -93,7 +94,7 @@ def _parts_of(value: Any) -> Iterator[Any]:
     if is_a(value, list | tuple):
         return iter(value)
     members = [vars(value)] if hasattr(value, "__dict__") else []
-    return iter(() if is_a(value, ModuleType) else (*_slots_of(value), *members))
+    return iter(() if is_a(value, ModuleType) else (*(one for _, one in slots_of(value)), *members))
 
 
 def _parts_of_class(kind: type) -> Iterator[Any]:
@@ -105,26 +106,17 @@ def _parts_of_class(kind: type) -> Iterator[Any]:
 
 def _parts_of_function(function: FunctionType) -> Iterator[Any]:
     """Yield what a function holds; one that was compiled from a text has globals of its own."""
-    yield from (_content(cell) for cell in function.__closure__ or ())
+    yield from (content(cell) for cell in function.__closure__ or ())
     yield from (function.__defaults__, function.__kwdefaults__)
     names = function.__globals__
     if "__file__" not in names:
         yield from (names[name] for name in function.__code__.co_names if name in names)
 
 
-def _slots_of(value: Any) -> list[Any]:
-    """Return the values in the slots of an object, those that have one."""
-    found = list[Any]()
+def slots_of(value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the slots of an object that have a value, by their names, and their values."""
     for kind in type(value).__mro__:
-        for slot in vars(kind).values():
-            if is_a(slot, MemberDescriptorType) and kind.__module__ != "builtins":
+        for name, slot in vars(kind).items() if kind.__module__ != "builtins" else ():
+            if is_a(slot, MemberDescriptorType):
                 with suppress(AttributeError):
-                    found.append(slot.__get__(value))
-    return found
-
-
-def _content(cell: Any) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:  # the variable has no value yet
-        return None
+                    yield name, slot.__get__(value)

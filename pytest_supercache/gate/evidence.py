@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_supercache.core.verdict import SEVERITIES
 from pytest_supercache.report.document_digest import DIGEST, shard_part
 
-SEVERITIES = ("trivial", "minor", "normal", "critical", "blocker")
 MALFORMED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """The exceptions that reading a malformed document raises."""
 
@@ -187,7 +187,7 @@ def is_below(row: Row, minimum: str | None) -> bool:
     """Say whether a row's severity is below the minimum of the gate."""
     if minimum is None or row.severity not in SEVERITIES:
         return False
-    return SEVERITIES.index(row.severity) < SEVERITIES.index(minimum)
+    return SEVERITIES.index(row.severity) > SEVERITIES.index(minimum)
 
 
 def named(rows: Iterable[Row], name: str) -> list[Row]:

@@ -9,8 +9,8 @@ from typing import Any
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.inputs import read_text
 from pytest_supercache.core.masking import quoted
+from pytest_supercache.core.verdict import SEVERITIES
 from pytest_supercache.gate.blame import committers
-from pytest_supercache.gate.evidence import SEVERITIES
 from pytest_supercache.gate.known import KnownIssue, read_known_issues
 from pytest_supercache.gate.lock import digest_of, read_lock
 from pytest_supercache.gate.project_table import KNOWN_ISSUES, LOCK

@@ -7,7 +7,7 @@ its own. Stricter rules are fine.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pytest_supercache.gate.evidence import SEVERITIES
+from pytest_supercache.core.verdict import SEVERITIES
 from pytest_supercache.gate.rules import Rules
 
 _JUDGED = "the run was judged by other rules: "
@@ -55,5 +55,5 @@ def is_more_severe(minimum: object, other: object) -> bool:
 
 
 def _rank(severity: object) -> int:
-    """Return the rank of a minimum severity: higher is laxer, none is the lowest."""
-    return SEVERITIES.index(severity) if severity in SEVERITIES else 0
+    """Return the rank of a minimum severity: higher is laxer, none is as strict as the lowest."""
+    return -SEVERITIES.index(severity if severity in SEVERITIES else SEVERITIES[-1])

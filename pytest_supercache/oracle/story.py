@@ -17,7 +17,7 @@ from pytest_supercache.core.footprint import EVERYTHING
 from pytest_supercache.core.messages import in_words, never_told, published_to
 from pytest_supercache.core.operation import RACE
 from pytest_supercache.core.orders import StepName
-from pytest_supercache.core.places import place_in_words
+from pytest_supercache.core.places import LAYERS, place_in_words
 from pytest_supercache.core.result import StoryPart
 from pytest_supercache.core.trace import Step
 from pytest_supercache.core.value_text import value_text
@@ -51,7 +51,6 @@ _NOTHING = "nothing"
 _UNTOLD = {Role.LOCK, Role.OTHER}
 _LOOKING = {Role.LOOK_UP, Role.LOAD}
 _PLACELESS = {Role.LOCK, Role.JOIN}
-_OURS = {"origin", "existing_cache", "super_cache"}
 _ANY = "{who}: {label}"
 
 _EFFECT = re.compile(
@@ -281,7 +280,7 @@ class _Teller:
             return "a message brings {value} to {place}"
         if act.role in _LOOKING and self._is_hidden(act):
             return "{who} looks into {place}"
-        is_known = act.place in self._seen or layer_of(act.place or "") in _OURS
+        is_known = act.place in self._seen or layer_of(act.place or "") in LAYERS
         return _DEEDS.get(act.role, _ANY) if is_known or act.role in _PLACELESS else _ANY
 
     def _is_hidden(self, act: Act) -> bool:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pytest_supercache.core.verdict import SEVERITIES
 from pytest_supercache.report.complaints import short_lines
 from pytest_supercache.report.conflict_markdown import conflict_markdown
 from pytest_supercache.report.decision import decision
@@ -35,7 +36,6 @@ COMMAND_MAX = 20_000
 _NAMED = re.compile(r"([a-z ]{3,20}): (.+)")
 _VERDICTS = ("violated", "unknown", "holds")
 _ADVICE = ("users notice", "usual workaround", "permanent fix")
-SEVERITIES = ("blocker", "critical", "normal", "minor", "trivial")
 
 
 def page_data(document: Json) -> dict[str, Plain]:

@@ -22,9 +22,9 @@ KEY_MAX = 100
 TITLE_CHARS_MIN = 40
 _PAD = 10
 _NUMBERS = 44
-_FONT = "ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace"
-_INK, _DIM, _PAPER, _HEAD = "#1f2328", "#656d76", "#ffffff", "#f0f2f5"
-_RULE, _CHANGED, _ALERT, _GROUP = "#d5dae0", "#ffe69c", "#c62828", "#f7f8fa"
+FONT = "ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace"
+INK, DIM, PAPER, _HEAD = "#1f2328", "#656d76", "#ffffff", "#f0f2f5"
+RULE, _CHANGED, _ALERT, _GROUP = "#d5dae0", "#ffe69c", "#c62828", "#f7f8fa"
 _LANE_FILLS = ("#ddeeff", "#e3f6e5", "#f3e8fd", "#fdebdd", "#e0f5f5", "#fbe7ef")
 _BACKGROUND, _STALE = "#eceef1", "#fbe0dd"
 
@@ -59,9 +59,9 @@ def _document(width: float, height: float, title: str, body: list[str]) -> str:
     size = f'width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}"'
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" font-family="{_FONT}">',
+            f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" font-family="{FONT}">',
             f"<title>{escape(title)}</title>",
-            f'<rect width="100%" height="100%" fill="{_PAPER}"/>',
+            f'<rect width="100%" height="100%" fill="{PAPER}"/>',
             *body,
             "</svg>",
             "",
@@ -117,7 +117,7 @@ def _rows(timeline: Timeline, grid: _Grid, y: float, body: list[str]) -> float:
     over: list[str] = []
     for row in timeline.rows:
         if row.group and row.group != group:
-            body.append(_text(_NUMBERS + _PAD, y + LINE, row.group, fill=_DIM, bold=True))
+            body.append(_text(_NUMBERS + _PAD, y + LINE, row.group, fill=DIM, bold=True))
             y += LINE + 6
         group = row.group
         if row.breaks:
@@ -127,7 +127,7 @@ def _rows(timeline: Timeline, grid: _Grid, y: float, body: list[str]) -> float:
     if timeline.columns:
         left = grid.lefts[grid.lanes]
         body.append(
-            f'<line x1="{left:.1f}" y1="{top:.1f}" x2="{left:.1f}" y2="{y:.1f}" stroke="{_DIM}"/>'
+            f'<line x1="{left:.1f}" y1="{top:.1f}" x2="{left:.1f}" y2="{y:.1f}" stroke="{DIM}"/>'
         )
     body += over
     return y
@@ -148,16 +148,16 @@ def _row(timeline: Timeline, grid: _Grid, row: TimelineRow, y: float, body: list
     height = len(lines) * LINE + 8
     if row.group:
         body.append(_rect(0, y, grid.width, height, _GROUP))
-    body.append(_rect(0, y + height - 0.5, grid.width, 0.5, _RULE))
+    body.append(_rect(0, y + height - 0.5, grid.width, 0.5, RULE))
     if row.number is not None:
-        colour = _ALERT if row.breaks else _DIM
+        colour = _ALERT if row.breaks else DIM
         body.append(_text(_PAD, y + LINE, str(row.number), fill=colour, bold=True))
     left = _NUMBERS if row.lane is None else grid.lefts[row.lane]
     if row.lane is not None:
         fill = _lane_fill(timeline, row.lane)
         body.append(_rect(left + 3, y + 2, grid.widths[row.lane] - 6, height - 4, fill, radius=4))
     for at, (line, bold) in enumerate(lines):
-        fill = _DIM if row.group or row.text == (START,) else _INK
+        fill = DIM if row.group or row.text == (START,) else INK
         body.append(_text(left + _PAD, y + (at + 1) * LINE, line, fill=fill, bold=bold))
     _values(grid, row, y, body)
     return y + height
@@ -183,7 +183,7 @@ def _values(grid: _Grid, row: TimelineRow, y: float, body: list[str]) -> None:
         if changed or at in stale:
             paint = _STALE if at in stale else _CHANGED
             body.append(_rect(left + 3, y + 2, width - 6, LINE + 4, paint, radius=4))
-        fill = _ALERT if at in stale else _INK if changed or value != "-" else _DIM
+        fill = _ALERT if at in stale else INK if changed or value != "-" else DIM
         body.append(_text(left + _PAD, y + LINE, value, fill=fill, bold=changed))
 
 
@@ -211,7 +211,7 @@ def _foot(
     y += 6
     for line in _wrapped(notes, chars):
         y += LINE
-        body.append(_text(_PAD, y, line, fill=_DIM))
+        body.append(_text(_PAD, y, line, fill=DIM))
     return y
 
 
@@ -221,7 +221,7 @@ def _wrapped(notes: Sequence[str], chars: int) -> Iterator[str]:
 
 
 def _text(
-    x: float, y: float, text: str, *, fill: str = _INK, bold: bool = False, size: int = 12
+    x: float, y: float, text: str, *, fill: str = INK, bold: bool = False, size: int = 12
 ) -> str:
     weight = ' font-weight="600"' if bold else ""
     place = f'x="{x:.1f}" y="{y:.1f}" font-size="{size}"'

@@ -1,12 +1,11 @@
 """Formats one value for a picture: one printable line, equal for equal values, never ambiguous."""
 
 import json
-import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
 from pytest_supercache.core.masking import masked
-from pytest_supercache.core.printable import printable
+from pytest_supercache.core.printable import columns_of, printable
 from pytest_supercache.core.serialized import deserialized
 from pytest_supercache.core.value_text import data_text, held_text, respelled
 from pytest_supercache.report.plain import Plain, plain
@@ -132,7 +131,7 @@ def harmless(value: Any) -> Any:
 
 def width_of(text: str) -> int:
     """Count terminal columns: East Asian characters and emoji take two, combining marks none."""
-    return len(text) if text.isascii() else sum(_columns(char) for char in text)
+    return len(text) if text.isascii() else sum(columns_of(char) for char in text)
 
 
 def pad(text: str, width: int) -> str:
@@ -192,12 +191,6 @@ def _limited(text: str) -> str:
         return text
     rest = len(text) - LEGEND_MAX
     return f"{text[:LEGEND_MAX]} ... ({rest:,} more characters, all of them in verdict.json)"
-
-
-def _columns(char: str) -> int:
-    if unicodedata.combining(char):
-        return 0
-    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 
 
 def _pieces(word: str, width: int) -> list[str]:

@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from pytest_supercache.core.places import LAYERS
 from pytest_supercache.scenario import nodes
 from pytest_supercache.scenario.fields import pairs, read_name
 from pytest_supercache.scenario.files import Folder, read_other
-from pytest_supercache.scenario.grammar import CASES_MAX, FIELDS, LAYERS, Kind
+from pytest_supercache.scenario.grammar import CASES_MAX, FIELDS, Kind
 from pytest_supercache.scenario.nodes import Node, Scalar, plain
 from pytest_supercache.scenario.problems import Findings, ScenarioProblems
 from pytest_supercache.scenario.scenario import Case

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from pytest_supercache.core.settings import GRAINS, MEMORIES, SEARCHES
-from pytest_supercache.core.verdict import Label
+from pytest_supercache.core.verdict import SEVERITIES, Label
 
 
 class Kind(Enum):
@@ -93,8 +93,6 @@ class Vocabulary:
     classes: Mapping[str, str] = field(default_factory=dict)  # class or family: what it means
 
 
-LAYERS = ("existing_cache", "super_cache", "origin")
-SEVERITIES = ("blocker", "critical", "normal", "minor", "trivial")
 COPIES_MAX = 100  # far beyond what a search can exhaust
 CASES_MAX = 1_000
 

@@ -3,7 +3,6 @@
 All readers of a file report here and continue, so that one run shows all mistakes at once.
 """
 
-import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from typing import NoReturn
 
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.masking import masked
-from pytest_supercache.core.printable import printable
+from pytest_supercache.core.printable import columns_of, printable
 
 PROBLEMS_MAX = 50  # more are counted, not shown: nobody reads on, and a hint costs time
 _CANDIDATES_MAX = 500
@@ -77,10 +76,10 @@ class Problem:
         shown = "".join(map(_printable, self.source[begin : begin + _SHOWN_MAX]))
         before = shown[: self.column - 1 - begin]
         marked = shown[len(before) : len(before) + self.width]
-        carets = "^" * max(1, sum(map(_cells, marked)))
+        carets = "^" * max(1, sum(map(columns_of, marked)))
         number = f"{self.line:>5}"
         kind = "warning: " if self.is_warning else ""
-        pad = "".join("\t" if sign == "\t" else " " * _cells(sign) for sign in before)
+        pad = "".join("\t" if sign == "\t" else " " * columns_of(sign) for sign in before)
         return (
             f"{self.path}:{self.line}:{self.column}: {kind}{self.message}\n"
             f"{number} | {shown}\n"
@@ -210,9 +209,3 @@ def nearest(word: str, names: Iterable[str]) -> str | None:
 def _printable(sign: str) -> str:
     # A broken file may contain escape codes, which must not reach the terminal.
     return sign if sign.isprintable() or sign == "\t" else "\N{REPLACEMENT CHARACTER}"
-
-
-def _cells(sign: str) -> int:
-    if unicodedata.combining(sign):
-        return 0
-    return 2 if unicodedata.east_asian_width(sign) in "WF" else 1

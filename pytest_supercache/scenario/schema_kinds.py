@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+from pytest_supercache.core.places import LAYERS
 from pytest_supercache.scenario.grammar import (
     ASSUME_FIELDS,
     EXPLORE_FIELDS,
     FAULTS,
     FAULTS_FIELDS,
-    LAYERS,
     Field,
     Kind,
 )

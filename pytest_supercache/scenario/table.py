@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from pytest_supercache.core.inputs import DEPTH_MAX, parse_json
-from pytest_supercache.scenario.grammar import LAYERS
+from pytest_supercache.core.places import LAYERS
 from pytest_supercache.scenario.nodes import Mapping, Node, Scalar, Sequence
 from pytest_supercache.scenario.problems import Findings, Span
 from pytest_supercache.scenario.scalars import parse_scalar

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from types import FrameType
 from typing import Any
 
+from pytest_supercache.core.fault import CAUSE
 from pytest_supercache.core.trace import SourceLine
 from pytest_supercache.runtime.kernel.under_test import is_installed, is_under_test_name
 
@@ -81,7 +82,7 @@ def _led_to(error: BaseException) -> Iterator[tuple[BaseException, bool]]:
     Attributes are read by base-class descriptors, because error classes may have properties.
     """
     innermost = deque(_left(error), maxlen=1)
-    cause, context = _CAUSE.__get__(error), _CONTEXT.__get__(error)
+    cause, context = CAUSE.__get__(error), _CONTEXT.__get__(error)
     if cause is not None:
         yield cause, any(map(_is_under_test, innermost))
     if context is not None:
@@ -91,7 +92,6 @@ def _led_to(error: BaseException) -> Iterator[tuple[BaseException, bool]]:
             yield member, True
 
 
-_CAUSE: Any = vars(BaseException)["__cause__"]
 _CONTEXT: Any = vars(BaseException)["__context__"]
 _MEMBERS: Any = vars(BaseExceptionGroup)["exceptions"]
 

@@ -17,7 +17,7 @@ from pytest_supercache.runtime.kernel.actor import Actor
 from pytest_supercache.runtime.kernel.source import parts_of, value_of
 from pytest_supercache.runtime.kernel.whereabouts import frames_of, place
 
-_KINDS = (type(threading.Lock()), type(threading.RLock()))
+REAL_LOCKS = (type(threading.Lock()), type(threading.RLock()))
 
 _OF_PROPERTIES = (
     "cached_property makes it, in Python 3.11. Run this on 3.12, which has none, or let what it "
@@ -60,7 +60,7 @@ def _held(lock: Any, others: Iterable[Actor]) -> str:
 
 
 def _is_owner(actor: Actor, lock: Any) -> bool:
-    owner = re.search(r"owner=(\d+)", repr(lock)) if type(lock) is _KINDS[1] else None
+    owner = re.search(r"owner=(\d+)", repr(lock)) if type(lock) is REAL_LOCKS[1] else None
     return owner is not None and actor.thread is not None and str(actor.thread.ident) == owner[1]
 
 
@@ -84,9 +84,9 @@ def _of_line(frame: FrameType) -> _Awaited | None:
 
 
 def _is_held(lock: Any) -> bool:
-    if type(lock) is _KINDS[0]:
+    if type(lock) is REAL_LOCKS[0]:
         return bool(lock.locked())
-    return type(lock) is _KINDS[1] and repr(lock).startswith("<locked")
+    return type(lock) is REAL_LOCKS[1] and repr(lock).startswith("<locked")
 
 
 def _locks_of_files(frame: FrameType) -> bool:

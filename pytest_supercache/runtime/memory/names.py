@@ -16,6 +16,7 @@ from typing import Any
 from pytest_supercache.core.identity import identity
 from pytest_supercache.runtime.kernel.actor import Actor
 from pytest_supercache.runtime.kernel.kinds import module_of, name_of, qualname_of
+from pytest_supercache.runtime.kernel.real_locks import REAL_LOCKS
 from pytest_supercache.runtime.kernel.under_test import dict_of
 from pytest_supercache.runtime.memory.effects import (
     PLAIN,
@@ -27,7 +28,6 @@ from pytest_supercache.runtime.memory.live_objects import LiveObjects, ValuesByI
 from pytest_supercache.runtime.memory.reach import WALKED, inside, leads_to_systems, variables_of
 from pytest_supercache.runtime.memory.sharing import DICT
 
-REAL_LOCKS = (type(threading.Lock()), type(threading.RLock()))
 REAL_PRIMITIVES = frozenset(
     {
         *REAL_LOCKS, threading.Event, threading.Condition, threading.Semaphore,

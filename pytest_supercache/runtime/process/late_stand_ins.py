@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from pytest_supercache.core.identity import identity
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
-from pytest_supercache.runtime.memory.names import REAL_LOCKS
+from pytest_supercache.runtime.kernel.real_locks import REAL_LOCKS
 from pytest_supercache.runtime.memory.real_primitives import PrimitiveName, name_of_primitive
 from pytest_supercache.runtime.process.replacing import stand_in_for
 from pytest_supercache.runtime.sync.lock_stand_ins import (

@@ -13,10 +13,10 @@ from types import FrameType, FunctionType
 from typing import Any
 
 from pytest_supercache.runtime.kernel.audit import listen
+from pytest_supercache.runtime.kernel.kinds import attributes_of
 from pytest_supercache.runtime.kernel.under_test import modules_under_test
 
 _METHODS = (FunctionType, staticmethod, classmethod, property)
-_MEMBERS = type.__dict__["__dict__"].__get__  # no metaclass has another one
 _NOTHING: Any = object()
 
 _variables = set[str]()
@@ -67,7 +67,7 @@ def _methods() -> dict[type, dict[str, Any]]:
 
 
 def _methods_of(kind: type) -> dict[str, Any]:
-    members = _MEMBERS(kind)
+    members = attributes_of(kind)
     return {name: one for name, one in members.items() if type(one) in _METHODS}
 
 

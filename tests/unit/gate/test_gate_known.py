@@ -291,7 +291,7 @@ def test_a_field_of_a_wrong_type_is_told_and_nothing_breaks(name: str, value: st
     [
         ({"release": "shop"}, "expected names of systems"),
         ({"release": [1]}, "expected names of systems"),
-        ({"minimum_severity": "high"}, "expected one of trivial, minor, normal"),
+        ({"minimum_severity": "high"}, "expected one of blocker, critical, normal"),
         ({"known_issues": "none.toml"}, "there is no none.toml"),
     ],
 )
