@@ -1,6 +1,7 @@
 """Writes the sentence that says what a check has covered, and what it has not."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import ceil, floor, log10
@@ -494,3 +495,30 @@ def _rounded(number: float) -> str:
 def _count(scope: Scope, what: str) -> str:
     number = scope[what]
     return f"{number} {what if number != 1 else what[:-1]}"
+
+
+NO_KEY_EXPIRED = "no key expired during the flow (ticks: 1, or more, let it)"
+
+_NOW = "clock:now"
+"""The resource read by commands that set or ask for a time to live."""
+
+
+def outlives_a_key(execution: Execution) -> bool:
+    """Say whether the race reads a key that has a TTL, or finds it there with ``SET NX``."""
+    return any(
+        step.phase == "race"
+        and resource in step.footprint.reads
+        and (resource not in step.footprint.writes or step.futile)
+        for resource in execution.expiring
+        for step in _after_first(execution.steps, resource)
+    )
+
+
+def _after_first(steps: Sequence[Step], resource: str) -> Sequence[Step]:
+    """Return the steps after the first one that gives a resource a time to live."""
+    first = next((at for at, s in enumerate(steps) if _is_given_time(s, resource)), len(steps))
+    return steps[first + 1 :]
+
+
+def _is_given_time(step: Step, resource: str) -> bool:
+    return resource in step.footprint.writes and _NOW in step.footprint.reads

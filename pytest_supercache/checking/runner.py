@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_supercache.checking import coverage, expiring_reads
+from pytest_supercache.checking import coverage
 from pytest_supercache.checking.environment import Body, CheckEnvironment
 from pytest_supercache.core.errors import (
     ReplayDivergedError,
@@ -269,7 +269,7 @@ class Runner:
         self.simplified.update(dict.fromkeys(execution.simplified))
         self.isolation.update(execution.isolation)
         self.expired |= execution.expired
-        self.keeps_keys |= self.settings.keeps_keys and expiring_reads.outlives_a_key(execution)
+        self.keeps_keys |= self.settings.keeps_keys and coverage.outlives_a_key(execution)
         self.not_judged.update(dict.fromkeys(execution.unproven))
         return execution
 
@@ -328,7 +328,7 @@ class Runner:
         return real_seconds() - self.started
 
     def _said_of_keys(self) -> tuple[str, ...]:
-        return (expiring_reads.NO_KEY_EXPIRED,) if self.keeps_keys and not self.expired else ()
+        return (coverage.NO_KEY_EXPIRED,) if self.keeps_keys and not self.expired else ()
 
     def scope(self) -> coverage.Scope:
         """Return the bounds within which a verdict holds."""

@@ -5,7 +5,7 @@ from time import sleep  # noqa: TID251 - what code under test does
 import pytest
 
 from pytest_supercache import Verdict, check
-from pytest_supercache.checking.expiring_reads import NO_KEY_EXPIRED
+from pytest_supercache.checking.coverage import NO_KEY_EXPIRED
 
 
 def _set(client):
