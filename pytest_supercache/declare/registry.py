@@ -230,8 +230,8 @@ def verb(
         declared = Verb(
             name=name,
             function=function,
-            observes=observes,  # type: ignore[arg-type]
-            writes=writes,  # type: ignore[arg-type]
+            observes=observes,  # type: ignore[arg-type] # a callable, as checked above
+            writes=writes,  # type: ignore[arg-type] # likewise
         )
         if known := REGISTRY.verbs.get(name):
             _refuse_another(f"@verb({name!r})", known, declared, known.function, function)

@@ -132,6 +132,6 @@ def private_client(connect: Callable[[], Any]) -> "redis.Redis":
         return connection
 
     pool = redis.ConnectionPool()
-    pool.make_connection = private  # type: ignore[method-assign]
+    pool.make_connection = private  # type: ignore[method-assign] # of this pool
     channel_for(pool).is_private = True
     return redis.Redis(connection_pool=pool)

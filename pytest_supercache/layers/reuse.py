@@ -70,9 +70,9 @@ def _is_clean(connection: Any) -> bool:
 def _lead(connection: Any, server: Any) -> None:
     """Attach a connection to ``server``, as if its socket had been opened there now."""
     socket = connection._sock  # noqa: SLF001 - fakeredis has no public way to move one
-    connection._server = socket._server = server  # noqa: SLF001
-    socket._db = server.dbs[socket._db_num]  # noqa: SLF001
-    socket._client_info["id"] = server.get_next_client_id()  # noqa: SLF001
+    connection._server = socket._server = server
+    socket._db = server.dbs[socket._db_num]
+    socket._client_info["id"] = server.get_next_client_id()
     server.sockets.append(socket)
     socket.enter_loop()
 
@@ -98,12 +98,12 @@ def is_emptied(server: Any) -> bool:
         return False
     for database in server.dbs.values():
         database._dict.clear()  # noqa: SLF001 - fakeredis has no public way to empty one
-        database._expiry_heap.clear()  # noqa: SLF001
+        database._expiry_heap.clear()
         database.time = 0.0
     server.sockets.clear()
     server.closed_sockets.clear()
     server.scan_cursors.clear()
-    server._next_client_id = 1  # noqa: SLF001
+    server._next_client_id = 1
     return True
 
 
@@ -111,4 +111,4 @@ def _is_idle(database: Any) -> bool:
     """Say whether no connection watches a database or blocks on it."""
     if vars(database).keys() != _DATABASE:
         return False
-    return not (database._watches or database._change_callbacks)  # noqa: SLF001
+    return not (database._watches or database._change_callbacks)

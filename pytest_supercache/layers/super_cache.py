@@ -208,20 +208,20 @@ class AsyncSuperCache:
         """Store ``value``, for ``ttl`` seconds if given."""
         announced = self._cache._stored(key, ttl)  # noqa: SLF001 - one idea in two classes
         await self._switch.astep(*announced, kind="super_cache")
-        self._cache._store(key, value, ttl)  # noqa: SLF001
+        self._cache._store(key, value, ttl)
         await self._switch.aanswered(f"store {key}")
 
     async def get_or_lease(self, key: str) -> tuple[Any, int | None]:
         """Return the value of ``key``; on a cache miss also take the lease that a fill needs."""
         await self._step("look up or lease", key)
-        answer = self._cache._look_up_or_lease(key)  # noqa: SLF001
+        answer = self._cache._look_up_or_lease(key)
         await self._switch.aanswered(f"look up or lease {key}")
         return answer
 
     async def put_leased(self, key: str, value: Any, lease: int) -> bool:
         """Store ``value`` if ``lease`` is still in force, and say whether it was."""
         await self._step("store if leased", key)
-        in_force = self._cache._store_if_leased(key, value, lease)  # noqa: SLF001
+        in_force = self._cache._store_if_leased(key, value, lease)
         await self._switch.aanswered(f"store if leased {key}")
         return in_force
 
@@ -234,5 +234,5 @@ class AsyncSuperCache:
         await self._bus.publish(self._switch, [key], Update(deepcopy(value), version))
 
     async def _step(self, verb: str, key: str, *, reads: bool = False) -> None:
-        announced = self._cache._announced(verb, key, reads=reads)  # noqa: SLF001
+        announced = self._cache._announced(verb, key, reads=reads)
         await self._switch.astep(*announced, kind="super_cache")

@@ -288,7 +288,7 @@ class ItemRunner:
         if stop is not None and stop.complaint is not None:
             result = _with_note(result, stop.complaint)
         if result.statistics:
-            node.hypothesis_statistics = result.statistics  # type: ignore[attr-defined]
+            node.hypothesis_statistics = result.statistics  # type: ignore[attr-defined] # for its plugin
         return result
 
     def _report(self, node: pytest.Item, finding: "Finding") -> None:

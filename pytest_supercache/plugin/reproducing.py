@@ -109,7 +109,7 @@ def _of_test(recorded: Recorded, module: ModuleType, name: str) -> FunctionType:
 
     vars(test).update({key: value for key, value in vars(found).items() if key != "__wrapped__"})
     parameters = [one for one in signature.parameters.values() if one.name != "self"]
-    test.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    test.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined] # PEP 362
     setattr(test, FLOW, recorded)
     assert isinstance(test, FunctionType), "a function was made"
     return test

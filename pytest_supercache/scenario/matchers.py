@@ -232,7 +232,7 @@ def _bounds_mismatch(matcher: Bounds, actual: object, variables: Mapping[str, An
     if (
         is_number
         and (lower is None or actual >= lower)  # type: ignore[operator]  # is_number narrows it
-        and (upper is None or actual <= upper)  # type: ignore[operator]
+        and (upper is None or actual <= upper)  # type: ignore[operator]  # likewise
     ):
         return None
     is_text = isinstance(actual, str | bytes)

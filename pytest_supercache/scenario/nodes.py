@@ -183,7 +183,7 @@ class _Composer:
         if act:
             act(event, span)
 
-    def _document(self, event: Any, span: Span) -> None:  # noqa: ANN401
+    def _document(self, event: Any, span: Span) -> None:
         if self.root is not None:
             self._findings.stop(
                 span, "a second document begins here", "one scenario per file; cases go to `cases:`"
@@ -191,7 +191,7 @@ class _Composer:
         if event.version and tuple(event.version) != (1, 2):
             self._findings.report(span, "scenario files are YAML 1.2", "leave the %YAML line out")
 
-    def _begin(self, event: Any, span: Span) -> None:  # noqa: ANN401
+    def _begin(self, event: Any, span: Span) -> None:
         self._count(1, len(self._open) + 1, span)
         self._refuse_tag(event, span)
         is_mapping = type(event).__name__ == "MappingStartEvent"
@@ -199,7 +199,7 @@ class _Composer:
             _Open(start=event.start_mark.index, is_mapping=is_mapping, anchor=event.anchor)
         )
 
-    def _end(self, event: Any, _: Span) -> None:  # noqa: ANN401
+    def _end(self, event: Any, _: Span) -> None:
         done = self._open.pop()
         span = self._findings.span(done.start, event.end_mark.index)
         node: Node
@@ -211,7 +211,7 @@ class _Composer:
             node = Sequence(items=tuple(done.children), span=span)
         self._add(node, done.anchor)
 
-    def _scalar(self, event: Any, span: Span) -> None:  # noqa: ANN401
+    def _scalar(self, event: Any, span: Span) -> None:
         self._count(1, len(self._open), span)
         self._refuse_tag(event, span)
         is_quoted = event.style is not None or event.tag == _STR_TAG
@@ -224,7 +224,7 @@ class _Composer:
             Scalar(text=event.value, value=value, is_quoted=is_quoted, span=span), event.anchor
         )
 
-    def _alias(self, event: Any, span: Span) -> None:  # noqa: ANN401
+    def _alias(self, event: Any, span: Span) -> None:
         target = self._anchors.get(event.anchor)
         if target is None:
             known = any(entry.anchor == event.anchor for entry in self._open)
@@ -251,7 +251,7 @@ class _Composer:
         if depth > DEPTH_MAX:
             self._findings.stop(span, f"nested more than {DEPTH_MAX} levels deep")
 
-    def _refuse_tag(self, event: Any, span: Span) -> None:  # noqa: ANN401
+    def _refuse_tag(self, event: Any, span: Span) -> None:
         if event.tag not in (None, "!", _STR_TAG):
             self._findings.report(
                 span, f"the tag {event.tag!r} means nothing here", "write plain text or data"

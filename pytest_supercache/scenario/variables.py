@@ -72,7 +72,7 @@ def resolve(data: Any, variables: Mapping[str, Any]) -> Any:  # noqa: ANN401 - d
     return data if reference is None else look_up(reference, variables)
 
 
-def _field(value: object, field: str) -> Any:  # noqa: ANN401
+def _field(value: object, field: str) -> Any:
     if isinstance(value, Mapping):
         return value[field]
     if isinstance(value, Sequence) and not isinstance(value, str | bytes) and field.isdigit():

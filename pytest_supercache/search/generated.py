@@ -264,7 +264,7 @@ def suited(test: Any) -> None:
         applied = settings(applied, deadline=None)
     if applied.phases == usual.phases:
         applied = settings(applied, phases=[p for p in usual.phases if p is not Phase.explain])
-    test._hypothesis_internal_use_settings = applied  # noqa: SLF001
+    test._hypothesis_internal_use_settings = applied
 
 
 Rejected = UnsatisfiedAssumption

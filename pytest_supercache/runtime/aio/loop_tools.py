@@ -225,14 +225,14 @@ def _is_used_by_code_under_test(frame: Any) -> bool:
 
 def _rebind_to_the_running_loop(replaced: Patches) -> None:
     """Bind a primitive to the running loop: one made at import outlives an execution's loop."""
-    owner: Any = asyncio.mixins._LoopBoundMixin  # noqa: SLF001
-    get_loop = owner._get_loop  # noqa: SLF001
+    owner: Any = asyncio.mixins._LoopBoundMixin
+    get_loop = owner._get_loop
 
     @wraps(get_loop)
     def get_running_loop(tool: Any) -> Any:
         loop = asyncio.get_running_loop()
         if isinstance(loop, ControlledLoop):
-            tool._loop = loop  # noqa: SLF001
+            tool._loop = loop
             return loop
         return get_loop(tool)
 

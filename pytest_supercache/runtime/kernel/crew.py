@@ -136,8 +136,8 @@ class _Seen(ActorThread):
 
     def live(self) -> None:
         """Run on the calling thread, as its current ``Thread`` object."""
-        self._set_ident()  # type: ignore[attr-defined]
-        self._set_native_id()  # type: ignore[attr-defined]
+        self._set_ident()  # type: ignore[attr-defined] # as Thread's own bootstrap does
+        self._set_native_id()  # type: ignore[attr-defined] # likewise
         present = threading._active  # type: ignore[attr-defined] # noqa: SLF001 - who is here
         present[self.ident] = self
         _trace(threading.gettrace(), threading.getprofile())

@@ -206,7 +206,7 @@ class WatchedMapping:
         object.__setattr__(self, "_supercache_owner", owner)
         object.__setattr__(self, "_supercache_taken", None)
 
-    @property  # type: ignore[misc]
+    @property  # type: ignore[misc] # it stands in for the real one
     def __class__(self) -> type:
         return type(_real(self))
 
@@ -355,7 +355,7 @@ class _View:
         self._mapping = mapping
         self._look = look
 
-    @property  # type: ignore[misc]
+    @property  # type: ignore[misc] # it stands in for the real one
     def __class__(self) -> type:
         return type(self._look(_real(self._mapping)))
 
@@ -379,7 +379,7 @@ class _View:
     def __eq__(self, other: object) -> bool:
         return bool(_access(self._mapping, "compare", lambda real: self._look(real) == other))
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment] # as views of a dict have none
 
     def __and__(self, other: Any) -> Any:
         return _access(self._mapping, "join", lambda real: self._look(real) & set(other))

@@ -223,7 +223,7 @@ def _event(event: threading.Event, _: Replacements, __: str) -> Any:
 
 def _condition(condition: Any, replacements: Replacements, place: str) -> Any:
     lock = replacements.of(condition._lock, place)  # noqa: SLF001 - the lock it was made with
-    if lock is None or condition._waiters:  # noqa: SLF001
+    if lock is None or condition._waiters:
         return None
     return conditions.Condition(lock)
 
@@ -235,13 +235,13 @@ def _semaphore(semaphore: Any, _: Replacements, __: str) -> Any:
 def _bounded(semaphore: Any, _: Replacements, __: str) -> Any:
     if semaphore._value != semaphore._initial_value:  # noqa: SLF001 - it is in use
         return None
-    return locks.BoundedSemaphore(semaphore._value)  # noqa: SLF001
+    return locks.BoundedSemaphore(semaphore._value)
 
 
 def _barrier(barrier: Any, _: Replacements, __: str) -> Any:
     if barrier.n_waiting or barrier.broken:
         return None
-    return conditions.Barrier(barrier.parties, barrier._action, barrier._timeout)  # noqa: SLF001
+    return conditions.Barrier(barrier.parties, barrier._action, barrier._timeout)
 
 
 def _queue(kind: Callable[[int], Any]) -> Callable[[Any, Replacements, str], Any]:
@@ -263,7 +263,7 @@ def _pool(pool: Any, _: Replacements, __: str) -> Any:
     if pool._threads or pool._shutdown:  # noqa: SLF001 - it has worked already
         return None
     return pools.ThreadPoolExecutor(
-        pool._max_workers, pool._thread_name_prefix, pool._initializer, pool._initargs,  # noqa: SLF001
+        pool._max_workers, pool._thread_name_prefix, pool._initializer, pool._initargs,
     )  # fmt: skip
 
 

@@ -25,7 +25,7 @@ class Condition:
     def __init__(self, lock: Any = None) -> None:
         self._lock = RLock() if lock is None else lock_for_condition(lock)
         self._real = threading.Condition(
-            self._lock._real if isinstance(self._lock, Lock) else self._lock  # noqa: SLF001
+            self._lock._real if isinstance(self._lock, Lock) else self._lock
         )
         self._name = name_of_new("condition").partition(":")[2]
         self.acquire = self._lock.acquire

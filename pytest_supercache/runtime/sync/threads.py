@@ -80,7 +80,7 @@ def start_under_control(thread: threading.Thread, start: Start) -> bool:
         start(thread)
         return True
     child.cause = execution.last_step()
-    thread.run = lambda: execution.controller.live(child)  # type: ignore[method-assign]
+    thread.run = lambda: execution.controller.live(child)  # type: ignore[method-assign] # of it alone
     adopt(execution, child, thread, start)
     return True
 
@@ -159,7 +159,7 @@ def _is_between(name: str) -> bool:
 def _make_cooperative(thread: threading.Thread) -> None:
     """Replace the real event in a timer whose class derives from the real timer."""
     if isinstance(thread, threading.Timer) and type(thread.finished) is threading.Event:
-        thread.finished = Event(thread.finished.is_set())  # type: ignore[assignment]
+        thread.finished = Event(thread.finished.is_set())  # type: ignore[assignment] # ours
 
 
 def actor_of(thread: threading.Thread) -> tuple[ExecutionContext, Actor] | None:
