@@ -1,4 +1,4 @@
-"""Takes out of texts what every run makes anew: addresses of objects, names of temporary files.
+"""Removes from texts what differs in every run: addresses of objects, names of temporary files.
 
 Names come first: the random part of one may hold ``0x4f``, which reads as an address.
 """

@@ -14,17 +14,17 @@ _BYTES_MAX = 64
 
 @dataclass(frozen=True, slots=True)
 class SqlStatement:
-    """A statement, which nobody has read yet."""
+    """A statement that has not been parsed."""
 
     dialect: str
-    """How `sqlglot` calls the language of the database."""
+    """The name of the database's language in `sqlglot`."""
     text: str
     values: tuple[tuple[str, str], ...] = ()
-    """The parameters whose value is plain: the name, or the number from 1 on, and the value."""
+    """The parameters with a plain value, by their names, or by their numbers from 1 on."""
 
     @classmethod
     def of(cls, dialect: str, text: str, parameters: Any = None) -> "SqlStatement":
-        """Return a statement with what is plain among its parameters: no code of theirs is run."""
+        """Return a statement with its plain parameters; none of their code runs."""
         return cls(dialect, text, tuple(_plain_values(parameters)))
 
 

@@ -1,9 +1,9 @@
-"""Finds what a registered callable holds, and that was something else when its like was registered.
+"""Finds objects that registered callables share, and that changed between the registrations.
 
 A loop, or a helper, that registers callables which share an object, and changes the object in
-between, registers one thing under several names: each call finds the last value. Other than in
-:mod:`late_binding <pytest_supercache.declare.late_binding>`, this is no variable but a part of
-an object: of an argument of a partial function, of the object that has a method, of a class, of a
+between, registers one thing under several names: each call finds the last value. What changes is
+not a variable, as in :mod:`late_binding <pytest_supercache.declare.late_binding>`, but a part of an
+object: of an argument of a partial function, of the object that has a method, of a class, of a
 module with settings. Only callables that one piece of source has made are compared.
 """
 
@@ -49,7 +49,7 @@ class _Part(NamedTuple):
     value: Any
     owner: Any
     is_data: bool = False
-    """An object has it that code has made, rather than a definition."""
+    """Whether an object has it, rather than a class or a function."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class _Known:
     turn: Turn
 
     def is_another(self, value: Any, named: str, turn: Turn) -> bool:
-        """Say whether it was another value for a callable that is registered besides."""
+        """Say whether an earlier callable, which is still registered, found another value."""
         is_anew = self.registered == named and self.turn != turn  # another run in this process
         return not is_anew and self.owner() is not None and not are_same(self.value(), value)
 
@@ -72,14 +72,14 @@ _known: dict[tuple[Any, tuple[int, str]], _Known] = {}
 
 
 def replaced(registered: Any, named: str) -> tuple[str, str] | None:
-    """Note what a callable holds; return a part that was another value for one of its source.
+    """Note what a callable holds; return a part that has changed since one of its source did so.
 
     Args:
         registered: what is registered: a function, a class or any other callable.
         named: by which words it is known.
 
     Returns:
-        The part, and by which words the earlier callable is known; None if there is none.
+        The part, and by which words the earlier callable is known; None if nothing has changed.
     """
     turn, source, found = Turn.now(), _source(registered), None
     if turn.code is None:
@@ -140,7 +140,7 @@ def shared(registered: Any, others: Iterable[Any]) -> str | None:
 
 
 def can_change(value: Any) -> bool:
-    """Say whether a value has parts that other values may take the place of, and is no code."""
+    """Say whether a value is no code, and has parts that may be replaced."""
     is_code = is_a(value, type | FunctionType)
     return not is_code and next(_parts_in(value), None) is not None
 
@@ -177,7 +177,7 @@ def _parts_of(registered: Any) -> Iterator[_Part]:
 
 
 def _parts_in(value: Any) -> Iterator[_Part]:
-    """Yield the parts of one object that something else can take the place of."""
+    """Yield the parts of one object that may be replaced."""
     if is_a(value, FunctionType):
         read = read_by(value) if _is_of_project(value.__globals__.get("__name__")) else ()
         yield from (_Part((at, "".join(path)), found, value) for (at, path), found in read)
@@ -213,7 +213,7 @@ def _is_plain(key: Any) -> bool:
 
 
 def _leads_to(value: Any) -> list[Any]:
-    """Return what an object leads to, and that nothing else can take the place of."""
+    """Return what an object leads to for good: it cannot be replaced there."""
     if is_a(value, FunctionType):
         wrapped = [vars(value)["__wrapped__"]] if "__wrapped__" in vars(value) else []
         cells = map(content, value.__closure__ or ())

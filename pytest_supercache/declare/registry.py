@@ -373,9 +373,9 @@ def _refuse_late_binding(named: str, function: Callable[..., Any]) -> None:
     if part := held.replaced(function, named):
         name, earlier = part
         raise SupercacheError(
-            f"{named}: {place_of(function)} leads to {name}, and so does {earlier}, for which it "
-            "was another value: both find its last one when they are called. Give each an object "
-            "of its own, or only the values that it needs (for a system, by params={...})"
+            f"{named}: {place_of(function)} leads to {name}, which had another value when "
+            f"{earlier} was registered: both find the last one when they are called. Give each an "
+            "object of its own, or only the values that it needs (for a system, by params={...})"
         )
 
 

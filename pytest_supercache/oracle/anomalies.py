@@ -1,4 +1,4 @@
-"""Names what two users of a database did to the same rows in between each other.
+"""Names the anomalies of isolation between the operations of two users of a database.
 
 The names are those of Berenson et al., "A Critique of ANSI SQL Isolation Levels" (SIGMOD 1995), the
 orders of dependence those of Adya, Liskov and O'Neil, "Generalized Isolation Level Definitions"

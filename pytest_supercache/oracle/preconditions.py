@@ -84,7 +84,7 @@ def owned_keys(history: History) -> str:
 
 
 def misnamed(history: History) -> str:
-    """Say which key that a verb tells, or a user owns, must be another one; "" if none must.
+    """Describe a key, told by a verb or owned by a user, that must be a slip; "" if there is none.
 
     What is said of a key that nothing else has can break no guarantee.
     """

@@ -1,4 +1,4 @@
-"""Reads off the text of a statement which rows of which tables it uses, for the name of a conflict.
+"""Finds from its text which rows of which tables a statement uses, to name a conflict.
 
 What two steps may swap never depends on it: there, the tables are those that the server names, or
 all. A statement that cannot be read, or is of a form that is not known here, uses no known rows.

@@ -162,8 +162,8 @@ def _explored(function: _Test, own: dict[str, Any], guarantees: tuple[Guarantee,
     is_made = "<locals>" in getattr(function, "__qualname__", "")
     if is_made and (part := replaced(function, f"the test {name}")):
         raise SupercacheError(
-            f"@explore: {name} leads to {part[0]}, and so does {part[1]}, for which it was another "
-            "value: both find its last one. Give each test an object of its own, or only the "
+            f"@explore: {name} leads to {part[0]}, which had another value when {part[1]} was "
+            "made: both find the last one. Give each test an object of its own, or only the "
             "values that it needs"
         )
     made = sorted(set(parameters) & set(LAYER_FIXTURES))

@@ -238,7 +238,7 @@ def _refuse_redefined(items: list[pytest.Item]) -> None:
 
 
 def _refuse_parameters_of_a_loop(items: list[pytest.Item]) -> None:
-    """Refuse parameters of an explored test that all do, or are, what the last one does, or is.
+    """Refuse parameters of an explored test that are one object, or that all do the same.
 
     Raises:
         UsageError: naming the test.
@@ -254,14 +254,14 @@ def _refuse_parameters_of_a_loop(items: list[pytest.Item]) -> None:
 
 
 def _refuse_one_object(test: str, cases: list[dict[str, Any]]) -> None:
-    """Refuse two cases of a test that have no object of their own."""
+    """Refuse two cases of a test that share an object instead of having one each."""
     before = set[tuple[int, ...]]()
     for each in cases:
         case = tuple(map(identity, each.values()))
         if case in before and any(map(can_change, each.values())):
             raise pytest.UsageError(
-                f"{test}: two cases get one object, and both find what it has in the end. Give "
-                "each case an object of its own"
+                f"{test}: two cases get one object, and both find what it holds in the end. "
+                "Give each case an object of its own"
             )
         before.add(case)
 

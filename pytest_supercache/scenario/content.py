@@ -95,7 +95,7 @@ def check_unused(cases: Node, scope: Scope, findings: Findings) -> None:
                 findings.report(
                     name.span,
                     f"nothing uses ${name.text:.80}, which cases set",
-                    "what the layers hold is `given: {layer: {key: value}}`; leave it out",
+                    "leave it out; what the layers hold is written `given: {layer: {key: value}}`",
                 )
 
 
