@@ -2,6 +2,7 @@
 
 import os
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -51,3 +52,18 @@ def _path_of_module(config: pytest.Config, name: str) -> str | None:
     if config.getini("consider_namespace_packages"):
         return str(next(iter(spec.submodule_search_locations)))
     return str(Path(spec.origin).parent) if spec.origin else None
+
+
+def added_options(config: pytest.Config) -> set[str]:
+    """Return the options that `addopts` adds to this run, those with a value as `FLAG=VALUE`."""
+    replaced = config.getoption("override_ini") or ()
+    is_replaced = any(one.partition("=")[0].strip() == "addopts" for one in replaced)
+    words: list[str] = [] if is_replaced else config.getini("addopts")
+    return {*words, *(f"{flag}={value}" for flag, value in pairwise(words))}
+
+
+def replacing(config: pytest.Config) -> list[str]:
+    """Return what the command line gives by `-o NAME=VALUE`; `addopts` may give some itself."""
+    own = added_options(config)
+    given: list[str] = config.getoption("override_ini") or []
+    return [one for one in given if own.isdisjoint({f"-o={one}", f"--override-ini={one}"})]

@@ -9,14 +9,13 @@ import sys
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from glob import iglob
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pytest_supercache.core.masking import masked_id
-from pytest_supercache.plugin.arguments import from_root, given_path
+from pytest_supercache.plugin.arguments import added_options, from_root, given_path, replacing
 from pytest_supercache.plugin.no_tests import NoTests
 from pytest_supercache.plugin.set_aside import set_aside
 from pytest_supercache.plugin.shadowed import Shadows
@@ -296,13 +295,13 @@ class CollectedItems:
 def selecting(config: pytest.Config) -> list[str]:
     """Return the command-line options that keep files or items from being collected."""
     found = [] if not config.getoption("lf", default=False) else ["--lf"]
-    by_project = _always(config)
+    by_project = set() if config.getoption("inifilename") else added_options(config)
     for name in ("ignore", "ignore_glob"):
         flag = f"--{name.replace('_', '-')}"
         given = [f"{flag}={value}" for value in config.getoption(name, default=None) or ()]
         found += [option for option in given if option not in by_project]
-    overridden = config.getoption("override_ini") or ()
-    found += [f"-o {option}" for option in overridden if option.partition("=")[0] in _COLLECTING]
+    replaced = (one for one in replacing(config) if one.partition("=")[0] in _COLLECTING)
+    found += [f"-o {one}" for one in replaced]
     return [*found, *(argument for argument in config.args if "::" in argument)]
 
 
@@ -348,16 +347,6 @@ def testpaths_without_match(config: pytest.Config) -> list[str]:
 
 def _matches(config: pytest.Config, pattern: str) -> Iterator[str]:
     return iglob(pattern, root_dir=config.rootpath, recursive=True)  # noqa: PTH207 - pytest expands testpaths by it
-
-
-def _always(config: pytest.Config) -> set[str]:
-    """Return the options that the project's settings add to every run."""
-    overridden = config.getoption("override_ini") or ()
-    is_other = config.getoption("inifilename") or any(
-        option.partition("=")[0].strip() == "addopts" for option in overridden
-    )
-    words: list[str] = [] if is_other else config.getini("addopts")
-    return {*words, *(f"{flag}={value}" for flag, value in pairwise(words))}
 
 
 def is_test_module(config: pytest.Config, name: str) -> bool:

@@ -5,11 +5,12 @@ Conftest files and plugins prepare the code under test: without them, it may run
 
 import os
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from pytest_supercache.plugin.arguments import added_options, replacing
 
 _CONFTEST = "conftest.py"
 _OURS = {"supercache", "pytest_supercache.plugin"}  # of which one is blocked when both are named
@@ -40,12 +41,8 @@ def _blocked(
     config: pytest.Config, conftests: dict[str, ModuleType], shown: dict[str, str]
 ) -> Iterator[str]:
     """Yield the plugins that the project names and that `-p no:NAME` has switched off."""
-    overridden = any(
-        option.partition("=")[0] == "addopts" for option in config.getoption("override_ini") or ()
-    )
-    words: list[str] = [] if overridden else config.getini("addopts")
-    named = {after: "addopts" for word, after in pairwise(words) if word == "-p"}
-    named |= {word.removeprefix("-p"): "addopts" for word in words if word.startswith("-p")}
+    plugins = (one.removeprefix("-p") for one in added_options(config) if one.startswith("-p"))
+    named = {one.removeprefix("="): "addopts" for one in plugins}
     for path, module in conftests.items():
         given = getattr(module, "pytest_plugins", None) or ()
         named |= dict.fromkeys([given] if isinstance(given, str) else given, shown[path])
@@ -65,8 +62,11 @@ _ABOUT_OUTPUT = (
 """Beginnings of the names of settings by which the same is run; ours are told elsewhere."""
 
 
+_STRICTER = frozenset({"strict=true", "strict_config=true", "strict_markers=true"})
+"""What `--strict` and its like replace: more is an error by them, and all else is the same."""
+
+
 def replaced_settings(config: pytest.Config) -> list[str]:
     """Return the settings of the project that the command line replaces (`-o NAME=VALUE`)."""
-    given = config.getoption("override_ini") or ()
-    names = {option.partition("=")[0] for option in given}
+    names = {option.partition("=")[0] for option in {*replacing(config)} - _STRICTER}
     return sorted(name for name in names if not name.startswith(_ABOUT_OUTPUT))

@@ -365,7 +365,9 @@ def test_code_without_what_the_project_declares_for_it_is_no_verdict(
 
 
 def test_settings_that_the_command_line_replaces_are_told(project: Project) -> None:
-    """The twin: what is about output is not."""
+    """The twins: what is about output, what makes more an error, and what `addopts` says."""
+    own = "--strict-markers -o minversion=1.0 --override-ini=norecursedirs=x"
+    project.pytester.makeini(f"[pytest]\naddopts = {own}\n")
     project.scenario(race("R-1", "uncached"))
     assert project.run("--supercache-gate", "-o", "usefixtures=", "-o", "log_cli=0").ret == 0
     told = [line for line in gate(project)["scope"] if "-o" in line]
