@@ -20,7 +20,7 @@ from urllib.parse import urlparse
 from urllib.request import url2pathname
 from zipfile import BadZipFile, ZipFile
 
-from pytest_supercache.core.folders import is_in_packages
+from pytest_supercache.core.folders import PACKAGES, is_in_packages
 from pytest_supercache.core.inputs import InputError, parse_json, parse_toml, read_bytes, read_text
 
 PACKAGED = ("pyproject.toml", "setup.py", "setup.cfg")
@@ -34,7 +34,7 @@ _PRODUCTS = frozenset({
     ".build", ".eggs", ".nox", ".tox",
 })  # fmt: skip
 """Folders that a project is built into."""
-_BUILT = _PRODUCTS | {"node_modules", "site-packages", "__pycache__"}
+_BUILT = _PRODUCTS | PACKAGES | {"node_modules", "__pycache__"}
 _DEPTH_MAX = 3
 _FOLDERS_MAX = 10_000
 """How far below the root projects are looked for."""
@@ -52,17 +52,17 @@ def outdated(root: str, top: str) -> Iterator[Outdated]:
     """
     for known in (_project_of, _archive_of):
         known.cache_clear()
-    files = [file for file in map(file_of, sys.modules.copy().values()) if file is not None]
+    files = imported_files()
     projects = _projects(Path(root))
     yield from _in_packages(projects, top, files)
     yield from _in_checkouts_beside(projects, root, files)
     for path in map(Path, files):
-        if path.is_relative_to(root) and not _BUILT & set(path.parts):
+        if path.is_relative_to(root) and _BUILT.isdisjoint(path.relative_to(root).parts):
             yield from _behind(path)
         yield from _built_before(Path(os.path.realpath(path)), top)
 
 
-def _in_packages(projects: list[Path], top: str, files: list[str]) -> Iterator[Outdated]:
+def _in_packages(projects: list[Path], top: str, files: set[str]) -> Iterator[Outdated]:
     """Yield the imported modules of packages that were made of a project of the repository."""
     for copy in distributions():
         source = _installed_from(copy)
@@ -142,7 +142,7 @@ def _value(table: Any, key: str) -> Any:
     return table.get(key) if isinstance(table, dict) else None
 
 
-def _outdated_in(source: Path, copy: Distribution, files: list[str]) -> Iterator[Outdated]:
+def _outdated_in(source: Path, copy: Distribution, files: set[str]) -> Iterator[Outdated]:
     """Yield the imported modules of a package that are not what its project has."""
     installed = os.path.realpath(str(copy.locate_file("")))
     own = {str(one) for one in copy.files or ()}
@@ -154,7 +154,7 @@ def _outdated_in(source: Path, copy: Distribution, files: list[str]) -> Iterator
             yield str(sources[0]), file, " which is installed,"
 
 
-def _of_another_checkout(project: Path, other: Path, files: list[str]) -> Iterator[Outdated]:
+def _of_another_checkout(project: Path, other: Path, files: set[str]) -> Iterator[Outdated]:
     """Yield the imported modules of another checkout that are not what this one has."""
     for file in map(os.path.realpath, files):
         if Path(file).is_relative_to(other) and not Path(file).is_relative_to(project):
@@ -163,7 +163,7 @@ def _of_another_checkout(project: Path, other: Path, files: list[str]) -> Iterat
                 yield str(own), file, " which is installed,"
 
 
-def _in_checkouts_beside(projects: list[Path], root: str, files: list[str]) -> Iterator[Outdated]:
+def _in_checkouts_beside(projects: list[Path], root: str, files: set[str]) -> Iterator[Outdated]:
     """Yield the imported modules of other checkouts, which nothing but a path leads to."""
     real = map(os.path.realpath, files)
     beside = [one for one in real if not (one.startswith(f"{root}{os.sep}") or is_in_packages(one))]
@@ -197,7 +197,7 @@ def _built_before(file: Path, top: str) -> Iterator[Outdated]:
     product = products[-1] if products else archive
     project = None if product is None else _project_of(product.parent)
     if project is not None:
-        within = Path(os.path.relpath(file, _import_folder(file))).as_posix()
+        within = Path(os.path.relpath(file, _folder_on_path(file))).as_posix()
         sources = [one for one in _sources(project, within) if _is_found_as(one, within)]
         if sources and all(_is_outdated(file, one) for one in sources):
             yield str(sources[0]), str(file), " which was built before,"
@@ -215,7 +215,7 @@ def _archive_of(folder: Path) -> Path | None:
     return next((one for one in (folder, *folder.parents) if one.is_file()), None)
 
 
-def _import_folder(file: Path) -> Path:
+def _folder_on_path(file: Path) -> Path:
     """Return the folder on the way to a module that it was imported from."""
     searched = set(map(os.path.realpath, sys.path))
     return next((one for one in file.parents if str(one) in searched), file.parent)
@@ -271,6 +271,12 @@ def _content(path: Path) -> bytes | None:
         with ZipFile(archive) as members:
             return members.read(path.relative_to(archive).as_posix())
     return None
+
+
+def imported_files() -> set[str]:
+    """Return the files of the modules that this process has imported."""
+    files = map(file_of, sys.modules.copy().values())
+    return {file for file in files if file is not None}
 
 
 def file_of(module: object) -> str | None:

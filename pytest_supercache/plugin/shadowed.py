@@ -18,7 +18,7 @@ import pytest
 
 from pytest_supercache.core.folders import is_in_packages
 from pytest_supercache.gate.always_on import top_of
-from pytest_supercache.plugin.copies import PACKAGED, file_of, outdated
+from pytest_supercache.plugin.copies import PACKAGED, file_of, imported_files, outdated
 
 _SUFFIX = ".py"
 _CONFTEST = "conftest"
@@ -53,11 +53,10 @@ class Shadows:
 
     def look_again(self) -> None:
         """Look at all modules: a function may have imported something when it was called."""
-        modules = sys.modules.copy().values()
-        files = {file for one in modules if (file := file_of(one)) is not None}
-        self._look_at(files | self._conftests, besides=_CONFTEST)
-        self._look_beside(files | self._conftests)
-        self._look_at_installed(files | self._conftests)
+        files = imported_files() | self._conftests
+        self._look_at(files, besides=_CONFTEST)
+        self._look_beside(files)
+        self._look_at_installed(files)
         top = os.path.realpath(top_of(Path(self._root)))
         for own, got, what in outdated(self._root, top):
             is_own = _is_below(_real(got), self._root) and not is_in_packages(got)

@@ -6,7 +6,6 @@ files, or an option of this run, excuses one. A module is one of ours if its tex
 package: it is not imported. A YAML file of another name counts if its text is that of a scenario.
 """
 
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
@@ -19,7 +18,7 @@ import pytest
 from pytest_supercache.core.inputs import InputError, read_bytes
 from pytest_supercache.core.masking import quoted
 from pytest_supercache.plugin.arguments import given_paths
-from pytest_supercache.plugin.copies import file_of
+from pytest_supercache.plugin.copies import imported_files
 from pytest_supercache.plugin.items import is_test_module, selecting
 from pytest_supercache.plugin.unimported import (
     NAME,
@@ -143,10 +142,11 @@ class ScenarioFiles:
         helpers = {path for path in lost if path.name.lower().endswith(".py")}
         helpers = {path for path in helpers if not is_test_module(self.config, path.name)}
         modules = [path for path in collected if path.suffix == ".py"] if helpers else []
-        root, loaded = self.config.rootpath, _files_of_modules() if helpers else set[str]()
+        root = self.config.rootpath
+        loaded = set(map(paths_of_os.realpath, imported_files() if helpers else ()))
         imported = {str(file) for path in modules for file in files_imported_by(path, root)}
         imported = {paths_of_os.realpath(file) for file in imported}
-        if any(paths_of_os.realpath(path) in loaded for path in modules):
+        if any(paths_of_os.realpath(path) in loaded for path in modules):  # not so in a controller
             imported &= loaded  # an import that was never made takes over nothing
         for path in lost:
             if path not in helpers or paths_of_os.realpath(path) not in imported:
@@ -228,12 +228,6 @@ def _ignored_by_project(said: str) -> Iterator[str]:
         source, _, pattern = rule.split(":", 2)
         if Path(source).name == ".gitignore" and not pattern.startswith("!"):
             yield path
-
-
-def _files_of_modules() -> set[str]:
-    """Return the files of what this process has imported; a controller of xdist has no tests."""
-    files = map(file_of, sys.modules.copy().values())
-    return {paths_of_os.realpath(file) for file in files if file is not None}
 
 
 def _matches(path: Path, pattern: str, flag: str) -> bool:

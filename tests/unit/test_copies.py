@@ -216,3 +216,15 @@ def test_a_module_beside_a_package_of_its_name_is_behind_it(
     installed.write("shop.py", module)
     installed.imports(installed.root / "shop" / "__init__.py")
     assert installed.found() == found
+
+
+@pytest.mark.parametrize(("around", "within"), [("build", ""), ("", "build/lib/")])
+def test_a_project_may_itself_stand_in_a_folder_of_products(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, around: str, within: str
+) -> None:
+    """The twin: what lies in such a folder of the project is no source."""
+    installed = Installed(tmp_path / around, monkeypatch)
+    installed.write(f"{within}shop/__init__.py")
+    installed.write(f"{within}shop.py", "def get(): pass\n")
+    installed.imports(installed.root / within / "shop" / "__init__.py")
+    assert installed.found() == ([] if within else ["shop.py"])
