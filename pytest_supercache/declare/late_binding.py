@@ -10,6 +10,7 @@ import inspect
 import sys
 import weakref
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType
@@ -271,12 +272,12 @@ def _part(value: Any, step: str) -> Any:
         if members is not None:
             return members.get(name, _NOTHING)
         return inspect.getattr_static(value, name, _NOTHING)
-    held: Iterable[tuple[Any, Any]] = ()
     if type(value) is dict:
-        held = value.items()
-    elif type(value) in (list, tuple):
-        held = (*enumerate(value), *enumerate(value, -len(value)))
-    return next((one for key, one in held if _key(key) == step), _NOTHING)
+        return next((one for key, one in value.items() if _key(key) == step), _NOTHING)
+    if type(value) in (list, tuple):
+        with suppress(ValueError, IndexError):
+            return value[int(step[1:-1])]
+    return _NOTHING
 
 
 def _key(key: Any) -> str:
