@@ -194,7 +194,7 @@ class Timekeeper:
     def _may_tick(self, actors: Iterable[Actor], ready: frozenset[str]) -> bool:
         if self.clock.ahead:
             self.clock.show_ahead(0.0)  # the code that ran last saw the clock of its node
-        if self.moved >= TICKS_MAX:
+        if self.is_exhausted:
             return False
         open_to_faults = self.has_moves and any(map(is_fault, ready))
         if open_to_faults:
