@@ -1,4 +1,4 @@
-"""Finds registered functions that read one variable when they are called, though it was another.
+"""Finds registered functions that read a variable whose value has changed between registrations.
 
 Python looks a global or an outer variable up in the call. What a loop registers in each turn, or
 what stands above and below a second definition, then does what the last value says, under all
