@@ -108,10 +108,6 @@ LONG = {
 }
 
 
-VALID = {("settings", name) for name in ("spaces", "entries")}
-"""What is none of our business in pyproject.toml."""
-
-
 @pytest.mark.parametrize("name", LONG)
 @pytest.mark.parametrize(
     "kind", ["known issues", "lock", "verdict", "history", "settings", "token"]

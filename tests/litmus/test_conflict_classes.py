@@ -275,11 +275,6 @@ class _Near(Shop):
         self.near.invalidate(key)
 
 
-class _NearWithoutMessages(_Near):
-    def get(self, key):
-        return self.origin.get(key)
-
-
 def test_a_write_that_another_node_has_not_heard_of_is_read_your_writes_lost():
     result = check(elsewhere("b"), guarantees=[READ_YOUR_WRITES])
     assert result.counterexample.conflict_class == "read-your-writes"

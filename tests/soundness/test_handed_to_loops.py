@@ -1,7 +1,6 @@
 """Threads that hand callbacks and coroutines to an event loop, and wait for the answers or not."""
 
 import asyncio
-import concurrent.futures
 import contextlib
 import threading
 from dataclasses import dataclass
@@ -139,17 +138,6 @@ def _a_coroutine(loop, box):
         box["x"] = "loop"
 
     return asyncio.run_coroutine_threadsafe(store(), loop)
-
-
-def _a_callback(loop, box):
-    future = concurrent.futures.Future()
-
-    def store():
-        box["x"] = "loop"
-        future.set_result(None)
-
-    loop.call_soon_threadsafe(store)
-    return future
 
 
 @right("it waits for the answer first")

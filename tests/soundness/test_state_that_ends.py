@@ -3,7 +3,7 @@
 import functools
 import threading
 from types import SimpleNamespace
-from weakref import WeakValueDictionary, finalize, ref
+from weakref import WeakValueDictionary, finalize
 
 import pytest
 
@@ -18,20 +18,6 @@ def _together(world, *flows):
 
 class _Page:
     text = "old"
-
-
-def _page_let_go(world, owner):
-    """Bind another dict in place of the one that alone holds the page."""
-    page = ref(owner.pages["home"])
-
-    def let_go():
-        owner.pages = {}
-
-    def read():
-        owner.reads = len(owner.pages)
-
-    _together(world, let_go, read)
-    return page
 
 
 @right("the reader holds what get answers")

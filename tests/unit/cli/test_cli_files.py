@@ -345,9 +345,6 @@ def test_help_teaches_each_command():
     assert "git bisect run" in run("replay", "--help")
 
 
-STAMPS = ["stamped-after-read", "stampede"]
-
-
 @pytest.mark.parametrize(
     ("typed", "begun", "offered"),
     [
