@@ -19,7 +19,6 @@ from pytest_supercache.oracle import preconditions
 from pytest_supercache.oracle.guarantee import Guarantee, NothingToJudgeError, Parameter, Unit
 from pytest_supercache.oracle.observed import Observed, admissions
 from pytest_supercache.oracle.real_time import Pattern
-from pytest_supercache.oracle.ticks import windows
 from pytest_supercache.oracle.who import who
 
 _Admitted = tuple[int, Operation]
@@ -80,22 +79,10 @@ def _find_patterns(
     if window is None:
         return
     observed = Observed(execution)
-    before = observed.happens_before
     for found in _admitted_by_key(execution, key).values():
         own = [observed.own_steps(at) for at, _ in found]
         last = [steps[1] for steps in own if steps is not None]
-        for start, end in windows(execution, window):
-            inside = [
-                at
-                for at in last
-                if not (start is not None and before(at, start))
-                and not (end is not None and before(end, at))
-            ]
-            if len(inside) > cap:
-                yield Pattern(
-                    tuple((start, at) for at in inside if start is not None)
-                    + tuple((at, end) for at in inside if end is not None)
-                )
+        yield from map(Pattern, observed.crowds(last, cap, window))
 
 
 CAP_HOLDS = Guarantee(

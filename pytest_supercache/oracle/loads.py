@@ -17,7 +17,6 @@ from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.guarantee import Guarantee, Parameter, Unit
 from pytest_supercache.oracle.observed import Observed
 from pytest_supercache.oracle.real_time import Pattern
-from pytest_supercache.oracle.ticks import windows
 
 
 def _find_too_many_loads(
@@ -60,21 +59,10 @@ def _find_patterns(
 ) -> Iterator[Pattern]:
     if window is None:
         return
-    before = Observed(execution).happens_before
+    observed = Observed(execution)
     for found in _loads_by_key(execution, key).values():
         positions = [load.at - 1 for load in found]
-        for first, last in windows(execution, window):
-            inside = [
-                at
-                for at in positions
-                if not (first is not None and before(at, first))
-                and not (last is not None and before(last, at))
-            ]
-            if len(inside) > loads:
-                yield Pattern(
-                    tuple((first, at) for at in inside if first is not None)
-                    + tuple((at, last) for at in inside if last is not None)
-                )
+        yield from map(Pattern, observed.crowds(positions, loads, window))
 
 
 MAX_LOADS = Guarantee(

@@ -6,7 +6,7 @@ the reading operation. That does not depend on how independent steps were ordere
 built on it is a function of the trace. Without recorded steps their numbers must do.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import zip_longest
@@ -22,6 +22,7 @@ from pytest_supercache.oracle.guarantee import (
     decided,
 )
 from pytest_supercache.oracle.real_time import HappensBefore, Pairs
+from pytest_supercache.oracle.ticks import windows
 from pytest_supercache.oracle.versions import candidates, same, written
 
 Findings = Callable[..., Iterable[Violation | NotJudgedError]]
@@ -221,6 +222,20 @@ class Observed:
             if own is not None and commit.at > 0 and not same(commit.value, sight.value):
                 after = ((commit.at - 1, own[0]),)
                 yield after if following is None else (*after, (own[0], following.at - 1))
+
+    def crowds(self, positions: Sequence[int], most: int, seconds: float) -> Iterator[Pairs]:
+        """Yield patterns that put more than ``most`` of these steps into less than ``seconds``."""
+        before = self.happens_before
+        for first, last in windows(self.execution, seconds):
+            inside = [
+                at
+                for at in positions
+                if not (first is not None and before(at, first))
+                and not (last is not None and before(last, at))
+            ]
+            if len(inside) > most:
+                after = ((first, at) for at in inside if first is not None)
+                yield (*after, *((at, last) for at in inside if last is not None))
 
     def called_time(self, operation: Operation) -> float:
         """Return the virtual time, in seconds, of the first step of an operation."""

@@ -4,12 +4,11 @@ Only the order of calls and returns is known, so the picture spaces them evenly.
 """
 
 from dataclasses import dataclass
-from html import escape
 
 from pytest_supercache.oracle.linear.call import NEVER, Call
 from pytest_supercache.oracle.linear.smallest import Core
 from pytest_supercache.report.order_text import call_text, request_text
-from pytest_supercache.report.timeline_svg import CHAR, DIM, FONT, INK, PAPER, RULE
+from pytest_supercache.report.timeline_svg import CHAR, DIM, RULE, document, text_at
 from pytest_supercache.report.values import clean, width_of, wrap
 
 _STEP, _LANE, _BAR, _PAD, _LINE = 96.0, 58, 22, 12, 18
@@ -56,17 +55,19 @@ def lanes_svg(core: Core, title: str) -> str:
     right = max(left + bar.start * lanes.step + width_of(bar.label) * CHAR for bar in lanes.bars)
     width = max(right, left + len(lanes.positions) * lanes.step, 480.0) + 2 * _PAD
     heading = wrap(clean(title), int((width - 2 * _PAD) / CHAR))
-    body = [_text(_PAD, _PAD + 14 + at * _LINE, line, bold=True) for at, line in enumerate(heading)]
+    body = [
+        text_at(_PAD, _PAD + 14 + at * _LINE, line, bold=True) for at, line in enumerate(heading)
+    ]
     top = _PAD + len(heading) * _LINE + 8.0
     for at, name in enumerate(lanes.names):
         body.append(f'<path d="M0 {top + at * _LANE:.0f}H{width:.0f}" stroke="{RULE}"/>')
-        body.append(_text(_PAD, top + at * _LANE + 42, name, fill=DIM))
+        body.append(text_at(_PAD, top + at * _LANE + 42, name, fill=DIM))
     for bar in lanes.bars:
         body += _draw(bar, lanes, left, top + lanes.names.index(bar.lane) * _LANE, width)
     bottom = top + len(lanes.names) * _LANE + 8
     notes = wrap(_note(core), int((width - 2 * _PAD) / CHAR))
-    body += [_text(_PAD, bottom + 14 + at * 16, line, fill=DIM) for at, line in enumerate(notes)]
-    return _document(width, bottom + len(notes) * 16 + _PAD, title, body)
+    body += [text_at(_PAD, bottom + 14 + at * 16, line, fill=DIM) for at, line in enumerate(notes)]
+    return document(width, bottom + len(notes) * 16 + _PAD, clean(title), body)
 
 
 def _lanes(core: Core) -> _Lanes:
@@ -93,8 +94,8 @@ def _lanes(core: Core) -> _Lanes:
 
 def _draw(bar: _Bar, lanes: _Lanes, left: float, top: float, width: float) -> list[str]:
     x, y = left + bar.start * lanes.step, top + 26
-    called = _text(x + 4, top + 42, str(lanes.positions[bar.start]), fill=DIM)
-    label = _text(x, top + 18, bar.label)
+    called = text_at(x + 4, top + 42, str(lanes.positions[bar.start]), fill=DIM)
+    label = text_at(x, top + 18, bar.label)
     if bar.end is None:
         path = f"M{width:.1f} {y:.1f}H{x:.1f}v{_BAR}H{width:.1f}"
         outline = f'<path d="{path}" fill="none" stroke="{DIM}" stroke-dasharray="4 3"/>'
@@ -103,7 +104,7 @@ def _draw(bar: _Bar, lanes: _Lanes, left: float, top: float, width: float) -> li
     outline = f'<rect x="{x:.1f}" y="{y:.1f}" {size} fill="{_FILL}" stroke="{DIM}"/>'
     number = str(lanes.positions[bar.end])
     end = left + bar.end * lanes.step - 4 - len(number) * CHAR
-    return [label, outline, called, _text(end, top + 42, number, fill=DIM)]
+    return [label, outline, called, text_at(end, top + 42, number, fill=DIM)]
 
 
 def _note(core: Core) -> str:
@@ -122,16 +123,3 @@ def _name(call: Call) -> str:
 
 def _short(text: str, most: int = _LABEL_MAX) -> str:
     return text if len(text) <= most else f"{text[: most - 3]}..."
-
-
-def _document(width: float, height: float, title: str, body: list[str]) -> str:
-    size = f'width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}"'
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" font-family="{FONT}">'
-    paper = f'<rect width="100%" height="100%" fill="{PAPER}"/>'
-    return "\n".join([head, f"<title>{escape(clean(title))}</title>", paper, *body, "</svg>", ""])
-
-
-def _text(x: float, y: float, text: str, *, fill: str = INK, bold: bool = False) -> str:
-    weight = ' font-weight="600"' if bold else ""
-    place = f'x="{x:.1f}" y="{y:.1f}" font-size="12"'
-    return f'<text {place} fill="{fill}"{weight} xml:space="preserve">{escape(text)}</text>'

@@ -1,7 +1,7 @@
 """Formats the progress of a long search in one line: work done, speed, work left, best finding."""
 
 from pytest_supercache.core.progress import Progress
-from pytest_supercache.report.values import clean, width_of
+from pytest_supercache.report.values import clean, fitting, width_of
 
 _SCHEDULES_SHOWN_MAX = 10**12
 
@@ -14,7 +14,7 @@ def progress_line(name: str, now: Progress, width: int) -> str:
         *_found(now),
         *_left(now),
     ]
-    line = _shortened(clean(name), max(10, width // 3))
+    line = fitting(clean(name), max(10, width // 3))
     mark = ": "
     for part in filter(None, parts):
         if width_of(f"{line}{mark}{part}") > width:
@@ -43,11 +43,3 @@ def _left(now: Progress) -> list[str]:
         left.append(f"at most {now.schedules:,} schedules")
     used = max(now.executions / now.executions_max, now.seconds / now.seconds_max)
     return [*left, f"{used:.0%} of the budget"]
-
-
-def _shortened(text: str, width: int) -> str:
-    if width_of(text) <= width:
-        return text
-    while width_of(text) > width - 3:
-        text = text[:-1]
-    return f"{text}..."

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_supercache.report.page import place_in_page
-from pytest_supercache.report.values import width_of, wrap
+from pytest_supercache.report.values import fitting, wrap
 
 Row = Mapping[str, Any]
 Line = tuple[str, str]
@@ -38,7 +38,8 @@ def section(rows: Iterable[Row], *, verbosity: int, width: int | None) -> Iterat
     for row in rows:
         if verbosity < -1 and row["as_stated"]:
             continue
-        yield _fitting(str(row["line_of_text"]), None if verbosity > 0 else width), _colour(row)
+        line = str(row["line_of_text"])
+        yield line if verbosity > 0 or width is None else fitting(line, width), _colour(row)
         if verbosity >= 0:
             yield from ((line, "") for line in _details(row, width))
 
@@ -71,15 +72,6 @@ def _details(row: Row, width: int | None) -> Iterator[str]:
     for text in said:
         lines = [text] if width is None else wrap(text, max(20, width - len(_INDENT)))
         yield from (f"{_INDENT}{line}" for line in lines)
-
-
-def _fitting(text: str, width: int | None) -> str:
-    """Cut a line to the width of a terminal, so that each item has one line."""
-    if width is None or width_of(text) <= width:
-        return text
-    while width_of(text) > width - 3:
-        text = text[:-1]
-    return f"{text}..."
 
 
 def paint_of(line: str) -> tuple[str, ...]:

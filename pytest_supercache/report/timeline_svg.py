@@ -47,15 +47,16 @@ def timeline_svg(whole: Timeline, title: str) -> str:
     body: list[str] = []
     y = float(_PAD)
     for line in wrap(title, chars * 12 // 14):
-        body.append(_text(_PAD, y + 14, line, size=14, bold=True))
+        body.append(text_at(_PAD, y + 14, line, size=14, bold=True))
         y += LINE + 4
     y = _head(timeline, grid, y + 4, body)
     y = _rows(timeline, grid, y, body)
     y = _foot(timeline, left_out, chars, y, body)
-    return _document(grid.width, y + _PAD, title, body)
+    return document(grid.width, y + _PAD, title, body)
 
 
-def _document(width: float, height: float, title: str, body: list[str]) -> str:
+def document(width: float, height: float, title: str, body: list[str]) -> str:
+    """Return a picture of this size, on paper."""
     size = f'width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}"'
     return "\n".join(
         [
@@ -104,10 +105,10 @@ def _head(timeline: Timeline, grid: _Grid, y: float, body: list[str]) -> float:
     ]
     height = max(map(len, wrapped), default=1) * LINE + 8
     body.append(_rect(0, y, grid.width, height, _HEAD))
-    body.append(_text(_PAD, y + LINE, "#", bold=True))
+    body.append(text_at(_PAD, y + LINE, "#", bold=True))
     for at, lines in enumerate(wrapped):
         for number, line in enumerate(lines):
-            body.append(_text(grid.lefts[at] + _PAD, y + (number + 1) * LINE, line, bold=True))
+            body.append(text_at(grid.lefts[at] + _PAD, y + (number + 1) * LINE, line, bold=True))
     return y + height
 
 
@@ -117,7 +118,7 @@ def _rows(timeline: Timeline, grid: _Grid, y: float, body: list[str]) -> float:
     over: list[str] = []
     for row in timeline.rows:
         if row.group and row.group != group:
-            body.append(_text(_NUMBERS + _PAD, y + LINE, row.group, fill=DIM, bold=True))
+            body.append(text_at(_NUMBERS + _PAD, y + LINE, row.group, fill=DIM, bold=True))
             y += LINE + 6
         group = row.group
         if row.breaks:
@@ -137,7 +138,7 @@ def _alert(grid: _Grid, text: str, y: float) -> list[str]:
     line = f'<line x1="0" y1="{y:.1f}" x2="{grid.width:.1f}" y2="{y:.1f}"'
     return [
         f'{line} stroke="{_ALERT}" stroke-width="2"/>',
-        _text(_NUMBERS + _PAD, y + LINE - 2, text, fill=_ALERT, bold=True),
+        text_at(_NUMBERS + _PAD, y + LINE - 2, text, fill=_ALERT, bold=True),
     ]
 
 
@@ -151,14 +152,14 @@ def _row(timeline: Timeline, grid: _Grid, row: TimelineRow, y: float, body: list
     body.append(_rect(0, y + height - 0.5, grid.width, 0.5, RULE))
     if row.number is not None:
         colour = _ALERT if row.breaks else DIM
-        body.append(_text(_PAD, y + LINE, str(row.number), fill=colour, bold=True))
+        body.append(text_at(_PAD, y + LINE, str(row.number), fill=colour, bold=True))
     left = _NUMBERS if row.lane is None else grid.lefts[row.lane]
     if row.lane is not None:
         fill = _lane_fill(timeline, row.lane)
         body.append(_rect(left + 3, y + 2, grid.widths[row.lane] - 6, height - 4, fill, radius=4))
     for at, (line, bold) in enumerate(lines):
         fill = DIM if row.group or row.text == (START,) else INK
-        body.append(_text(left + _PAD, y + (at + 1) * LINE, line, fill=fill, bold=bold))
+        body.append(text_at(left + _PAD, y + (at + 1) * LINE, line, fill=fill, bold=bold))
     _values(grid, row, y, body)
     return y + height
 
@@ -184,7 +185,7 @@ def _values(grid: _Grid, row: TimelineRow, y: float, body: list[str]) -> None:
             paint = _STALE if at in stale else _CHANGED
             body.append(_rect(left + 3, y + 2, width - 6, LINE + 4, paint, radius=4))
         fill = _ALERT if at in stale else INK if changed or value != "-" else DIM
-        body.append(_text(left + _PAD, y + LINE, value, fill=fill, bold=changed))
+        body.append(text_at(left + _PAD, y + LINE, value, fill=fill, bold=changed))
 
 
 def _lane_fill(timeline: Timeline, lane: int) -> str:
@@ -211,7 +212,7 @@ def _foot(
     y += 6
     for line in _wrapped(notes, chars):
         y += LINE
-        body.append(_text(_PAD, y, line, fill=DIM))
+        body.append(text_at(_PAD, y, line, fill=DIM))
     return y
 
 
@@ -220,9 +221,10 @@ def _wrapped(notes: Sequence[str], chars: int) -> Iterator[str]:
         yield from wrap(note, chars)
 
 
-def _text(
+def text_at(
     x: float, y: float, text: str, *, fill: str = INK, bold: bool = False, size: int = 12
 ) -> str:
+    """Return a line of text that begins at this point."""
     weight = ' font-weight="600"' if bold else ""
     place = f'x="{x:.1f}" y="{y:.1f}" font-size="{size}"'
     return f'<text {place} fill="{fill}"{weight} xml:space="preserve">{escape(text)}</text>'

@@ -134,6 +134,15 @@ def width_of(text: str) -> int:
     return len(text) if text.isascii() else sum(columns_of(char) for char in text)
 
 
+def fitting(text: str, width: int) -> str:
+    """Return a text that takes at most ``width`` terminal columns."""
+    if width_of(text) <= width:
+        return text
+    while width_of(text) > width - 3:
+        text = text[:-1]
+    return f"{text}..."
+
+
 def pad(text: str, width: int) -> str:
     """Pad a text with spaces to ``width`` terminal columns."""
     return text + " " * max(0, width - width_of(text))

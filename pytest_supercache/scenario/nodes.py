@@ -6,7 +6,7 @@ and `12:30` are text. ruamel is imported only when a file is read.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -140,6 +140,16 @@ def compose(text: str, findings: Findings) -> Node | None:
     return composer.root
 
 
+def refuse_doubles(names: Iterable[Node], findings: Findings, what: str = "") -> None:
+    """Report each name that comes again, with the line on which it stands first."""
+    lines: dict[str, int] = {}
+    for name in (one for one in names if isinstance(one, Scalar)):
+        if name.text in lines:
+            said = f"{what}{name.text!r:.80} is given twice"
+            findings.report(name.span, said, f"first on line {lines[name.text]}")
+        lines.setdefault(name.text, name.span.line)
+
+
 def plain(node: Node) -> Any:  # noqa: ANN401 - data of any shape is the point
     """Return the data that a node means; names of mappings are kept as text."""
     if isinstance(node, Mapping):
@@ -204,9 +214,11 @@ class _Composer:
         span = self._findings.span(done.start, event.end_mark.index)
         node: Node
         if done.is_mapping:
-            pairs = tuple(zip(done.children[::2], done.children[1::2], strict=True))
-            self._check_names(pairs)
-            node = Mapping(pairs=pairs, span=span)
+            names, values = done.children[::2], done.children[1::2]
+            for name in names:
+                self._check_name(name)
+            refuse_doubles(names, self._findings)
+            node = Mapping(pairs=tuple(zip(names, values, strict=True)), span=span)
         else:
             node = Sequence(items=tuple(done.children), span=span)
         self._add(node, done.anchor)
@@ -256,19 +268,6 @@ class _Composer:
             self._findings.report(
                 span, f"the tag {event.tag!r} means nothing here", "write plain text or data"
             )
-
-    def _check_names(self, pairs: tuple[tuple[Node, Node], ...]) -> None:
-        first: dict[str, int] = {}
-        for name, _ in pairs:
-            self._check_name(name)
-            if isinstance(name, Scalar):
-                if name.text in first:
-                    self._findings.report(
-                        name.span,
-                        f"{name.text!r:.80} is given twice",
-                        f"first on line {first[name.text]}",
-                    )
-                first.setdefault(name.text, name.span.line)
 
     def _check_name(self, name: Node) -> None:
         if not isinstance(name, Scalar):

@@ -45,7 +45,7 @@ def read_systems(
     specs: list[SystemSpec] = []
     if isinstance(node, Sequence):
         specs = [_read_spec(item, None, known, findings) for item in node.items]
-        _refuse_doubles(node, findings)
+        nodes.refuse_doubles(node.items, findings, "the system ")
     elif isinstance(node, nodes.Mapping):
         specs = [
             _read_spec(name, _read_stated(value, name.text, classes, findings), known, findings)
@@ -78,20 +78,6 @@ def _read_spec(
             or f'register one in conftest.py: @sc.system("{name:.40}")',
         )
     return SystemSpec(name=name, stated=stated, where=location(node, findings))
-
-
-def _refuse_doubles(node: Sequence, findings: Findings) -> None:
-    first_lines: dict[str, int] = {}
-    for item in node.items:
-        if isinstance(item, Scalar):
-            if item.text in first_lines:
-                line = first_lines[item.text]
-                findings.report(
-                    item.span,
-                    f"the system {item.text!r:.80} is given twice",
-                    f"first on line {line}",
-                )
-            first_lines.setdefault(item.text, item.span.line)
 
 
 def _read_stated(node: Node, system: str, classes: Classes, findings: Findings) -> Stated | None:

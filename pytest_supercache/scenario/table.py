@@ -11,7 +11,7 @@ from typing import Any
 
 from pytest_supercache.core.inputs import DEPTH_MAX, parse_json
 from pytest_supercache.core.places import LAYERS
-from pytest_supercache.scenario.nodes import Mapping, Node, Scalar, Sequence
+from pytest_supercache.scenario.nodes import Mapping, Node, Scalar, Sequence, refuse_doubles
 from pytest_supercache.scenario.problems import Findings, Span
 from pytest_supercache.scenario.scalars import parse_scalar
 
@@ -30,8 +30,8 @@ def read_table(text: str, findings: Findings) -> Mapping:
     if len(head) < 2:
         findings.report(head[0].span, "there is no second column", "write `case,variable`")
     pairs = tuple((row[0], _case(head, row, findings)) for row in body)
-    _refuse_doubles([name for name, _ in pairs], findings)
-    _refuse_doubles(head, findings)
+    refuse_doubles((name for name, _ in pairs), findings)
+    refuse_doubles(head, findings)
     return Mapping(pairs=pairs, span=head[0].span)
 
 
@@ -150,13 +150,3 @@ def _node(data: Any, span: Span, depth: int) -> Node:
 
 def _scalar(text: str, value: Any, span: Span) -> Scalar:
     return Scalar(text=text, value=value, is_quoted=isinstance(value, str), span=span)
-
-
-def _refuse_doubles(names: list[Scalar], findings: Findings) -> None:
-    first: dict[str, int] = {}
-    for name in names:
-        if name.text in first:
-            findings.report(
-                name.span, f"{name.text!r:.80} is given twice", f"first on line {first[name.text]}"
-            )
-        first.setdefault(name.text, name.span.line)
