@@ -12,6 +12,7 @@ import sys
 from collections import ChainMap, UserDict, UserList, deque
 from collections.abc import Callable, Iterable, Iterator
 from configparser import RawConfigParser, SectionProxy
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache, partial
@@ -188,23 +189,35 @@ def _parts_in(value: Any) -> Iterator[_Part]:
             yield _Part((identity(value), name), found, value, is_data)
 
 
-_MAPPINGS = (dict, MappingProxyType, type(os.environ))
-_SEQUENCES = (list, deque)
+_ITEMS = {kind: kind.items for kind in (dict, MappingProxyType, type(os.environ))}
+_ELEMENTS = {kind: kind.__iter__ for kind in (list, deque)}
+"""How to list what mappings and sequences hold, whatever their own classes make of it."""
+
 _OPEN = (SimpleNamespace, ChainMap, UserDict, UserList, RawConfigParser, SectionProxy)
 """Classes of Python whose objects are looked into, like those of the project."""
 
 
 def _members_of(value: Any) -> Iterator[tuple[str, Any]]:
     """Yield the elements or the attributes of an object, as they are stored."""
-    if is_a(value, _MAPPINGS):
-        yield from ((f"[{key!r}]", one) for key, one in value.items() if _is_plain(key))
-    elif is_a(value, _SEQUENCES):
-        yield from ((f"[{number}]", one) for number, one in enumerate(value))
+    for mapping, items in _ITEMS.items():
+        if is_a(value, mapping):
+            yield from ((f"[{key!r}]", one) for key, one in items(value) if _is_plain(key))
+    for sequence, elements in _ELEMENTS.items():
+        if is_a(value, sequence):
+            yield from ((f"[{number}]", one) for number, one in enumerate(elements(value)))
     kind = value if is_a(value, type) else type(value)
     if issubclass(kind, _OPEN) or _is_of_project(kind.__module__):
-        members = vars(value) if hasattr(value, "__dict__") else {}
-        yield from ((f".{name}", one) for name, one in list(members.items()))
+        yield from ((f".{name}", one) for name, one in _attributes_of(value).items())
         yield from ((f".{name}", one) for name, one in slots_of(value))
+
+
+def _attributes_of(value: Any) -> dict[str, Any]:
+    """Return a copy of an object's own attributes; its class has no say in it."""
+    if is_a(value, type):
+        return dict(vars(value))
+    with suppress(AttributeError):
+        return dict(object.__getattribute__(value, "__dict__"))
+    return {}
 
 
 def _is_plain(key: Any) -> bool:
@@ -230,7 +243,7 @@ def _leads_to(value: Any) -> list[Any]:
         return [value.fget, value.fset]
     if is_a(value, type):
         return list(value.__mro__[1:])
-    return [*value] if is_a(value, tuple) else [type(value)]
+    return [*tuple.__iter__(value)] if is_a(value, tuple) else [type(value)]
 
 
 @lru_cache(maxsize=1 << 12)

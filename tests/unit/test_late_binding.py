@@ -404,17 +404,26 @@ def test_another_variable_of_the_environment_may_change(
 class Lazy:
     """A proxy that is made when it is asked for anything, be it for its class."""
 
-    made = 0
-
     @property
     def __class__(self):
-        type(self).made += 1
-        raise RuntimeError("there are no settings yet")
+        raise AssertionError("it was asked")
 
 
-def test_an_object_that_is_made_when_it_is_used_is_left_alone() -> None:
-    members = {"__name__": "late", "lazy": Lazy(), "register": register_kind}
-    held = "register({0})(lambda layers, lazy=lazy: (lazy.name, {0}))\n"
-    read = "register({0})(lambda layers: (lazy.name, lazy['key'], {0}))\n"
+class Guarded(dict):
+    def items(self):
+        raise AssertionError("it was asked")
+
+    __iter__ = __getattribute__ = items
+
+
+class Listed(list):
+    def __iter__(self):
+        raise AssertionError("it was asked")
+
+
+@pytest.mark.parametrize("kind", [Lazy, Guarded, Listed])
+def test_an_object_is_asked_for_nothing(kind: type) -> None:
+    members = {"__name__": "late", "one": kind(), "register": register_kind}
+    held = "register({0})(lambda layers, one=one: (one.name, {0}))\n"
+    read = "register({0})(lambda layers: (one.name, one['key'], {0}))\n"
     exec(compile(held.format("list") + read.format("dict"), "late.py", "exec"), members)
-    assert Lazy.made == 0
