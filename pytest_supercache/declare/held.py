@@ -109,7 +109,7 @@ def _texts_in(source: Any, parts: Iterable[_Part]) -> set[str]:
         if is_a(one, CodeType):
             waiting += one.co_consts
         elif is_a(one, tuple):
-            waiting += one
+            waiting += islice(tuple.__iter__(one), _PARTS_MAX)
         elif type(one) is str:
             found.add(one)
     return found
