@@ -71,8 +71,15 @@ def _are_alike(one: Any, other: Any) -> bool:
         has_parts
         or any(True for _ in slots_of(one))
         or _is_compared_by_identity(type(one))
-        or bool(one == other)
+        or _are_equal(one, other)
     )
+
+
+def _are_equal(one: Any, other: Any) -> bool:
+    try:
+        return bool(one == other)
+    except Exception:  # noqa: BLE001 - two arrays of numpy are neither equal nor not, as a whole
+        return repr(one) == repr(other)
 
 
 def _is_compared_by_identity(kind: Any) -> bool:

@@ -62,3 +62,19 @@ def test_a_second_import_of_a_module_is_the_same() -> None:
         exec(compile(text.format(count=count), "shop.py", "exec"), names)
     assert are_one(first["Shop"], second["Shop"])
     assert are_one(first["Shop"].get, second["Shop"].get)
+
+
+class Array(int):
+    """As those of numpy: what is compared with one is compared element by element."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        raise ValueError("the truth value of an array is ambiguous")
+
+    __hash__ = int.__hash__
+
+
+@pytest.mark.parametrize(("other", "is_one"), [(1, True), (2, False)])
+def test_what_cannot_be_compared_is_told_apart_by_its_text(other: int, is_one: bool) -> None:
+    assert are_one(compiled_with(Array(1)), compiled_with(Array(other))) == is_one
