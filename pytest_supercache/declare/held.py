@@ -30,8 +30,8 @@ from typing import Any, NamedTuple
 
 from pytest_supercache.core.folders import is_in_packages
 from pytest_supercache.core.identity import identity, is_a
-from pytest_supercache.declare.late_binding import Turn, are_same, content, held, read_by
-from pytest_supercache.declare.same import are_one, place_of, slots_of
+from pytest_supercache.declare.late_binding import Turn, are_same, held, read_by
+from pytest_supercache.declare.same import are_equal, are_one, content, place_of, slots_of
 
 _PARTS_MAX = 2_000
 """The most parts of objects that are looked at for one registration."""
@@ -132,7 +132,7 @@ def shared(registered: Any, others: Iterable[Any]) -> str | None:
     One function, or one method of one object, has two names on purpose.
     """
     for other in others:
-        is_like = registered != other and place_of(registered) == place_of(other)
+        is_like = place_of(registered) == place_of(other) and not are_equal(registered, other)
         if is_like and are_one(registered, other):
             name = next((name for place, name in _data_of(registered) & _data_of(other)), None)
             if name is not None:

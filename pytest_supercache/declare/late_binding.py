@@ -17,6 +17,7 @@ from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from pytest_supercache.core.identity import identity, is_a
+from pytest_supercache.declare.same import NOTHING, are_equal, content
 
 _FUNCTIONS_MAX = 1_000
 """The most functions and classes that are looked into for one registration."""
@@ -148,7 +149,7 @@ def indistinct(functions: Iterable[Any]) -> str | None:
         if not is_a(function, FunctionType):
             continue
         for other in seen.setdefault(function.__code__, []):
-            if function is not other and _defaults(function) == _defaults(other):
+            if function is not other and are_equal(_defaults(function), _defaults(other)):
                 read, by_other = dict(read_by(function)), dict(read_by(other))
                 is_one = read.keys() == by_other.keys()
                 variables = (
@@ -253,15 +254,12 @@ def read_by(function: FunctionType) -> Iterator[tuple[_Place, Any]]:
     for path in _paths_in(code):
         cell = cells.get(path[0])
         holder = identity(names if cell is None else cell)
-        found = names.get(path[0], _NOTHING) if cell is None else content(cell)
+        found = names.get(path[0], NOTHING) if cell is None else content(cell)
         for number, step in enumerate(path):
             found = found if number == 0 else _part(found, step)
-            if found is _NOTHING:
+            if found is NOTHING:
                 break
             yield (holder, path[: number + 1]), found
-
-
-_NOTHING: Any = object()
 
 
 def _part(value: Any, step: str) -> Any:
@@ -270,14 +268,14 @@ def _part(value: Any, step: str) -> Any:
         members = vars(value) if is_a(value, ModuleType) else None
         name = step[1:]
         if members is not None:
-            return members.get(name, _NOTHING)
-        return inspect.getattr_static(value, name, _NOTHING)
+            return members.get(name, NOTHING)
+        return inspect.getattr_static(value, name, NOTHING)
     if type(value) is dict:
-        return next((one for key, one in value.items() if _key(key) == step), _NOTHING)
+        return next((one for key, one in value.items() if _key(key) == step), NOTHING)
     if type(value) in (list, tuple):
         with suppress(ValueError, IndexError):
             return value[int(step[1:-1])]
-    return _NOTHING
+    return NOTHING
 
 
 def _key(key: Any) -> str:
@@ -316,14 +314,6 @@ def _way_on(steps: list[dis.Instruction]) -> Iterator[str]:
 
 def _is_subscript(step: dis.Instruction) -> bool:
     return step.opname == "BINARY_SUBSCR" or step.argrepr == "[]"
-
-
-def content(cell: CellType) -> Any:
-    """Return what a cell holds; a value of its own if that is nothing yet."""
-    try:
-        return cell.cell_contents
-    except ValueError:  # it has no value yet
-        return _NOTHING
 
 
 def held(value: Any) -> Callable[[], Any]:

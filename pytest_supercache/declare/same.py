@@ -8,11 +8,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
-from types import FunctionType, MemberDescriptorType, MethodType, ModuleType
+from types import CellType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any
 
 from pytest_supercache.core.identity import identity, is_a
-from pytest_supercache.declare.late_binding import content
 
 _PAIRS_MAX = 10_000
 """The most pairs of values that are compared; what lies beyond them counts as equal."""
@@ -71,11 +70,12 @@ def _are_alike(one: Any, other: Any) -> bool:
         has_parts
         or any(True for _ in slots_of(one))
         or _is_compared_by_identity(type(one))
-        or _are_equal(one, other)
+        or are_equal(one, other)
     )
 
 
-def _are_equal(one: Any, other: Any) -> bool:
+def are_equal(one: Any, other: Any) -> bool:
+    """Say whether two values are equal; by their texts, if they cannot be compared."""
     try:
         return bool(one == other)
     except Exception:  # noqa: BLE001 - two arrays of numpy are neither equal nor not, as a whole
@@ -127,3 +127,14 @@ def slots_of(value: Any) -> Iterator[tuple[str, Any]]:
             if is_a(slot, MemberDescriptorType):
                 with suppress(AttributeError):
                     yield name, slot.__get__(value)
+
+
+NOTHING: Any = object()
+
+
+def content(cell: CellType) -> Any:
+    """Return what a cell holds; NOTHING: it has no value yet."""
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return NOTHING

@@ -350,9 +350,25 @@ def test_actors_with_a_value_of_their_own_are_fine() -> None:
     assert sc.check(body, executions=3, search="random").verdict is not sc.Verdict.VIOLATED
 
 
+class Array:
+    """As those of numpy: what is compared with one is compared element by element."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def __eq__(self, other: object) -> bool:
+        raise ValueError("the truth value of an array is ambiguous")
+
+    __hash__ = object.__hash__
+
+
 LAMBDAS = [lambda: kind for kind in (list, dict)]  # noqa: B023 - the mistake that is told
 OTHERS = {
     "defaults": [lambda kind=kind: kind for kind in (list, dict)],
+    "arrays": [lambda kind=kind: (kind, LAMBDAS) for kind in (Array("1 2"), Array("1 3"))],
     "definitions": [lambda: by(register_kind) for _ in range(2)],
     "constants": [lambda: 1 for _ in range(2)],
     "one": [by, by],
