@@ -13,7 +13,7 @@ from pytest_supercache.core.verdict import SEVERITIES
 from pytest_supercache.gate.blame import committers
 from pytest_supercache.gate.known import KnownIssue, read_known_issues
 from pytest_supercache.gate.lock import digest_of, read_lock
-from pytest_supercache.gate.project_table import KNOWN_ISSUES, LOCK
+from pytest_supercache.gate.project_table import KNOWN_ISSUES, LOCK, names_in
 from pytest_supercache.gate.rules import Rules
 
 
@@ -31,7 +31,7 @@ def read_rules(
     known = _text(issues_path(root, table, known_issues))
     return Rules(
         today=today,
-        release=_release(table.get("release", [])),
+        release=names_in(table, "release", "names of systems, as in ['shop']"),
         minimum_severity=_severity(table.get("minimum_severity")),
         issues=issues,
         committed=committers(issues_path(root, table, known_issues), issues),
@@ -96,16 +96,6 @@ def read_day(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise SupercacheError(f"{quoted(text)}: expected a date as in 2026-12-15") from None
-
-
-def _release(given: object) -> tuple[str, ...]:
-    is_list = isinstance(given, list) and all(isinstance(name, str) and name for name in given)
-    if not isinstance(given, list) or not is_list:
-        raise SupercacheError(
-            f"[tool.supercache] release = {quoted(given)}: expected names of systems, as in "
-            "['shop']"
-        )
-    return tuple(given)
 
 
 def _severity(given: object) -> str | None:

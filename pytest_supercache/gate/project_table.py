@@ -2,7 +2,7 @@
 
 import os
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,18 @@ def read_table(root: Path) -> dict[str, Any]:
             "[tool.supercache]. Rename it, or merge it with that"
         )
     return table
+
+
+def names_in(table: Mapping[str, Any], setting: str, expected: str) -> tuple[str, ...]:
+    """Return the names that a setting lists; none if it is not given.
+
+    Raises:
+        InputError: it is no list of names; the message says what is expected.
+    """
+    given = table.get(setting, [])
+    if not isinstance(given, list) or not all(isinstance(one, str) and one for one in given):
+        raise InputError(f"[tool.supercache] {setting} = {quoted(given)}: expected {expected}")
+    return tuple(given)
 
 
 def is_of_the_gate(path: Path) -> bool:

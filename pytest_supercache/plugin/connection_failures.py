@@ -23,9 +23,8 @@ import pytest
 
 from pytest_supercache.core.failed_connections import FailedConnections
 from pytest_supercache.core.folders import is_in_packages
-from pytest_supercache.core.masking import quoted
 from pytest_supercache.plugin.items import is_ours, test_file_patterns
-from pytest_supercache.plugin.project_table import read_table
+from pytest_supercache.plugin.project_table import names_in, read_table
 
 if TYPE_CHECKING:
     from types import CodeType, FrameType
@@ -154,7 +153,7 @@ class ConnectionFailures:
         for name, texts in part.items():
             self._told[name] |= set(texts)
 
-    def _kind_of(self, failed: Failed, absent: list[str]) -> str:
+    def _kind_of(self, failed: Failed, absent: tuple[str, ...]) -> str:
         if not failed.who.is_of_project or self._is_of_tests(failed.who):
             return "in_vain_besides"
         return "in_vain_as_said" if failed.address in absent else "in_vain"
@@ -191,19 +190,13 @@ def begin(config: pytest.Config) -> None:
     config.add_cleanup(connections.stop)
 
 
-def absent_servers(table: dict[str, Any]) -> list[str]:
+def absent_servers(table: dict[str, Any]) -> tuple[str, ...]:
     """Return the servers that may be missing, as the project's settings say.
 
     Raises:
         UsageError: the setting is no list of addresses.
     """
-    given = table.get(ABSENT, [])
-    if not isinstance(given, list) or not all(isinstance(one, str) and one for one in given):
-        raise pytest.UsageError(
-            f"[tool.supercache] {ABSENT} = {quoted(given)}: expected addresses as a verdict shows "
-            "them, as in ['localhost:4317']"
-        )
-    return given
+    return names_in(table, ABSENT, "addresses as a verdict shows them, as in ['localhost:4317']")
 
 
 def _is_heard_by_execution() -> bool:

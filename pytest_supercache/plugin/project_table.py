@@ -19,3 +19,15 @@ def read_table(root: Path) -> dict[str, Any]:
         return project_table.read_table(root)
     except InputError as error:
         raise pytest.UsageError(str(error)) from error
+
+
+def names_in(table: dict[str, Any], setting: str, expected: str) -> tuple[str, ...]:
+    """Return the names that a setting lists; none if it is not given.
+
+    Raises:
+        UsageError: it is no list of names.
+    """
+    try:
+        return project_table.names_in(table, setting, expected)
+    except InputError as error:
+        raise pytest.UsageError(str(error)) from error

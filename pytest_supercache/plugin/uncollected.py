@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 
 from pytest_supercache.core.inputs import InputError, read_bytes
-from pytest_supercache.core.masking import quoted
 from pytest_supercache.plugin.arguments import given_paths
 from pytest_supercache.plugin.copies import imported_files
 from pytest_supercache.plugin.items import is_test_module, selecting
+from pytest_supercache.plugin.project_table import names_in
 from pytest_supercache.plugin.unimported import (
     NAME,
     files_imported_by,
@@ -75,13 +75,7 @@ class ScenarioFiles:
         Raises:
             UsageError: the setting is no list of paths.
         """
-        given = project.get(SETTING, [])
-        if not isinstance(given, list) or not all(isinstance(one, str) and one for one in given):
-            raise pytest.UsageError(
-                f"[tool.supercache] {SETTING} = {quoted(given)}: expected paths from the root, as "
-                "in ['build']"
-            )
-        return cls(config, tuple(given))
+        return cls(config, names_in(project, SETTING, "paths from the root, as in ['build']"))
 
     def look(self) -> None:
         """List the files, before any test makes more."""
