@@ -12,7 +12,6 @@ import sys
 from collections import ChainMap, UserDict, UserList, deque
 from collections.abc import Callable, Iterable, Iterator
 from configparser import RawConfigParser, SectionProxy
-from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache, partial
@@ -31,7 +30,14 @@ from typing import Any, NamedTuple
 from pytest_supercache.core.folders import is_in_packages
 from pytest_supercache.core.identity import identity, is_a
 from pytest_supercache.declare.late_binding import Turn, are_same, held, read_by
-from pytest_supercache.declare.same import are_equal, are_one, content, place_of, slots_of
+from pytest_supercache.declare.same import (
+    are_equal,
+    are_one,
+    attributes_of,
+    content,
+    place_of,
+    slots_of,
+)
 
 _PARTS_MAX = 2_000
 """The most parts of objects that are looked at for one registration."""
@@ -207,17 +213,8 @@ def _members_of(value: Any) -> Iterator[tuple[str, Any]]:
             yield from ((f"[{number}]", one) for number, one in enumerate(elements(value)))
     kind = value if is_a(value, type) else type(value)
     if issubclass(kind, _OPEN) or _is_of_project(kind.__module__):
-        yield from ((f".{name}", one) for name, one in _attributes_of(value).items())
+        yield from ((f".{name}", one) for name, one in dict(attributes_of(value)).items())
         yield from ((f".{name}", one) for name, one in slots_of(value))
-
-
-def _attributes_of(value: Any) -> dict[str, Any]:
-    """Return a copy of an object's own attributes; its class has no say in it."""
-    if is_a(value, type):
-        return dict(vars(value))
-    with suppress(AttributeError):
-        return dict(object.__getattribute__(value, "__dict__"))
-    return {}
 
 
 def _is_plain(key: Any) -> bool:
@@ -249,7 +246,7 @@ def _leads_to(value: Any) -> list[Any]:
 @lru_cache(maxsize=1 << 12)
 def _is_of_project(module: str) -> bool:
     """Say whether a module is neither installed, nor of Python, nor of this package."""
-    file = getattr(sys.modules.get(module), "__file__", None)
+    file = attributes_of(sys.modules.get(module)).get("__file__")  # it may be a lazy module
     if file is None:
         return module not in sys.builtin_module_names
     path = os.path.realpath(file)

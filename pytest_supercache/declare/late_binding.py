@@ -17,7 +17,7 @@ from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from pytest_supercache.core.identity import identity, is_a
-from pytest_supercache.declare.same import NOTHING, are_equal, content
+from pytest_supercache.declare.same import NOTHING, are_equal, attributes_of, content
 
 _FUNCTIONS_MAX = 1_000
 """The most functions and classes that are looked into for one registration."""
@@ -265,10 +265,9 @@ def read_by(function: FunctionType) -> Iterator[tuple[_Place, Any]]:
 def _part(value: Any, step: str) -> Any:
     """Return an attribute, or an element, as it is stored: no code is run for it."""
     if step.startswith("."):
-        members = vars(value) if is_a(value, ModuleType) else None
         name = step[1:]
-        if members is not None:
-            return members.get(name, NOTHING)
+        if is_a(value, ModuleType):
+            return attributes_of(value).get(name, NOTHING)
         return inspect.getattr_static(value, name, NOTHING)
     if type(value) is dict:
         return next((one for key, one in value.items() if _key(key) == step), NOTHING)

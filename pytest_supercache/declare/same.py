@@ -36,7 +36,7 @@ def _file_of(kind: type) -> str:
         if is_a(method, FunctionType):
             file: str = method.__code__.co_filename
             return file
-    return getattr(sys.modules.get(kind.__module__), "__file__", None) or kind.__module__
+    return attributes_of(sys.modules.get(kind.__module__)).get("__file__") or kind.__module__
 
 
 def are_one(value: Any, other: Any) -> bool:
@@ -118,6 +118,16 @@ def _parts_of_function(function: FunctionType) -> Iterator[Any]:
     names = function.__globals__
     if "__file__" not in names:
         yield from (names[name] for name in function.__code__.co_names if name in names)
+
+
+def attributes_of(value: Any) -> dict[str, Any]:
+    """Return an object's own attributes; none of its code runs, nor is a lazy module imported."""
+    if is_a(value, type):
+        return dict(vars(value))
+    with suppress(AttributeError):
+        found: dict[str, Any] = object.__getattribute__(value, "__dict__")
+        return found
+    return {}
 
 
 def slots_of(value: Any) -> Iterator[tuple[str, Any]]:

@@ -437,7 +437,15 @@ class Listed(list):
         raise AssertionError("it was asked")
 
 
-@pytest.mark.parametrize("kind", [Lazy, Guarded, Listed])
+class LazyModule(types.ModuleType):
+    def __init__(self) -> None:
+        super().__init__("lazy")
+
+    def __getattribute__(self, name: str) -> Any:
+        raise AssertionError("it was asked")
+
+
+@pytest.mark.parametrize("kind", [Lazy, Guarded, Listed, LazyModule])
 def test_an_object_is_asked_for_nothing(kind: type) -> None:
     members = {"__name__": "late", "one": kind(), "register": register_kind}
     held = "register({0})(lambda layers, one=one: (one.name, {0}))\n"
