@@ -19,12 +19,12 @@ from pytest_supercache.cli.templates import (
     written,
 )
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.core.misspelt import nearest_word
 from pytest_supercache.oracle.catalogue import CATALOGUE
 from pytest_supercache.oracle.linear.call import Model
 from pytest_supercache.oracle.linear.formats import FORMATS
 from pytest_supercache.report.values import clean
 from pytest_supercache.scenario.names import SUFFIX, is_scenario_file, stem_of
-from pytest_supercache.scenario.problems import nearest
 
 _SCHEMA = "scenario.schema.json"
 _KEY = "product:42"
@@ -36,7 +36,7 @@ class _ClassName(click.Choice[str]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return a known name as it is."""
         if value not in self.choices:
-            near = nearest(str(value), self.choices)
+            near = nearest_word(str(value), self.choices)
             meant = f"did you mean {near!r}?" if near else "`supercache new --help` lists them."
             self.fail(f"{value!r:.80} is no conflict class; {meant}", param, ctx)
         return str(value)

@@ -1,12 +1,25 @@
-"""Decides whether a word is so near to a known one that it must be misspelt."""
+"""Finds the known word that a misspelt one was meant to be, and decides whether it is misspelt."""
 
 import re
 from collections.abc import Iterable
-from difflib import SequenceMatcher
+from difflib import SequenceMatcher, get_close_matches
 
 # `exact` against `exactly` is 0.83 and a likely name of data; `oneof` against `one_of` is 0.91.
 _NEARNESS = 0.87
 _LENGTH_MIN = 5  # below that a slip and another word look alike: `note` is not `not`
+
+
+_LENGTH_MAX = 60
+"""Longer words are not compared with others: it would take too long."""
+
+
+def nearest_word(word: str, known: Iterable[str]) -> str | None:
+    """Return the known word that ``word`` probably stands for; None if none is near."""
+    if len(word) > _LENGTH_MAX:
+        return None
+    lowered = {name.lower(): name for name in reversed(list(known))}
+    close = get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
+    return lowered[close[0]] if close else None
 
 
 def is_misspelt(word: str, known: Iterable[str]) -> bool:

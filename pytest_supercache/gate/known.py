@@ -9,12 +9,12 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import date, datetime
-from difflib import get_close_matches
 from itertools import islice
 from typing import Any
 
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.inputs import ENTRIES_MAX, parse_toml
+from pytest_supercache.core.misspelt import nearest_word
 
 DAYS_MAX = 30
 """The longest life of a waiver, in days; longer needs a renewal, which the report shows."""
@@ -133,8 +133,8 @@ def _mistakes(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     known = (*FIELDS, *_OPTIONAL)
     for name in islice(table, 2 * len(FIELDS)):
         if name not in known:
-            close = get_close_matches(name[:80], known, 1)
-            hint = f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known)}"
+            close = nearest_word(name, known)
+            hint = f"; did you mean {close!r}?" if close else f"; known: {', '.join(known)}"
             yield name, f"{name!r:.80} is not a field of a known issue{hint}"
     missing = [name for name in FIELDS if name not in table]
     if missing:

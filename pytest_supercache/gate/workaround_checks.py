@@ -6,9 +6,9 @@ The gate says so only when the conflict occurs, which may be at a release; this 
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
-from difflib import get_close_matches
 from typing import Any
 
+from pytest_supercache.core.misspelt import nearest_word
 from pytest_supercache.gate.evidence import base_id, left_out_of, named, rows_of
 from pytest_supercache.gate.fixed import LESS_THAN_WHOLE
 from pytest_supercache.gate.known import KnownIssue
@@ -47,7 +47,7 @@ def _unproved(
         if named(rows, name):
             yield issue, f"it {why} in the last run", False
             continue
-        near = get_close_matches(name[:80], known, 1)
-        meant = f"; did you mean {near[0]!r}?" if near else ""
+        near = nearest_word(name, known)
+        meant = f"; did you mean {near!r}?" if near else ""
         said = f"the last run has no item workaround_checked_by = {name!r:.80}{meant}"
         yield issue, said, True

@@ -6,18 +6,17 @@ All readers of a file report here and continue, so that one run shows all mistak
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from itertools import islice
 from re import finditer
 from typing import NoReturn
 
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.masking import masked
+from pytest_supercache.core.misspelt import nearest_word
 from pytest_supercache.core.printable import columns_of, printable
 
 PROBLEMS_MAX = 50  # more are counted, not shown: nobody reads on, and a hint costs time
 _CANDIDATES_MAX = 500
-_WORD_LENGTH_MAX = 60
 _SHOWN_MAX = 160  # characters of a source line that fit beside the caret
 
 
@@ -174,7 +173,7 @@ class Findings:
         names = list(dict.fromkeys(islice(known, _CANDIDATES_MAX)))
         if self._kept.left_off or not names:
             return ""
-        if close := nearest(word, names):
+        if close := nearest_word(word, names):
             return f"did you mean {close!r}?"
         few = ", ".join(names[:12])
         return f"one of: {few}" + (", ..." if len(names) > 12 else "")
@@ -195,15 +194,6 @@ class Findings:
                 (problem.path != self.path, problem.path, problem.line, problem.column)
             ),
         )
-
-
-def nearest(word: str, names: Iterable[str]) -> str | None:
-    """Return the known name that ``word`` probably stands for; None if none is near."""
-    if len(word) > _WORD_LENGTH_MAX:
-        return None
-    lowered = {name.lower(): name for name in reversed(list(names))}
-    close = get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
-    return lowered[close[0]] if close else None
 
 
 def _printable(sign: str) -> str:

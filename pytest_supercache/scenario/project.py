@@ -3,13 +3,12 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from pytest_supercache.core.misspelt import is_misspelt
+from pytest_supercache.core.misspelt import is_misspelt, nearest_word
 from pytest_supercache.scenario.problems import (
     Problem,
     ScenarioProblems,
     Source,
     Span,
-    nearest,
     problem_at,
 )
 from pytest_supercache.scenario.scenario import Scenario
@@ -38,7 +37,7 @@ def odd_tags(scenarios: Iterable[Scenario]) -> Iterator[Problem]:
                     scenario,
                     f"tag:{tag}",
                     f"no other scenario has the tag {tag!r}",
-                    f"did you mean {nearest(tag, usual)!r}?",
+                    f"did you mean {nearest_word(tag, usual)!r}?",
                     is_warning=True,
                 )
 

@@ -10,12 +10,12 @@ import inspect
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.masking import quoted
+from pytest_supercache.core.misspelt import nearest_word
 from pytest_supercache.runtime.kernel.under_test import is_under_test_name
 
 _ABSENT = object()
@@ -191,8 +191,8 @@ def _missing(text: str, owner: Any, name: str, known: Iterable[str]) -> NoSuchTa
 
 
 def _did_you_mean(name: str, known: Iterable[str]) -> str:
-    near = get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f". Did you mean {near[0]!r}?" if near else ""
+    near = nearest_word(name, known)
+    return f". Did you mean {near!r}?" if near else ""
 
 
 _SHOWN_MAX = 20
