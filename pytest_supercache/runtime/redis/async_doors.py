@@ -13,7 +13,6 @@ from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.layers.connections import channel_of
-from pytest_supercache.layers.existing_cache import PLACE
 from pytest_supercache.runtime.aio.memory_net import is_in_memory
 from pytest_supercache.runtime.kernel import async_context
 from pytest_supercache.runtime.kernel.active import controlled
@@ -31,6 +30,7 @@ from pytest_supercache.runtime.redis.doors import (
 )
 from pytest_supercache.runtime.redis.few_connections import areleasing, awaiting
 from pytest_supercache.runtime.redis.leasing import note_answer
+from pytest_supercache.runtime.redis.listening import HEARD
 from pytest_supercache.runtime.redis.retrying import attempts, retry_of, without_default
 from pytest_supercache.runtime.redis.topologies import note_sentinel
 from pytest_supercache.runtime.redis.wire import SENDS
@@ -110,12 +110,11 @@ class AsyncDoors(Doors):
                 return await method(subscription, block, timeout, **options)
             if not self._cache.server.moves_time:
                 execution.controller.hazard(UNTOLD)
-            heard = Footprint(reads=frozenset({f"{PLACE}.channels:*"}))
             if not block and not timeout:
-                await async_context.step(execution, "poll for a message", heard, kind="command")
+                await async_context.step(execution, "poll for a message", HEARD, kind="command")
             message = await method(subscription, block, timeout, **options)
             if message is not None and (block or timeout):
-                await async_context.step(execution, "receive a message", heard, kind="message")
+                await async_context.step(execution, "receive a message", HEARD, kind="message")
             return message
 
         return parse_response
