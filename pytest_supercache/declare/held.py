@@ -79,7 +79,7 @@ _known: dict[tuple[Any, tuple[int, str]], _Known] = {}
 
 
 def replaced(registered: Any, named: str) -> tuple[str, str] | None:
-    """Note what a callable holds; return a part that has changed since one of its source did so.
+    """Note what a callable holds; return a part that has changed since its like was noted.
 
     Args:
         registered: what is registered: a function, a class or any other callable.

@@ -140,6 +140,7 @@ def slots_of(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 NOTHING: Any = object()
+"""Stands for what a variable or a part holds that has no value."""
 
 
 def content(cell: CellType) -> Any:

@@ -62,8 +62,13 @@ def added_options(config: pytest.Config) -> set[str]:
     return {*words, *(f"{flag}={value}" for flag, value in pairwise(words))}
 
 
+def own_options(config: pytest.Config) -> set[str]:
+    """Return what the project's own `addopts` adds: with `-c FILE` it is that of another file."""
+    return set() if config.getoption("inifilename") else added_options(config)
+
+
 def replacing(config: pytest.Config) -> list[str]:
     """Return what the command line gives by `-o NAME=VALUE`; `addopts` may give some itself."""
-    own = added_options(config)
+    own = own_options(config)
     given: list[str] = config.getoption("override_ini") or []
     return [one for one in given if own.isdisjoint({f"-o={one}", f"--override-ini={one}"})]

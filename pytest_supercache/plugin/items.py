@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from pytest_supercache.core.masking import masked_id
-from pytest_supercache.plugin.arguments import added_options, from_root, given_path, replacing
+from pytest_supercache.plugin.arguments import from_root, given_path, own_options, replacing
 from pytest_supercache.plugin.no_tests import NoTests
 from pytest_supercache.plugin.set_aside import set_aside
 from pytest_supercache.plugin.shadowed import Shadows
@@ -295,7 +295,7 @@ class CollectedItems:
 def selecting(config: pytest.Config) -> list[str]:
     """Return the command-line options that keep files or items from being collected."""
     found = [] if not config.getoption("lf", default=False) else ["--lf"]
-    by_project = set() if config.getoption("inifilename") else added_options(config)
+    by_project = own_options(config)
     for name in ("ignore", "ignore_glob"):
         flag = f"--{name.replace('_', '-')}"
         given = [f"{flag}={value}" for value in config.getoption(name, default=None) or ()]
