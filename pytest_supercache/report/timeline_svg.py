@@ -22,8 +22,8 @@ KEY_MAX = 100
 TITLE_CHARS_MIN = 40
 _PAD = 10
 _NUMBERS = 44
-FONT = "ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace"
-INK, DIM, PAPER, _HEAD = "#1f2328", "#656d76", "#ffffff", "#f0f2f5"
+_FONT = "ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace"
+_INK, DIM, _PAPER, _HEAD = "#1f2328", "#656d76", "#ffffff", "#f0f2f5"
 RULE, _CHANGED, _ALERT, _GROUP = "#d5dae0", "#ffe69c", "#c62828", "#f7f8fa"
 _LANE_FILLS = ("#ddeeff", "#e3f6e5", "#f3e8fd", "#fdebdd", "#e0f5f5", "#fbe7ef")
 _BACKGROUND, _STALE = "#eceef1", "#fbe0dd"
@@ -60,9 +60,9 @@ def document(width: float, height: float, title: str, body: list[str]) -> str:
     size = f'width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}"'
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" font-family="{FONT}">',
+            f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" font-family="{_FONT}">',
             f"<title>{escape(title)}</title>",
-            f'<rect width="100%" height="100%" fill="{PAPER}"/>',
+            f'<rect width="100%" height="100%" fill="{_PAPER}"/>',
             *body,
             "</svg>",
             "",
@@ -158,7 +158,7 @@ def _row(timeline: Timeline, grid: _Grid, row: TimelineRow, y: float, body: list
         fill = _lane_fill(timeline, row.lane)
         body.append(_rect(left + 3, y + 2, grid.widths[row.lane] - 6, height - 4, fill, radius=4))
     for at, (line, bold) in enumerate(lines):
-        fill = DIM if row.group or row.text == (START,) else INK
+        fill = DIM if row.group or row.text == (START,) else _INK
         body.append(text_at(left + _PAD, y + (at + 1) * LINE, line, fill=fill, bold=bold))
     _values(grid, row, y, body)
     return y + height
@@ -184,7 +184,7 @@ def _values(grid: _Grid, row: TimelineRow, y: float, body: list[str]) -> None:
         if changed or at in stale:
             paint = _STALE if at in stale else _CHANGED
             body.append(_rect(left + 3, y + 2, width - 6, LINE + 4, paint, radius=4))
-        fill = _ALERT if at in stale else INK if changed or value != "-" else DIM
+        fill = _ALERT if at in stale else _INK if changed or value != "-" else DIM
         body.append(text_at(left + _PAD, y + LINE, value, fill=fill, bold=changed))
 
 
@@ -222,7 +222,7 @@ def _wrapped(notes: Sequence[str], chars: int) -> Iterator[str]:
 
 
 def text_at(
-    x: float, y: float, text: str, *, fill: str = INK, bold: bool = False, size: int = 12
+    x: float, y: float, text: str, *, fill: str = _INK, bold: bool = False, size: int = 12
 ) -> str:
     """Return a line of text that begins at this point."""
     weight = ' font-weight="600"' if bold else ""
