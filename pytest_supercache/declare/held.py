@@ -58,6 +58,15 @@ class _Part(NamedTuple):
     is_data: bool = False
     """Whether an object has it, rather than a class or a function."""
 
+    @property
+    def shown(self) -> str:
+        """The part as people write it: `Shop.url`, `os.environ['URL']`; `['key']` of any dict."""
+        name = self.place[1]
+        if self.owner is os.environ:
+            return f"os.environ{name}"
+        kind = self.owner if is_a(self.owner, type) else type(self.owner)
+        return f"{kind.__qualname__}{name}" if name.startswith(".") else name
+
 
 @dataclass(frozen=True, slots=True)
 class _Known:
@@ -101,7 +110,7 @@ def replaced(registered: Any, named: str) -> tuple[str, str] | None:
         if known is None or not is_another or known.turn.is_before_import_of(turn):
             _known[source, part.place] = _Known(held(part.value), held(part.owner), named, turn)
         elif found is None:
-            found = part.place[1], known.registered
+            found = part.shown, known.registered
     return found
 
 
@@ -140,9 +149,10 @@ def shared(registered: Any, others: Iterable[Any]) -> str | None:
     for other in others:
         is_like = place_of(registered) == place_of(other) and not are_equal(registered, other)
         if is_like and are_one(registered, other):
-            name = next((name for place, name in _data_of(registered) & _data_of(other)), None)
-            if name is not None:
-                return name
+            places = _data_of(other)
+            for place, shown in _data_of(registered).items():
+                if place in places:
+                    return shown
     return None
 
 
@@ -152,8 +162,10 @@ def can_change(value: Any) -> bool:
     return not is_code and next(_parts_in(value), None) is not None
 
 
-def _data_of(registered: Any) -> set[tuple[int, str]]:
-    return {one.place for one in islice(_parts_of(registered), _PARTS_MAX) if one.is_data}
+def _data_of(registered: Any) -> dict[tuple[int, str], str]:
+    """Return the places in objects that a callable leads to, each with the words for it."""
+    parts = islice(_parts_of(registered), _PARTS_MAX)
+    return {one.place: one.shown for one in parts if one.is_data}
 
 
 def _source(registered: Any) -> Any:

@@ -275,6 +275,11 @@ def test_what_has_an_object_of_its_own_or_one_that_stays_is_fine(
     held_by(HELD_FINE[way])
 
 
+def test_the_part_is_named_as_people_write_it() -> None:
+    with pytest.raises(sc.SupercacheError, match=r"leads to Maker\.kind, which had another value"):
+        held_by(HELD_WAYS["a method"])
+
+
 def test_what_was_made_before_and_finds_the_same_in_one_object_is_refused() -> None:
     held = {"kind": list}
     made = [functools.partial(lambda held, layers: held["kind"](), held) for _ in range(2)]
@@ -406,7 +411,7 @@ def set_between(read: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_variable_of_the_environment_may_be_named_by_what_a_factory_calls(
     read: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(sc.SupercacheError, match=r"leads to \['LATE_MODE'\]"):
+    with pytest.raises(sc.SupercacheError, match=r"leads to os\.environ\['LATE_MODE'\]"):
         set_between(read, monkeypatch)
 
 
