@@ -397,7 +397,8 @@ def _refuse_indistinct(
     if name := held.shared(function, others):
         raise SupercacheError(
             f"{named}: {place_of(function)} does what another system does that it has made: both "
-            f"find {name} in one object when they are called. Give each an object of its own"
+            f"find {name} in one object when they are called. Give each an object of its own; if "
+            "they shall be the same, register one function under both names"
         )
 
 
