@@ -91,9 +91,6 @@ class ExistingCache:
                 "say so once: @system(..., backend='redis-server')"
             )
         channel_for(connection).is_tracked = True
-        for name, usual in (("host", "localhost"), ("port", 6379)):  # the proxy asks for them
-            if not hasattr(connection, name):
-                setattr(connection, name, arguments.get(name, usual))
         proxy = import_module(f"{library}.connection").CacheProxyConnection
         return owned(proxy(connection, cache, pool._lock), self)  # noqa: SLF001 - as redis-py calls it
 
@@ -104,7 +101,7 @@ class ExistingCache:
             SupercacheError: it would use client-side caching that is not under control.
         """
         _refuse_cache_of_valkey(arguments)
-        return owned(self.server.connection(arguments, library), self)
+        return owned(_addressed(self.server.connection(arguments, library), arguments), self)
 
     def aclient(self, **options: Any) -> "redis.asyncio.Redis":
         """Make a ``redis.asyncio.Redis`` of the same cache, with its own ``options``."""
@@ -133,7 +130,7 @@ class ExistingCache:
         """
         _refuse_cache_of_valkey(arguments)
         self._use(arguments)
-        return owned(self.server.aconnection(arguments, library), self)
+        return owned(_addressed(self.server.aconnection(arguments, library), arguments), self)
 
     def _use(self, arguments: Mapping[str, Any]) -> None:
         """Note the database that a client's connection uses; it begins with the given content."""
@@ -271,6 +268,14 @@ class ExistingCache:
 
 def _prefix(number: int) -> str:
     return f"db{number}:"
+
+
+def _addressed(connection: Any, arguments: Mapping[str, Any]) -> Any:
+    """Give a connection the host and port that its client names: clients ask for them."""
+    for name, usual in (("host", "localhost"), ("port", 6379)):
+        if not hasattr(connection, name):
+            setattr(connection, name, arguments.get(name, usual))
+    return connection
 
 
 def _refuse_cache_of_valkey(arguments: Mapping[str, Any]) -> None:

@@ -205,8 +205,20 @@ def needs_scripts(name: str) -> bool:
 
 
 def is_of_cluster(name: str) -> bool:
-    """Say whether a command asks a server about its cluster."""
-    return name.partition(" ")[0] == "CLUSTER"
+    """Say whether a command is for a node of a cluster only, such as a question about its slots."""
+    return name.partition(" ")[0] in {"CLUSTER", "READONLY", "READWRITE", "ASKING"}
+
+
+def keys_of(args: Sequence[Any]) -> list[str]:
+    """Return the keys that a command names, by which a client of a cluster chooses a node.
+
+    Of a command that is not known here, this is its first argument; of PUBLISH, the channel.
+    """
+    command = _parse(args)
+    if command.name not in TABLE or command.name in _PUBSUB:
+        return command.words[1:2]
+    touched = _touched(command)
+    return [*touched.reads, *touched.writes]
 
 
 def _is_attempt(options: Sequence[str]) -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import socket
+from importlib import import_module
 from types import SimpleNamespace
 
 import redis
@@ -11,13 +12,17 @@ import redis.asyncio.client
 import redis.asyncio.connection
 import redis.asyncio.retry
 import redis.client
+import redis.cluster
 import redis.connection
+import redis.sentinel
 import valkey
 import valkey.asyncio
 import valkey.asyncio.client
 import valkey.asyncio.connection
 import valkey.client
+import valkey.cluster
 import valkey.connection
+import valkey.sentinel
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -36,6 +41,9 @@ LIBRARIES = (
     (valkey.client, valkey.connection, "Valkey", False),
     (valkey.asyncio.client, valkey.asyncio.connection, "Valkey", True),
 )
+
+
+CLUSTERS = ((redis, "RedisCluster"), (valkey, "ValkeyCluster"))
 
 
 class _Told:
@@ -247,6 +255,71 @@ def _an_asyncio_connection_keeps_the_stream_that_it_writes_to():
         await server.wait_closed()
 
     asyncio.run(body())
+
+
+@CHECKS.of(
+    "RedisCluster._execute_command, NodeCommands.write, NodesManager.get_node_from_slot, on_connect"
+)
+def _a_client_of_a_cluster_sends_by_three_methods():
+    for library, name in CLUSTERS:
+        client = getattr(library.cluster, name)
+        parameters = list(inspect.signature(client._execute_command).parameters)
+        assert parameters[:2] == ["self", "target_node"], f"{name}: a node, then a command"
+        assert callable(client.on_connect), name
+        assert list(inspect.signature(library.cluster.NodeCommands.write).parameters) == ["self"]
+        choice = inspect.signature(library.cluster.NodesManager.get_node_from_slot).parameters
+        assert list(choice)[:3] == ["self", "slot", "read_from_replicas"], name
+    made = redis.cluster.TransactionStrategy
+    assert list(inspect.signature(made._execute_transaction).parameters) == [
+        "self", "stack", "raise_on_error",
+    ]  # fmt: skip
+    told = list(inspect.signature(made._send_command_parse_response).parameters)
+    assert told == ["self", "conn", "redis_node", "command_name", "args", "options"]
+    assert "_watching" in made.__init__.__code__.co_names, "it knows whether it watches"
+
+
+@CHECKS.of(
+    "ClusterNode.acquire_connection, connection_class, _connections, _free,"
+    " RedisCluster._initialize"
+)
+def _a_node_of_an_asyncio_cluster_makes_its_connections():
+    for library, name in CLUSTERS:
+        cluster = import_module(f"{library.__name__}.asyncio.cluster")
+        made = []
+
+        def make(made=made, usual=cluster.Connection, **options):
+            made.append(usual(**options))
+            return made[-1]
+
+        node = cluster.ClusterNode("127.0.0.1", 1, connection_class=make)
+        assert node.acquire_connection() is made[0]
+        assert (node._connections, list(node._free)) == (made, [])
+        node._free.append(made[0])
+        assert node.acquire_connection() is made[0], "one that is idle is used again"
+        assert getattr(cluster, name)(host="127.0.0.1")._initialize is True, "it is to ask"
+
+
+@CHECKS.of("CommandsParser.get_keys, AsyncCommandsParser.get_keys, initialize")
+def _a_client_of_a_cluster_finds_keys_by_a_parser_that_asks():
+    for library, _ in CLUSTERS:
+        on_loops = import_module(f"{library.__name__}.asyncio.cluster").AsyncCommandsParser
+        on_threads = library.cluster.CommandsParser
+        assert list(inspect.signature(on_threads.get_keys).parameters)[1] != "args", "a client"
+        assert list(inspect.signature(on_loops.get_keys).parameters) == ["self", "args"]
+        assert _awaited(on_loops.get_keys)
+        assert _awaited(on_loops.initialize)
+        assert callable(on_threads.initialize)
+
+
+@CHECKS.of("SentinelConnectionPool.owns_connection, is_master, sentinel_manager")
+def _a_pool_of_sentinel_knows_whom_it_asks_and_for_whom():
+    for library, _ in CLUSTERS:
+        for sentinel in (library.sentinel, import_module(f"{library.__name__}.asyncio.sentinel")):
+            for is_master in (True, False):
+                pool = sentinel.SentinelConnectionPool("shop", None, is_master=is_master)
+                assert pool.is_master is is_master
+                assert pool.sentinel_manager is None
+                assert list(inspect.signature(pool.owns_connection).parameters) == ["connection"]
 
 
 @CHECKS.of("PubSubWorkerThread")

@@ -410,6 +410,37 @@ def commands_are_sent_by_hand_and_no_price_is_kept_by_readers(world):
     assert _by_hand(client, ("GET", "k")) == "2"
 
 
+def _sent_together(client, *commands):
+    connection = client.connection_pool.get_connection()
+    try:
+        connection.send_packed_command(connection.pack_commands(commands))
+        return [connection.read_response() for _ in commands]
+    finally:
+        client.connection_pool.release(connection)
+
+
+def _two_prices_by_hand(world, before=(), after=()):
+    client = world.existing_cache.client(decode_responses=True)
+
+    def reprice(price):
+        _sent_together(client, *before, ("SET", "net", price), ("SET", "gross", price), *after)
+
+    world.actor("a", reprice, "1")
+    world.actor("b", reprice, "2")
+    world.run()
+    assert client.get("net") == client.get("gross")
+
+
+@broken("commands that are sent together are no transaction: others come between")
+def commands_are_packed_by_hand(world):
+    _two_prices_by_hand(world)
+
+
+@right("EXEC executes what came after MULTI at once")
+def a_transaction_is_packed_by_hand(world):
+    _two_prices_by_hand(world, before=[("MULTI",)], after=[("EXEC",)])
+
+
 async def _awaited_by_hand(client, *words):
     connection = await client.connection_pool.get_connection()
     try:
@@ -465,11 +496,7 @@ async def a_task_asks_for_a_list_by_hand(world):
     await _changed_while_awaited(world, lambda: _awaited_by_hand(client, "LLEN", "text"))
 
 
-CLUSTER = "uses a Redis Cluster"
-SENTINEL = "asks Redis Sentinel for its server"
-
-
-@broken(STALE, unknown=SENTINEL)
+@broken(STALE)
 def a_sentinel_is_asked_for_the_master(world):
     def client():
         sentinel = redis.sentinel.Sentinel([("sentinel.invalid", 26379)])
@@ -506,30 +533,30 @@ def _through(world, make):
     )
 
 
-@broken(STALE, unknown=CLUSTER)
+@broken(STALE)
 def a_cluster_is_asked(world):
     _through(world, lambda: redis.RedisCluster(host="cluster.invalid"))
 
 
-@broken(STALE, unknown=CLUSTER)
+@broken(STALE)
 def a_cluster_of_valkey_is_asked(world):
     _through(world, lambda: valkey.ValkeyCluster(host="cluster.invalid"))
 
 
-@broken(STALE, unknown=SENTINEL)
+@broken(STALE)
 async def a_task_asks_a_sentinel(world):
     sentinel = redis.asyncio.Sentinel([("sentinel.invalid", 26379)])
     master = sentinel.master_for("shop", decode_responses=True)
     await _changed_while_awaited(world, lambda: master.get("k"), fails=Exception)
 
 
-@broken(STALE, unknown=SENTINEL)
+@broken(STALE, unknown="asks for the servers of Redis")
 async def a_task_discovers_the_master(world):
     sentinel = redis.asyncio.Sentinel([("sentinel.invalid", 26379)])
     await _changed_while_awaited(world, lambda: sentinel.discover_master("shop"), fails=Exception)
 
 
-@broken(STALE, unknown=CLUSTER)
+@broken(STALE)
 async def a_task_asks_a_cluster(world):
     async def ask():
         async with asyncio.timeout(5), redis.asyncio.RedisCluster(host="cluster.invalid") as all_:

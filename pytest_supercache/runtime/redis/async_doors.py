@@ -20,6 +20,7 @@ from pytest_supercache.runtime.kernel.calling import current_actor
 from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.kernel.spinning import Question
 from pytest_supercache.runtime.redis.blocking_commands import refuse_waits
+from pytest_supercache.runtime.redis.cluster_doors import AsyncClusterDoors, ClusterDoors
 from pytest_supercache.runtime.redis.doors import (
     UNTOLD,
     Doors,
@@ -32,7 +33,7 @@ from pytest_supercache.runtime.redis.few_connections import areleasing, awaiting
 from pytest_supercache.runtime.redis.leasing import note_answer
 from pytest_supercache.runtime.redis.listening import HEARD
 from pytest_supercache.runtime.redis.retrying import attempts, retry_of, without_default
-from pytest_supercache.runtime.redis.topologies import note_sentinel
+from pytest_supercache.runtime.redis.topologies import note_sentinel, slots_of_one_node
 from pytest_supercache.runtime.redis.wire import SENDS
 
 BY_HAND = (
@@ -45,6 +46,7 @@ class AsyncDoors(Doors):
     """The wrapped methods of the asynchronous clients."""
 
     VALKEY = ("valkey.asyncio.client", "valkey.asyncio.connection")
+    CLUSTERS: type[ClusterDoors] = AsyncClusterDoors
     FAILURES: tuple[type[BaseException], ...] = (Exception, asyncio.CancelledError)
 
     def open(self) -> None:
@@ -58,15 +60,19 @@ class AsyncDoors(Doors):
         self._patches.wrap(connection.ConnectionPool, "release", areleasing)
         self._patches.wrap(connection.BlockingConnectionPool, "get_connection", awaiting)
 
-    def _command(self, method: _Method) -> _Method:
+    def command(self, method: _Method) -> _Method:
+        """Wrap a method that sends a command; its client, or the node of a cluster, comes first."""
+
         async def execute_command(client: Any, *args: Any, **options: Any) -> Any:
             execution = execution_for(client)
             if execution is None or not args:
                 return await method(client, *args, **options)
+            if (slots := slots_of_one_node(args, client)) is not None:
+                return slots
             dialect = execution.dialect()
             args = dialect.sent(args) if dialect else args
             label, footprint, is_usual = self.announce(execution, args)
-            if not (is_usual or self._cache.server.moves_time):
+            if not (is_usual or self.cache.server.moves_time):
                 refuse_waits(execution, [args], partial(broken, client))
             ask = partial(method, client, *args, **options)
             answer, question = None, Question(execution, label, footprint)
@@ -77,19 +83,19 @@ class AsyncDoors(Doors):
                         execution, shown, question.footprint, ask, asks=True,
                         recheck_from=question.since,
                     )  # fmt: skip
-            note_answer(self._cache.leases, args, answer)
+            note_answer(self.cache.leases, args, answer)
             question.answered(args, answer)
             return dialect.received(answer) if dialect else answer
 
         return execute_command
 
+    def _lets_wait(self) -> bool:
+        return self.cache.server.moves_time
+
     def _pipeline(self, method: _Method) -> _Method:
         return self._executing(method)
 
-    def _lets_wait(self) -> bool:
-        return self._cache.server.moves_time
-
-    async def _send(
+    async def send(
         self,
         execution: ExecutionContext,
         pipeline: Any,  # noqa: ARG002 - as for synchronous clients
@@ -99,6 +105,7 @@ class AsyncDoors(Doors):
         *,
         is_last: bool = True,
     ) -> Any:
+        """Take a step of a pipeline and send its commands; the last answer is a switch point."""
         return await self._call(execution, label, footprint, ask, parts_answer=is_last)
 
     def _subscription(self, method: _Method) -> _Method:
@@ -108,7 +115,7 @@ class AsyncDoors(Doors):
             execution = execution_for(subscription)
             if execution is None:
                 return await method(subscription, block, timeout, **options)
-            if not self._cache.server.moves_time:
+            if not self.cache.server.moves_time:
                 execution.controller.hazard(UNTOLD)
             if not block and not timeout:
                 await async_context.step(execution, "poll for a message", HEARD, kind="command")
@@ -128,7 +135,7 @@ class AsyncDoors(Doors):
             note_sentinel(execution, pool)
             self._pools.add(pool)
             library = method.__module__.partition(".")[0]
-            return self._cache.aconnect(without_default(pool.connection_kwargs), library)
+            return self.cache.aconnect(without_default(pool.connection_kwargs), library)
 
         return make_connection
 
@@ -137,14 +144,15 @@ class AsyncDoors(Doors):
             execution = controlled()
             actor = None if execution is None else current_actor()
             if actor is None or not actor.asks:
-                self._cache.is_plain = False  # a pipeline, a subscription, by hand
+                self.cache.is_plain = False  # a pipeline, a subscription, by hand
             for loop in () if execution is None else execution.controller.loops:
                 loop.keep(connection)
             was_ours = self._leads_here(connection)
-            if execution is not None and actor is not None:
-                await self._step_by_hand(execution, connection, args)
+            send = partial(method, connection, **options)
             try:
-                return await method(connection, *args, **options)
+                if execution is not None and actor is not None:
+                    return await self._send_by_hand(execution, connection, args, send)
+                return await send(*args)
             except Exception as error:
                 self.note_failure(error)
                 raise
@@ -154,22 +162,29 @@ class AsyncDoors(Doors):
 
         return send_packed_command
 
-    async def _step_by_hand(
-        self, execution: ExecutionContext, connection: Any, args: tuple[Any, ...]
-    ) -> None:
-        """Take the step of commands that code sends on a connection itself, if it does."""
-        if channel_of(connection).owner is not self._cache:
-            return
-        found = self._by_hand(execution, connection, args, sys._getframe(1))
-        if found is not None:
-            if not self._cache.server.moves_time:
-                execution.controller.hazard(BY_HAND)
-            await async_context.step(execution, *found, kind="command")
-            self._keep(execution, found[1])
+    async def _send_by_hand(
+        self,
+        execution: ExecutionContext,
+        connection: Any,
+        args: tuple[Any, ...],
+        send: Callable[..., Any],
+    ) -> Any:
+        """Send what the connection is given; commands that code sends by itself take steps."""
+        is_ours = channel_of(connection).owner is self.cache
+        found = self._by_hand(execution, connection, args, sys._getframe(1)) if is_ours else []
+        if not found:
+            return await send(*args)
+        if not self.cache.server.moves_time:
+            execution.controller.hazard(BY_HAND)
+        for label, footprint, data in found:
+            await async_context.step(execution, label, footprint, kind="command")
+            self._keep(execution, footprint)
+            await send(data)
+        return None
 
     def _leads_here(self, connection: Any) -> bool:
         """Say whether a connection leads to the existing cache, or to a server on its own loop."""
-        if channel_of(connection).owner is self._cache:
+        if channel_of(connection).owner is self.cache:
             return True
         return is_in_memory(getattr(connection, "_writer", None))
 
@@ -204,7 +219,7 @@ class AsyncDoors(Doors):
                 return await make()
             except BaseException as error:
                 if asks:
-                    self._cache.is_plain = False
+                    self.cache.is_plain = False
                 self.note_failure(error)
                 raise
             finally:

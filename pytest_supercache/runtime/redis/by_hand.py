@@ -5,6 +5,7 @@ They are steps like others, but taken when they are sent: no client method annou
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
@@ -25,17 +26,42 @@ def is_by_hand(frame: FrameType | None) -> bool:
     return bool(name) and name.partition(".")[0] not in _LIBRARIES
 
 
-def commands_in(sent: Any) -> Iterator[list[bytes]]:
-    """Yield the words of each command in what ``send_packed_command`` is given."""
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """Commands that take effect together: one, or all of a transaction."""
+
+    commands: list[list[bytes]]
+    """The words of each."""
+    data: Any
+    """What ``send_packed_command`` is to be given for them."""
+
+
+def sendings_in(sent: Any) -> list[Sending]:
+    """Return what takes effect one after another in what ``send_packed_command`` is given."""
+    sendings = list[Sending]()
+    is_open = False  # after MULTI
+    for words, data in _commands_in(sent):
+        if is_open:
+            last = sendings.pop()
+            sendings.append(Sending([*last.commands, words], (*last.data, *data)))
+        else:
+            sendings.append(Sending([words], data))
+        name = words[0].upper()
+        is_open = name == b"MULTI" or (is_open and name not in {b"EXEC", b"DISCARD"})
+    return sendings
+
+
+def _commands_in(sent: Any) -> Iterator[tuple[list[bytes], tuple[Any, ...]]]:
+    """Yield the words of each command, and the same as it is sent."""
     parts: Iterable[Any] = (sent,) if isinstance(sent, bytes | str) else sent
     packed = b""
     for part in parts:
         if isinstance(part, list):  # the fields of one command, for fakeredis
-            yield list(part)
+            yield list(part), (part,)
         else:
             packed += part.encode() if isinstance(part, str) else bytes(part)
-    at = 0
-    while (head := _ARRAY.match(packed, at)) is not None:
+    start = 0
+    while (head := _ARRAY.match(packed, start)) is not None:
         at, words = head.end(), []
         for _ in range(int(head[1])):
             bulk = _BULK.match(packed, at)
@@ -44,7 +70,8 @@ def commands_in(sent: Any) -> Iterator[list[bytes]]:
             end = bulk.end() + int(bulk[1])
             words.append(packed[bulk.end() : end])
             at = end + 2
-        yield words
+        yield words, (packed[start:at],)
+        start = at
 
 
 def touched_by(words: list[bytes], footprint: Footprint) -> Footprint:

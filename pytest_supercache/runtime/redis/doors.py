@@ -26,7 +26,8 @@ from pytest_supercache.runtime.kernel.patches import Patches
 from pytest_supercache.runtime.kernel.spinning import Question, take
 from pytest_supercache.runtime.redis import listening
 from pytest_supercache.runtime.redis.blocking_commands import answered, refuse_waits
-from pytest_supercache.runtime.redis.by_hand import commands_in, is_by_hand, touched_by
+from pytest_supercache.runtime.redis.by_hand import Sending, is_by_hand, sendings_in, touched_by
+from pytest_supercache.runtime.redis.cluster_doors import ClusterDoors
 from pytest_supercache.runtime.redis.few_connections import (
     awaiting,
     note_way,
@@ -44,9 +45,10 @@ from pytest_supercache.runtime.redis.pipelines import (
 )
 from pytest_supercache.runtime.redis.retrying import attempts, retry_of, without_default
 from pytest_supercache.runtime.redis.topologies import (
-    name_clusters,
+    lead_sentinel,
     note_question,
     note_sentinel,
+    slots_of_one_node,
 )
 from pytest_supercache.runtime.redis.unsupported import hear_errors, note_unsupported
 from pytest_supercache.runtime.redis.wire import CACHES, SENDS, Wire, note_cached
@@ -64,11 +66,14 @@ class Doors:
 
     VALKEY = ("valkey.client", "valkey.connection")
     """The modules of valkey-py whose methods are wrapped."""
+    CLUSTERS: type[ClusterDoors] = ClusterDoors
+    """Wraps the methods of clients of clusters."""
     FAILURES: tuple[type[BaseException], ...] = (BaseException,)
     """What ends a pipeline early, so that it starts over."""
 
     def __init__(self, cache: ExistingCache, grain: str) -> None:
-        self._cache = cache
+        self.cache = cache
+        self.clusters = self.CLUSTERS(self)
         self._pools: set[Any] = set()
         self._patches = Patches()
         self.pairs: list[tuple[Any, Any]] = []  # none: methods are patched in their classes
@@ -79,8 +84,8 @@ class Doors:
     def open(self) -> None:
         """Wrap the methods of redis-py, and those of valkey-py if it is imported."""
         self._open(import_module("redis.client"), import_module("redis.connection"), "Redis")
-        hear_errors(self._patches, self._cache.server)
-        self._cache.is_observed = True
+        hear_errors(self._patches, self.cache.server)
+        self.cache.is_observed = True
         self.notice()
 
     def notice(self) -> bool:
@@ -99,7 +104,7 @@ class Doors:
         self._patches.wrap(connection.BlockingConnectionPool, "get_connection", awaiting)
         every = any_connection(connection)
         self._patches.wrap(every, "connect", self._wire.connecting)
-        server = self._cache.server
+        server = self.cache.server
         if self._wire.parts or server.tells_of_changes:  # else a reply has arrived when it is read
             self._patches.wrap(every, "read_response", self._wire.receiving)
             for parser in push_parsers(connection):
@@ -110,31 +115,39 @@ class Doors:
 
     def _wrap_client(self, client: Any, connection: Any, name: str) -> None:
         """Wrap what synchronous and asyncio clients have in common."""
-        self._patches.wrap(getattr(client, name), "execute_command", self._command)
-        self._patches.wrap(client.Pipeline, "immediate_execute_command", self._command)
+        self._patches.wrap(getattr(client, name), "execute_command", self.command)
+        self._patches.wrap(client.Pipeline, "immediate_execute_command", self.command)
         self._patches.wrap(client.Pipeline, "execute", self._pipeline)
-        self._patches.wrap(client.PubSub, "execute_command", self._command)
+        self._patches.wrap(client.PubSub, "execute_command", self.command)
         self._patches.wrap(client.PubSub, "parse_response", self._subscription)
         self._patches.wrap(connection.ConnectionPool, "make_connection", self._connection)
         self._patches.wrap(any_connection(connection), "send_packed_command", self._sending)
-        name_clusters(self._patches, client.__package__, name)
+        lead_sentinel(self._patches, client.__package__)
+        cluster = sys.modules.get(f"{client.__package__}.cluster")
+        if cluster is not None:
+            self.clusters.open(self._patches, cluster, name)
 
     def close(self) -> None:
         """Restore the methods."""
-        self._cache.is_observed = self._cache.is_plain = False
+        self.cache.is_observed = self.cache.is_plain = False
         self._patches.undo()
 
     def forget_connections(self) -> None:
         """Close the connections of pools under test: the next execution starts without any."""
         for pool in self._pools:
-            self._cache.forget_pool(pool)
+            self.cache.forget_pool(pool)
         self._pools.clear()
+        self.clusters.forget_connections()
 
-    def _command(self, method: _Method) -> _Method:
+    def command(self, method: _Method) -> _Method:
+        """Wrap a method that sends a command; its client, or the node of a cluster, comes first."""
+
         def execute_command(client: Any, *args: Any, **options: Any) -> Any:
             execution = execution_for(client)
             if execution is None or not args:
                 return method(client, *args, **options)
+            if (slots := slots_of_one_node(args, client)) is not None:
+                return slots
             retry = retry_of(client)
             if execution.is_undisturbed and retry is None:
                 command = redis_commands.described(args, PLACE)
@@ -170,7 +183,7 @@ class Doors:
             answer = ask()
         else:
             answer = self._try_again(execution, retry, question, footprint, failure, ask)
-        note_answer(self._cache.leases, args, answer)
+        note_answer(self.cache.leases, args, answer)
         question.answered(args, answer)
         return dialect.received(answer) if dialect else answer
 
@@ -205,11 +218,11 @@ class Doors:
         is_ours = execution.is_undisturbed and hasattr(client, "announced_to")
         self._commands += 1
         if is_ours:
-            client.announced_to = self._cache
+            client.announced_to = self.cache
         try:
             return method(client, *args, **options)
         except BaseException as error:
-            self._cache.is_plain = False
+            self.cache.is_plain = False
             self.note_failure(error)
             raise
         finally:
@@ -250,13 +263,18 @@ class Doors:
         if not (is_atomic or self._lets_wait()):
             refuse_waits(execution, map(arguments, pipeline.command_stack), partial(broken, None))
         if not is_divided(execution, pipeline, is_atomic=is_atomic):
-            label, footprint = self.announce_pipeline(execution, pipeline, is_atomic=is_atomic)
+            label, footprint = self.announce_all(
+                execution,
+                [arguments(command) for command in pipeline.command_stack],
+                is_watching=pipeline.watching,
+                is_atomic=is_atomic,
+            )
             ask = partial(method, pipeline, raise_on_error)
-            return await self._send(execution, pipeline, label, footprint, ask)
+            return await self.send(execution, pipeline, label, footprint, ask)
 
         async def send(words: Sequence[Any], ask: Callable[[], Any], is_last: bool) -> Any:
             label, footprint, _ = self.announce(execution, words)
-            return await self._send(execution, pipeline, label, footprint, ask, is_last=is_last)
+            return await self.send(execution, pipeline, label, footprint, ask, is_last=is_last)
 
         return await one_by_one(pipeline, method, raise_on_error, send)
 
@@ -264,7 +282,7 @@ class Doors:
         """Say whether a pipeline may hold a command that blocks in the server."""
         return False
 
-    async def _send(
+    async def send(
         self,
         execution: ExecutionContext,
         pipeline: Any,
@@ -289,7 +307,7 @@ class Doors:
             execution = execution_for(subscription)
             if execution is None or subscription.connection is None:
                 return method(subscription, block, timeout, **options)
-            if not self._cache.server.moves_time:
+            if not self.cache.server.moves_time:
                 execution.controller.hazard(UNTOLD)
                 return method(subscription, block, timeout, **options)
 
@@ -310,7 +328,7 @@ class Doors:
             note_sentinel(execution, pool)
             self._pools.add(pool)
             library = method.__module__.partition(".")[0]
-            return self._cache.join(pool, without_default(pool.connection_kwargs), library)
+            return self.cache.join(pool, without_default(pool.connection_kwargs), library)
 
         return make_connection
 
@@ -318,17 +336,18 @@ class Doors:
         def send_packed_command(connection: Any, *args: Any, **options: Any) -> Any:
             execution = controlled()
             if not self._commands:  # a pipeline, a subscription, a connection used directly
-                self._cache.is_plain = False
+                self.cache.is_plain = False
             channel = channel_of(connection)
             if execution is None or channel.is_private:
                 return method(connection, *args, **options)
-            if channel.owner is not self._cache:
+            if channel.owner is not self.cache:
                 execution.controller.hazard(astray(connection))
-            elif (found := self._by_hand(execution, connection, args, sys._getframe())) is not None:
-                label, footprint = found
-                execution.step(label, footprint, kind="command")
-                self._keep(execution, footprint)
-                return self._noted(lambda: method(connection, *args, **options))
+            elif found := self._by_hand(execution, connection, args, sys._getframe()):
+                for label, footprint, data in found:
+                    execution.step(label, footprint, kind="command")
+                    self._keep(execution, footprint)
+                    self._noted(partial(method, connection, data, **options))
+                return None
             if not (execution.tracks or execution.controller.grain == "wire"):
                 return method(connection, *args, **options)
             return self._wire.sent(
@@ -340,7 +359,7 @@ class Doors:
     def _noted(self, send: Callable[[], Any]) -> Any:
         try:
             answer = send()
-            self._cache.server.quiesce()
+            self.cache.server.quiesce()
         except Exception as error:
             self.note_failure(error)
             raise
@@ -348,21 +367,27 @@ class Doors:
 
     def _by_hand(
         self, execution: ExecutionContext, connection: Any, args: tuple[Any, ...], frame: FrameType
-    ) -> tuple[str, Footprint] | None:
-        """Return the label and footprint of commands that code sends by itself, else None.
+    ) -> list[tuple[str, Footprint, Any]]:
+        """Return label, footprint and data of each step of commands that code sends by itself.
 
-        None is also returned for commands about the connection alone, and at grain ``wire``, where
-        each sending is a step.
+        None are returned for commands about the connection alone, and at grain ``wire``, where each
+        sending is a step.
         """
         if self._wire.parts or channel_of(connection).is_connecting or not is_by_hand(frame):
-            return None
-        label, together = [], NOTHING
-        for words in commands_in(args[0] if args else ()):
+            return []
+        steps = [self._announced(execution, one) for one in sendings_in(args[0] if args else ())]
+        return steps if any(footprint != NOTHING for _, footprint, _ in steps) else []
+
+    def _announced(
+        self, execution: ExecutionContext, sending: Sending
+    ) -> tuple[str, Footprint, Any]:
+        labels, together = [], NOTHING
+        for words in sending.commands:
             refuse_waits(execution, [words], partial(broken, None))
-            shown, footprint, _ = self.announce(execution, words)
-            label.append(shown)
+            label, footprint, _ = self.announce(execution, words)
+            labels.append(label)
             together = together | touched_by(words, footprint)
-        return None if together == NOTHING else ("; ".join(label), together)
+        return "; ".join(labels), together, sending.data
 
     def announce(
         self, execution: ExecutionContext, args: Sequence[Any]
@@ -377,20 +402,22 @@ class Doors:
         self._note(execution, command)
         return command.label, execution.logged(command.footprint), command.is_usual
 
-    def announce_pipeline(
-        self, execution: ExecutionContext, pipeline: Any, *, is_atomic: bool
+    def announce_all(
+        self,
+        execution: ExecutionContext,
+        pipeline: Sequence[Sequence[Any]],
+        *,
+        is_watching: bool,
+        is_atomic: bool,
     ) -> tuple[str, Footprint]:
         """Return the label and footprint of all commands of a pipeline."""
-        commands = [
-            redis_commands.described(arguments(command), PLACE)
-            for command in pipeline.command_stack
-        ]
+        commands = [redis_commands.described(words, PLACE) for words in pipeline]
         label = "; ".join(command.label for command in commands)
         for command in commands:
             self._note(execution, command, label)
         together = reduce(or_, (command.footprint for command in commands), NOTHING)
         footprint = execution.logged(together)
-        if pipeline.watching:
+        if is_watching:
             footprint = footprint | Footprint(reads=frozenset({f"{PLACE}:*"}))
         if is_atomic:
             label = f"MULTI {label} EXEC"
@@ -400,12 +427,12 @@ class Doors:
         """Note commands that this server does not know, from an answer or an error."""
         execution = controlled()
         if execution is not None:
-            note_unsupported(execution, self._cache.server, answer)
+            note_unsupported(execution, self.cache.server, answer)
 
     def _keep(self, execution: ExecutionContext, footprint: Footprint) -> None:
         """Save the content of the cache before a write, which a replica may have missed."""
         if execution.faults.keeps_history and any(r.startswith(PLACE) for r in footprint.writes):
-            self._cache.history.append(self._cache.server.save())
+            self.cache.history.append(self.cache.server.save())
 
     def _note(
         self, execution: ExecutionContext, command: redis_commands.Described, within: str = ""
@@ -419,15 +446,15 @@ class Doors:
         if command.is_usual and execution.controller.grain != "wire":
             return
         if not command.is_plain or execution.controller.grain == "wire":
-            self._cache.is_plain = False
+            self.cache.is_plain = False
         if command.is_timed:
-            self._cache.timed.add(within or command.label)
-            self._cache.expiring.update(
+            self.cache.timed.add(within or command.label)
+            self.cache.expiring.update(
                 r for r in command.footprint.reads if r.startswith(f"{PLACE}:")
             )
-        note_lease(execution, self._cache.leases, command)
+        note_lease(execution, self.cache.leases, command)
         note_question(execution, command.label)
-        if command.is_script and not self._cache.server.runs_scripts:
+        if command.is_script and not self.cache.server.runs_scripts:
             execution.controller.hazard(
                 f"{command.label}: this fakeredis runs no scripts. Install fakeredis[lua], or use "
                 "--supercache-backend=redis-server"

@@ -18,6 +18,7 @@ from pytest_supercache.layers.servers import AnyServer, ForeignServer
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.kernel.patches import Patches
+from pytest_supercache.runtime.redis.topologies import REPLICAS
 
 _UNKNOWN = re.compile(r"unknown command ['`\"]?([^'`\",]+)", re.IGNORECASE)
 _IN_A_SCRIPT = re.compile(r"unknown (redis )?command called from script", re.IGNORECASE)
@@ -138,6 +139,8 @@ def _without_function(label: str) -> str:
 def _unknown(server: AnyServer, name: str) -> str | None:
     if "." in name:
         return _of_a_module(server, name, may_be_installed=True)
+    if name == "READONLY":  # sent on connecting, perhaps by a client that was made before the check
+        return REPLICAS
     if redis_commands.is_of_cluster(name):
         return None  # that it was sent is a reason of its own
     if redis_commands.needs_scripts(name) and not server.runs_scripts:
