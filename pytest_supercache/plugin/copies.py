@@ -20,12 +20,13 @@ from urllib.parse import urlparse
 from urllib.request import url2pathname
 from zipfile import BadZipFile, ZipFile
 
-from pytest_supercache.core.folders import PACKAGES, is_in_packages
+from pytest_supercache.core.folders import PACKAGES, is_in_packages, real_path
 from pytest_supercache.core.inputs import InputError, parse_json, parse_toml, read_bytes, read_text
 
 PACKAGED = ("pyproject.toml", "setup.py", "setup.cfg")
 """Files of a folder whose modules may be installed from it."""
 
+_OF_PYTHON = os.path.realpath(os.path.dirname(os.__file__))  # noqa: PTH120 - all paths are text
 _COMPILED = (*EXTENSION_SUFFIXES, ".pyc")
 _SOURCES = (".py", ".pyx")
 _NAME = re.compile(r"(?:^|[(,])\s*name\s*=\s*[\"']?([\w.-]+)", re.MULTILINE)
@@ -56,10 +57,11 @@ def outdated(root: str, top: str) -> Iterator[Outdated]:
     projects = _projects(Path(root))
     yield from _in_packages(projects, top, files)
     yield from _in_checkouts_beside(projects, root, files)
-    for path in map(Path, files):
-        if path.is_relative_to(root) and _BUILT.isdisjoint(path.relative_to(root).parts):
-            yield from _behind(path)
-        yield from _built_before(Path(os.path.realpath(path)), top)
+    for file in files:
+        if _is_below(file, root) and _BUILT.isdisjoint(Path(file).relative_to(root).parts):
+            yield from _behind(Path(file))
+        if _is_below(real_path(file), top) and not is_in_packages(real_path(file)):
+            yield from _built_before(Path(real_path(file)), top)
 
 
 def _in_packages(projects: list[Path], top: str, files: set[str]) -> Iterator[Outdated]:
@@ -147,7 +149,7 @@ def _outdated_in(source: Path, copy: Distribution, files: set[str]) -> Iterator[
     installed = os.path.realpath(str(copy.locate_file("")))
     own = {str(one) for one in copy.files or ()}
     for file in files:
-        real = os.path.realpath(file)
+        real = real_path(file)
         within = Path(os.path.relpath(real, installed)).as_posix()
         sources = list(_sources(source, within)) if within in own else []
         if sources and all(_is_outdated(Path(real), one) for one in sources):
@@ -156,8 +158,8 @@ def _outdated_in(source: Path, copy: Distribution, files: set[str]) -> Iterator[
 
 def _of_another_checkout(project: Path, other: Path, files: set[str]) -> Iterator[Outdated]:
     """Yield the imported modules of another checkout that are not what this one has."""
-    for file in map(os.path.realpath, files):
-        if Path(file).is_relative_to(other) and not Path(file).is_relative_to(project):
+    for file in map(real_path, files):
+        if _is_below(file, str(other)) and not _is_below(file, str(project)):
             own = project / Path(file).relative_to(other)
             if own.is_file() and _is_outdated(Path(file), own):
                 yield str(own), file, " which is installed,"
@@ -165,8 +167,11 @@ def _of_another_checkout(project: Path, other: Path, files: set[str]) -> Iterato
 
 def _in_checkouts_beside(projects: list[Path], root: str, files: set[str]) -> Iterator[Outdated]:
     """Yield the imported modules of other checkouts, which nothing but a path leads to."""
-    real = map(os.path.realpath, files)
-    beside = [one for one in real if not (one.startswith(f"{root}{os.sep}") or is_in_packages(one))]
+    beside = [
+        one
+        for one in map(real_path, files)
+        if not (_is_below(one, root) or _is_below(one, _OF_PYTHON) or is_in_packages(one))
+    ]
     others = {found for one in beside if (found := _project_of(Path(one).parent)) is not None}
     for other in others:
         for project in projects:
@@ -189,8 +194,6 @@ def _project_of(folder: Path) -> Path | None:
 
 def _built_before(file: Path, top: str) -> Iterator[Outdated]:
     """Yield the source of a module that was imported from what a project was built into."""
-    if not file.is_relative_to(top) or is_in_packages(file):
-        return
     archive = _archive_of(file.parent)
     below = [one for one in file.parents if one.is_relative_to(top) and str(one) != top]
     products = [one for one in below if one.name in _PRODUCTS]
@@ -277,6 +280,10 @@ def imported_files() -> set[str]:
     """Return the files of the modules that this process has imported."""
     files = map(file_of, sys.modules.copy().values())
     return {file for file in files if file is not None}
+
+
+def _is_below(file: str, folder: str) -> bool:
+    return file.startswith(f"{folder.rstrip(os.sep)}{os.sep}")
 
 
 def file_of(module: object) -> str | None:

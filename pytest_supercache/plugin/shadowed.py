@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from pytest_supercache.core.folders import is_in_packages
+from pytest_supercache.core.folders import forget_links, is_in_packages, real_path
 from pytest_supercache.gate.always_on import top_of
 from pytest_supercache.plugin.copies import PACKAGED, file_of, imported_files, outdated
 
@@ -34,7 +34,8 @@ class Shadows:
         self._conftests = set[str]()  # likewise, which share one name
         self._found = set[str]()
         self._told = set[str]()  # by workers of xdist
-        for known in (_names_in, _packaged_above, _sources_below, _real, import_folder):
+        forget_links()
+        for known in (_names_in, _packaged_above, _sources_below, import_folder):
             known.cache_clear()  # another run in this process may have other files
 
     def pass_over(self) -> None:
@@ -59,7 +60,7 @@ class Shadows:
         self._look_at_installed(files)
         top = os.path.realpath(top_of(Path(self._root)))
         for own, got, what in outdated(self._root, top):
-            is_own = _is_below(_real(got), self._root) and not is_in_packages(got)
+            is_own = _is_below(real_path(got), self._root) and not is_in_packages(got)
             self._found.add(
                 f"{self._shown(own)} is behind {self._shown(got) if is_own else got},{what}"
             )
@@ -77,7 +78,7 @@ class Shadows:
             return  # the folders of tests are no place, or the last one, to import from
         searched = [os.path.realpath(path) for path in sys.path]
         roots = tuple(f"{root}{os.sep}" for root in (self._root, self._config.rootpath))
-        own = [_real(one) for one in files if one.startswith(roots) and not is_in_packages(one)]
+        own = [real_path(one) for one in files if one.startswith(roots) and not is_in_packages(one)]
         in_folders: dict[str, list[str]] = {}
         for file in own:
             in_folders.setdefault(import_folder(file), []).append(file)
@@ -91,7 +92,7 @@ class Shadows:
 
         The project has put them on ``sys.path``; two with one module are a mistake.
         """
-        real = {file for file in map(_real, files) if _is_below(file, self._root)}
+        real = {file for file in map(real_path, files) if _is_below(file, self._root)}
         tests = {import_folder(file) for file in real if _is_of_tests(file)}
         named = {os.path.realpath(path) for path in self._config.getini("pythonpath")}
         folders = {
@@ -102,7 +103,7 @@ class Shadows:
         for folder in (one for one in folders - (tests - named) if not is_in_packages(one)):
             for top in _taken(folder):
                 for own, got in _imported_instead(folder, top):
-                    if _is_below(_real(got), self._root):
+                    if _is_below(real_path(got), self._root):
                         self._found.add(f"{self._shown(own)} is behind {self._shown(got)},")
 
     def _look_at_installed(self, files: set[str]) -> None:
@@ -113,7 +114,7 @@ class Shadows:
         """
         own = [
             one
-            for one in {_real(file) for file in files}
+            for one in {real_path(file) for file in files}
             if _is_below(one, self._root) and not is_in_packages(one)
         ]
         folders = {
@@ -132,12 +133,12 @@ class Shadows:
     def _look_at_one(self, folder: str, top: str) -> None:
         """Note the modules of a name that a folder has, and that are installed with other code."""
         for own, got in _imported_instead(folder, top):
-            is_own = _is_below(_real(got), self._root) and not is_in_packages(got)
+            is_own = _is_below(real_path(got), self._root) and not is_in_packages(got)
             if got.endswith(_SUFFIX) and not is_own:
                 self._found.add(f"{self._shown(own)} is behind {got}, which is installed,")
 
     def _shown(self, file: str) -> str:
-        return Path(os.path.relpath(_real(file), self._root)).as_posix()
+        return Path(os.path.relpath(real_path(file), self._root)).as_posix()
 
     def _got_others(
         self, file: str, folder: str, names: set[str], searched: list[str], seen: set[str]
@@ -150,7 +151,7 @@ class Shadows:
             got, own = file_of(sys.modules.get(name)), _own(folder, name)
             if got is None or own is None or not self._is_meant(folder, got, searched):
                 continue
-            if _real(got) == _real(own) or own in seen:
+            if real_path(got) == real_path(own) or own in seen:
                 continue
             if text_of(got) != text_of(own):
                 importer, other, lost = map(self._shown, (file, got, own))
@@ -164,7 +165,7 @@ class Shadows:
         That is so among the folders of one project. A module that is installed is meant if it would
         be found first.
         """
-        other = import_folder(_real(got))
+        other = import_folder(real_path(got))
         if _is_below(got, self._root) or other not in searched:
             return True
         return searched.index(folder) < searched.index(other)
@@ -215,15 +216,11 @@ def _is_from(module: object, folder: str) -> bool:
     """Say whether a module is from a folder, and from no other one."""
     file = file_of(module)
     if file is not None:
-        return import_folder(_real(file)) == folder
+        return import_folder(real_path(file)) == folder
     return all(
-        str(Path(_real(path)).parent) == folder for path in _members(module).get("__path__") or ()
+        str(Path(real_path(path)).parent) == folder
+        for path in _members(module).get("__path__") or ()
     )
-
-
-@cache
-def _real(path: str) -> str:
-    return os.path.realpath(path)
 
 
 @cache
