@@ -48,6 +48,7 @@ from pytest_supercache.runtime.process.isolation import Isolation
 from pytest_supercache.runtime.process.late_stand_ins import real_primitives_released
 from pytest_supercache.runtime.process.library_doors import LibraryDoors
 from pytest_supercache.runtime.process.module_clients import clients_replaced
+from pytest_supercache.runtime.process.native_connections import note_native_connections
 from pytest_supercache.runtime.process.only_one import only_one
 from pytest_supercache.runtime.process.pinned import pinned
 from pytest_supercache.runtime.process.rebinding import Rebinding, cooperative
@@ -205,6 +206,7 @@ class CheckEnvironment:
                 actor = guard(execution, whole, self._settings.step_timeout, outside=outside)
             kept.close()  # the last step: no other one has followed
             self._name_real_time(controller, expiries)
+            note_native_connections(controller)  # of a body that has not raced
         finally:
             self._forget()
         failure = self._wrong_time() or (None if type(actor.error) is Abandoned else actor.error)
@@ -245,6 +247,7 @@ class CheckEnvironment:
             grain=self._settings.grain,
         )
         controller.new_thread, controller.polls = self._crew.thread, self._settings.polls
+        controller.look_outside = partial(note_native_connections, controller)
         return controller
 
     def _timekeeper(self, expiries: Expiries, *, unlimited: bool, ignores_time: bool) -> Timekeeper:

@@ -26,6 +26,7 @@ from pytest_supercache.runtime.kernel.calling import current_actor, looking
 from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.kernel.task_actor import TaskActor
 from pytest_supercache.runtime.memory.calls import touching
+from pytest_supercache.runtime.process.native_connections import note_native_connections
 from pytest_supercache.world import layer_faults
 from pytest_supercache.world.history import history_of
 from pytest_supercache.world.recorder import Recorder, Settling, text
@@ -178,6 +179,7 @@ class World(Recorder):
         return [*self.stack.bus.mailboxes.values(), *moves]
 
     def _results(self) -> dict[str, Any]:
+        note_native_connections(self._controller)
         return {
             actor.name: ran(actor.result, f"world.actor({actor.name!r})", actor.function)
             for actor in self._actors

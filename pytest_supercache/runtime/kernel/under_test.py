@@ -41,7 +41,7 @@ _FRAMEWORKS = frozenset(
         "psycopg_pool", "aiosqlite", "pymysql", "anyio", "sniffio", "fastapi", "starlette",
         "uvicorn", "opentelemetry", "pydantic", "pydantic_core",
         "annotated_types", "typing_inspection", "httpx", "httpcore", "h11", "idna", "certifi",
-        "charset_normalizer", "flask", "werkzeug", "numpy",
+        "charset_normalizer", "flask", "werkzeug", "numpy", "cffi", "pycparser",
     }
 )  # fmt: skip
 """Frameworks that call the code under test, or are called by it, and lock only their own data."""

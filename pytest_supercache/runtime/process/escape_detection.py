@@ -26,6 +26,7 @@ from pytest_supercache.runtime.kernel.own_code import LAYERS, RUNTIME
 from pytest_supercache.runtime.kernel.patches import Patches
 from pytest_supercache.runtime.kernel.under_test import is_standard_name
 from pytest_supercache.runtime.process import look_ups, memcached, open_connections
+from pytest_supercache.runtime.process.native_connections import native_connections_found
 from pytest_supercache.runtime.sync import threads
 
 _DATAGRAMS = frozenset({"socket.sendto", "socket.sendmsg"})
@@ -64,7 +65,7 @@ def escapes_detected(own_addresses: frozenset[Any]) -> Iterator[None]:
     An address is a path, or a host and a port.
     """
     audit.listen(_HEARD, _hear)
-    with children_adopted(), Patches() as replaced:
+    with children_adopted(), native_connections_found(), Patches() as replaced:
         for owner, name, make in (
             (threading.Thread, "start", _named_start),
             (threading.Thread, "join", _controlled_join),

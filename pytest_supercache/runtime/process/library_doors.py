@@ -2,7 +2,7 @@
 
 Each door is a module with three functions: ``open`` patches the library and returns (real,
 stand-in) pairs, for names imported elsewhere; ``close`` restores it; ``close_opened`` closes
-connections that an execution has left open.
+connections that an execution has left open. A door of several libraries is opened for each.
 """
 
 import datetime
@@ -16,6 +16,7 @@ from unittest.mock import patch
 from freezegun import api
 
 from pytest_supercache.runtime.memory.importing import afterwards, imports_noticed
+from pytest_supercache.runtime.process.native_clients import CLIENTS
 
 DOORS = {
     "sqlite3": "pytest_supercache.runtime.sql.sqlite",
@@ -25,6 +26,7 @@ DOORS = {
     "asyncpg": "pytest_supercache.runtime.sql.asyncpg_doors",
     "pymysql.connections": "pytest_supercache.runtime.sql.mariadb",
     "pymemcache.client.base": "pytest_supercache.runtime.process.memcached",
+    **dict.fromkeys(CLIENTS, "pytest_supercache.runtime.process.native_clients"),
     "anyio._core._synchronization": "pytest_supercache.runtime.aio.anyio_tools",
     "anyio.to_thread": "pytest_supercache.runtime.sql.worker_threads",
 }
@@ -47,7 +49,8 @@ class LibraryDoors:
     def __init__(self) -> None:
         self._doors: list[Any] = []  # modules
         self._imports = ExitStack()
-        self._known = 0  # doors, by the last call of `notice`
+        self._libraries = set[str]()
+        self._known = 0  # libraries, by the last call of `notice`
         self.pairs: list[tuple[Any, Any]] = []  # (real, stand-in)
 
     def open(self) -> None:
@@ -62,16 +65,17 @@ class LibraryDoors:
     def notice(self) -> bool:
         """Open the doors of libraries imported since the last call; True when there were any."""
         self._open_imported()
-        known, self._known = self._known, len(self._doors)
+        known, self._known = self._known, len(self._libraries)
         return self._known > known
 
     def _open_imported(self) -> None:
         """Open the doors of imported libraries that are not open yet."""
         for library, name in DOORS.items():
             is_imported = sys.modules.get(library) is not None  # None forbids the import
-            if is_imported and sys.modules.get(name) not in self._doors:
+            if is_imported and library not in self._libraries:
+                self._libraries.add(library)
                 door = import_module(name)
-                self._doors.append(door)
+                self._doors += [door] if door not in self._doors else []
                 self.pairs += door.open()
 
     def close(self) -> None:

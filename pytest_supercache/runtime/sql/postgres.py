@@ -108,6 +108,15 @@ class DatabaseSessions:
         for sessions in cls._all:
             yield from (one for one in sessions._opened.values() if one.holds_locks)
 
+    @classmethod
+    def descriptors(cls) -> "Iterator[int]":
+        """Return the sockets of open connections of drivers in native code."""
+        for sessions in cls._all:
+            for session in sessions._opened.values():
+                if hasattr(session.connection, "fileno"):
+                    with suppress(session.driver.error):  # it is closed
+                        yield session.connection.fileno()
+
     def add(self, connection: Any, driver: Driver, level: str = "") -> "DatabaseSession":
         """Take a new connection under control, whose server has a default isolation level."""
         session = DatabaseSession(connection, driver, level, self)

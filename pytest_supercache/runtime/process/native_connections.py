@@ -1,0 +1,83 @@
+"""Finds connections that native code has opened, of which the interpreter reports nothing.
+
+A client in C or Rust (valkey-glide, mysqlclient, pylibmc) has sockets that no Python code has
+connected. What it sends is no step, so a run in which one appears proves nothing.
+"""
+
+import os
+import socket
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from pytest_supercache.runtime.kernel import audit
+from pytest_supercache.runtime.kernel.notes import Notes
+from pytest_supercache.runtime.sql.postgres import DatabaseSessions
+
+_DESCRIPTORS = "/dev/fd"
+
+_known = set[int]()
+"""The inodes of sockets that were there before the check, or that Python code has connected."""
+
+
+@contextmanager
+def native_connections_found() -> Iterator[None]:
+    """Notice, until the end of the block, which sockets are there and which Python code connects.
+
+    On a system without a list of descriptors nothing is found.
+    """
+    audit.listen({"socket.connect"}, _connecting)
+    _known.update(_sockets())
+    try:
+        yield
+    finally:
+        _known.clear()
+
+
+def _connecting(_event: str, args: tuple[Any, ...]) -> None:
+    with suppress(OSError):
+        _known.add(os.fstat(args[0].fileno()).st_ino)
+
+
+def note_native_connections(notes: Notes) -> None:
+    """Note as a hazard a connection that was opened by native code, and is open now."""
+    sockets = _sockets()
+    new = sockets.keys() - _known
+    if not new:
+        return
+    _known.update(new)
+    ends = {inode: _ends(descriptor) for inode, descriptor in sockets.items()}
+    here = {own for own, _ in ends.values()}
+    here.update(_ends(descriptor)[1] for descriptor in DatabaseSessions.descriptors())
+    for inode in new:
+        peer = ends[inode][1]
+        if peer and peer not in here:
+            shown = ":".join(map(str, peer[:2])) if isinstance(peer, tuple) else str(peer)
+            notes.leave_control(
+                f"a client in native code has connected to {shown}, past Python (as valkey-glide, "
+                "mysqlclient and pylibmc do): what it sends is no step. Use a client that is under "
+                "control (docs/adapters.md), or put a double in its place"
+            )
+
+
+def _sockets() -> dict[int, int]:
+    """Return the sockets of this process: inode -> descriptor."""
+    found = dict[int, int]()
+    with suppress(OSError):
+        for name in os.listdir(_DESCRIPTORS):  # noqa: PTH208 - after each race; a Path costs more
+            with suppress(OSError, ValueError):  # that of the list itself is closed
+                facts = os.fstat(int(name))
+                if stat.S_ISSOCK(facts.st_mode):
+                    found[facts.st_ino] = int(name)
+    return found
+
+
+def _ends(descriptor: int) -> tuple[Any, Any]:
+    """Return the addresses of both ends of a socket; None: it has none."""
+    with suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as ours:
+        own = ours.getsockname()
+        with suppress(OSError):
+            return own, ours.getpeername()
+        return own, None
+    return None, None
