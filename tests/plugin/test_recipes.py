@@ -143,6 +143,20 @@ class Shop:
         forget.delay(key)
 """
 
+RQ = (
+    CELERY.replace("from celery import Celery", "from rq import Queue")
+    .replace('app = Celery("shop", broker="redis://broker:6379/0")', "queue = Queue(connection=redis.Redis())")
+    .replace("@app.task\n", "")
+    .replace("forget.delay(key)", "queue.enqueue(forget, key)")
+)  # fmt: skip
+
+HUEY = (
+    CELERY.replace("from celery import Celery", "from huey import RedisHuey")
+    .replace('Celery("shop", broker="redis://broker:6379/0")', 'RedisHuey("shop", host="broker")')
+    .replace("@app.task\n", "@app.task()\n")
+    .replace("forget.delay(key)", "forget(key)")
+)
+
 NEAR_CACHE = """
 class NearCache:
     def __init__(self, size):
@@ -199,6 +213,8 @@ APPS = {
     "Django": DJANGO,
     "FastAPI": {"shop.py": FASTAPI},
     "Celery": {"shop.py": CELERY},
+    "rq": {"shop.py": RQ},
+    "huey": {"shop.py": HUEY},
 }
 
 
