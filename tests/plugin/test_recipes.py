@@ -143,12 +143,16 @@ class Shop:
         forget.delay(key)
 """
 
-RQ = (
-    CELERY.replace("from celery import Celery", "from rq import Queue")
-    .replace('app = Celery("shop", broker="redis://broker:6379/0")', "queue = Queue(connection=redis.Redis())")
-    .replace("@app.task\n", "")
-    .replace("forget.delay(key)", "queue.enqueue(forget, key)")
-)  # fmt: skip
+RQ = """
+import redis
+from rq import Queue
+
+cache = redis.Redis()
+queue = Queue(connection=cache)
+
+def forget(key):
+    cache.delete(key)
+""" + CELERY[CELERY.index("\nclass Shop") :].replace("forget.delay(", "queue.enqueue(forget, ")
 
 HUEY = (
     CELERY.replace("from celery import Celery", "from huey import RedisHuey")

@@ -5,15 +5,15 @@ connected. What it sends is no step, so a run in which one appears proves nothin
 """
 
 import os
-import socket
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from pytest_supercache.core.socket_ends import ends_of
 from pytest_supercache.runtime.kernel import audit
 from pytest_supercache.runtime.kernel.notes import Notes
-from pytest_supercache.runtime.sql.postgres import DatabaseSessions
+from pytest_supercache.runtime.sql.postgres import SERVERS
 
 _DESCRIPTORS = "/dev/fd"
 
@@ -47,12 +47,11 @@ def note_native_connections(notes: Notes) -> None:
     if not new:
         return
     _known.update(new)
-    ends = {inode: _ends(descriptor) for inode, descriptor in sockets.items()}
-    here = {own for own, _ in ends.values()}
-    here.update(_ends(descriptor)[1] for descriptor in DatabaseSessions.descriptors())
+    ends = {inode: ends_of(descriptor) for inode, descriptor in sockets.items()}
+    known = SERVERS | {own for own, _ in ends.values()}  # or both ends are here
     for inode in new:
         peer = ends[inode][1]
-        if peer and peer not in here:
+        if peer and peer not in known:
             shown = ":".join(map(str, peer[:2])) if isinstance(peer, tuple) else str(peer)
             notes.leave_control(
                 f"a client in native code has connected to {shown}, past Python (as valkey-glide, "
@@ -71,13 +70,3 @@ def _sockets() -> dict[int, int]:
                 if stat.S_ISSOCK(facts.st_mode):
                     found[facts.st_ino] = int(name)
     return found
-
-
-def _ends(descriptor: int) -> tuple[Any, Any]:
-    """Return the addresses of both ends of a socket; None: it has none."""
-    with suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as ours:
-        own = ours.getsockname()
-        with suppress(OSError):
-            return own, ours.getpeername()
-        return own, None
-    return None, None

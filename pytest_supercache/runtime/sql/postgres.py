@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.identity import identity
+from pytest_supercache.core.socket_ends import ends_of
 from pytest_supercache.core.statement import SqlStatement
 from pytest_supercache.runtime.kernel.active import controlled, hearing, name_unreachable
 from pytest_supercache.runtime.kernel.calling import current_actor, here
@@ -64,6 +65,9 @@ _DEADLOCK = (
 """Raises the error of a victim, which aborts the transaction, or what follows a savepoint of it."""
 _BACK = ("ROLLBACK TO SAVEPOINT supercache", "RELEASE SAVEPOINT supercache")
 
+SERVERS = set[Any]()
+"""The addresses to which drivers in native code have connected under control."""
+
 Method = Callable[..., Any]
 
 
@@ -108,17 +112,10 @@ class DatabaseSessions:
         for sessions in cls._all:
             yield from (one for one in sessions._opened.values() if one.holds_locks)
 
-    @classmethod
-    def descriptors(cls) -> "Iterator[int]":
-        """Return the sockets of open connections of drivers in native code."""
-        for sessions in cls._all:
-            for session in sessions._opened.values():
-                if hasattr(session.connection, "fileno"):
-                    with suppress(session.driver.error):  # it is closed
-                        yield session.connection.fileno()
-
     def add(self, connection: Any, driver: Driver, level: str = "") -> "DatabaseSession":
         """Take a new connection under control, whose server has a default isolation level."""
+        if hasattr(connection, "fileno"):
+            SERVERS.add(ends_of(connection.fileno())[1])
         session = DatabaseSession(connection, driver, level, self)
         self._opened[identity(connection)] = session
         return session
