@@ -3,12 +3,12 @@
 import os
 import re
 import tempfile
-from functools import cache
 from pathlib import PurePath
 
 PACKAGES = frozenset({"site-packages", "dist-packages"})
 """The names of the folders where packages are installed."""
 
+_OF_PYTHON = f"{os.path.realpath(os.path.dirname(os.__file__))}{os.sep}"  # noqa: PTH120 - text
 _IN_PACKAGES = re.compile(rf"(?:^|[\\/])(?:{'|'.join(sorted(PACKAGES))})(?:[\\/]|$)")
 
 
@@ -17,26 +17,41 @@ def is_in_packages(path: PurePath | str) -> bool:
     return _IN_PACKAGES.search(str(path)) is not None
 
 
-@cache
+def is_installed(path: str) -> bool:
+    """Say whether a path is among installed packages, or belongs to the interpreter."""
+    return path.startswith(_OF_PYTHON) or is_in_packages(path)
+
+
+_real_paths = dict[str, str]()
+_real_folders = dict[str, str]()
+
+
 def real_path(file: str) -> str:
     """Return ``os.path.realpath`` of a file, for thousands of files in few folders.
 
     What was found is kept until :func:`forget_links`.
     """
-    folder, name = os.path.split(file)
-    path = os.path.join(_real_folder(folder), name)  # noqa: PTH118 - a Path costs ten times this
-    return os.path.realpath(path) if os.path.islink(path) else path  # noqa: PTH114 - likewise
-
-
-@cache
-def _real_folder(folder: str) -> str:
-    return os.path.realpath(folder)
+    found = _real_paths.get(file)
+    if found is None:
+        folder, name = os.path.split(file)
+        real = _real_folders.get(folder)
+        if real is None:
+            real = _real_folders[folder] = os.path.realpath(folder)
+        found = os.path.join(real, name)  # noqa: PTH118 - a Path costs ten times this
+        if os.path.islink(found):  # noqa: PTH114 - likewise
+            found = os.path.realpath(found)
+        _real_paths[file] = found
+    return found
 
 
 def forget_links() -> None:
-    """Forget what :func:`real_path` has found: links may have changed."""
-    real_path.cache_clear()
-    _real_folder.cache_clear()
+    """Forget what :func:`real_path` has found, for links may have changed.
+
+    Those of packages stay as they are while a process has imported them.
+    """
+    for known in (_real_paths, _real_folders):
+        for path in [path for path in known if not is_installed(path)]:
+            del known[path]
 
 
 def temporary_folder() -> str | None:

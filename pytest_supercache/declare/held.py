@@ -17,7 +17,6 @@ from enum import Enum
 from functools import lru_cache, partial
 from inspect import getattr_static
 from itertools import islice
-from pathlib import Path
 from types import (
     CodeType,
     FunctionType,
@@ -27,7 +26,7 @@ from types import (
 )
 from typing import Any, NamedTuple
 
-from pytest_supercache.core.folders import is_in_packages
+from pytest_supercache.core.folders import is_installed
 from pytest_supercache.core.identity import identity, is_a
 from pytest_supercache.declare.late_binding import Turn, are_same, held, read_by
 from pytest_supercache.declare.same import (
@@ -46,7 +45,6 @@ _NAME_MIN = 3
 """The shortest text that is taken for a part of the name of a variable of the environment."""
 
 _OURS = __name__.partition(".")[0]
-_OF_PYTHON = str(Path(os.__file__).resolve().parent)
 
 
 class _Part(NamedTuple):
@@ -263,4 +261,4 @@ def _is_of_project(module: str) -> bool:
         return module not in sys.builtin_module_names
     path = os.path.realpath(file)
     is_ours = module.partition(".")[0] == _OURS
-    return not (is_ours or is_in_packages(path) or path.startswith(_OF_PYTHON))
+    return not (is_ours or is_installed(path))

@@ -20,13 +20,12 @@ from urllib.parse import urlparse
 from urllib.request import url2pathname
 from zipfile import BadZipFile, ZipFile
 
-from pytest_supercache.core.folders import PACKAGES, is_in_packages, real_path
+from pytest_supercache.core.folders import PACKAGES, is_in_packages, is_installed, real_path
 from pytest_supercache.core.inputs import InputError, parse_json, parse_toml, read_bytes, read_text
 
 PACKAGED = ("pyproject.toml", "setup.py", "setup.cfg")
 """Files of a folder whose modules may be installed from it."""
 
-_OF_PYTHON = os.path.realpath(os.path.dirname(os.__file__))  # noqa: PTH120 - all paths are text
 _COMPILED = (*EXTENSION_SUFFIXES, ".pyc")
 _SOURCES = (".py", ".pyx")
 _NAME = re.compile(r"(?:^|[(,])\s*name\s*=\s*[\"']?([\w.-]+)", re.MULTILINE)
@@ -167,11 +166,8 @@ def _of_another_checkout(project: Path, other: Path, files: set[str]) -> Iterato
 
 def _in_checkouts_beside(projects: list[Path], root: str, files: set[str]) -> Iterator[Outdated]:
     """Yield the imported modules of other checkouts, which nothing but a path leads to."""
-    beside = [
-        one
-        for one in map(real_path, files)
-        if not (_is_below(one, root) or _is_below(one, _OF_PYTHON) or is_in_packages(one))
-    ]
+    real = map(real_path, files)
+    beside = [one for one in real if not (_is_below(one, root) or is_installed(one))]
     others = {found for one in beside if (found := _project_of(Path(one).parent)) is not None}
     for other in others:
         for project in projects:

@@ -92,7 +92,8 @@ class Shadows:
 
         The project has put them on ``sys.path``; two with one module are a mistake.
         """
-        real = {file for file in map(real_path, files) if _is_below(file, self._root)}
+        below = f"{self._root}{os.sep}"
+        real = {file for file in map(real_path, files) if file.startswith(below)}
         tests = {import_folder(file) for file in real if _is_of_tests(file)}
         named = {os.path.realpath(path) for path in self._config.getini("pythonpath")}
         folders = {
