@@ -3,12 +3,13 @@
 Such a client sends them on connections of its own, past the methods of a client of one server.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Protocol
 
 from pytest_supercache.core.footprint import Footprint
-from pytest_supercache.core.switch import at_once_of
+from pytest_supercache.core.switch import at_once, at_once_of
 from pytest_supercache.layers import redis_commands
 from pytest_supercache.layers.existing_cache import PLACE, ExistingCache
 from pytest_supercache.runtime.kernel.active import controlled
@@ -17,12 +18,13 @@ from pytest_supercache.runtime.kernel.patches import Patches
 from pytest_supercache.runtime.redis.pipelines import arguments
 from pytest_supercache.runtime.redis.retrying import without_default
 from pytest_supercache.runtime.redis.topologies import (
+    by_slot,
     let_find_keys,
     name_transaction,
     note_every_node,
-    note_slots,
     report_others,
 )
+from pytest_supercache.runtime.sync.threads import run_together
 
 _Method = Callable[..., Any]
 
@@ -100,44 +102,57 @@ class ClusterDoors:
         return _execute_command
 
     def _part(self, method: _Method) -> _Method:
-        """Wrap the method that sends the commands of a pipeline that are for one node."""
+        """Wrap the method that sends the commands of a pipeline that are for one node.
+
+        The one node here stands for several, which execute the commands for their slots in any
+        order: each slot has an actor of its own.
+        """
         from redis.exceptions import ConnectionError as BrokenConnectionError
 
-        async def write(part: Any) -> None:
+        def write(part: Any) -> None:
             execution = controlled()
             if execution is None:
                 method(part)
                 return
-            commands, send = part.commands, partial(method, part)
-            try:
-                for command in commands:
-                    part.commands = [command]
-                    await self._send_part(execution, part, command, commands, send)
-            except BrokenConnectionError as error:  # as redis-py has it: none has an answer
+            commands, sent, broken = part.commands, list[Any](), list[Exception]()
+
+            def send(command: Any) -> None:
+                part.commands = [command]
+                sent.append(command)
+                method(part)
+
+            def send_all(group: Sequence[Any]) -> None:
+                try:
+                    at_once(self._send_all(execution, part, group, send))
+                except BrokenConnectionError as error:
+                    broken.append(error)
+
+            run_together([partial(send_all, group) for group in by_slot(commands)])
+            part.commands = commands if broken else sent  # answers are read in this order
+            if broken:  # no command of the part has one, as redis-py has it
                 part.connection.disconnect()
                 for command in commands:
-                    command.result = error
-            finally:
-                part.commands = commands
+                    command.result = broken[0]
 
-        return at_once_of(write)
+        return write
 
-    async def _send_part(
+    async def _send_all(
         self,
         execution: ExecutionContext,
         node: Any,
-        command: Any,
         commands: Sequence[Any],
-        send: Callable[[], Any],
-    ) -> Any:
-        """Take the step of one of the commands that a pipeline sends to a node, and send it."""
-        if command is commands[0]:
-            all_of_it = (redis_commands.described(arguments(one), PLACE) for one in commands)
-            note_slots(execution, (one.footprint for one in all_of_it))
-        label, footprint, _ = self._doors.announce(execution, arguments(command))
-        note_every_node(execution, label, footprint)
-        is_last = command is commands[-1]
-        return await self._doors.send(execution, node, label, footprint, send, is_last=is_last)
+        send: Callable[[Any], Any],
+    ) -> list[Any]:
+        """Take a step for each of these commands to a node, and send it."""
+        answers = []
+        for command in commands:
+            label, footprint, _ = self._doors.announce(execution, arguments(command))
+            note_every_node(execution, label, footprint)
+            ask, is_last = partial(send, command), command is commands[-1]
+            answers.append(
+                await self._doors.send(execution, node, label, footprint, ask, is_last=is_last)
+            )
+        return answers
 
     def _watching(self, method: _Method) -> _Method:
         """Wrap the method that sends a command of a transaction before its MULTI."""
@@ -243,11 +258,12 @@ class AsyncClusterDoors(ClusterDoors):
             execution = controlled()
             if execution is None:
                 return bool(await method(node, commands))
-            has_failed = False
-            for command in commands:
-                send = partial(method, node, [command])
-                has_failed |= await self._send_part(execution, node, command, commands, send)
-            return has_failed
+            parts = [
+                self._send_all(execution, node, group, lambda one: method(node, [one]))
+                for group in by_slot(commands)
+            ]
+            failed = await asyncio.gather(*parts) if len(parts) > 1 else [await parts[0]]
+            return any(any(one) for one in failed)
 
         return execute_pipeline
 

@@ -7,7 +7,7 @@ fails, as the verdict says. What several servers would do otherwise makes the ru
 """
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from inspect import iscoroutinefunction
 from typing import Any
 
@@ -18,6 +18,7 @@ from pytest_supercache.layers.existing_cache import PLACE
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.kernel.patches import Patches
+from pytest_supercache.runtime.redis.pipelines import arguments
 
 ONE_NODE = "a Redis Cluster as one node, without failover and resharding"
 NO_FAILOVER = "Redis Sentinel without failover"
@@ -32,11 +33,6 @@ REPLICAS = (
     "the code under test reads from replicas of Redis, which lag behind; this lag is not under "
     "control in this version. In the check, let it read from the primary (no read_from_replicas, "
     "load_balancing_strategy or slave_for)"
-)
-SLOTS = (
-    "a pipeline of a Redis Cluster has keys of several slots, and the nodes execute their parts in "
-    "any order, which is not under control in this version. Give the keys a common hash tag "
-    "({...}), or send the commands one by one"
 )
 EVERY_NODE = (
     "goes to several nodes of a Redis Cluster, one after another; here it is one step. Name the "
@@ -203,16 +199,12 @@ def note_every_node(execution: ExecutionContext, label: str, footprint: Footprin
         execution.controller.hazard(f"{label}: it {EVERY_NODE}")
 
 
-def note_slots(execution: ExecutionContext, footprints: Iterable[Footprint]) -> None:
-    """Note as a hazard a pipeline of a cluster's client with keys of several slots."""
+def by_slot(commands: Sequence[Any]) -> list[list[Any]]:
+    """Return the commands of a pipeline, those of one slot together, each list in their order."""
     from redis.crc import key_slot
 
-    prefix = f"{PLACE}:"
-    keys = {
-        resource.removeprefix(prefix)
-        for footprint in footprints
-        for resource in footprint.reads
-        if resource.startswith(prefix)
-    }
-    if len({key_slot(key.encode()) for key in keys}) > 1:
-        execution.controller.hazard(SLOTS)
+    groups: dict[int | None, list[Any]] = {}
+    for command in commands:
+        keys = redis_commands.keys_of(arguments(command))
+        groups.setdefault(key_slot(keys[0].encode()) if keys else None, []).append(command)
+    return list(groups.values())

@@ -8,7 +8,7 @@ library starts is not controlled, and is reported.
 
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
@@ -56,6 +56,21 @@ def adopt(
     start(thread)
 
 
+class OwnThread(threading.Thread):
+    """A thread of ours that is an actor like one of the code under test."""
+
+
+def run_together(functions: Sequence[Callable[[], None]]) -> None:
+    """Run functions in any order and interleaving: each but the first on a thread of its own."""
+    first, *others = functions
+    threads = [OwnThread(target=function) for function in others]
+    for thread in threads:
+        thread.start()
+    first()
+    for thread in threads:
+        thread.join()
+
+
 def start_under_control(thread: threading.Thread, start: Start) -> bool:
     """Start a thread of the code under test as an actor; False: it is not to be controlled.
 
@@ -63,7 +78,10 @@ def start_under_control(thread: threading.Thread, start: Start) -> bool:
         RuntimeError: the thread was started before, or not initialized; the real method raises it.
     """
     execution = controlled()
-    if execution is None or not (_is_started_by_code_under_test() or _runs_its_code(thread)):
+    is_ours = isinstance(thread, OwnThread)
+    if execution is None or not (
+        is_ours or _is_started_by_code_under_test() or _runs_its_code(thread)
+    ):
         return False
     touched = touch_start(thread, writes=True)
     if not _may_be_started(thread):
