@@ -247,7 +247,7 @@ class CheckEnvironment:
             grain=self._settings.grain,
         )
         controller.new_thread, controller.polls = self._crew.thread, self._settings.polls
-        controller.look_outside = partial(note_native_connections, controller)
+        controller.look_outside = note_native_connections
         return controller
 
     def _timekeeper(self, expiries: Expiries, *, unlimited: bool, ignores_time: bool) -> Timekeeper:

@@ -476,7 +476,7 @@ class ControlledLoop(LoopInterface):
         self._ticks += 1
         is_over = self._ticks > TICKS_MAX * 10
         if is_over or not self.controller.pass_time(timer=self.timers.next_deadline()):
-            self.controller.look_outside()
+            self.controller.look_outside(self.controller)
             self.stuck = WaitsForEverError(
                 "the body waits for ever: nothing else runs now that could end it"
             )

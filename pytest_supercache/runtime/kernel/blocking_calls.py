@@ -165,7 +165,7 @@ def _wait(state: ExecutionState, announced: Announced, actor: Actor) -> None:
             "or on a thread, by asyncio.to_thread"
         )
     if announced.deadline is None:
-        state.look_outside()
+        state.look_outside(state)
         raise WaitsForEverError(
             f"{announced.label!r} would block its event loop for ever: nothing on it can end that"
         )

@@ -385,7 +385,7 @@ class Controller(ExecutionState):
                 break
         else:
             self.hazard(f"{announced.label!r} waits while others take {STEPS_OF_OTHERS_MAX} steps")
-        self.look_outside()
+        self.look_outside(self)
         would = f"{announced.label!r} would wait for ever: nothing else runs now that could end it"
         refuse(body, WaitsForEverError(would))
 
