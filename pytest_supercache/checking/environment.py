@@ -206,7 +206,8 @@ class CheckEnvironment:
                 actor = guard(execution, whole, self._settings.step_timeout, outside=outside)
             kept.close()  # the last step: no other one has followed
             self._name_real_time(controller, expiries)
-            note_native_connections(controller)  # of a body that has not raced
+            if controller.phase == "before":  # else the race has done it
+                note_native_connections(controller)
         finally:
             self._forget()
         failure = self._wrong_time() or (None if type(actor.error) is Abandoned else actor.error)

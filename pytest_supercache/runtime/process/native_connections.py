@@ -20,6 +20,9 @@ _DESCRIPTORS = "/dev/fd"
 _known = set[int]()
 """The inodes of sockets that were there before the check, or that Python code has connected."""
 
+_listed = set[str]()
+"""The descriptors at the last look: as a rule there are no others, and no socket is looked at."""
+
 
 @contextmanager
 def native_connections_found() -> Iterator[None]:
@@ -33,6 +36,7 @@ def native_connections_found() -> Iterator[None]:
         yield
     finally:
         _known.clear()
+        _listed.clear()
 
 
 def _connecting(_event: str, args: tuple[Any, ...]) -> None:
@@ -42,10 +46,14 @@ def _connecting(_event: str, args: tuple[Any, ...]) -> None:
 
 def note_native_connections(notes: Notes) -> None:
     """Note as a hazard a connection that was opened by native code, and is open now."""
+    found = _descriptors()
+    is_same = found <= _listed
+    _listed.clear()
+    _listed.update(found)
+    if is_same:
+        return
     sockets = _sockets()
     new = sockets.keys() - _known
-    if not new:
-        return
     _known.update(new)
     ends = {inode: ends_of(descriptor) for inode, descriptor in sockets.items()}
     known = SERVERS | {own for own, _ in ends.values()}  # or both ends are here
@@ -60,13 +68,18 @@ def note_native_connections(notes: Notes) -> None:
             )
 
 
+def _descriptors() -> set[str]:
+    with suppress(OSError):
+        return set(os.listdir(_DESCRIPTORS))  # noqa: PTH208 - after each race; a Path costs more
+    return set()
+
+
 def _sockets() -> dict[int, int]:
     """Return the sockets of this process: inode -> descriptor."""
     found = dict[int, int]()
-    with suppress(OSError):
-        for name in os.listdir(_DESCRIPTORS):  # noqa: PTH208 - after each race; a Path costs more
-            with suppress(OSError, ValueError):  # that of the list itself is closed
-                facts = os.fstat(int(name))
-                if stat.S_ISSOCK(facts.st_mode):
-                    found[facts.st_ino] = int(name)
+    for name in _descriptors():
+        with suppress(OSError, ValueError):  # that of the list itself is closed
+            facts = os.fstat(int(name))
+            if stat.S_ISSOCK(facts.st_mode):
+                found[facts.st_ino] = int(name)
     return found

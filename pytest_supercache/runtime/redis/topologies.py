@@ -96,12 +96,11 @@ def _without_asking(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _finding(method: Callable[..., Any]) -> Callable[..., Any]:
-    has_node = not iscoroutinefunction(method)  # the client of one precedes the command
-
     def get_keys(parser: Any, *args: Any) -> Any:
         if controlled() is None:
             return method(parser, *args)
-        return _answered(method, redis_commands.keys_of(args[has_node:]) or None)
+        words = args if iscoroutinefunction(method) else args[1:]  # a client precedes them
+        return _answered(method, redis_commands.keys_of(words) or None)
 
     return get_keys
 
