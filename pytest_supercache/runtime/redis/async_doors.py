@@ -67,7 +67,7 @@ class AsyncDoors(Doors):
             execution = execution_for(client)
             if execution is None or not args:
                 return await method(client, *args, **options)
-            if (slots := slots_of_one_node(args, client)) is not None:
+            if (slots := slots_of_one_node(execution, args, client)) is not None:
                 return slots
             dialect = execution.dialect()
             args = dialect.sent(args) if dialect else args

@@ -146,7 +146,7 @@ class Doors:
             execution = execution_for(client)
             if execution is None or not args:
                 return method(client, *args, **options)
-            if (slots := slots_of_one_node(args, client)) is not None:
+            if (slots := slots_of_one_node(execution, args, client)) is not None:
                 return slots
             retry = retry_of(client)
             if execution.is_undisturbed and retry is None:

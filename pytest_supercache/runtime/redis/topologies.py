@@ -57,13 +57,16 @@ _EVERY_KEY = f"{PLACE}:*"
 _STRATEGY = "load_balancing_strategy"  # since redis-py 5.3
 
 
-def slots_of_one_node(args: Sequence[Any], client: Any) -> list[Any] | None:
+def slots_of_one_node(
+    execution: ExecutionContext, args: Sequence[Any], client: Any
+) -> list[Any] | None:
     """Return the answer to CLUSTER SLOTS by one node with all slots; None for another command.
 
     An empty host stands for the one that was asked.
     """
     if args[0] != "CLUSTER SLOTS":
         return None
+    execution.controller.simplify(ONE_NODE)
     pool = getattr(client, "connection_pool", None)
     port = client.port if pool is None else pool.connection_kwargs.get("port")
     return [[0, 16383, ["", int(port or 6379), "0" * 40]]]
@@ -125,7 +128,6 @@ def _choosing(method: Callable[..., Any]) -> Callable[..., Any]:
     def get_node_from_slot(nodes: Any, slot: int, *args: Any, **options: Any) -> Any:
         execution = controlled()
         if execution is not None:
-            execution.controller.simplify(ONE_NODE)
             if any(args) or any(options.values()):
                 execution.controller.hazard(REPLICAS)
             if getattr(nodes, "_cache", None) is not None:
