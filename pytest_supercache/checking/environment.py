@@ -81,6 +81,8 @@ class SerialEnd(NamedTuple):
     """The answers to each user, as far as they are plain values."""
     commands: tuple[tuple[str, str], ...]
     """Actor and label of each command to a layer: these are steps in every run."""
+    orders_readings: bool
+    """Whether readings of the clock were steps: each shows a later time than those before it."""
 
 
 class CheckEnvironment:

@@ -6,6 +6,7 @@ in a serial run needs no concurrency.
 """
 
 import random
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.operation import RACE
 from pytest_supercache.core.verdict import Label
 from pytest_supercache.oracle.judge import judge
+from pytest_supercache.runtime.kernel.readings import ORDER
 from pytest_supercache.search.random_walk import FreeChoice
 from pytest_supercache.search.serial import Serial, serial_orders
 
@@ -172,6 +174,7 @@ def warm_up(runner: Runner) -> Execution:
         difference = _difference(first, again)
         if difference is None and not has_imported:
             _compare_with_first(runner, first, end, end_again)
+            runner.environment.sharing.is_warmed_up = True
             return first
         runner.replace_first(first, again, is_told=not has_imported)
         first, end, has_imported = again, end_again, False
@@ -200,9 +203,10 @@ def _note_first(runner: Runner, execution: Execution, end: SerialEnd) -> None:
     if runner.vector or _flows_meet(execution):  # how they do depends on what was known by then
         return
     environment = runner.environment
-    if environment.first_end is None:
-        environment.first_end = end
-    first = environment.first_end.broken
+    known = environment.first_end
+    if known is None or known.orders_readings != end.orders_readings:
+        environment.first_end = known = end
+    first = known.broken
     # What only the first run breaks may have come of what was not known then of weak references.
     _compare_broken(first, first | end.broken)
 
@@ -240,19 +244,34 @@ def _end(runner: Runner, execution: Execution) -> SerialEnd:
     ]  # fmt: skip
     return SerialEnd(
         frozenset(violation.guarantee for violation in violations),
-        tuple((who, _plain(answer)) for who, answer in answered),
+        tuple(
+            (who, _plain(answer, has_read_clock=execution.has_read_clock))
+            for who, answer in answered
+        ),
         tuple((step.actor, step.label) for step in execution.race if step.kind in _OF_LAYERS),
+        any(ORDER.writes <= step.footprint.writes for step in execution.race),
     )
 
 
 _OF_LAYERS = frozenset({"command", "origin", "super_cache", "watched"})
 
 
-def _plain(answer: Any) -> object:
-    """Return an answer; only its type, if it may be an address, which differs in every run."""
+def _plain(answer: Any, *, has_read_clock: bool) -> object:
+    """Return an answer as far as it is the same in every run.
+
+    Of what may be an address this is its type. Of what may be a time it is the type, or the text
+    without its microseconds: by how many of these readings differ depends on which of the flow's
+    steps are known, and a search learns of more of them.
+    """
     kind = type(answer)
     is_address = "0x" in answer if kind is str else kind is int and answer >= _ADDRESSES
-    return kind if is_address or kind not in _PLAIN else answer
+    is_time = has_read_clock and kind is float
+    if is_address or is_time or kind not in _PLAIN:
+        return kind
+    return _MICROSECONDS.sub("", answer) if has_read_clock and kind is str else answer
+
+
+_MICROSECONDS = re.compile(r"\d{6,}")
 
 
 _PLAIN = frozenset({str, bytes, int, float, bool, type(None)})

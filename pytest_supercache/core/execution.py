@@ -71,6 +71,7 @@ class Execution:
     stock: Layers = field(default_factory=dict)  # at the very end, settled or not, when asked for
     waits: dict[str, WaitState] = field(default_factory=dict)  # as they were when the race began
     ended: dict[str, int] = field(default_factory=dict)  # user -> steps that were taken by then
+    has_read_clock: bool = False  # code under test, or a library that it uses
     begun: tuple[str, ...] = ()  # actors that had begun by then: the body's code has started them
 
     @property

@@ -405,7 +405,7 @@ class World(Recorder):
             stock=self._stock,
             results={actor.name: actor.result for actor in self._actors},
             waits=self._record.waits.before_race(),
-            begun=controller.begun,
+            begun=controller.begun, has_read_clock=self._record.readings > 0,
             ended={a.name: a.ended_at for a in self._actors if a.ended_at is not None},
         )  # fmt: skip
 

@@ -252,15 +252,15 @@ def test_calls_that_one_module_makes_are_watched_and_those_of_others_are_not(mod
     assert set(seen) == {"(True, True)", "(False, True)"}
 
 
-def test_readings_of_a_clock_that_nobody_declared_are_equal():
+def test_readings_of_a_clock_that_nobody_declared_differ_and_come_in_both_orders():
     def run(world):
         stamps = {}
         world.actor("a", lambda: stamps.update(a=time.time()))  # noqa: TID251 - code under test reads the clock
         world.actor("b", lambda: stamps.update(b=time.time()))  # noqa: TID251 - code under test reads the clock
         world.run()
-        return stamps["a"] == stamps["b"]
+        return (stamps["a"] > stamps["b"]) - (stamps["a"] < stamps["b"])
 
-    assert set(answers(run, memory="auto")[0]) == {"True"}
+    assert set(answers(run, memory="auto")[0]) >= {"1", "-1"}  # the first run shows one time
 
 
 class Lease:

@@ -4,10 +4,13 @@ An early tick comes at switch points only. The code before an actor's first step
 step, unless it reads the clock while a tick could come; readings in any other step are a bound.
 """
 
+import asyncio
 import threading
 import time
 from contextlib import nullcontext
+from datetime import UTC, datetime
 from functools import partial
+from itertools import pairwise
 
 import pytest
 
@@ -118,18 +121,164 @@ class Register:
             return stamp
 
 
-@pytest.mark.parametrize("is_locked", [False, True])
-def test_the_verdict_says_where_two_users_are_shown_one_time(is_locked):
-    """Both read the clock before they look: that the older stamp is stored last is not tried."""
+def registered(*, is_locked=False, users="ab", before=0, **options):
+    """Check users who set the register; each has looked at the clock so often before."""
+
+    def user(register):
+        for _ in range(before):
+            time.monotonic()
+        return register.set("new", is_locked=is_locked)
 
     def body(world):
         redis = world.existing_cache.client()
         register = Register(redis)
-        for name in "ab":
-            world.actor(name, partial(register.set, name, is_locked=is_locked))
+        for name in users:
+            world.actor(name, user, register)
         stamps = world.run().values()
         assert float(redis.get("stamp")) == max(stamps)
 
+    return check(body, **options)
+
+
+@pytest.mark.parametrize("is_locked", [False, True])
+def test_that_the_older_stamp_is_stored_last_is_tried(is_locked):
+    result = registered(is_locked=is_locked)
+    assert result.verdict is (Verdict.HOLDS if is_locked else Verdict.VIOLATED)
+    assert EQUAL not in result.coverage
+
+
+class AsyncRegister:
+    """The same, for coroutines; the server may compare and store in one step."""
+
+    NEWER = (
+        "if tonumber(ARGV[1]) > tonumber(redis.call('GET', KEYS[1]) or '0') then "
+        "redis.call('SET', KEYS[1], ARGV[1]) end"
+    )
+
+    def __init__(self, redis):
+        self.redis = redis
+
+    async def set(self, *, is_atomic):
+        stamp = time.time_ns() // 1000
+        if is_atomic:
+            await self.redis.eval(self.NEWER, 1, "stamp", stamp)
+        elif int(await self.redis.get("stamp") or 0) < stamp:
+            await self.redis.set("stamp", stamp)
+        return stamp
+
+
+@pytest.mark.parametrize("is_atomic", [False, True])
+def test_that_the_older_stamp_of_a_coroutine_is_stored_last_is_tried(is_atomic):
+    async def body(world):
+        redis = world.existing_cache.aclient()
+        for name in "ab":
+            world.actor(name, partial(AsyncRegister(redis).set, is_atomic=is_atomic))
+        stamps = (await world.run()).values()
+        assert int(await redis.get("stamp")) == max(stamps)
+        assert time.time_ns() // 1000 >= max(stamps)
+
     result = check(body)
-    assert result.verdict is Verdict.HOLDS
-    assert (EQUAL in result.coverage) is not is_locked
+    assert result.verdict is (Verdict.HOLDS if is_atomic else Verdict.VIOLATED)
+    assert EQUAL not in result.coverage
+
+
+def test_a_callback_of_the_loop_reads_no_earlier_time_than_what_it_looks_at():
+    async def body(world):
+        redis = world.existing_cache.aclient()
+        stamps, earlier = [], []
+
+        def look():
+            earlier.extend(stamp for stamp in stamps if time.monotonic() < stamp)
+
+        async def set_stamp():
+            await redis.incr("n")
+            stamps.append(time.monotonic())
+            asyncio.get_running_loop().call_soon(look)
+
+        async def read():
+            time.monotonic()
+            await redis.incr("n")
+            look()
+
+        world.actor("a", set_stamp)
+        world.actor("b", read)
+        await world.run()
+        assert not earlier
+
+    assert check(body).verdict is Verdict.HOLDS
+
+
+def test_readings_are_steps_only_where_two_users_were_shown_one_time():
+    def steps(**options):
+        result = registered(**options)
+        found = result.counterexample
+        return () if found is None else tuple(step.label for step in found.trace)
+
+    assert any(label.startswith("read the clock (tests.") for label in steps())
+    assert registered(is_locked=True).executions == 2
+
+
+def test_the_verdict_says_where_two_users_are_shown_one_time_nevertheless():
+    result = registered(memory="declared")
+    assert (result.verdict, EQUAL in result.coverage) == (Verdict.HOLDS, True)
+
+
+@pytest.mark.parametrize(("users", "before"), [("ab", 1), ("abc", 0)])
+def test_the_first_four_readings_of_all_users_are_steps(users, before):
+    assert registered(users=users, before=before).verdict is Verdict.VIOLATED
+
+
+def test_a_loop_that_reads_the_clock_until_a_deadline_ends():
+    def wait(redis):
+        until = time.time_ns() // 1000 + 50
+        while time.time_ns() // 1000 < until:
+            pass
+        redis.incr("n")
+
+    def body(world):
+        redis = world.existing_cache.client()
+        for name in "ab":
+            world.actor(name, wait, redis)
+        world.run()
+        assert redis.get("n") == b"2"
+
+    result = check(body)
+    assert (result.verdict, EQUAL in result.coverage) == (Verdict.HOLDS, True)
+
+
+class Document:
+    """Is stamped under its lock."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.stamp = datetime.min.replace(tzinfo=UTC)
+
+    def save(self):
+        with self.lock:
+            self.stamp = datetime.now(UTC)
+            return self.stamp
+
+
+@pytest.mark.parametrize("as_answer", [datetime.timestamp, datetime.isoformat])
+def test_a_time_in_an_answer_is_no_other_answer_than_in_the_first_run(as_answer):
+    """What is known of the steps decides by how many microseconds readings differ."""
+
+    def body(world):
+        document = Document()
+        for name in "ab":
+            world.actor(name, lambda: as_answer(document.save()))
+        world.run()
+
+    assert check(body).verdict is Verdict.HOLDS
+
+
+def test_nanoseconds_are_shown_as_exactly_as_microseconds():
+    def read():
+        return [time.time_ns() for _ in range(20)]
+
+    def body(world):
+        world.actor("a", read)
+        shown = world.run()["a"]
+        assert [later - earlier for earlier, later in pairwise(shown)] == [1000] * 19
+
+    assert check(body).verdict is Verdict.HOLDS

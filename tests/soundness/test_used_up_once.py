@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 
 import pytest
 
@@ -20,6 +21,7 @@ class Seat:
 
 HIDDEN = frozenset({Seat()})
 HIDDEN_TOO = frozenset({Seat()})
+TAKEN_AT = frozenset({Seat()})
 KEYS = {Seat(): "front"}
 SEATS = [Seat()]
 
@@ -62,6 +64,16 @@ def a_seat_in_a_frozenset(world):
 @broken("both find it free", unknown=KEPT)
 def a_seat_in_a_frozenset_without_a_lock(world):
     _given_to_one_at_most(world, lambda: next(iter(HIDDEN_TOO)))
+
+
+@right("it is free at first, and two users are shown one time", unknown=KEPT)
+def a_seat_that_is_taken_at_a_time(world):
+    def take(seat):
+        return time.monotonic() > 0 and _take(seat)
+
+    world.actor("alice", take, next(iter(TAKEN_AT)))
+    world.actor("bob", take, next(iter(TAKEN_AT)))
+    assert sorted(world.run().values()) == [False, True]
 
 
 @right("it is free at first", unknown=KEPT)

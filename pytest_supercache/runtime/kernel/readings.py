@@ -18,6 +18,16 @@ from pytest_supercache.runtime.kernel.record import Record
 
 MICROSECOND = 1e-6
 
+ORDERED_MAX = 4
+"""How many readings of all users together are steps, where two may be shown one time.
+
+Each of them comes before or after each of another user. Later ones are not tried in every order: a
+loop that waits for a deadline reads the clock a thousand times.
+"""
+
+ORDER = Footprint(frozenset({"clock:readings"}), frozenset({"clock:readings"}))
+"""The footprint of a reading that is a step: it is later than all those before it."""
+
 
 class Readings:
     """The logical clock of each actor of one execution, in microseconds.
@@ -36,30 +46,58 @@ class Readings:
         """The body's logical clock before its users began."""
         self._steps_at: dict[str, int] = {}
         """How many steps each actor had taken when it read the clock last."""
+        self._ordered: dict[str, int] = {}
+        """How many readings of each actor were steps."""
+        self._is_read_on_loops = False
+        """Whether coroutines are shown a logical clock."""
         self._shown: dict[tuple[float, int], str] = {}
         """By time, the user who read it first."""
 
-    def next(self, actor: Actor) -> int:
+    def next(self, actor: Actor, *, is_step: bool = False) -> int:
         """Return the logical clock, in microseconds, of an actor that reads the clock now.
 
-        It is 0 for coroutines: how they depend on each other is in no step.
+        It is 0 for coroutines whose readings are in no footprint: how they depend on each other is
+        not known.
+
+        Args:
+            actor: reads the clock.
+            is_step: the actor has just taken a step to do so, or its last step depends on all such
+                readings before it.
         """
         actor.writes += 1  # a loop that reads the clock is in a new state each time
         if actor.is_task or actor.loop is not None:
-            return 0
+            return self._next_of_loop(actor) if is_step or actor.direct else 0
         steps = self._record.steps
         if self._passed:
             for step in steps[self._seen :]:
                 self._take_in(step)
         self._seen = len(steps)
         name = actor.name
-        if actor.direct:  # nobody else runs: all that was read is known
-            passed = max(self._passed.values(), default=0)
+        # What the body reads comes after all that was read. So does what a thread reads beside
+        # coroutines, whose steps do not tell what they have read.
+        if actor.direct or self._is_read_on_loops:
+            passed = self.latest()
             self._body = passed + 1
         else:
             passed = self._passed.get(name, max(self._body, self._written.get(actor.born, 0)))
         self._passed[name] = passed + 1
+        if is_step:
+            self._let_know(ORDER, passed + 1)
         return passed + 1
+
+    def _next_of_loop(self, actor: Actor) -> int:
+        """Return the same for code on an event loop: it is later than all that was read."""
+        latest = self.latest()
+        if actor.direct:
+            return latest
+        self._is_read_on_loops = True
+        self._passed[actor.name] = latest + 1
+        self._let_know(ORDER, latest + 1)
+        return latest + 1
+
+    def latest(self) -> int:
+        """Return the latest logical clock of all actors, in microseconds."""
+        return max(self._passed.values(), default=0)
 
     def note_reading(self, actor: Actor) -> bool:
         """Note a reading; return whether the actor has read the clock before in the same step.
@@ -72,12 +110,22 @@ class Readings:
         self._steps_at[actor.name] = actor.taken
         return is_repeated
 
+    def is_step(self, actor: Actor, users: int) -> bool:
+        """Say whether a reading of an actor, one of so many users, is among its first few.
+
+        Those of coroutines and in declared calls do not count: they are one step on purpose.
+        """
+        if actor.direct or actor.is_task or actor.loop is not None or actor.inherited:
+            return False
+        ordered = self._ordered[actor.name] = self._ordered.get(actor.name, 0) + 1
+        return ordered <= max(1, ORDERED_MAX // users)
+
     def is_shown_to_two(self, actor: Actor, now: float, passed: int) -> bool:
         """Say whether another user has been shown the very time that an actor is shown now.
 
         Neither had heard of the other. In production one of the two would have been earlier.
         """
-        if actor.direct or not passed:
+        if actor.direct:
             return False
         user = actor.name.partition("/")[0]
         return self._shown.setdefault((now, passed), user) != user

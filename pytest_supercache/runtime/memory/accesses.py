@@ -45,6 +45,7 @@ from pytest_supercache.runtime.memory.sharing import (
     footprint_of,
     place_of_answer,
     place_of_class,
+    place_of_clock,
     place_of_everything,
     place_of_library,
     place_of_real_primitives,
@@ -171,11 +172,12 @@ class Accesses:
         """Return where this execution had switch points in memory, as a token records it."""
         libraries = map(place_of_library, self.sharing.looked_into)
         classes = map(place_of_class, self.sharing.in_dict)
+        clocks = map(place_of_clock, self.sharing.clocks)
         everything = [place_of_everything()] if self.sharing.is_everything else []
         everything += [place_of_resuming()] if self.sharing.resumes else []
         everything += [place_of_real_primitives()] if self.sharing.has_real_primitives else []
         others = (*self.sections.places(), *self.stores.places(), *everything)
-        return tuple(sorted({*self._places, *libraries, *classes, *others}))
+        return tuple(sorted({*self._places, *libraries, *classes, *clocks, *others}))
 
     def part(self, label: str) -> None:
         """Take a step without a footprint: a switch point of a thread."""
@@ -555,6 +557,14 @@ class Accesses:
             return
         if last is not None:
             self.sharing.join(last.actor, last.label, footprint)
+
+    def join_reading(self, actor: Actor, footprint: Footprint) -> bool:
+        """Add a reading of the clock to the footprint of a coroutine's last step; False: none."""
+        if self.actor() is None:
+            return False
+        self.note_turn(actor)
+        self._join(actor, None, footprint)
+        return True
 
     def note_turn(self, actor: Actor) -> None:
         """Note that code touches what is shared in a later turn than that of what was chosen."""

@@ -38,6 +38,8 @@ class Sharing:
     """Whether early ticks depend on every step, as there are timers, or questions asked again."""
     has_real_primitives = False
     """Whether code under test uses a real lock or queue, which then needs a name."""
+    is_warmed_up = False
+    """Whether two runs in a row, and the first one, were alike."""
     is_everything = False
     """Whether every step is taken to touch the memory of its node, besides what is found."""
 
@@ -60,8 +62,9 @@ class Sharing:
         """Whether an actor's code has touched memory, shared or not; whether it has written any."""
         self.replaced: set[str] = set()
         """Names of functions and classes that are replaced in the race: reads of them count."""
-        self.looked_into: set[str] = set()
-        """Modules of the standard library whose own accesses are seen."""
+        self.looked_into, self.clocks = set[str](), set[str]()
+        """Modules of the standard library whose own accesses are seen; and those whose readings of
+        the clock are steps, as two users were shown one time."""
         self.in_dict = set[str]()  # classes whose attributes are touched as entries of a `__dict__`
         self.open_locks: set[str] = set()
         """Locks that an actor released without holding them: they exclude no actor."""
@@ -117,7 +120,7 @@ class Sharing:
     def _take_in_other(self, kind: str, name: str, label: str) -> None:
         named = {
             _LIBRARY: self.looked_into, _LOUD: self._loud, _STORES: self.stores,
-            _IN_DICT: self.in_dict,
+            _IN_DICT: self.in_dict, _CLOCK: self.clocks,
         }.get(kind)  # fmt: skip
         if named is not None:
             named.add(name)
@@ -141,7 +144,7 @@ class Sharing:
     @property
     def changes_steps(self) -> bool:
         """Whether some steps, or footprints of steps, exist only because memory is shared."""
-        learnt = self.locations or self._touched or self.answers or self.cancelled
+        learnt = self.locations or self._touched or self.answers or self.cancelled or self.clocks
         return bool(learnt) or self.resumes
 
     def add(self, location: Location) -> None:
@@ -224,6 +227,18 @@ class Sharing:
         if module not in self.looked_into and not self._is_complete:
             self.looked_into.add(module)
             self._has_grown = True
+
+    def note_clock(self, module: str) -> bool:
+        """Note that two users of a module were shown one time; say whether that is new.
+
+        Other times may lead to other answers. So first it must be known that the first run has left
+        nothing behind.
+        """
+        is_new = module not in self.clocks and not self._is_complete
+        if is_new and self.is_warmed_up:
+            self.clocks.add(module)
+            self._has_grown = True
+        return is_new
 
     def note_in_dict(self, name: str) -> None:
         """Note that attributes of a class's objects are entries of a dict that others have, too."""
@@ -423,6 +438,15 @@ _STORES = "@stores"
 
 _EVERYTHING = "@everything"
 """Stands for no object: every step was taken to touch the memory of its node."""
+
+
+def place_of_clock(module: str) -> Place:
+    """Return the place that records that a module's readings of the clock are steps."""
+    return _CLOCK, module
+
+
+_CLOCK = "@clock"
+"""Stands for no object: a module whose readings of the clock are steps follows it."""
 
 
 def place_of_class(name: str) -> Place:

@@ -22,12 +22,13 @@ from pytest_supercache.runtime.kernel.actor import Actor
 from pytest_supercache.runtime.kernel.calling import current_actor, here
 from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.kernel.patches import Patches
-from pytest_supercache.runtime.kernel.readings import MICROSECOND, is_of_client, reader
+from pytest_supercache.runtime.kernel.readings import MICROSECOND, ORDER, is_of_client, reader
 from pytest_supercache.runtime.kernel.under_test import (
     is_under_test_name,
     members_of,
     modules_under_test,
 )
+from pytest_supercache.runtime.memory.effects import is_rewritten
 from pytest_supercache.runtime.process.derived_dates import derived_from_real_dates
 
 _REAL_TIME = ["pytest_supercache.", "hypothesis.", "xdist.", "execnet.", "_pytest.", "allure"]
@@ -323,14 +324,43 @@ def _passed() -> int:
     execution = None if actor is None else controlled()
     if actor is None or execution is None:
         return 0
+    is_step = _take_step(execution, actor, name)
     _note_stopped_clock(execution, actor, name)
-    passed = execution.readings.next(actor)
+    passed = execution.readings.next(actor, is_step=is_step)
     if execution.readings.is_shown_to_two(actor, execution.now(), passed):
-        execution.controller.simplify(
+        _note_shown_to_two(execution, name)
+    return passed
+
+
+def _take_step(execution: ExecutionContext, actor: Actor, name: str) -> bool:
+    """Take a step before a reading if two users of that module may be shown one time.
+
+    A coroutine takes none: what it reads belongs to the footprint of its last step.
+    """
+    controller = execution.controller
+    if controller.memory is None or name not in controller.memory.sharing.clocks:
+        return False
+    if actor.is_task:
+        return bool(controller.memory.join_reading(actor, ORDER))
+    users = sum("/" not in one for one in controller.actors)
+    is_step = execution.readings.is_step(actor, users)
+    if is_step:
+        execution.step(f"read the clock ({name})", ORDER, kind="memory")
+    return is_step
+
+
+def _note_shown_to_two(execution: ExecutionContext, name: str) -> None:
+    """Have the readings of a module be steps; if they are, or are not to be, say so.
+
+    In a library whose calls are declared, a step would come in the middle of one.
+    """
+    controller = execution.controller
+    is_seen = controller.memory is not None and is_rewritten(name)
+    if not is_seen or not controller.memory.sharing.note_clock(name):
+        controller.simplify(
             f"no difference between readings of the clock by users who know nothing of each other "
             f"({name})"
         )
-    return passed
 
 
 def _note_stopped_clock(execution: ExecutionContext, actor: Actor, name: str) -> None:
@@ -369,6 +399,10 @@ class _Quick:
             stand_in = self._stand_in(slow, factory)
             freezer.reals[id(stand_in)] = freezer.reals[id(slow)]
             setattr(time, name, stand_in)
+        slow_ns = time.time_ns
+        show_ns = self._stand_in_ns(slow_ns, factory)
+        freezer.reals[id(show_ns)] = freezer.reals[id(slow_ns)]
+        time.time_ns = show_ns
 
     def _stand_in(self, slow: Callable[[], float], factory: Any) -> Callable[[], float]:
         from freezegun.api import freeze_factories
@@ -377,5 +411,16 @@ class _Quick:
         def show() -> float:
             is_ours = bool(freeze_factories) and freeze_factories[-1] is factory
             return self.seconds + _passed() * MICROSECOND if is_ours else slow()
+
+        return show
+
+    def _stand_in_ns(self, slow: Callable[[], int], factory: Any) -> Callable[[], int]:
+        """Make a clock of nanoseconds, which a float would cut: two microseconds may be 1792 ns."""
+        from freezegun.api import freeze_factories
+
+        @wraps(slow)
+        def show() -> int:
+            is_ours = bool(freeze_factories) and freeze_factories[-1] is factory
+            return (round(self.seconds * 1_000_000) + _passed()) * 1000 if is_ours else slow()
 
         return show
