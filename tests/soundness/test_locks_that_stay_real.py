@@ -1,11 +1,13 @@
-"""Locks that nothing could replace: made by code of C, before the check, or by other modules."""
+"""Locks that nothing could replace: made by code of C, before the check, or by libraries."""
 
 import asyncio
 import contextlib
 import functools
 import importlib
 import multiprocessing.dummy
+import sched
 import threading
+import time
 import types
 from collections import deque
 from functools import partial
@@ -477,6 +479,35 @@ def a_lock_that_each_user_wraps(world):
 
     _twice(world, add)
     assert cache.get("n") == b"2"
+
+
+class Refresher:
+    """A refresh that is due; the library's plan of it has a lock of its own."""
+
+    def __init__(self, cache):
+        self.plan = sched.scheduler(time.monotonic, lambda _seconds: None)
+        self.due = self.plan.enter(0, 1, cache.incr, ("refreshed",))
+
+    def work(self):
+        self.plan.run(blocking=False)
+
+    def stop(self, error):
+        if self.due in self.plan.queue:
+            with contextlib.suppress(error):
+                self.plan.cancel(self.due)
+
+
+@broken("the refresh begins after the look at the plan, so that it cannot be cancelled any more")
+def a_plan_of_the_library_that_is_asked_first(world):
+    refresher = Refresher(world.existing_cache.client())
+    _twice(world, refresher.work, partial(refresher.stop, KeyError))
+
+
+@right("the error says that it has begun")
+def a_plan_of_the_library_that_may_refuse(world):
+    refresher = Refresher(world.existing_cache.client())
+    _twice(world, refresher.work, partial(refresher.stop, ValueError))
+    assert refresher.plan.empty()
 
 
 HELD = deque([threading.Lock()])

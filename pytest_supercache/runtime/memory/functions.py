@@ -39,7 +39,7 @@ from pytest_supercache.runtime.memory.hook_calls import CALLER, always, called_s
 from pytest_supercache.runtime.memory.hooks import HOOKS
 from pytest_supercache.runtime.memory.iteration_hooks import TAKING_HOOKS
 from pytest_supercache.runtime.memory.reach import WALKED, inside
-from pytest_supercache.runtime.memory.real_primitives import PRIMITIVE_HOOKS, keep_holder
+from pytest_supercache.runtime.memory.real_primitives import PRIMITIVE_HOOKS
 from pytest_supercache.runtime.memory.referring import (
     functions_of,
     functions_referring_to,
@@ -234,11 +234,6 @@ def _is_of_library(name: Any) -> bool:
     return is_standard_name(top(name)) or name in Current.looked_into or name in CALLING_FOR_C
 
 
-def _unchanged(operand: Any) -> Any:
-    """Return the operand: code of the standard library keeps its own locks."""
-    return operand
-
-
 _ALL_HOOKS = {
     **HOOKS, **CALL_HOOKS, **TAKING_HOOKS, **PRIMITIVE_HOOKS, "made_function": _made_function,
 }  # fmt: skip
@@ -253,8 +248,6 @@ _GUARDED_HOOKS: dict[str, Callable[..., Any]] = {
     **_hooks(_is_meant),
     **dict.fromkeys(("load_global", "store_global", "delete_global"), _nothing),
     "entered": _HOOKS["entered"],
-    "enter": _unchanged,
-    "load_method": called_safely(keep_holder, _is_meant),
 }
 _swapped: list["Functions"] = []
 

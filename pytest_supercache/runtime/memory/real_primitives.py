@@ -52,12 +52,6 @@ def load_method(holder: Any, name: str) -> Any:
     return holder
 
 
-def keep_holder(holder: Any, name: str) -> Any:
-    """Record the read of ``holder.name`` by code whose locks stay real; return the holder."""
-    load_attribute(holder, name)
-    return holder
-
-
 def stand_in_of_method(function: Any, arguments: tuple[Any, ...]) -> Any:
     """Return what to call in the place of a method that has, or gets, a real object; None: it."""
     if is_real(function.__self__):
