@@ -11,6 +11,19 @@ BEGIN = "begin"
 """The verb of a pool's job, announced for the job when it is submitted."""
 
 
+class WaitsForEverError(Exception):
+    """Raised into code under test that would block although nothing else runs.
+
+    Args:
+        message: what would block.
+        holder: the actor that holds the lock which is waited for; None: it is no held lock.
+    """
+
+    def __init__(self, message: str, holder: str | None = None) -> None:
+        super().__init__(message)
+        self.holder = holder
+
+
 @dataclass(frozen=True, slots=True)
 class Wait:
     """What a step waits for, and its effect on what others wait for.

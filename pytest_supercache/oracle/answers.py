@@ -7,6 +7,7 @@ from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.fault import is_injected, with_causes
 from pytest_supercache.core.operation import Operation
 from pytest_supercache.core.verdict import Violation, described
+from pytest_supercache.core.waits import WaitsForEverError
 from pytest_supercache.oracle.guarantee import Guarantee
 from pytest_supercache.oracle.who import call_in_words, who
 
@@ -89,6 +90,13 @@ def is_of_a_victim(violation: Violation) -> bool:
     """
     error = violation.evidence.get("error")
     return isinstance(error, BaseException) and any(map(_is_of_a_victim, with_causes(error)))
+
+
+def blocked_loop_of(violation: Violation) -> WaitsForEverError | None:
+    """Return the error of a call that would have blocked its event loop for ever; None: none."""
+    error = violation.evidence.get("error")
+    errors = with_causes(error) if isinstance(error, BaseException) else ()
+    return next((one for one in errors if isinstance(one, WaitsForEverError)), None)
 
 
 def _is_of_a_victim(error: BaseException) -> bool:

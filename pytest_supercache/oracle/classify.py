@@ -12,7 +12,12 @@ from pytest_supercache.core.trace import Pending
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.core.waits import LockState, PoolState, Wait, WaitState
 from pytest_supercache.oracle.anomalies import anomalies
-from pytest_supercache.oracle.answers import ANSWERS, is_check_of_the_flow, is_of_a_victim
+from pytest_supercache.oracle.answers import (
+    ANSWERS,
+    blocked_loop_of,
+    is_check_of_the_flow,
+    is_of_a_victim,
+)
 from pytest_supercache.oracle.fault_effects import StruckFaults
 from pytest_supercache.oracle.leases import late_unlock, lease_expired, moves_time
 from pytest_supercache.oracle.lost_writes import lost_write, written_back
@@ -108,12 +113,13 @@ def former_classes(
     """Return the classes that older versions have given, so that waivers can move.
 
     They judged the first violation alone, by its guarantee or by the rows that there were. A failed
-    ``assert`` of an actor was a crash, and so was the error of a deadlock in a database.
+    ``assert`` of an actor was a crash, and so was the error of a deadlock in a database, or that of
+    a call which would have blocked its event loop for ever.
     """
     found = [classify(execution, violations[0])]
     if is_check_of_the_flow(violations[0]):
         found.append(Classified(slug="crash"))
-    if is_of_a_victim(violations[0]):
+    if is_of_a_victim(violations[0]) or blocked_loop_of(violations[0]) is not None:
         found.append(Classified(slug="crash"))
     if classified.slug in _YOUNG:
         slug = _BY_GUARANTEE.get(violations[0].guarantee, UNCLASSIFIED)
@@ -213,6 +219,8 @@ def _without_answer(execution: Execution, violation: Violation) -> str:
         return "deadlock" if _is_cycle(execution.blocked, execution) else "lost-wakeup"
     if is_of_a_victim(violation):
         return "deadlock"
+    if (error := blocked_loop_of(violation)) is not None:
+        return "deadlock" if error.holder else "lost-wakeup"
     return "serializer-mix" if StruckFaults.of(execution).of_version("serializer") else "crash"
 
 

@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from concurrent.futures import Future
+from contextlib import nullcontext
 
 from pytest_supercache import COHERENT_WHEN_SETTLED, READ_YOUR_WRITES, Faults, Verdict, check
 
@@ -354,3 +355,56 @@ def looking(*, loads):
 def test_what_is_gone_between_two_look_ups_is_answered_as_nothing():
     assert class_of(looking(loads=False)) == "split-look-up"
     assert check(looking(loads=True)).verdict is Verdict.HOLDS
+
+
+# -- a lock of threads in coroutines ---------------------------------------------------------------
+
+
+def held_over_an_await(make, *, fails=False):
+    async def body(world):
+        redis, lock = world.existing_cache.aclient(), make()
+
+        async def count():
+            if fails and not lock.acquire(blocking=False):
+                raise LookupError
+            with nullcontext() if fails else lock:
+                await redis.set("n", int(await redis.get("n") or 0) + 1)
+
+        world.actor("alice", count)
+        world.actor("bob", count)
+        await world.run()
+        assert await redis.get("n") == b"2"
+
+    return body
+
+
+def test_who_blocks_the_loop_that_the_holder_of_the_lock_needs_is_in_a_deadlock_with_it():
+    result = check(held_over_an_await(threading.Lock))
+    assert result.counterexample.conflict_class == "deadlock"
+    assert result.counterexample.violation.summary.endswith(" holds the lock")
+
+
+def test_a_lock_that_lets_its_thread_in_again_blocks_nobody():
+    assert class_of(held_over_an_await(threading.RLock)) == "cached-rmw"
+
+
+def test_an_error_of_the_code_for_a_lock_that_is_held_is_a_crash():
+    assert class_of(held_over_an_await(threading.Lock, fails=True)) == "crash"
+
+
+def test_who_blocks_the_loop_for_an_event_has_lost_its_wakeup():
+    async def body(world):
+        redis, event = world.existing_cache.aclient(), threading.Event()
+
+        async def wait():
+            event.wait()
+
+        async def announce():
+            await redis.incr("n")
+            event.set()
+
+        world.actor("alice", wait)
+        world.actor("bob", announce)
+        await world.run()
+
+    assert class_of(body) == "lost-wakeup"

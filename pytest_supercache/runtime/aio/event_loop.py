@@ -16,6 +16,7 @@ from contextvars import Context, copy_context
 from typing import Any, TypeVarTuple
 from weakref import WeakSet
 
+from pytest_supercache.core.waits import WaitsForEverError
 from pytest_supercache.runtime.aio.await_grain import Parted
 from pytest_supercache.runtime.aio.loop import LoopInterface
 from pytest_supercache.runtime.aio.loop_callbacks import called_by_loop, eager_flow
@@ -31,7 +32,6 @@ from pytest_supercache.runtime.kernel.actor import (
     Actor,
     Announced,
     State,
-    WaitsForEverError,
     name_of_child,
 )
 from pytest_supercache.runtime.kernel.baton import Baton

@@ -75,10 +75,6 @@ def refuse(actor: "Actor | None", error: BaseException) -> NoReturn:
     raise error
 
 
-class WaitsForEverError(Exception):
-    """Raised into code under test that would block although nothing else runs."""
-
-
 class State(Enum):
     """The state of an actor."""
 

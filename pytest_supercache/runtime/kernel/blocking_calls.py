@@ -6,7 +6,8 @@ from typing import Any
 
 from pytest_supercache.core.footprint import dependent, without_memory
 from pytest_supercache.core.trace import Step, StepId
-from pytest_supercache.runtime.kernel.actor import Actor, Announced, State, WaitsForEverError
+from pytest_supercache.core.waits import LockState, WaitsForEverError
+from pytest_supercache.runtime.kernel.actor import Actor, Announced, State
 from pytest_supercache.runtime.kernel.ordering import WITH_EFFECTS, TurnOrder
 from pytest_supercache.runtime.kernel.state import ExecutionState
 
@@ -166,14 +167,25 @@ def _wait(state: ExecutionState, announced: Announced, actor: Actor) -> None:
         )
     if announced.deadline is None:
         state.look_outside(state)
+        holder = _holder(state, announced)
         raise WaitsForEverError(
             f"{announced.label!r} would block its event loop for ever: nothing on it can end that"
+            + (f", and {holder} holds the lock" if holder else ""),
+            holder,
         )
     clock = state.time.clock
     clock.move_to(max(announced.deadline, clock.now()))
     announced.fired = True
     if announced.wait is not None:
         state.record.waits.fire((announced.wait.timer,))
+
+
+def _holder(state: ExecutionState, announced: Announced) -> str | None:
+    """Return the actor that holds the lock which a step waits for; None: it is no held lock."""
+    if announced.wait is None:
+        return None
+    awaited = state.record.waits.states.get(announced.wait.object)
+    return awaited.holder if isinstance(awaited, LockState) else None
 
 
 def _is_a_thread_left(state: ExecutionState) -> bool:

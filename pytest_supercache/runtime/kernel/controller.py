@@ -12,6 +12,7 @@ from pytest_supercache.core.execution import STEPS_MAX
 from pytest_supercache.core.footprint import ANYTHING
 from pytest_supercache.core.schedule import CLOCK, Choices, is_fault
 from pytest_supercache.core.switch import RUN, Background
+from pytest_supercache.core.waits import WaitsForEverError
 from pytest_supercache.runtime.kernel import unannounced
 from pytest_supercache.runtime.kernel.actor import (
     DONE,
@@ -23,7 +24,6 @@ from pytest_supercache.runtime.kernel.actor import (
     ActorThread,
     Announced,
     BackgroundActor,
-    WaitsForEverError,
     leave,
     refuse,
 )
