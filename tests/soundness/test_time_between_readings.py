@@ -282,3 +282,24 @@ def test_nanoseconds_are_shown_as_exactly_as_microseconds():
         assert [later - earlier for earlier, later in pairwise(shown)] == [1000] * 19
 
     assert check(body).verdict is Verdict.HOLDS
+
+
+def test_the_clock_of_the_loop_is_the_monotonic_one_as_in_production():
+    async def body(world):
+        redis = world.existing_cache.aclient()
+        early = []
+
+        async def wait():
+            loop, done, start = asyncio.get_running_loop(), asyncio.Event(), time.monotonic()
+            await redis.incr("n")
+            early.append(loop.time() < start)
+            loop.call_at(start + 5, done.set)
+            await done.wait()
+            early.append(not start + 5 <= time.monotonic() < start + 5.1)
+
+        world.actor("a", wait)
+        world.actor("b", wait)
+        await world.run()
+        assert not any(early)
+
+    assert check(body).verdict is Verdict.HOLDS

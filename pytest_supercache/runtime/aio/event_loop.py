@@ -27,7 +27,8 @@ from pytest_supercache.runtime.aio.loop_waits import Waiting, note_waits
 from pytest_supercache.runtime.aio.memory_net import Network, Server
 from pytest_supercache.runtime.aio.ready_queue import ReadyQueue
 from pytest_supercache.runtime.aio.tasks import Task, live
-from pytest_supercache.runtime.aio.timers import Timers
+from pytest_supercache.runtime.aio.timers import Timers, seconds_at, shown_at
+from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.actor import (
     Actor,
     Announced,
@@ -39,6 +40,7 @@ from pytest_supercache.runtime.kernel.blocking_calls import take_alone
 from pytest_supercache.runtime.kernel.calling import current_actor
 from pytest_supercache.runtime.kernel.controller import Controller
 from pytest_supercache.runtime.kernel.coroutines import is_inner, serves
+from pytest_supercache.runtime.kernel.readings import MICROSECOND, ORDER
 from pytest_supercache.runtime.kernel.task_actor import ACTING, TaskActor, act_in
 from pytest_supercache.runtime.kernel.timekeeper import TICKS_MAX
 from pytest_supercache.runtime.kernel.under_test import is_under_test_name
@@ -87,6 +89,8 @@ class ControlledLoop(LoopInterface):
         self._baton = self.turn.baton = Baton()
         self._ident = threading.get_ident()
         self._clock = controller.time.clock
+        # A timer is due when its time has come; in a float of today less than this is not seen.
+        self._clock_resolution = 0.5 * MICROSECOND
         self._rest: asyncio.Future[None] | None = None
         self._ticks = 0
         self._waiting: Waiting | None = None
@@ -97,16 +101,28 @@ class ControlledLoop(LoopInterface):
     # -- the interface that asyncio expects of a loop ----------------------------------------------
 
     def time(self) -> float:
-        """Return the virtual seconds since the start.
+        """Return the time that `time.monotonic` shows, as the loops of asyncio do.
 
-        Code that reads them in a loop is in a new state each time, as with every other clock.
-        asyncio reads them for its own timers.
+        Code that reads it in a loop is in a new state each time, as with every other clock. asyncio
+        reads it for its own timers.
         """
-        reader = str(sys._getframe(1).f_globals.get("__name__")).partition(".")[0]
-        if reader not in _OWN_READERS and (actor := current_actor()) is not None:
+        name = str(sys._getframe(1).f_globals.get("__name__"))
+        passed = 0
+        if name.partition(".")[0] not in _OWN_READERS and (actor := current_actor()) is not None:
             actor.writes += 1
             self.controller.record.readings += 1
-        return self._clock.now()
+            passed = self._passed(actor, name)
+        return shown_at(self._clock.now()) + passed * MICROSECOND
+
+    def _passed(self, actor: Actor, module: str) -> int:
+        """Return the logical clock, in microseconds, of code that reads the loop's time."""
+        execution, memory = controlled(), self.controller.memory
+        if execution is None or (actor.is_task and memory is None):
+            return 0
+        if not actor.is_task or actor.direct:
+            return execution.readings.latest()
+        is_ordered = module in memory.sharing.clocks and memory.join_reading(actor, ORDER)
+        return execution.readings.next(actor, is_step=is_ordered)
 
     def _make_self_pipe(self) -> None:
         """Do nothing: no other thread wakes this loop, because one thread runs at a time."""
@@ -293,14 +309,15 @@ class ControlledLoop(LoopInterface):
         if self._callbacks:
             return True
         deadline = self.timers.next_deadline()
-        return deadline is not None and deadline < self.time() + 1e-9
+        return deadline is not None and deadline < self._clock.now() + 1e-9
 
     def call_at(
         self, when: float, callback: Callable[[*Args], object], *args: *Args, **context: Any
     ) -> asyncio.TimerHandle:
         """Start a timer, and remember the actor that did."""
         called, given = called_by_loop(self._nodes, callback, args, context.get("context"))
-        handle = super().call_at(when, self._run_timer, called, given, **context)
+        due = shown_at(seconds_at(when))  # to the microsecond: sums of floats may miss each other
+        handle = super().call_at(due, self._run_timer, called, given, **context)
         actor = self.acting() or self.host
         self.timers.start(handle, actor, callback)
         self.controller.time.note_timer(actor)

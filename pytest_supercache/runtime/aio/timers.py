@@ -6,8 +6,21 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
+from pytest_supercache.layers.clock import EPOCH
 from pytest_supercache.runtime.kernel.actor import Actor, State
 from pytest_supercache.runtime.kernel.under_test import is_under_test_name
+
+_START = EPOCH.timestamp()
+
+
+def shown_at(seconds: float) -> float:
+    """Return the time that a loop shows at so many virtual seconds after the start."""
+    return _START + seconds
+
+
+def seconds_at(shown: float) -> float:
+    """Return the virtual seconds after the start at which a loop shows this time."""
+    return round(shown - _START, 6)
 
 
 class _Timer(NamedTuple):
@@ -39,15 +52,15 @@ class Timers:
         timers = self._loop._scheduled  # noqa: SLF001 - asyncio lists its timers nowhere else
         if not timers:
             return None
-        deadlines = (timer.when() for timer in timers if not timer.cancelled())
+        deadlines = (seconds_at(timer.when()) for timer in timers if not timer.cancelled())
         deadline = min(deadlines, default=math.inf)
         return None if deadline == math.inf else deadline  # redis-py waits for ever with infinity
 
     def due(self, now: float) -> set[str]:
         """Return the names of the actors whose timers are due at ``now``; forget these timers."""
         started = [timer for timer in self._started if not timer.handle.cancelled()]
-        self._started = [timer for timer in started if timer.handle.when() > now]
-        return {timer.actor.name for timer in started if timer.handle.when() <= now}
+        self._started = [timer for timer in started if seconds_at(timer.handle.when()) > now]
+        return {timer.actor.name for timer in started if seconds_at(timer.handle.when()) <= now}
 
     def left_by_users(self, now: float) -> Iterator[tuple[float, Actor]]:
         """Yield each deadline left after every user has ended, with the actor that waits for it.
@@ -56,9 +69,9 @@ class Timers:
         Timers that a library left behind are omitted, as is the time limit of a body.
         """
         for handle, actor, calls_code_under_test in self._started:
-            is_pending = not handle.cancelled() and now < handle.when() < math.inf
+            is_pending = not handle.cancelled() and now < seconds_at(handle.when()) < math.inf
             if is_pending and (calls_code_under_test or _goes_on(actor)):
-                yield handle.when(), actor
+                yield seconds_at(handle.when()), actor
 
     def forget(self) -> None:
         """Forget all timers at the end of the execution."""
