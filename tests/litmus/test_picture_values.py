@@ -1,5 +1,7 @@
 """Every value in the picture is what ``peek`` shows right after that step."""
 
+import threading
+
 import pytest
 
 from pytest_supercache import Verdict, check
@@ -88,3 +90,21 @@ def test_the_picture_draws_those_values():
     assert {"existing cache", "origin"} <= set(titles)
     assert final["origin"] == "new"
     assert final["existing cache"] == "old"
+
+
+def test_values_are_known_where_the_clock_moves_right_after_a_thread_has_read_it():
+    """The code before the first wait of a timer is a step of its own."""
+
+    def body(world):
+        cache = world.existing_cache.client()
+        world.actor("writer", lambda: threading.Timer(0.5, cache.set, ("k", 1)).start())
+        world.actor("other", cache.set, "k", 2)
+        world.run()
+        world.settle()
+        assert cache.get("k") == b"1"
+
+    found = check(body).counterexample
+    labels = [(step.label, step.layers is None) for step in found.execution.race]
+    assert ("start", True) not in labels
+    assert "start" in dict(labels)
+    assert "existing_cache" in found.execution.race[-1].layers

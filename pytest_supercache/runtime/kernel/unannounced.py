@@ -85,6 +85,7 @@ def perform(state: ExecutionState, background: BackgroundActor) -> None:
 
 def tick(state: ExecutionState) -> None:
     """Move the clock to the next deadline, as a step of its own."""
+    state.record.close()
     pending = state.all_pending()
     index = state.time.moved
     early = len(state.time.waited)
