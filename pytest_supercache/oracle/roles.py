@@ -80,9 +80,15 @@ _SCRIPTS = frozenset({"eval", "evalsha", "fcall"})
 """Commands that may do anything: where they name no key, they may remove as well as store."""
 
 _IN_PLACE = (
-    "incr", "decr", "hincr", "zincr", "append", "setrange", "setbit", "sadd", "lpush", "rpush",
+    "incr", "decr", "hincr", "zincr", "append", "setrange", "setbit", "sadd", "srem", "zrem",
+    "lpush", "rpush", "lrem",
 )  # fmt: skip
 """Commands and methods that make the new value of the one that is there then."""
+
+_ASKING_PRESENCE = frozenset(
+    {"exists", "has", "has_key", "contains", "hexists", "sismember", "smismember"}
+)
+"""Commands and methods that ask whether something is there."""
 
 _DROPPING_ONE = ("del", "unlink", "getdel", "hdel", "delete", "pop", "remove", "discard")
 _DROPPING = (
@@ -179,7 +185,7 @@ def is_script(step: Step) -> bool:
 
 def asks_presence(step: Step) -> bool:
     """Say whether a step asks whether there is an entry, rather than for what it holds."""
-    return _verb(step) in {"exists", "has", "has_key", "contains"}
+    return _verb(step) in _ASKING_PRESENCE
 
 
 def changes_in_place(step: Step) -> bool:

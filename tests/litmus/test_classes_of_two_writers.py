@@ -104,6 +104,39 @@ def test_who_stores_what_was_made_of_a_value_that_was_read_has(write):
     assert class_of(two(write, lambda far: far.get(KEY) == "3")) == "cached-rmw"
 
 
+def adds_to_a_field(far, _near, value):
+    far.hset(KEY, "f", int(far.hget(KEY, "f") or 0) + value)
+
+
+def begins_a_field(far, _near, value):
+    """Each notes beside it that it was the one to begin it."""
+    if not far.hexists(KEY, "f"):
+        far.hset(KEY, "f", value)
+        far.incr("begun")
+
+
+def takes_a_free_seat(far, _near, value):
+    """Each takes what it has found, whether or not it was still there."""
+    far.zadd(KEY, {f"seat {value}": 1}, nx=True)
+    for seat in far.zrange(KEY, 0, -1):
+        far.zrem(KEY, seat)
+        far.incr(seat)
+
+
+@pytest.mark.parametrize(
+    ("write", "is_right", "named"),
+    [
+        (adds_to_a_field, lambda far: far.hget(KEY, "f") == "3", "cached-rmw"),
+        (begins_a_field, lambda far: far.get("begun") == "1", "unclassified"),
+        (takes_a_free_seat, lambda far: far.get("seat 1") == far.get("seat 2"), "unclassified"),
+    ],
+)
+def test_who_asks_whether_a_field_is_there_or_removes_a_member_has_made_nothing_of_a_value(
+    write, is_right, named
+):
+    assert class_of(two(write, is_right)) == named
+
+
 def reads_and_stores_once(far, near, value):
     far.get("other")
     stores_twice(far, near, value)
