@@ -254,7 +254,7 @@ def _a_namespace_has_the_builtins():
 def _what_led_to_an_error_is_told_by_descriptors():
     error, first, second = ValueError(), KeyError(), IndexError()
     error.__cause__, error.__context__ = first, second
-    assert functions_under_test._CAUSE.__get__(error) is first
+    assert functions_under_test.CAUSE.__get__(error) is first
     assert functions_under_test._CONTEXT.__get__(error) is second
     group = BaseExceptionGroup("two", [KeyError(), ValueError()])
     assert len(functions_under_test._MEMBERS.__get__(group)) == 2
