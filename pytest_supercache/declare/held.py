@@ -12,11 +12,13 @@ import sys
 from collections import ChainMap, UserDict, UserList, deque
 from collections.abc import Callable, Iterable, Iterator
 from configparser import RawConfigParser, SectionProxy
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache, partial
 from inspect import getattr_static
 from itertools import islice
+from pathlib import Path
 from types import (
     CodeType,
     FunctionType,
@@ -144,14 +146,62 @@ def shared(registered: Any, others: Iterable[Any]) -> str | None:
 
     One function, or one method of one object, has two names on purpose.
     """
-    for other in others:
-        is_like = place_of(registered) == place_of(other) and not are_equal(registered, other)
-        if is_like and are_one(registered, other):
-            places = _data_of(other)
-            for place, shown in _data_of(registered).items():
-                if place in places:
-                    return shown
+    for other in filter(lambda other: is_twin(registered, other), others):
+        places = _data_of(other)
+        for place, shown in _data_of(registered).items():
+            if place in places:
+                return shown
     return None
+
+
+def is_twin(registered: Any, other: Any) -> bool:
+    """Say whether two callables come from one source, and hold the same, to do the same."""
+    is_like = place_of(registered) == place_of(other) and _code(registered) == _code(other)
+    return is_like and not are_equal(registered, other) and are_one(registered, other)
+
+
+def surroundings_changed(registered: Any, others: Iterable[Any]) -> str | None:
+    """Note what surrounds a callable; return what did otherwise when a twin of it was registered.
+
+    Nothing else tells the two apart, and when they are called it is the same for both.
+    """
+    here = _Surroundings({**os.environ}, "", [*sys.argv])
+    with suppress(FileNotFoundError):  # somebody has removed it
+        here = here._replace(folder=str(Path.cwd()))
+    _surroundings[identity(registered)] = registered, here
+    for other in others:
+        known, there = _surroundings.get(identity(other), (None, here))
+        if known is other and is_twin(registered, other) and (found := there.unlike(here)):
+            return found
+    return None
+
+
+class _Surroundings(NamedTuple):
+    """What code may look at, wherever it is."""
+
+    environment: dict[str, str]
+    folder: str
+    arguments: list[str]
+
+    def unlike(self, other: "_Surroundings") -> str | None:
+        """Return what is not the same."""
+        names = sorted(self.environment.keys() | other.environment.keys())
+        for name in names:
+            if self.environment.get(name) != other.environment.get(name):
+                return f"os.environ[{name!r}]"
+        if self.folder != other.folder:
+            return "the current folder"
+        return None if self.arguments == other.arguments else "sys.argv"
+
+
+_surroundings: dict[int, tuple[Any, _Surroundings]] = {}
+"""By the identity of what is registered, which is kept."""
+
+
+def _code(registered: Any) -> CodeType | None:
+    """Return the code of a callable: a line may have several functions."""
+    source = _source(registered)
+    return source if is_a(source, CodeType) else None
 
 
 def can_change(value: Any) -> bool:
@@ -163,7 +213,7 @@ def can_change(value: Any) -> bool:
 def _data_of(registered: Any) -> dict[tuple[int, str], str]:
     """Return the places in objects that a callable leads to, each with the words for it."""
     parts = islice(_parts_of(registered), _PARTS_MAX)
-    return {one.place: one.shown for one in parts if one.is_data}
+    return {one.place: one.shown for one in parts if one.is_data and one.owner is not os.environ}
 
 
 def _source(registered: Any) -> Any:

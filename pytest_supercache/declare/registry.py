@@ -400,6 +400,12 @@ def _refuse_indistinct(
             f"find {name} in one object when they are called. Give each an object of its own; if "
             "they shall be the same, register one function under both names"
         )
+    if name := held.surroundings_changed(function, others):
+        raise SupercacheError(
+            f"{named}: {place_of(function)} does what another one of it does, for which {name} was "
+            "another value: when they are called, both find the last one. Give each what it needs "
+            "(for a system, by params={...})"
+        )
 
 
 def _parts(declared: System | Verb | Watch) -> dict[str, Any]:

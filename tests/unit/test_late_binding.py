@@ -422,6 +422,46 @@ def test_another_variable_of_the_environment_may_change(
     set_between(read, monkeypatch)
 
 
+def register_twins(change: Callable[[], object]) -> None:
+    for name in ("first", "second"):
+        systems(name)(lambda layers: by(register_kind))
+        change()
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [("environment", r"os\.environ\['LATE_MODE'\]"), ("folder", "the current folder")],
+)
+def test_twins_are_refused_if_what_surrounds_them_has_changed_in_between(
+    changed: str, said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ways = {
+        "environment": lambda: monkeypatch.setenv("LATE_MODE", "second"),
+        "folder": lambda: monkeypatch.chdir(tmp_path),
+    }
+    with pytest.raises(sc.SupercacheError, match=f"for which {said} was another value"):
+        register_twins(ways[changed])
+
+
+def test_what_differs_may_be_registered_in_other_surroundings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for kind in (list, dict):
+        systems(kind.__name__)(lambda layers, kind=kind: kind())
+        monkeypatch.setenv("LATE_MODE", kind.__name__)
+    one, other = lambda layers: [layers], lambda layers: {layers}
+    systems("one")(one)
+    monkeypatch.setenv("LATE_MODE", "again")
+    systems("other")(other)
+
+
+def test_two_functions_of_one_line_may_lead_to_one_object() -> None:
+    held = {"kind": list}
+    one, other = lambda layers: held["kind"](), lambda layers: held["kind"]
+    systems("one")(one)
+    systems("other")(other)
+
+
 class Lazy:
     """A proxy that is made when it is asked for anything, be it for its class."""
 
