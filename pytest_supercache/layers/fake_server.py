@@ -55,6 +55,14 @@ class FakeRedisServer:
         """Return where fakeredis makes the errors that it answers with: a class and its method."""
         return _error_makers()
 
+    def script_callers(self) -> tuple[tuple[type, str], ...]:
+        """Return where fakeredis executes the commands of scripts: a class and its method."""
+        if not self.runs_scripts:
+            return ()
+        from fakeredis.commands_mixins.scripting_mixin import ScriptingCommandsMixin
+
+        return ((ScriptingCommandsMixin, "_lua_redis_call"),)
+
     def aconnection(self, arguments: Mapping[str, Any], library: str = "redis") -> Any:
         """Make an asyncio connection of redis-py or valkey-py to the current server."""
         from pytest_supercache.layers.fake_connection import AsyncFieldsConnection

@@ -268,6 +268,28 @@ OTHERWISE = {
         lambda _: redis.sentinel.Sentinel(SENTINELS).slave_for("shop"),
         lambda client: client.get("a"), "reads from replicas",
     ),
+    "a replica of the cluster": (
+        cluster,
+        lambda client: (client.get_node_from_key("a", replica=True) or client).get("a"),
+        "reads from replicas",
+    ),
+    "replicas if there are any": (
+        cluster, lambda client: client.get_replicas() or client.get("a"), "reads from replicas"
+    ),
+    "a node by hand": (
+        cluster, lambda client: client.get_random_node().redis_connection.get("a"),
+        "sends commands to a node of a Redis Cluster by itself",
+    ),
+    "a pipeline to a node": (
+        cluster_of_valkey,
+        lambda client: client.get_random_node().valkey_connection.pipeline().get("a").execute(),
+        "sends commands to a node of a Redis Cluster by itself",
+    ),
+    "a key that a script was not given": (
+        cluster, lambda client: client.eval("return redis.call('GET', ARGV[1])", 1, "a", "b"),
+        "a script uses the key b",
+    ),
+    "another database": (cluster, lambda client: client.move("a", 1), "has one database"),
     "its nodes": (cluster, lambda client: client.cluster_nodes(), "asks for the servers"),
     "its primary": (
         lambda _: redis.sentinel.Sentinel(SENTINELS),
@@ -293,6 +315,36 @@ def test_what_several_servers_would_do_otherwise_is_unknown(name):
     result = check(body, guarantees=())
     assert result.verdict is Verdict.UNKNOWN, result
     assert reason in result.reasons[0]
+
+
+def test_a_script_may_use_a_key_of_the_same_slot_that_it_was_not_given():
+    def body(world):
+        client = cluster(world)
+        world.actor("a", client.eval, "return redis.call('SET', '{a}:n', 1)", 1, "a")
+        world.run()
+        assert client.get("{a}:n") == "1"
+
+    assert not is_conflict(judged(body))
+
+
+@pytest.mark.parametrize(
+    ("others", "said"),
+    [
+        (("replica.invalid", 6379), "Redis at replica.invalid:6379 as one server"),
+        (("primary.invalid", 6380), "Redis at primary.invalid:6380 as one server"),
+        (("primary.invalid", 6379), None),
+    ],
+)
+def test_a_verdict_says_that_it_takes_several_servers_for_one(others, said):
+    def body(world):
+        client = redis.Redis("primary.invalid")
+        world.actor("a", client.set, "n", 1)
+        world.run()
+        assert redis.Redis(*others).get("n") == b"1"
+
+    found = judged(body).coverage
+    assert (" as one server" in found) is (said is not None)
+    assert said is None or said in found
 
 
 def test_a_transaction_of_tasks_is_unknown_for_redis_py_runs_it_on_threads():
@@ -378,6 +430,9 @@ USES = {
     "pipeline": lambda client: client.pipeline().get("{tea}c").incr("{tea}b").execute(),
     "failing pipeline": lambda client: client.pipeline().incr("text").get("text").execute(),
     "transaction": lambda client: client.pipeline(transaction=True).incr("{tea}b").execute(),
+    "transaction as a function": (
+        lambda client: client.transaction(lambda pipe: (pipe.multi(), pipe.get("{tea}b")), "{tea}b")
+    ),
     "transaction of two slots": (
         lambda client: client.pipeline(transaction=True).get("a").get("b").execute()
     ),

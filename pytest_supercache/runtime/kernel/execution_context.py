@@ -53,6 +53,7 @@ class ExecutionContext:
         self.commands: dict[str, str] = {}  # by actor: sent commands without a reply yet
         self.received: set[str] = set()  # actors whose last reply was a step
         self.ways: list[Any] = []  # of access to the existing cache in the race: pools, or a place
+        self.servers: list[str] = []  # of Redis that clients name: all lead to the existing cache
         self.took_undivided = False  # whether a pipeline without a transaction was one step
         self.tracks = False  # whether a client uses server-assisted client-side caching
         is_divided = controller.shared_memory or controller.grain == "wire"

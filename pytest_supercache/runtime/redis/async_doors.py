@@ -33,7 +33,12 @@ from pytest_supercache.runtime.redis.few_connections import areleasing, awaiting
 from pytest_supercache.runtime.redis.leasing import note_answer
 from pytest_supercache.runtime.redis.listening import HEARD
 from pytest_supercache.runtime.redis.retrying import attempts, retry_of, without_default
-from pytest_supercache.runtime.redis.topologies import note_sentinel, slots_of_one_node
+from pytest_supercache.runtime.redis.topologies import (
+    note_node,
+    note_sentinel,
+    note_server,
+    slots_of_one_node,
+)
 from pytest_supercache.runtime.redis.wire import SENDS
 
 BY_HAND = (
@@ -60,7 +65,7 @@ class AsyncDoors(Doors):
         self._patches.wrap(connection.ConnectionPool, "release", areleasing)
         self._patches.wrap(connection.BlockingConnectionPool, "get_connection", awaiting)
 
-    def command(self, method: _Method) -> _Method:
+    def command(self, method: _Method, *, chosen: bool = False) -> _Method:
         """Wrap a method that sends a command; its client, or the node of a cluster, comes first."""
 
         async def execute_command(client: Any, *args: Any, **options: Any) -> Any:
@@ -69,6 +74,8 @@ class AsyncDoors(Doors):
                 return await method(client, *args, **options)
             if (slots := slots_of_one_node(execution, args, client)) is not None:
                 return slots
+            if not chosen:
+                note_node(execution, client)
             dialect = execution.dialect()
             args = dialect.sent(args) if dialect else args
             label, footprint, is_usual = self.announce(execution, args)
@@ -133,6 +140,7 @@ class AsyncDoors(Doors):
             if execution is None or any(loop.serves(port) for loop in execution.controller.loops):
                 return method(pool)  # to a server of the code under test itself
             note_sentinel(execution, pool)
+            note_server(execution, pool, self.cache.url)
             self._pools.add(pool)
             library = method.__module__.partition(".")[0]
             return self.cache.aconnect(without_default(pool.connection_kwargs), library)

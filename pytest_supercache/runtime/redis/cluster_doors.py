@@ -12,6 +12,7 @@ from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.switch import at_once, at_once_of
 from pytest_supercache.layers import redis_commands
 from pytest_supercache.layers.existing_cache import PLACE, ExistingCache
+from pytest_supercache.layers.fake_server import FakeRedisServer
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.kernel.patches import Patches
@@ -23,6 +24,7 @@ from pytest_supercache.runtime.redis.topologies import (
     name_transaction,
     note_every_node,
     report_others,
+    report_scripts,
 )
 from pytest_supercache.runtime.sync.threads import run_together
 
@@ -34,7 +36,7 @@ class CommandDoors(Protocol):
 
     cache: ExistingCache
 
-    def command(self, method: _Method) -> _Method:
+    def command(self, method: _Method, *, chosen: bool = False) -> _Method:
         """Wrap a method that sends a command; its client, or the node of a cluster, comes first."""
         ...
 
@@ -79,6 +81,7 @@ class ClusterDoors:
         """Wrap the methods of a module such as ``redis.cluster``; ``name`` begins its classes."""
         client = getattr(cluster, f"{name}Cluster")
         report_others(patches, cluster, client)
+        self._report_scripts(patches)
         let_find_keys(patches, cluster.CommandsParser)
         patches.wrap(client, "_execute_command", self._command)
         patches.wrap(cluster.NodeCommands, "write", self._part)
@@ -86,6 +89,11 @@ class ClusterDoors:
         if transaction is not None:
             patches.wrap(transaction, "_send_command_parse_response", self._watching)
             patches.wrap(transaction, "_execute_transaction", self._transaction)
+
+    def _report_scripts(self, patches: Patches) -> None:
+        server = self._doors.cache.server
+        if isinstance(server, FakeRedisServer):
+            report_scripts(patches, server.script_callers())
 
     def forget_connections(self) -> None:
         """Start the next execution without connections: those of pools are dropped with them."""
@@ -163,7 +171,7 @@ class ClusterDoors:
             def send(_node: Any, *words: Any, **named: Any) -> Any:
                 return method(transaction, connection, node, name, *words, **named)
 
-            return self._doors.command(send)(node, *args, **options)
+            return self._doors.command(send, chosen=True)(node, *args, **options)
 
         return _send_command_parse_response
 
@@ -198,6 +206,7 @@ class AsyncClusterDoors(ClusterDoors):
         """Wrap the methods of a module such as ``redis.asyncio.cluster``."""
         client = getattr(cluster, f"{name}Cluster")
         report_others(patches, cluster, client)
+        self._report_scripts(patches)
         let_find_keys(patches, cluster.AsyncCommandsParser)
         patches.wrap(client, "initialize", self._initializing)
         patches.wrap(cluster.ClusterNode, "acquire_connection", self._acquiring)

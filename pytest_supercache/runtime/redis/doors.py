@@ -46,8 +46,10 @@ from pytest_supercache.runtime.redis.pipelines import (
 from pytest_supercache.runtime.redis.retrying import attempts, retry_of, without_default
 from pytest_supercache.runtime.redis.topologies import (
     lead_sentinel,
+    note_node,
     note_question,
     note_sentinel,
+    note_server,
     slots_of_one_node,
 )
 from pytest_supercache.runtime.redis.unsupported import hear_errors, note_unsupported
@@ -139,8 +141,11 @@ class Doors:
         self._pools.clear()
         self.clusters.forget_connections()
 
-    def command(self, method: _Method) -> _Method:
-        """Wrap a method that sends a command; its client, or the node of a cluster, comes first."""
+    def command(self, method: _Method, *, chosen: bool = False) -> _Method:
+        """Wrap a method that sends a command; its client, or the node of a cluster, comes first.
+
+        A node may have been ``chosen`` by the client of its cluster.
+        """
 
         def execute_command(client: Any, *args: Any, **options: Any) -> Any:
             execution = execution_for(client)
@@ -148,6 +153,8 @@ class Doors:
                 return method(client, *args, **options)
             if (slots := slots_of_one_node(execution, args, client)) is not None:
                 return slots
+            if not chosen:
+                note_node(execution, client)
             retry = retry_of(client)
             if execution.is_undisturbed and retry is None:
                 command = redis_commands.described(args, PLACE)
@@ -240,6 +247,7 @@ class Doors:
             execution = execution_for(pipeline)
             if execution is None or not pipeline.command_stack:
                 return await finished(method(pipeline, raise_on_error))
+            note_node(execution, pipeline)
             if pipeline.scripts:  # sent before all other commands
                 await finished(pipeline.load_scripts())
                 pipeline.scripts = set()
@@ -326,6 +334,7 @@ class Doors:
             if execution is None:
                 return method(pool)
             note_sentinel(execution, pool)
+            note_server(execution, pool, self.cache.url)
             self._pools.add(pool)
             library = method.__module__.partition(".")[0]
             return self.cache.join(pool, without_default(pool.connection_kwargs), library)

@@ -7,9 +7,11 @@ fails, as the verdict says. What several servers would do otherwise makes the ru
 """
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from inspect import iscoroutinefunction
 from typing import Any
+from urllib.parse import urlsplit
+from weakref import WeakSet
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.layers import redis_commands
@@ -18,6 +20,7 @@ from pytest_supercache.layers.existing_cache import PLACE
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.kernel.patches import Patches
+from pytest_supercache.runtime.redis.by_hand import is_by_hand
 from pytest_supercache.runtime.redis.pipelines import arguments
 
 ONE_NODE = "a Redis Cluster as one node, without failover and resharding"
@@ -47,6 +50,12 @@ CLIENT_CACHE = (
     f"control in this version. {_PLAIN}"
 )
 
+BY_HAND = (
+    "the code under test sends commands to a node of a Redis Cluster by itself; a node has some of "
+    "the keys, and here it has all. Let the client of the cluster choose the node"
+)
+ONE_DATABASE = "a Redis Cluster has one database, and refuses this command. Do without it"
+
 TRANSACTION = (
     "redis-py runs each command of a transaction of an asyncio RedisCluster on a thread with an "
     "event loop of its own, which is not under control in this version. Let a script do it (EVAL), "
@@ -55,6 +64,11 @@ TRANSACTION = (
 
 _EVERY_KEY = f"{PLACE}:*"
 _STRATEGY = "load_balancing_strategy"  # since redis-py 5.3
+_HERE = {"localhost", "127.0.0.1", "::1"}
+_OF_DATABASES = {"MOVE", "SWAPDB"}
+
+_pools_of_nodes = WeakSet[Any]()
+"""The pools of the clients that a client of a cluster has made for its nodes."""
 
 
 def slots_of_one_node(
@@ -76,8 +90,19 @@ def report_others(patches: Patches, cluster: Any, client: type) -> None:
     """Patch what is not under control in a module such as ``redis.cluster`` to report its use."""
     patches.wrap(client, "on_connect", _connecting)
     patches.wrap(cluster.NodesManager, "get_node_from_slot", _choosing)
+    patches.wrap(client, "get_replicas", _listing_replicas)
+    patches.wrap(client, "get_node_from_key", _finding_node)
+    for name in ("create_redis_node", "create_valkey_node"):
+        if hasattr(cluster.NodesManager, name):
+            patches.wrap(cluster.NodesManager, name, _making_node)
     if hasattr(cluster, "ClusterPubSub"):
         patches.wrap(cluster.ClusterPubSub, "execute_command", _naming(CHANNELS))
+
+
+def report_scripts(patches: Patches, callers: Sequence[tuple[type, str]]) -> None:
+    """Patch what executes the commands of scripts to report keys that a node need not have."""
+    for kind, name in callers:
+        patches.wrap(kind, name, _calling)
 
 
 def let_find_keys(patches: Patches, parser: type) -> None:
@@ -167,6 +192,64 @@ name_transaction = _naming(TRANSACTION)
 """Wraps the method that adds a command to a transaction of an asyncio client of a cluster."""
 
 
+def _listing_replicas(method: Callable[..., Any]) -> Callable[..., Any]:
+    def get_replicas(client: Any) -> Any:
+        execution = controlled()
+        if execution is not None and is_by_hand(sys._getframe(1)):
+            execution.controller.hazard(REPLICAS)
+        return method(client)
+
+    return get_replicas
+
+
+def _finding_node(method: Callable[..., Any]) -> Callable[..., Any]:
+    def get_node_from_key(client: Any, key: Any, replica: bool = False) -> Any:
+        execution = controlled()
+        if execution is not None and replica:
+            execution.controller.hazard(REPLICAS)
+        return method(client, key, replica)
+
+    return get_node_from_key
+
+
+def _making_node(method: Callable[..., Any]) -> Callable[..., Any]:
+    def create_node(*args: Any, **options: Any) -> Any:
+        client = method(*args, **options)
+        _pools_of_nodes.add(client.connection_pool)
+        return client
+
+    return create_node
+
+
+def note_node(execution: ExecutionContext, client: Any) -> None:
+    """Note as a hazard that a client of one node is used, past the client of its cluster."""
+    if _pools_of_nodes and getattr(client, "connection_pool", None) in _pools_of_nodes:
+        execution.controller.hazard(CHANNELS if hasattr(client, "channels") else BY_HAND)
+
+
+def _calling(method: Callable[..., Any]) -> Callable[..., Any]:
+    def call(socket: Any, lua: Any, known: Any, *words: Any) -> Any:
+        execution = controlled()
+        if execution is not None and ONE_NODE in execution.controller.simplified:
+            _note_foreign_keys(execution, lua, words)
+        return method(socket, lua, known, *words)
+
+    return call
+
+
+def _note_foreign_keys(execution: ExecutionContext, lua: Any, words: Sequence[Any]) -> None:
+    """Note as a hazard a key in a script whose slot is none of the keys that it was given."""
+    from redis.crc import key_slot
+
+    given = {key_slot(redis_commands.text(key).encode()) for key in lua.globals()[b"KEYS"].values()}
+    for key in redis_commands.keys_of(words):
+        if given and key_slot(key.encode()) not in given:
+            execution.controller.hazard(
+                f"a script uses the key {key}, which was not given to it (KEYS) and is in another "
+                "slot: a node of a Redis Cluster refuses that. Give the script a key of this slot"
+            )
+
+
 def _owning(method: Callable[..., Any]) -> Callable[..., Any]:
     def owns_connection(pool: Any, connection: Any) -> bool:
         if channel_of(connection).owner is None:
@@ -192,10 +275,37 @@ def note_sentinel(execution: ExecutionContext, pool: Any) -> None:
         execution.controller.hazard(REPLICAS)
 
 
+def note_server(execution: ExecutionContext, pool: Any, url: str) -> None:
+    """Note that a pool names another server than an earlier one: both lead to the same cache."""
+    named = _server_of(pool.connection_kwargs)
+    if named is None or named == _server_in(url):
+        return
+    if named not in execution.servers:
+        execution.servers.append(named)
+    for one in execution.servers if len(execution.servers) > 1 else ():
+        execution.controller.simplify(f"Redis at {one} as one server with the others")
+
+
+def _server_of(options: Mapping[str, Any]) -> str | None:
+    """Return the address that the options of a pool name; None if Sentinel tells it."""
+    if "path" in options:
+        return str(options["path"])
+    host, port = options.get("host"), options.get("port") or 6379
+    return f"{'localhost' if host in _HERE else host}:{port}" if host else None
+
+
+def _server_in(url: str) -> str | None:
+    parts = urlsplit(url)
+    return _server_of({"host": parts.hostname, "port": parts.port})
+
+
 def note_every_node(execution: ExecutionContext, label: str, footprint: Footprint) -> None:
-    """Note as a hazard a command of a cluster's client that concerns every key, or a channel."""
-    if label.partition(" ")[0] in {"PUBLISH", "SPUBLISH"}:
+    """Note as a hazard a command of a cluster's client that a cluster executes otherwise."""
+    name = label.partition(" ")[0]
+    if name in {"PUBLISH", "SPUBLISH"}:
         execution.controller.hazard(CHANNELS)
+    if name in _OF_DATABASES:
+        execution.controller.hazard(f"{label}: {ONE_DATABASE}")
     if _EVERY_KEY in footprint.reads and not redis_commands.is_of_cluster(label):
         execution.controller.hazard(f"{label}: it {EVERY_NODE}")
 
