@@ -96,6 +96,27 @@ def _a_socket_can_be_led_to_another_server():
         assert socket in connection._server.sockets
 
 
+@CHECKS.of("ScriptingCommandsMixin._lua_redis_call")
+def _a_script_sends_its_commands_by_one_method():
+    from pytest_supercache.layers.fake_server import FakeRedisServer
+
+    server = FakeRedisServer()
+    ((kind, name),) = server.script_callers()
+    called, call = [], getattr(kind, name)
+
+    def heard(socket, lua, known, *words):
+        called.append(words)
+        return call(socket, lua, known, *words)
+
+    setattr(kind, name, heard)
+    try:
+        with _connected(fakeredis.FakeServer()) as (client, _):
+            client.eval("return redis.call('set', KEYS[1], 'v')", 1, "k")
+    finally:
+        setattr(kind, name, call)
+    assert [tuple(map(bytes, words)) for words in called] == [(b"set", b"k", b"v")]
+
+
 @CHECKS.of("FakeSocket._decode_error, SimpleError.value")
 def _an_error_that_is_answered_is_made_in_one_place():
     from pytest_supercache.layers.fake_server import FakeRedisServer
