@@ -165,7 +165,8 @@ def surroundings_changed(registered: Any, others: Iterable[Any]) -> str | None:
 
     Nothing else tells the two apart, and when they are called it is the same for both.
     """
-    here = _Surroundings({**os.environ}, "", [*sys.argv])
+    environment = {name: value for name, value in os.environ.items() if not _is_of_pytest(name)}
+    here = _Surroundings(environment, "", sys.argv[1:])  # runpy sets the first one
     with suppress(FileNotFoundError):  # somebody has removed it
         here = here._replace(folder=str(Path.cwd()))
     _surroundings[identity(registered)] = registered, here
@@ -174,6 +175,11 @@ def surroundings_changed(registered: Any, others: Iterable[Any]) -> str | None:
         if known is other and is_twin(registered, other) and (found := there.unlike(here)):
             return found
     return None
+
+
+def _is_of_pytest(name: str) -> bool:
+    """Say whether pytest itself sets a variable, such as that of the current test."""
+    return name.startswith("PYTEST_")
 
 
 class _Surroundings(NamedTuple):

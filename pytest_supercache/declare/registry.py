@@ -177,8 +177,10 @@ def system(
         if known := REGISTRY.systems.get(name):
             _refuse_another(named, known, declared, known.factory, factory)
         _refuse_late_binding(named, partial(factory, **given) if given else factory)
-        alike = (one for one in REGISTRY.systems.values() if _are_alike(one, declared))
+        alike = [one for one in REGISTRY.systems.values() if _are_alike(one, declared)]
         _refuse_indistinct(named, factory, [one.factory for one in alike])
+        others = [one.factory for one in alike if one.name != name]  # else it is declared again
+        _refuse_other_surroundings(named, factory, others)
         REGISTRY.systems[name] = declared
         return factory
 
@@ -400,6 +402,12 @@ def _refuse_indistinct(
             f"find {name} in one object when they are called. Give each an object of its own; if "
             "they shall be the same, register one function under both names"
         )
+
+
+def _refuse_other_surroundings(
+    named: str, function: Callable[..., Any], others: list[Callable[..., Any]]
+) -> None:
+    """Refuse a function that differs from another one only by what surrounded it."""
     if name := held.surroundings_changed(function, others):
         raise SupercacheError(
             f"{named}: {place_of(function)} does what another one of it does, for which {name} was "
