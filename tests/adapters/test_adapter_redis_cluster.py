@@ -386,7 +386,7 @@ def real_cluster():
 def _node():
     with folder_of(None) as folder, socket.socket() as held:
         held.bind(("127.0.0.1", 0))
-        port = held.getsockname()[1] // 2  # below those that the system gives away
+        port = held.getsockname()[1] // 4 * 2  # below those that the system gives away, and even
         client = redis.Redis("127.0.0.1", port)
         options = {
             "port": port, "cluster-port": port + 1, "bind": "127.0.0.1", "cluster-enabled": "yes",
