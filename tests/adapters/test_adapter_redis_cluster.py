@@ -254,6 +254,11 @@ OTHERWISE = {
         cluster, lambda client: client.pipeline().execute_command("RANDOMKEY").execute(),
         "RANDOMKEY: it goes to several nodes",
     ),
+    "waiting in a pipeline": (
+        cluster,
+        lambda client: client.pipeline().execute_command("BLPOP", "a", 0).execute(),
+        "BLPOP a: ",
+    ),
     "a message": (
         cluster, lambda client: client.publish("prices", "1"), "channels of a Redis Cluster"
     ),

@@ -157,3 +157,8 @@ def test_clients_that_are_known_are_named_where_they_are_made(named, module, lat
 def test_of_a_client_that_is_only_imported_nothing_is_said(named):
     named("MySQLdb.connections", "Connection")
     assert check(raced).verdict is Verdict.HOLDS
+
+
+def test_a_version_without_the_method_that_makes_clients_is_left_alone(named):
+    del named("glide.glide_client", "BaseClient").create
+    assert check(raced).verdict is Verdict.HOLDS

@@ -4,6 +4,7 @@
 """
 
 import sys
+from inspect import getattr_static
 from typing import Any
 
 from pytest_supercache.runtime.kernel.active import hearing
@@ -27,8 +28,9 @@ def open() -> list[tuple[Any, Any]]:
         _wrapped.add(module)
         kind, name, *told = CLIENTS[module]
         owner = getattr(sys.modules[module], kind, None)
-        if owner is not None:
-            _patches.put(owner, name, _named(owner.__dict__[name], *told))
+        method = None if owner is None else getattr_static(owner, name, None)
+        if method is not None:  # else a version has it elsewhere
+            _patches.put(owner, name, _named(method, *told))
     return []
 
 

@@ -26,12 +26,12 @@ from pytest_supercache.runtime.redis.doors import (
     Doors,
     _Method,
     astray,
-    broken,
     execution_for,
 )
 from pytest_supercache.runtime.redis.few_connections import areleasing, awaiting
 from pytest_supercache.runtime.redis.leasing import note_answer
 from pytest_supercache.runtime.redis.listening import HEARD
+from pytest_supercache.runtime.redis.pipelines import broken
 from pytest_supercache.runtime.redis.retrying import attempts, retry_of, without_default
 from pytest_supercache.runtime.redis.topologies import (
     note_node,
@@ -96,7 +96,8 @@ class AsyncDoors(Doors):
 
         return execute_command
 
-    def _lets_wait(self) -> bool:
+    def lets_wait(self) -> bool:
+        """Say whether a pipeline may hold a command that blocks in the server."""
         return self.cache.server.moves_time
 
     def _pipeline(self, method: _Method) -> _Method:

@@ -16,13 +16,14 @@ from pytest_supercache.layers.fake_server import FakeRedisServer
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.kernel.patches import Patches
-from pytest_supercache.runtime.redis.pipelines import arguments
+from pytest_supercache.runtime.redis.blocking_commands import refuse_waits
+from pytest_supercache.runtime.redis.pipelines import arguments, broken
 from pytest_supercache.runtime.redis.retrying import without_default
 from pytest_supercache.runtime.redis.topologies import (
     by_slot,
     let_find_keys,
     name_transaction,
-    note_every_node,
+    note_cluster_command,
     report_others,
     report_scripts,
 )
@@ -53,6 +54,10 @@ class CommandDoors(Protocol):
         """Take a step of a pipeline and send its commands; the last answer is a switch point."""
         ...
 
+    def lets_wait(self) -> bool:
+        """Say whether a pipeline may hold a command that blocks in the server."""
+        ...
+
     def announce(
         self, execution: ExecutionContext, args: Sequence[Any]
     ) -> tuple[str, Footprint, bool]:
@@ -74,6 +79,9 @@ class CommandDoors(Protocol):
 class ClusterDoors:
     """The methods of synchronous clients of clusters, wrapped by the doors of other clients."""
 
+    PARSER = "CommandsParser"
+    """The name of the class that finds the keys of commands."""
+
     def __init__(self, doors: CommandDoors) -> None:
         self._doors = doors
 
@@ -81,19 +89,19 @@ class ClusterDoors:
         """Wrap the methods of a module such as ``redis.cluster``; ``name`` begins its classes."""
         client = getattr(cluster, f"{name}Cluster")
         report_others(patches, cluster, client)
-        self._report_scripts(patches)
-        let_find_keys(patches, cluster.CommandsParser)
+        server = self._doors.cache.server
+        if isinstance(server, FakeRedisServer):
+            report_scripts(patches, server.script_callers())
+        let_find_keys(patches, getattr(cluster, self.PARSER))
+        self._wrap(patches, cluster, client)
+
+    def _wrap(self, patches: Patches, cluster: Any, client: type) -> None:
         patches.wrap(client, "_execute_command", self._command)
         patches.wrap(cluster.NodeCommands, "write", self._part)
         transaction = getattr(cluster, "TransactionStrategy", None)  # since redis-py 6.2
         if transaction is not None:
             patches.wrap(transaction, "_send_command_parse_response", self._watching)
             patches.wrap(transaction, "_execute_transaction", self._transaction)
-
-    def _report_scripts(self, patches: Patches) -> None:
-        server = self._doors.cache.server
-        if isinstance(server, FakeRedisServer):
-            report_scripts(patches, server.script_callers())
 
     def forget_connections(self) -> None:
         """Start the next execution without connections: those of pools are dropped with them."""
@@ -122,7 +130,7 @@ class ClusterDoors:
             if execution is None:
                 method(part)
                 return
-            commands, sent, broken = part.commands, list[Any](), list[Exception]()
+            commands, sent, errors = part.commands, list[Any](), list[Exception]()
 
             def send(command: Any) -> None:
                 part.commands = [command]
@@ -133,14 +141,14 @@ class ClusterDoors:
                 try:
                     at_once(self._send_all(execution, part, group, send))
                 except BrokenConnectionError as error:
-                    broken.append(error)
+                    errors.append(error)
 
             run_together([partial(send_all, group) for group in by_slot(commands)])
-            part.commands = commands if broken else sent  # answers are read in this order
-            if broken:  # no command of the part has one, as redis-py has it
+            part.commands = commands if errors else sent  # answers are read in this order
+            if errors:  # no command of the part has one, as redis-py has it
                 part.connection.disconnect()
                 for command in commands:
-                    command.result = broken[0]
+                    command.result = errors[0]
 
         return write
 
@@ -152,10 +160,12 @@ class ClusterDoors:
         send: Callable[[Any], Any],
     ) -> list[Any]:
         """Take a step for each of these commands to a node, and send it."""
+        if not self._doors.lets_wait():
+            refuse_waits(execution, map(arguments, commands), partial(broken, None))
         answers = []
         for command in commands:
             label, footprint, _ = self._doors.announce(execution, arguments(command))
-            note_every_node(execution, label, footprint)
+            note_cluster_command(execution, label, footprint)
             ask, is_last = partial(send, command), command is commands[-1]
             answers.append(
                 await self._doors.send(execution, node, label, footprint, ask, is_last=is_last)
@@ -197,17 +207,14 @@ class ClusterDoors:
 class AsyncClusterDoors(ClusterDoors):
     """The methods of asyncio clients of clusters, whose nodes make connections without a pool."""
 
+    PARSER = "AsyncCommandsParser"
+
     def __init__(self, doors: CommandDoors) -> None:
         super().__init__(doors)
         self._clients: list[Any] = []  # that have asked for their slots
         self._nodes: list[tuple[Any, Any]] = []  # and what made their connections
 
-    def open(self, patches: Patches, cluster: Any, name: str) -> None:
-        """Wrap the methods of a module such as ``redis.asyncio.cluster``."""
-        client = getattr(cluster, f"{name}Cluster")
-        report_others(patches, cluster, client)
-        self._report_scripts(patches)
-        let_find_keys(patches, cluster.AsyncCommandsParser)
+    def _wrap(self, patches: Patches, cluster: Any, client: type) -> None:
         patches.wrap(client, "initialize", self._initializing)
         patches.wrap(cluster.ClusterNode, "acquire_connection", self._acquiring)
         patches.wrap(cluster.ClusterNode, "execute_command", self._command)
@@ -281,4 +288,4 @@ def _note_command(args: Sequence[Any]) -> None:
     execution = controlled()
     if execution is not None and args:
         command = redis_commands.described(args, PLACE)
-        note_every_node(execution, command.label, command.footprint)
+        note_cluster_command(execution, command.label, command.footprint)

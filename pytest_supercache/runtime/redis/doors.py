@@ -37,6 +37,7 @@ from pytest_supercache.runtime.redis.few_connections import (
 from pytest_supercache.runtime.redis.leasing import note_answer, note_lease
 from pytest_supercache.runtime.redis.pipelines import (
     arguments,
+    broken,
     finished,
     is_divided,
     is_transaction,
@@ -268,7 +269,7 @@ class Doors:
     ) -> Any:
         """Send a pipeline's commands: a transaction in one step, others in a step per command."""
         is_atomic = is_transaction(pipeline)
-        if not (is_atomic or self._lets_wait()):
+        if not (is_atomic or self.lets_wait()):
             refuse_waits(execution, map(arguments, pipeline.command_stack), partial(broken, None))
         if not is_divided(execution, pipeline, is_atomic=is_atomic):
             label, footprint = self.announce_all(
@@ -286,7 +287,7 @@ class Doors:
 
         return await one_by_one(pipeline, method, raise_on_error, send)
 
-    def _lets_wait(self) -> bool:
+    def lets_wait(self) -> bool:
         """Say whether a pipeline may hold a command that blocks in the server."""
         return False
 
@@ -489,15 +490,6 @@ def _widened(execution: ExecutionContext, client: Any, footprint: Footprint) -> 
         note_cached(execution)
         return footprint | CACHES
     return footprint | SENDS if execution.controller.grain == "wire" else footprint
-
-
-def broken(client: Any, text: str) -> BaseException:
-    """Return the error of a broken connection, after resetting the client if it is a pipeline."""
-    from redis.exceptions import ConnectionError as BrokenConnectionError
-
-    if hasattr(client, "command_stack"):
-        client.reset()
-    return BrokenConnectionError(text)
 
 
 def astray(connection: Any) -> str:

@@ -39,6 +39,15 @@ def is_divided(execution: ExecutionContext, pipeline: Any, *, is_atomic: bool) -
     return True
 
 
+def broken(client: Any, text: str) -> BaseException:
+    """Return the error of a broken connection, after resetting the client if it is a pipeline."""
+    from redis.exceptions import ConnectionError as BrokenConnectionError
+
+    if hasattr(client, "command_stack"):
+        client.reset()
+    return BrokenConnectionError(text)
+
+
 async def finished(answer: Any) -> Any:
     """Return the answer of a client, which one of asyncio has to await."""
     return await answer if isawaitable(answer) else answer

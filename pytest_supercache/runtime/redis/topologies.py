@@ -299,7 +299,7 @@ def _server_in(url: str) -> str | None:
     return _server_of({"host": parts.hostname, "port": parts.port})
 
 
-def note_every_node(execution: ExecutionContext, label: str, footprint: Footprint) -> None:
+def note_cluster_command(execution: ExecutionContext, label: str, footprint: Footprint) -> None:
     """Note as a hazard a command of a cluster's client that a cluster executes otherwise."""
     name = label.partition(" ")[0]
     if name in {"PUBLISH", "SPUBLISH"}:
