@@ -2,13 +2,16 @@
 
 import os
 import re
+import sysconfig
 import tempfile
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 PACKAGES = frozenset({"site-packages", "dist-packages"})
 """The names of the folders where packages are installed."""
 
-_OF_PYTHON = f"{os.path.realpath(os.path.dirname(os.__file__))}{os.sep}"  # noqa: PTH120 - text
+_OF_PYTHON = tuple(
+    f"{os.path.realpath(sysconfig.get_path(name))}{os.sep}" for name in ("stdlib", "platstdlib")
+)
 _IN_PACKAGES = re.compile(rf"(?:^|[\\/])(?:{'|'.join(sorted(PACKAGES))})(?:[\\/]|$)")
 
 
@@ -18,7 +21,7 @@ def is_in_packages(path: PurePath | str) -> bool:
 
 
 def is_installed(path: str) -> bool:
-    """Say whether a path is among installed packages, or belongs to the interpreter."""
+    """Say whether a path, without links, is among installed packages or the interpreter's own."""
     return path.startswith(_OF_PYTHON) or is_in_packages(path)
 
 
@@ -36,9 +39,9 @@ def real_path(file: str) -> str:
         folder, name = os.path.split(file)
         real = _real_folders.get(folder)
         if real is None:
-            real = _real_folders[folder] = os.path.realpath(folder)
-        found = os.path.join(real, name)  # noqa: PTH118 - a Path costs ten times this
-        if os.path.islink(found):  # noqa: PTH114 - likewise
+            real = _real_folders[folder] = os.path.realpath(folder).rstrip(os.sep)
+        found = f"{real}{os.sep}{name}"
+        if Path(found).is_symlink():
             found = os.path.realpath(found)
         _real_paths[file] = found
     return found

@@ -223,17 +223,19 @@ def verb(
 
     def register(function: _Function) -> _Function:
         check_verb(name, function)
+        told: dict[str, Callable[..., Any] | None] = {"observes": None, "writes": None}
         for option, spec in (("observes", observes), ("writes", writes)):
-            if spec is not None and not callable(spec):
-                raise SupercacheError(f"@verb({name!r}): {option} must be a callable")
             if callable(spec):
                 check_told(name, option, spec, function)
                 _refuse_late_binding(f"@verb({name!r}, {option}=...)", spec)
+                told[option] = spec
+            elif spec is not None:
+                raise SupercacheError(f"@verb({name!r}): {option} must be a callable")
         declared = Verb(
             name=name,
             function=function,
-            observes=observes,  # type: ignore[arg-type] # a callable, as checked above
-            writes=writes,  # type: ignore[arg-type] # likewise
+            observes=told["observes"],
+            writes=told["writes"],
         )
         if known := REGISTRY.verbs.get(name):
             _refuse_another(f"@verb({name!r})", known, declared, known.function, function)

@@ -131,7 +131,7 @@ def private_client(connect: Callable[[], Any]) -> "redis.Redis":
         channel_for(connection).is_private = True
         return connection
 
-    pool = redis.ConnectionPool()
-    pool.make_connection = private  # type: ignore[method-assign] # of this pool
+    pool: Any = redis.ConnectionPool()
+    pool.make_connection = private
     channel_for(pool).is_private = True
     return redis.Redis(connection_pool=pool)

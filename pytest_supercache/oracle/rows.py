@@ -97,7 +97,7 @@ def rows_of(statement: SqlStatement) -> tuple[Rows, ...]:
         tree = sqlglot.parse_one(_numbered(statement, tokens), read=statement.dialect)
         tree = tree.transform(partial(_with_value, exp, dict(statement.values)))
         return (*_written(exp, tree), *_read(exp, tree))
-    except Exception:  # noqa: BLE001 - a parser that fails costs the name, not the conflict
+    except Exception:  # noqa: BLE001 - whatever sqlglot raises, only the name is lost
         return ()
 
 

@@ -288,7 +288,8 @@ class ItemRunner:
         if stop is not None and stop.complaint is not None:
             result = _with_note(result, stop.complaint)
         if result.statistics:
-            node.hypothesis_statistics = result.statistics  # type: ignore[attr-defined] # for its plugin
+            shown: Any = node
+            shown.hypothesis_statistics = result.statistics  # printed by the plugin of Hypothesis
         return result
 
     def _report(self, node: pytest.Item, finding: "Finding") -> None:

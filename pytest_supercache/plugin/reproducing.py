@@ -107,9 +107,9 @@ def _of_test(recorded: Recorded, module: ModuleType, name: str) -> FunctionType:
         instance = [getattr(module, owner)()] if owner else []
         found(*instance, **given)
 
-    vars(test).update({key: value for key, value in vars(found).items() if key != "__wrapped__"})
     parameters = [one for one in signature.parameters.values() if one.name != "self"]
-    test.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined] # PEP 362
+    own = {key: value for key, value in vars(found).items() if key != "__wrapped__"}
+    vars(test).update(own, __signature__=signature.replace(parameters=parameters))
     setattr(test, FLOW, recorded)
     assert isinstance(test, FunctionType), "a function was made"
     return test

@@ -61,7 +61,7 @@ class FixedShop:
 
     def _fill(self, key: str, text: str, lease: str) -> None:
         with self._far.pipeline() as transaction:
-            transaction.watch(_lease_of(key))  # type: ignore[no-untyped-call] # of redis-py
+            transaction.watch(_lease_of(key))  # type: ignore[no-untyped-call] # untyped in redis-py
             if transaction.get(_lease_of(key)) != lease:
                 return
             transaction.multi()

@@ -463,7 +463,7 @@ def test_two_functions_of_one_line_may_lead_to_one_object() -> None:
 
 
 class Lazy:
-    """A proxy that is made when it is asked for anything, be it for its class."""
+    """A proxy that builds its target on any access, even to its class."""
 
     @property
     def __class__(self):

@@ -14,12 +14,12 @@ _START = EPOCH.timestamp()
 
 
 def shown_at(seconds: float) -> float:
-    """Return the time that a loop shows at so many virtual seconds after the start."""
+    """Return ``loop.time()`` at a virtual time, given in seconds since the start."""
     return _START + seconds
 
 
 def seconds_at(shown: float) -> float:
-    """Return the virtual seconds after the start at which a loop shows this time."""
+    """Return the virtual time, in seconds since the start, of a time of ``loop.time()``."""
     return round(shown - _START, 6)
 
 

@@ -136,8 +136,9 @@ class _Seen(ActorThread):
 
     def live(self) -> None:
         """Run on the calling thread, as its current ``Thread`` object."""
-        self._set_ident()  # type: ignore[attr-defined] # as Thread's own bootstrap does
-        self._set_native_id()  # type: ignore[attr-defined] # likewise
+        itself: Any = self  # the stubs have no private methods; Thread's bootstrap calls these two
+        itself._set_ident()
+        itself._set_native_id()
         present = threading._active  # type: ignore[attr-defined] # noqa: SLF001 - who is here
         present[self.ident] = self
         _trace(threading.gettrace(), threading.getprofile())

@@ -5,12 +5,14 @@ Unlike line numbers, names stay the same when code above them changes, so finger
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from os.path import realpath
 from types import FrameType
 from typing import Any
 
 from pytest_supercache.core.fault import CAUSE
+from pytest_supercache.core.folders import is_installed
 from pytest_supercache.core.trace import SourceLine
-from pytest_supercache.runtime.kernel.under_test import is_installed, is_under_test_name
+from pytest_supercache.runtime.kernel.under_test import is_under_test_name
 
 ERRORS_MAX = 100
 """How many errors of a chain of causes are examined."""
@@ -63,7 +65,7 @@ def sources_of(frames: Sequence[FrameType]) -> tuple[SourceLine, ...]:
     found: list[SourceLine] = []
     for frame in under_test:
         code = frame.f_code
-        installed = is_installed(code.co_filename)
+        installed = is_installed(realpath(code.co_filename))
         if frame.f_lineno is not None and not (found and installed):
             found.append(SourceLine(code.co_filename, frame.f_lineno, code.co_qualname))
         if found and not installed:

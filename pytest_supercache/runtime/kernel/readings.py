@@ -110,10 +110,11 @@ class Readings:
         self._steps_at[actor.name] = actor.taken
         return is_repeated
 
-    def is_step(self, actor: Actor, users: int) -> bool:
-        """Say whether a reading of an actor, one of so many users, is among its first few.
+    def count_reading(self, actor: Actor, users: int) -> bool:
+        """Count a reading by a thread; return whether it is to be a step of its own.
 
-        Those of coroutines and in declared calls do not count: they are one step on purpose.
+        The first ``ORDERED_MAX`` readings are, divided among the users. A declared call and the
+        code of a coroutine up to its next await are one step, so readings inside are none.
         """
         if actor.direct or actor.is_task or actor.loop is not None or actor.inherited:
             return False

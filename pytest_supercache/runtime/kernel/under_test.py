@@ -1,20 +1,18 @@
 """Distinguishes code under test from the standard library, this plugin and its tools."""
 
 import sys
-import sysconfig
 import types
 from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
 from operator import itemgetter
 from os.path import realpath
-from pathlib import PurePath
 from traceback import walk_tb
 from types import ModuleType
 from typing import Any, NamedTuple
 from weakref import ref
 
-from pytest_supercache.core.folders import is_in_packages
+from pytest_supercache.core.folders import is_installed
 from pytest_supercache.core.identity import identity
 from pytest_supercache.runtime.kernel.kinds import attributes_of, bases_of, of_kind
 from pytest_supercache.runtime.kernel.own_code import LAYERS, RUNTIME
@@ -121,15 +119,9 @@ def _is_the_project_s(top: str, module: ModuleType | None) -> bool:
         return False
     members = vars(module)
     file = members.get("__file__") or next(iter(members.get("__path__") or ()), None)
-    if type(file) is not str or is_installed(file):
+    if type(file) is not str or is_installed(realpath(file)):
         return False
     return top in sys.stdlib_module_names or not _is_developed(top)
-
-
-def is_installed(file: str) -> bool:
-    """Say whether a file belongs to the interpreter, or lies where packages are installed."""
-    path = PurePath(realpath(file))
-    return is_in_packages(path) or not _STANDARD.isdisjoint(path.parents)
 
 
 def _is_developed(top: str) -> bool:
@@ -142,10 +134,6 @@ def _is_developed(top: str) -> bool:
     return is_editable or found.read_text("RECORD") is None
 
 
-_STANDARD = frozenset(
-    PurePath(realpath(folder))
-    for folder in (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"))
-)
 _NEVER_SHADOWED = frozenset({"pytest_supercache", "pytest", "_pytest", "pluggy", "xdist"})
 """Tools of every run, also where they are developed."""
 

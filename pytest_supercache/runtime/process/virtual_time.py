@@ -343,7 +343,7 @@ def _take_step(execution: ExecutionContext, actor: Actor, name: str) -> bool:
     if actor.is_task:
         return bool(controller.memory.join_reading(actor, ORDER))
     users = sum("/" not in one for one in controller.actors)
-    is_step = execution.readings.is_step(actor, users)
+    is_step = execution.readings.count_reading(actor, users)
     if is_step:
         execution.step(f"read the clock ({name})", ORDER, kind="memory")
     return is_step
