@@ -303,3 +303,32 @@ def test_the_clock_of_the_loop_is_the_monotonic_one_as_in_production():
         assert not any(early)
 
     assert check(body).verdict is Verdict.HOLDS
+
+
+def kept_by_stamp(*, reads_first):
+    """Return a body in which tasks keep a value only if its stamp of the loop is the latest."""
+
+    async def body(world):
+        redis, lock = world.existing_cache.aclient(), asyncio.Lock()
+        loop = asyncio.get_running_loop()
+
+        async def keep(value):
+            stamp = loop.time()
+            await redis.get("before")
+            async with lock:
+                stamp = stamp if reads_first else loop.time()
+                known = await redis.get("stamp")
+                assert known is None or float(known) < stamp, "the value is dropped"
+                await redis.mset({"stamp": repr(stamp), "value": value})
+
+        for name in "ab":
+            world.actor(name, keep, name)
+        await world.run()
+
+    return body
+
+
+@pytest.mark.parametrize("reads_first", [True, False])
+def test_two_stamps_of_a_loop_are_never_one_and_may_come_in_the_other_order(reads_first):
+    verdict = check(kept_by_stamp(reads_first=reads_first), guarantees=()).verdict
+    assert verdict is (Verdict.VIOLATED if reads_first else Verdict.HOLDS)

@@ -45,6 +45,7 @@ from pytest_supercache.runtime.kernel.task_actor import ACTING, TaskActor, act_i
 from pytest_supercache.runtime.kernel.timekeeper import TICKS_MAX
 from pytest_supercache.runtime.kernel.under_test import is_under_test_name
 from pytest_supercache.runtime.kernel.waking import wait_of
+from pytest_supercache.runtime.memory.shown_times import note_if_shown_to_two
 
 Args = TypeVarTuple("Args")
 
@@ -122,7 +123,9 @@ class ControlledLoop(LoopInterface):
         if not actor.is_task or actor.direct:
             return execution.readings.latest()
         is_ordered = module in memory.sharing.clocks and memory.join_reading(actor, ORDER)
-        return execution.readings.next(actor, is_step=is_ordered)
+        passed = execution.readings.next(actor, is_step=is_ordered)
+        note_if_shown_to_two(execution, actor, passed, module)
+        return passed
 
     def _make_self_pipe(self) -> None:
         """Do nothing: no other thread wakes this loop, because one thread runs at a time."""

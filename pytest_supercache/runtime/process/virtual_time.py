@@ -28,7 +28,7 @@ from pytest_supercache.runtime.kernel.under_test import (
     members_of,
     modules_under_test,
 )
-from pytest_supercache.runtime.memory.effects import is_rewritten
+from pytest_supercache.runtime.memory.shown_times import note_if_shown_to_two
 from pytest_supercache.runtime.process.derived_dates import derived_from_real_dates
 
 _REAL_TIME = ["pytest_supercache.", "hypothesis.", "xdist.", "execnet.", "_pytest.", "allure"]
@@ -327,8 +327,7 @@ def _passed() -> int:
     is_step = _take_step(execution, actor, name)
     _note_stopped_clock(execution, actor, name)
     passed = execution.readings.next(actor, is_step=is_step)
-    if execution.readings.is_shown_to_two(actor, execution.now(), passed):
-        _note_shown_to_two(execution, name)
+    note_if_shown_to_two(execution, actor, passed, name)
     return passed
 
 
@@ -347,20 +346,6 @@ def _take_step(execution: ExecutionContext, actor: Actor, name: str) -> bool:
     if is_step:
         execution.step(f"read the clock ({name})", ORDER, kind="memory")
     return is_step
-
-
-def _note_shown_to_two(execution: ExecutionContext, name: str) -> None:
-    """Have the readings of a module be steps; if they are, or are not to be, say so.
-
-    In a library whose calls are declared, a step would come in the middle of one.
-    """
-    controller = execution.controller
-    is_seen = controller.memory is not None and is_rewritten(name)
-    if not is_seen or not controller.memory.sharing.note_clock(name):
-        controller.simplify(
-            f"no difference between readings of the clock by users who know nothing of each other "
-            f"({name})"
-        )
 
 
 def _note_stopped_clock(execution: ExecutionContext, actor: Actor, name: str) -> None:
