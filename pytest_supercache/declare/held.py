@@ -161,9 +161,9 @@ def is_twin(registered: Any, other: Any) -> bool:
 
 
 def surroundings_changed(registered: Any, others: Iterable[Any]) -> str | None:
-    """Note what surrounds a callable; return what did otherwise when a twin of it was registered.
+    """Note what surrounds a callable; return what has changed since a twin was registered.
 
-    Nothing else tells the two apart, and when they are called it is the same for both.
+    Nothing else tells the two apart, and it is the same for both when they are called.
     """
     environment = {name: value for name, value in os.environ.items() if not _is_of_pytest(name)}
     here = _Surroundings(environment, "", sys.argv[1:])  # runpy sets the first one
@@ -183,14 +183,14 @@ def _is_of_pytest(name: str) -> bool:
 
 
 class _Surroundings(NamedTuple):
-    """What code may look at, wherever it is."""
+    """What any code can read: the environment, the current folder, the arguments."""
 
     environment: dict[str, str]
     folder: str
     arguments: list[str]
 
     def unlike(self, other: "_Surroundings") -> str | None:
-        """Return what is not the same."""
+        """Return the first difference, as people write it; None: there is none."""
         names = sorted(self.environment.keys() | other.environment.keys())
         for name in names:
             if self.environment.get(name) != other.environment.get(name):

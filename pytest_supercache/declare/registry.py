@@ -412,9 +412,9 @@ def _refuse_other_surroundings(
     """Refuse a function that differs from another one only by what surrounded it."""
     if name := held.surroundings_changed(function, others):
         raise SupercacheError(
-            f"{named}: {place_of(function)} does what another one of it does, for which {name} was "
-            "another value: when they are called, both find the last one. Give each what it needs "
-            "(for a system, by params={...})"
+            f"{named}: {place_of(function)} does the same as for another system, for which {name} "
+            "was another value: when they are called, both find the last one. Give each what it "
+            "needs by params={...}"
         )
 
 

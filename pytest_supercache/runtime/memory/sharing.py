@@ -63,8 +63,8 @@ class Sharing:
         self.replaced: set[str] = set()
         """Names of functions and classes that are replaced in the race: reads of them count."""
         self.looked_into, self.clocks = set[str](), set[str]()
-        """Modules of the standard library whose own accesses are seen; and those whose readings of
-        the clock are steps, as two users were shown one time."""
+        """Modules of the standard library whose own accesses are seen; modules whose readings of
+        the clock are steps, because two users were shown one time."""
         self.in_dict = set[str]()  # classes whose attributes are touched as entries of a `__dict__`
         self.open_locks: set[str] = set()
         """Locks that an actor released without holding them: they exclude no actor."""

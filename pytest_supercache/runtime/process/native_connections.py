@@ -21,7 +21,7 @@ _known = set[int]()
 """The inodes of sockets that were there before the check, or that Python code has connected."""
 
 _listed = set[str]()
-"""The descriptors at the last look: as a rule there are no others, and no socket is looked at."""
+"""The descriptors at the last look. Usually none is new, and then no socket is examined."""
 
 
 @contextmanager

@@ -63,7 +63,7 @@ class PollObject:
 def _noting(kind: Any) -> Any:
     """Return a class of selectors that report their waits."""
 
-    class NotingSelector(kind):  # type: ignore[misc] # of any selector
+    class NotingSelector(kind):  # type: ignore[misc] # its base is a variable
         """Stands in for a class of ``selectors``."""
 
         def select(self, timeout: float | None = None) -> Any:
