@@ -14,6 +14,7 @@ own. Each trace has one: timeless events come after the tick unless others need 
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from pytest_supercache.core.errors import NotDeterministicError
 from pytest_supercache.core.execution import Execution
@@ -31,10 +32,20 @@ from pytest_supercache.search.events import (
     order,
     trace_key,
 )
+from pytest_supercache.search.frontier import (
+    Explored,
+    Frontier,
+    Left,
+    Part,
+    Subtree,
+    labels_of,
+    node_of,
+    open_node,
+)
 from pytest_supercache.search.knowledge import Knowledge
 from pytest_supercache.search.races import Races
-from pytest_supercache.search.search import Attempt
-from pytest_supercache.search.wakeup import initial, insert
+from pytest_supercache.search.search import Attempt, Interrupted
+from pytest_supercache.search.wakeup import Sequel, insert, is_asleep
 from pytest_supercache.search.walk import Node, ReductionAlarm, Root, SystematicWalk
 
 Seen = Callable[[TraceKey, Sequence[StepEvent], Execution], None]
@@ -45,6 +56,34 @@ def _ignore(_key: TraceKey, _events: Sequence[StepEvent], _execution: Execution)
     pass
 
 
+@dataclass(slots=True)
+class _Path:
+    """The present path of a search, from a root to the run that comes next."""
+
+    root: Root
+    script: tuple[str, ...]
+    nodes: list[Node] = field(default_factory=list)
+    kept: int = 0  # so many nodes, the first ones, belong to a frontier: it has their branches
+    events: list[StepEvent] = field(default_factory=list)
+    base: int = 0  # events before the first node
+
+    def left(self, dependence: Dependence) -> Left:
+        """Return the nodes on whose branches somebody else may go on, from the top."""
+        if len(self.nodes) == self.kept:
+            return Left()
+        before = self.events[: self.base + len(self.nodes) - 1]
+        places = [_choices_to(event) for event in before[self.base :]]
+        return Left(
+            path=tuple(
+                open_node(node, dependence, has_begun=node is not self.nodes[-1])
+                for node in self.nodes[self.kept :]
+            ),
+            choices=self.script[:-1],
+            places=(len(self.root.choices), *places)[self.kept :],
+            labels=labels_of(before),
+        )
+
+
 class Exhaustive:
     """Executes every interleaving up to equivalence once.
 
@@ -52,18 +91,24 @@ class Exhaustive:
         seen: called with each of them.
         is_hopeless: called before each run with a lower bound of the number of runs left; True
             stops the search.
+        knowledge: what another search in this process has learnt about the program.
     """
 
     def __init__(
-        self, seen: Seen = _ignore, is_hopeless: Callable[[int], bool] = lambda _owed: False
+        self,
+        seen: Seen = _ignore,
+        is_hopeless: Callable[[int], bool] = lambda _owed: False,
+        knowledge: Knowledge | None = None,
     ) -> None:
         self._seen = seen
         self.is_hopeless = is_hopeless
-        self._knowledge = Knowledge()
+        self._knowledge = Knowledge() if knowledge is None else knowledge
         self._keys: set[TraceKey] = set()
         self._roots: deque[Root] = deque([Root()])
+        self._path = _Path(Root(), ())
         self._owed = 0  # sequels in the wakeup trees of the present path
-        self._parts: dict[TraceKey, bool] = {}  # what may come before an early tick: was it tried?
+        self._parts: dict[TraceKey, Part] = {}  # what may come before an early tick
+        self._reversals: dict[tuple[int, tuple[tuple[str, int], ...]], None] = {}
         self.blocked = 0
         """Runs that could only repeat an interleaving; 0 unless something is wrong."""
         self.probes = 0
@@ -87,51 +132,89 @@ class Exhaustive:
         """Execute every interleaving.
 
         Raises:
+            Interrupted: ``attempt`` has; what is left is in :meth:`frontier`.
             ReductionAlarm: the reduction cannot be trusted.
         """
         try:
             while self._roots:
                 root = self._roots.popleft()
-                if not self._explore_from(root, attempt):
+                if not self._explore_from(_Path(root, root.choices), attempt):
                     return End.OUT_OF_BUDGET
             return End.EXHAUSTED
         finally:
             self._seen = _ignore  # it may refer to this search: a circle is left to the collector
 
-    def _explore_from(self, root: Root, attempt: Attempt) -> bool:
-        """Explore all continuations of the choices ``root``; False: the search is given up."""
-        nodes: list[Node] = []
-        events: list[StepEvent] = []
-        base = 0
-        script = root.choices
+    def frontier(self) -> Frontier:
+        """Return what is left to explore after an interruption."""
+        path = self._path
+        if not path.nodes:  # the run from this root has not begun
+            self._roots.appendleft(path.root)
+        return Frontier(
+            self.dependence, self._parts, self._roots, path.root, path.left(self.dependence)
+        )
+
+    def explore_subtree(self, subtree: Subtree, attempt: Attempt) -> Explored:
+        """Execute the interleavings of a subtree that a frontier has handed out.
+
+        That is all that a search which does so explores. ``attempt`` may raise
+        :class:`Interrupted`: the rest is returned.
+
+        Raises:
+            Interrupted: nothing was executed.
+            ReductionAlarm: the reduction cannot be trusted.
+        """
+        nodes = [node_of(one, self.dependence) for one in subtree.path]
+        path = _Path(subtree.root, subtree.script, nodes, len(nodes))
+        left = Left()
+        try:
+            self._explore_from(path, attempt, subtree.labels)
+        except Interrupted:
+            if not path.events:
+                raise  # nothing was explored: that is not "nothing is left"
+            left = path.left(self.dependence)
+        return Explored(
+            reversals=tuple(
+                (at, tuple((actor, self.dependence.footprint(number)) for actor, number in sequel))
+                for at, sequel in self._reversals
+            ),
+            left=left,
+            parts=tuple(self._parts.items()),
+        )
+
+    def _explore_from(
+        self, path: _Path, attempt: Attempt, labels: tuple[tuple[str, str], ...] = ()
+    ) -> bool:
+        """Explore all continuations of a path; False: the search is given up."""
+        self._path, nodes, root = path, path.nodes, path.root
         while True:
             if self.is_hopeless(len(self._roots) + self._owed):
                 return False
-            walk = SystematicWalk(script, nodes, root, self._knowledge)
-            known = max(base + len(nodes) - 1, 0)
+            walk = SystematicWalk(path.script, nodes, root, self._knowledge)
+            known = max(path.base + len(nodes) - 1, 0)
             execution = attempt(walk)
             if walk.is_impossible:
                 self.probes += 1
                 return True
             _heed_alarms(execution)
             walk.finish(execution)
-            events = self._absorb(events[:known], execution)
-            base = len(events) - len(nodes)
+            events = path.events = self._absorb(path.events[:known], execution)
+            _compare_labels(events, labels)
+            path.base = len(events) - len(nodes)
             if walk.is_blocked:
                 self.blocked += 1
                 raise ReductionAlarm("a run could only have repeated an interleaving")
             self._note(events, execution)
-            self._reverse_races(events, base, nodes, execution)
+            self._reverse_races(path, execution)
             if execution.saw_deadline:
-                self._owe_early_ticks(events, base, execution, walk)
-            if not _back_up(nodes):
+                self._owe_early_ticks(events, path.base, execution, walk)
+            if not _back_up(nodes, path.kept):
                 assert not self._owed, "every sequel that was inserted has been executed"
                 return True
             self._owed -= 1
             done = len(root.choices)
             if len(nodes) > 1:
-                done = _choices_to(events[base + len(nodes) - 2])
-            script = (*execution.schedule.choices[:done], nodes[-1].branches[0].actor)
+                done = _choices_to(events[path.base + len(nodes) - 2])
+            path.script = (*execution.schedule.choices[:done], nodes[-1].branches[0].actor)
 
     def _absorb(self, known: list[StepEvent], execution: Execution) -> list[StepEvent]:
         """Return the events of an execution whose first events are ``known``."""
@@ -151,18 +234,22 @@ class Exhaustive:
         self._keys.add(key)
         self._seen(key, events, execution)
 
-    def _reverse_races(
-        self, events: list[StepEvent], base: int, nodes: list[Node], execution: Execution
-    ) -> None:
-        dependence = self._knowledge.dependence
-        races = Races(events, base, execution.waiting, dependence, self._knowledge.waits)
+    def _reverse_races(self, path: _Path, execution: Execution) -> None:
+        dependence, base = self._knowledge.dependence, path.base
+        races = Races(path.events, base, execution.waiting, dependence, self._knowledge.waits)
         for at, sequel in races.reversals():
-            node = nodes[at - base]
-            for actor, footprint in node.sleep.items():
-                if initial(actor, footprint, sequel, dependence) is not None:
-                    break
-            else:
-                self._owed += insert(node.branches, sequel, dependence)
+            node = path.nodes[at - base]
+            if is_asleep(node.sleep, sequel, dependence):
+                continue
+            if insert(node.branches, sequel, dependence):
+                self._note_reversal(at - base, sequel, path.kept)
+
+    def _note_reversal(self, at: int, sequel: Sequel, kept: int) -> None:
+        """Note that a node got another branch; one that a frontier keeps is explored elsewhere."""
+        if at < kept:
+            self._reversals[at, tuple(sequel)] = None
+        else:
+            self._owed += 1
 
     def _owe_early_ticks(
         self, events: list[StepEvent], base: int, execution: Execution, walk: SystematicWalk
@@ -184,9 +271,10 @@ class Exhaustive:
                 if place in self._parts:
                     continue
                 may_be = not is_prefix or early.get((len(part), begun), True)
-                self._parts[place] = may_be
-                if may_be:
-                    self._roots.append(Root((*choices, CLOCK), len(part), begun))
+                root = Root((*choices, CLOCK), len(part), begun) if may_be else None
+                self._parts[place] = root
+                if root is not None:
+                    self._roots.append(root)
 
 
 def _heed_alarms(execution: Execution) -> None:
@@ -215,9 +303,22 @@ def _choices_to(event: StepEvent) -> int:
     return event.step.choice + 1
 
 
-def _back_up(nodes: list[Node]) -> bool:
-    """Backtrack to the deepest node with branches left; False if there is none."""
-    while nodes:
+def _compare_labels(events: Sequence[StepEvent], labels: Sequence[tuple[str, str]]) -> None:
+    """Compare the first events of a run with those that another process has seen.
+
+    Raises:
+        NotDeterministicError: they are others.
+    """
+    if labels_of(events[: len(labels)]) != tuple(labels):
+        raise NotDeterministicError("the same schedule led to other steps in another process")
+
+
+def _back_up(nodes: list[Node], kept: int) -> bool:
+    """Backtrack to the deepest node with branches left; False if there is none.
+
+    The first ``kept`` nodes are not this search's own.
+    """
+    while len(nodes) > kept:
         node = nodes[-1]
         done = node.branches.pop(0)
         node.sleep[done.actor] = done.footprint

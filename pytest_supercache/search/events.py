@@ -70,6 +70,10 @@ class Dependence:
             self._seen[identity(footprint)] = footprint, number
         return number
 
+    def footprint(self, number: int) -> Footprint:
+        """Return the footprint that has a number."""
+        return self._footprints[number]
+
     def row(self, number: int) -> Mapping[int, bool]:
         """Return, for every footprint, whether its steps are ordered with those of this one."""
         return self._rows[number]

@@ -11,6 +11,10 @@ Attempt = Callable[[Scheduler], Execution]
 """Runs one execution under a scheduler. Raises :class:`SearchEnded` when the search must stop."""
 
 
+class Interrupted(Exception):  # noqa: N818 - not an error: the search can go on elsewhere
+    """Raised by ``attempt`` before it executes anything: somebody else is to explore the rest."""
+
+
 class SearchEnded(Exception):  # noqa: N818 - not an error: the caller has what it wants
     """Raised by ``attempt`` when a violation was found or the budget is used up."""
 

@@ -5,6 +5,7 @@ list of branches; each branch is one step, known by its actor and its footprint,
 that follow it. A sequence is only added when no branch leads to an equivalent one already.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pytest_supercache.search.events import Dependence
@@ -39,6 +40,14 @@ def initial(actor: str, footprint: int, sequel: Sequel, dependence: Dependence) 
         if depends[touched]:
             return None
     return INDEPENDENT
+
+
+def is_asleep(sleep: Mapping[str, int], sequel: Sequel, dependence: Dependence) -> bool:
+    """Say whether a sequel has an equivalent one that begins with a step in the sleep set."""
+    for actor, footprint in sleep.items():
+        if initial(actor, footprint, sequel, dependence) is not None:
+            return True
+    return False
 
 
 def insert(branches: list[Branch], sequel: Sequel, dependence: Dependence) -> bool:
