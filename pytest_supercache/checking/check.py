@@ -8,11 +8,19 @@ reported.
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
+from copy import deepcopy
 from dataclasses import replace
 from functools import partial
 
 from pytest_supercache.checking import coverage
 from pytest_supercache.checking.diagnose import diagnosed, place_of_conflict
+from pytest_supercache.checking.divided import (
+    OtherProcesses,
+    UndividedError,
+    WorkUnit,
+    WorkUnitResult,
+    explore_subtrees,
+)
 from pytest_supercache.checking.environment import Body, CheckEnvironment, open_environment
 from pytest_supercache.checking.fault_sets import (
     FaultSetResult,
@@ -41,7 +49,14 @@ from pytest_supercache.checking.runner import (
 from pytest_supercache.checking.serial_runs import repeat_first, take_turns
 from pytest_supercache.checking.simulated_odds import with_odds
 from pytest_supercache.checking.strategy import Searched, search
-from pytest_supercache.checking.workers import Dispatch, Work, in_process, sent_to
+from pytest_supercache.checking.workers import (
+    Dispatch,
+    Work,
+    WorkerProcesses,
+    in_process,
+    lean,
+    sent_to,
+)
 from pytest_supercache.core.errors import NotDeterministicError, ReplayDivergedError
 from pytest_supercache.core.fault import Faults, Vector
 from pytest_supercache.core.masking import masked
@@ -107,7 +122,8 @@ def check(
         guarantees: what must hold beside the body's own checks; ``answers`` is always on.
         assume: what production promises.
         stop_at_first: stop at the first violation instead of counting all.
-        executor: searches fault vectors, in other processes; it must be able to import the body.
+        executor: searches fault vectors, and parts of a long search, in other processes; these must
+            be able to import the body.
 
     Returns:
         The verdict, with a counterexample if it is VIOLATED.
@@ -121,7 +137,7 @@ def check(
         assume=assume, stop_at_first=stop_at_first,
     )  # fmt: skip
     wanted = as_guarantees(guarantees)
-    place = sent_to(executor, search_unit)
+    place = sent_to(executor)
     server = start_server("fakeredis")
     return check_on(server, body, settings, guarantees=wanted, on=place)
 
@@ -165,13 +181,13 @@ def check_on(
         isolate=tuple(isolate), backend=server.backend, item=item, system=system, given=given or {},
     )  # fmt: skip
     dispatch = on if replay is None else in_process
-    with taken_back(), dispatch(work) as submit_unit, _environment_for(server, work) as environment:
+    with taken_back(), dispatch(work) as workers, _environment_for(server, work) as environment:
         environment.on_step, environment.on_execution = on_step, on_execution
         look_ahead(environment, preflight)
 
         def explore(*, shared: bool) -> CheckResult:
-            search_here = partial(_search_one, environment, work, shared)
-            submit_one = submit_unit and partial(submit_unit, shared)
+            search_here = partial(_search_one, environment, work, shared, workers)
+            submit_one = workers and partial(workers.submit, search_unit, shared)
             with environment.as_recorded(schedule):
                 result = search_fault_sets(settings, search_here, replay, submit_one)
             return result if replay is not None else _with_odds(environment, work, shared, result)
@@ -195,7 +211,38 @@ def search_unit(work: Work, shared: bool, vector: Vector, within: Exploration) -
     try:
         with taken_back(), _environment_for(server, work) as environment:
             environment.hash_globals()
-            return _search_one(environment, work, shared, vector, within, None)
+            unit = _search_one(environment, work, shared, None, vector, within, None)
+            return replace(unit, result=lean(unit.result))
+    finally:
+        server.close()
+
+
+def search_subtrees(
+    work: Work, shared: bool, vector: Vector, within: Exploration, unit: WorkUnit
+) -> WorkUnitResult:
+    """Explore a part of a search in an environment of its own: the work of a worker.
+
+    Raises:
+        UndividedError: what it has met is to be searched by the process that divides the search.
+    """
+    server = start_server(work.backend)
+    try:
+        with taken_back(), _environment_for(server, work) as environment:
+            environment.hash_globals()
+            for _ in range(RESTARTS_MAX):
+                environment.know(deepcopy(unit.sharing))
+                environment.stack.existing_cache.leases.start(unit.leases)
+                runner = _runner(environment, work, within, shared=shared, vector=vector)
+                try:
+                    result = explore_subtrees(runner, unit)
+                    break
+                except StepsHaveChanged:  # an import
+                    environment.hash_globals()
+            else:
+                raise UndividedError("its steps change")
+            if environment.sharing.has_learnt_since(unit.sharing):
+                raise UndividedError("more is known of what the code touches")
+            return result
     finally:
         server.close()
 
@@ -211,6 +258,7 @@ def _search_one(
     environment: CheckEnvironment,
     work: Work,
     shared: bool,
+    workers: WorkerProcesses | None,
     vector: Vector,
     within: Exploration,
     again: Rerun | None,
@@ -220,11 +268,12 @@ def _search_one(
     environment.stack.existing_cache.leases.start(within.leases)
 
     def fresh() -> tuple[Runner, _Check]:
-        runner = Runner(
-            environment=environment, body=work.body, settings=within, started=began,
-            guarantees=work.guarantees, shared=shared, vector=vector, own_checks=work.own_checks,
-        )  # fmt: skip
-        return runner, _Check(runner, work, again)
+        runner = _runner(environment, work, within, shared=shared, vector=vector)
+        runner.started = began
+        others = workers and OtherProcesses(
+            workers.number, partial(workers.submit, search_subtrees, shared, vector, within)
+        )
+        return runner, _Check(runner, work, again, others)
 
     runner, one = fresh()
     for _ in range(RESTARTS_MAX):
@@ -254,6 +303,15 @@ def _search_one(
     )
 
 
+def _runner(
+    environment: CheckEnvironment, work: Work, within: Exploration, *, shared: bool, vector: Vector
+) -> Runner:
+    return Runner(
+        environment=environment, body=work.body, settings=within, guarantees=work.guarantees,
+        shared=shared, vector=vector, own_checks=work.own_checks,
+    )  # fmt: skip
+
+
 def _other_names(environment: CheckEnvironment) -> str:
     """Return why a search that starts over again and again comes to no end, with an example."""
     names = sorted(environment.stack.existing_cache.leases.known) or environment.sharing.names()
@@ -280,8 +338,11 @@ def _with_odds(
 class _Check:
     """One check, from the first serial run to the result."""
 
-    def __init__(self, runner: Runner, work: Work, again: Rerun | None) -> None:
+    def __init__(
+        self, runner: Runner, work: Work, again: Rerun | None, others: OtherProcesses | None
+    ) -> None:
         self._runner = runner
+        self._others = others
         self._item = work.item
         self._place = place_of_conflict(work.item, work.system, work.body)
         self._again = again
@@ -313,7 +374,7 @@ class _Check:
             label, runner.found, met = take_turns(runner)
             if runner.found is not None and runner.settings.stop_at_first:
                 return self._violated(End.FOUND, label)
-            self._searched = search(runner, self._item, self._hypothesis)
+            self._searched = search(runner, self._item, self._hypothesis, self._others)
             runner.found = runner.found or met
             return self._told(self._concluded(self._searched.end, label))
         except HazardMet as hazard:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import combinations
 from math import ceil, floor, log10
 
@@ -120,6 +120,12 @@ class Reach:
             visible = [step for step in execution.race if _is_visible(step)]
             self.layers = any(step.kind not in _WITHOUT_DATA for step in visible)
             self.locks |= bool(visible)
+
+    def add(self, other: "Reach") -> None:
+        """Take in what was reached in another process."""
+        for one in fields(self):
+            reached = getattr(self, one.name) or getattr(other, one.name)
+            setattr(self, one.name, reached)
 
     @property
     def farthest(self) -> str:

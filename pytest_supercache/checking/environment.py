@@ -138,6 +138,10 @@ class CheckEnvironment:
         """What is known of memory that actors share."""
         return self._finding.sharing
 
+    def know(self, sharing: Sharing) -> None:
+        """Know what another process has learnt about shared memory."""
+        self._finding.sharing = sharing
+
     def as_recorded(self, schedule: Schedule | None) -> AbstractContextManager[None]:
         """Know only the shared memory that a recorded schedule names; None changes nothing."""
         return nullcontext() if schedule is None else self._finding.as_recorded(schedule.memory)

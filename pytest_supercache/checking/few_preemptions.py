@@ -64,8 +64,7 @@ class FewPreemptions:
             SearchEnded: as of :meth:`Runner.attempt`; or no schedule is left.
         """
         if self._is_due and self._runner.found is None and self._has_begun_in_vain():
-            self._is_due = False
-            self._interrupt()
+            self.interrupt()
         return self._runner.attempt(scheduler)
 
     def conclude(self, end: End) -> None:
@@ -89,7 +88,15 @@ class FewPreemptions:
         runner = self._runner
         return runner.executions + runner.idle - executions, runner.seconds() - seconds
 
-    def _interrupt(self) -> None:
+    def interrupt(self) -> None:
+        """Execute the schedules with few preemptions now, unless that was done or is not wanted.
+
+        Raises:
+            SearchEnded: one of them fails, or these were all schedules.
+        """
+        if not self._is_due:
+            return
+        self._is_due = False
         runner = self._runner
         self._before = self._used()
         self._search = search = AllSchedules(None, self._is_enough)

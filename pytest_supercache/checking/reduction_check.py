@@ -6,9 +6,10 @@ interleaving one that reverses as many independent steps as possible, and free r
 of them, where those are fewer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from hashlib import blake2b
 from sys import maxsize
 
 from pytest_supercache.checking.runner import Runner
@@ -39,6 +40,7 @@ from pytest_supercache.search.orders import (
 )
 from pytest_supercache.search.random_walk import RandomWalk
 from pytest_supercache.search.search import SearchEnded
+from pytest_supercache.search.walk import ReductionAlarm
 
 RANDOM_RUNS = 100
 """The number of free random schedules that must end like the interleaving they belong to."""
@@ -57,11 +59,30 @@ class _Recorded:
     outcome: int
 
 
-class ReductionCheck:
-    """Compares every interleaving with other schedules of the same interleaving."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """What a process has counted in its part of a search, in which nothing fails."""
 
-    def __init__(self, runner: Runner) -> None:
+    outcomes: Mapping[bytes, int]
+    """The outcome of each interleaving, by its digest."""
+    schedules: int | None
+    idle_schedules: int
+    reversible: int
+    further: int
+
+
+class ReductionCheck:
+    """Compares every interleaving with other schedules of the same interleaving.
+
+    Args:
+        runner: executes and judges.
+        is_part: other processes have the other interleavings, and there are many.
+    """
+
+    def __init__(self, runner: Runner, *, is_part: bool = False) -> None:
         self._runner = runner
+        self._is_part = is_part
+        self._elsewhere: dict[bytes, int] = {}  # outcomes of interleavings by their digests
         self._outcomes: dict[TraceKey, int] = {}
         self.schedules: int | None = 0
         """The number of schedules of all interleavings together; None: too many to count."""
@@ -119,8 +140,36 @@ class ReductionCheck:
         elif not fails and ways != 1:
             self._reversible += 1
             self._to_reverse.append(_Recorded(list(events), key, outcome))
-        if not self._are_few():
+        if self._is_part or not self.are_few:
             self._reverse_recorded()
+
+    def tally(self) -> Tally:
+        """Return what was counted in a part of a search."""
+        return Tally(
+            outcomes={digest_of(key): outcome for key, outcome in self._outcomes.items()},
+            schedules=self.schedules,
+            idle_schedules=self._idle_schedules,
+            reversible=self._reversible,
+            further=self.further,
+        )
+
+    def add(self, part: Tally) -> None:
+        """Take in what another process has counted.
+
+        Raises:
+            ReductionAlarm: an interleaving was executed twice.
+        """
+        if not self._elsewhere:
+            self._elsewhere = {digest_of(key): outcome for key, outcome in self._outcomes.items()}
+            self._outcomes.clear()
+        if not self._elsewhere.keys().isdisjoint(part.outcomes):
+            raise ReductionAlarm("an interleaving was executed twice")
+        self._elsewhere |= part.outcomes
+        is_counted = self.schedules is not None and part.schedules is not None
+        self.schedules = (self.schedules or 0) + (part.schedules or 0) if is_counted else None
+        self._idle_schedules += part.idle_schedules
+        self._reversible += part.reversible
+        self.further += part.further
 
     def _breaks_in_another_order(
         self, key: TraceKey, events: Sequence[StepEvent], execution: Execution
@@ -157,7 +206,7 @@ class ReductionCheck:
     @property
     def interleavings(self) -> int:
         """The number of interleavings that were executed."""
-        return len(self._outcomes)
+        return len(self._outcomes) + len(self._elsewhere)
 
     def share(self) -> Share | None:
         """Return the share of schedules that fail; None: some interleavings only partly fail."""
@@ -208,7 +257,7 @@ class ReductionCheck:
             HiddenState: a schedule ended differently.
             SearchEnded: no time is left.
         """
-        if self._are_few():
+        if self.are_few:
             self._execute_all()
             self.is_exact = True
         else:
@@ -218,8 +267,9 @@ class ReductionCheck:
     def _all_schedules(self) -> int | None:
         return None if self.schedules is None else self.schedules + self._idle_schedules
 
-    def _are_few(self) -> bool:
-        """Say whether all schedules so far are no more than the runs that would replace them.
+    @property
+    def are_few(self) -> bool:
+        """Whether all schedules so far are no more than the runs that would replace them.
 
         An interleaving adds all of its schedules to the ones and at most one run to the others, so
         where they are too many once, they stay so.
@@ -257,7 +307,10 @@ class ReductionCheck:
                 raise
 
     def _must_be_known(self, execution: Execution, events: list[StepEvent]) -> None:
-        known = self._outcomes.get(trace_key(events))
+        key = trace_key(events)
+        known = self._outcomes.get(key)
+        if known is None and self._elsewhere:
+            known = self._elsewhere.get(digest_of(key))
         if known is None:
             raise HiddenState("a schedule is like none of the interleavings that were executed")
         if known != self._outcome(execution):
@@ -338,7 +391,16 @@ def outcome_of(execution: Execution, violations: Sequence[Violation]) -> int:
         sorted({(v.guarantee, v.key or "", v.user or "") for v in violations}),
         [pending.actor for pending in execution.blocked],
     )
-    return hash(without_random_parts(repr(seen)))
+    return int.from_bytes(_digest(without_random_parts(repr(seen))))
+
+
+def digest_of(key: TraceKey) -> bytes:
+    """Return a digest of an interleaving, which is the same in every process."""
+    return _digest(repr(sorted((actor, at, sorted(after)) for actor, at, after in key)))
+
+
+def _digest(text: str) -> bytes:
+    return blake2b(text.encode(errors="surrogatepass"), digest_size=12).digest()
 
 
 def _swaps(other: list[int]) -> tuple[list[list[int]], list[tuple[int, int]]]:

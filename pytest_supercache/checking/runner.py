@@ -1,7 +1,7 @@
 """Runs one body under many schedules: executes, judges, counts, and enforces the budget."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from pytest_supercache.checking import coverage
@@ -76,6 +76,25 @@ class Failure:
     serial: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Met:
+    """What the executions of a part of a search have met, in another process."""
+
+    executions: int
+    idle: int
+    blocked: int
+    different: set[int]
+    points: dict[Fault, None]
+    early_ticks: int
+    expired: bool
+    keeps_keys: bool
+    simplified: dict[str, None]
+    isolation: set[tuple[str, str]]
+    reach: coverage.Reach
+    not_judged: dict[str, None]
+    never_judged: frozenset[str] | None
+
+
 @dataclass(slots=True, kw_only=True)
 class Runner:
     """The state of one check while it runs."""
@@ -144,6 +163,34 @@ class Runner:
             if self.settings.stop_at_first and not self.goes_on:
                 raise SearchEnded(End.FOUND)
         return execution
+
+    def met(self) -> Met:
+        """Return what these executions have met, for the process that divides the search."""
+        return Met(**{one.name: getattr(self, one.name) for one in fields(Met)})
+
+    def add(self, part: Met) -> None:
+        """Take in what executions in another process have met."""
+        self.executions += part.executions
+        self.idle += part.idle
+        self.blocked += part.blocked
+        self.different |= part.different
+        self.points |= part.points
+        self.early_ticks = max(self.early_ticks, part.early_ticks)
+        self.expired |= part.expired
+        self.keeps_keys |= part.keeps_keys
+        self.simplified |= part.simplified
+        self.isolation |= part.isolation
+        self.reach.add(part.reach)
+        self.not_judged |= part.not_judged
+        never = (self.never_judged, part.never_judged)
+        known = [one for one in never if one is not None]
+        self.never_judged = frozenset.intersection(*known) if known else None
+        self._tell()
+
+    def start_again(self) -> None:
+        """Begin the search again, with all of its time."""
+        self.forget_findings()
+        self.started = real_seconds()
 
     def _tell(self) -> None:
         """Report the progress of the search."""

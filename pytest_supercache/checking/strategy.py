@@ -8,14 +8,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_supercache.checking.divided import (
+    OtherProcesses,
+    UndividedError,
+    is_long,
+    search_divided,
+)
 from pytest_supercache.checking.few_preemptions import FewPreemptions
 from pytest_supercache.checking.reduction_check import HiddenState, ReductionCheck
 from pytest_supercache.checking.runner import Runner, SharedMemoryNeeded
+from pytest_supercache.core.errors import NotDeterministicError, ReplayDivergedError
+from pytest_supercache.core.execution import Execution
+from pytest_supercache.core.schedule import Schedule, Scheduler
 from pytest_supercache.core.settings import SAMPLERS
 from pytest_supercache.core.verdict import End
 from pytest_supercache.search.all_schedules import AllSchedules, UpTo
 from pytest_supercache.search.sampler import Sampler, sampler
-from pytest_supercache.search.search import Search, SearchEnded
+from pytest_supercache.search.search import Interrupted, Search, SearchEnded
 from pytest_supercache.search.walk import ReductionAlarm
 
 if TYPE_CHECKING:
@@ -45,17 +54,27 @@ class Searched:
     """Why the reduction was given up."""
 
 
-def search(runner: Runner, item: str, hypothesis: OfHypothesis) -> Searched:
+def search(
+    runner: Runner, item: str, hypothesis: OfHypothesis, others: OtherProcesses | None = None
+) -> Searched:
     """Run the chosen searches, one after the other, until one gives the answer.
 
+    ``others`` take parts of an exhaustive search that becomes long.
+
     Raises:
+        NotDeterministicError: another process has found what does not occur here.
         SharedMemoryNeeded: steps share memory that is not declared.
         SupercacheError: a guarantee cannot be judged, whatever is executed.
     """
     runner.refuse_what_cannot_be_judged()
     searched = Searched()
     if _may_reduce(runner):
-        _reduced(runner, searched)
+        try:
+            _reduced(runner, searched, others)
+        except UndividedError as undivided:
+            runner.start_again()
+            _reduced(runner, searched, None)
+            _take(undivided.schedule, runner, searched)
         if searched.end is not End.OUT_OF_BUDGET or runner.is_over_budget():
             return searched
     for each in _searches(runner, searched, item, hypothesis):
@@ -92,8 +111,32 @@ def _may_reduce(runner: Runner) -> bool:
     )
 
 
-def _reduced(runner: Runner, searched: Searched) -> None:
-    """Execute every interleaving once, and test that this was enough."""
+def _take(schedule: Schedule | None, runner: Runner, searched: Searched) -> None:
+    """Take the violation that another process has found if this one has not come to it.
+
+    Raises:
+        NotDeterministicError: it does not occur here.
+    """
+    if schedule is None or runner.found is not None:
+        return
+    said = "a violation that another process found does not repeat here"
+    try:
+        execution = runner.replay(schedule)
+    except ReplayDivergedError as error:
+        raise NotDeterministicError(f"{said}: {error}") from error
+    violations = runner.judge(execution).violations
+    if not violations:
+        raise NotDeterministicError(f"{said}: everything holds under its schedule")
+    runner.report(execution, violations)
+    searched.end = End.FOUND
+
+
+def _reduced(runner: Runner, searched: Searched, others: OtherProcesses | None) -> None:
+    """Execute every interleaving once, and test that this was enough.
+
+    Raises:
+        UndividedError: it has to be done without help.
+    """
     searched.note = _no_reduction(runner)
     if searched.note is not None:
         return
@@ -107,7 +150,7 @@ def _reduced(runner: Runner, searched: Searched) -> None:
     runner.goes_on = True
     try:
         try:
-            searched.end = reduction_check.search.explore(few.attempt)
+            searched.end = _explored(runner, reduction_check, few, others)
         except SearchEnded as ended:
             searched.end = ended.end
         few.conclude(searched.end)
@@ -133,6 +176,28 @@ def _reduced(runner: Runner, searched: Searched) -> None:
         runner.forget_findings()
     finally:
         runner.goes_on = False
+
+
+def _explored(
+    runner: Runner,
+    reduction_check: ReductionCheck,
+    few: FewPreemptions,
+    others: OtherProcesses | None,
+) -> End:
+    """Execute every interleaving; as soon as that becomes long, with the help of others."""
+    if others is None:
+        return reduction_check.search.explore(few.attempt)
+    since = runner.seconds()
+
+    def attempt(scheduler: Scheduler) -> Execution:
+        if is_long(runner, reduction_check, since):
+            raise Interrupted
+        return few.attempt(scheduler)
+
+    try:
+        return reduction_check.search.explore(attempt)
+    except Interrupted:
+        return search_divided(others, runner, reduction_check, few)
 
 
 def _searches(

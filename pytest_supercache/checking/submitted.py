@@ -5,7 +5,7 @@ thread nor Python, which joins it in the end, would go on.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, Future
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -30,6 +30,17 @@ def until_done(future: "Future[Result]") -> "Future[Result]":
         with ctrl_c_deferred(), suppress(TimeoutError):
             future.exception(HEARD_SECONDS)
             return future
+
+
+def until_any_done(futures: Iterable["Future[Result]"]) -> "Future[Result]":
+    """Wait until one of several futures is done, and return it."""
+    waiting = list(futures)
+    while True:
+        for future in waiting:
+            if future.done():
+                return future
+        with ctrl_c_deferred(), suppress(TimeoutError):
+            waiting[0].exception(HEARD_SECONDS / len(waiting))
 
 
 def until_begun(executor: Executor) -> None:

@@ -1,8 +1,8 @@
 """Searches in other processes: sends work to workers, takes their results, and ends them.
 
-A worker searches one set of faults, or a whole scenario, in an environment of its own. It returns
-schedules, and this process replays them ten times like every counterexample: what only a worker
-has seen is not reported, and values of the code under test need not be sent.
+A worker searches one set of faults, a whole scenario, or a part of one, in an environment of its
+own. It returns schedules, and this process replays them ten times like every counterexample: what
+only a worker has seen is not reported, and values of the code under test need not be sent.
 """
 
 import multiprocessing
@@ -20,16 +20,14 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 from pytest_supercache.checking.environment import Body
-from pytest_supercache.checking.fault_sets import FaultSetResult
 from pytest_supercache.checking.left_behind import nothing_left_behind
 from pytest_supercache.checking.strategy import OfHypothesis
 from pytest_supercache.checking.submitted import submit, until_begun
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.execution import Execution
-from pytest_supercache.core.fault import Vector
 from pytest_supercache.core.lifeline import Lifeline
 from pytest_supercache.core.operation import History
 from pytest_supercache.core.real_clock import real_seconds, real_sleep
@@ -65,14 +63,16 @@ class Work:
     own_checks: str = ""  # what the body checks itself, in words
 
 
-SearchUnit = Callable[[Work, bool, Vector, Exploration], FaultSetResult]
-"""Searches a vector with memory shared or not."""
+class WorkerProcesses(NamedTuple):
+    """Processes that help with some work."""
 
-SubmitUnit = Callable[[bool, Vector, Exploration], "Future[FaultSetResult]"]
-"""Submits a vector, with memory shared or not, to be searched by another process."""
+    number: int
+    submit: Callable[..., "Future[Any]"]
+    """Submits a call: a function of this package, and its arguments after the work."""
 
-Dispatch = Callable[[Work], AbstractContextManager[SubmitUnit | None]]
-"""Opens workers for some work and gives what submits to them; None: this process searches."""
+
+Dispatch = Callable[[Work], AbstractContextManager[WorkerProcesses | None]]
+"""Opens workers for some work; None: this process does it alone."""
 
 
 def in_process(_work: Work) -> AbstractContextManager[None]:
@@ -80,8 +80,8 @@ def in_process(_work: Work) -> AbstractContextManager[None]:
     return nullcontext()
 
 
-def sent_to(executor: Executor | None, search: SearchUnit) -> Dispatch:
-    """Search in the workers of an executor; the body must be importable there.
+def sent_to(executor: Executor | None) -> Dispatch:
+    """Let the workers of an executor help; the body must be importable there.
 
     Raises:
         SupercacheError: its workers are threads, and executions share the clock of their process.
@@ -95,7 +95,7 @@ def sent_to(executor: Executor | None, search: SearchUnit) -> Dispatch:
         )
 
     @contextmanager
-    def dispatch(work: Work) -> Iterator[SubmitUnit]:
+    def dispatch(work: Work) -> Iterator[WorkerProcesses]:
         try:
             pickle.dumps(work)
         except Exception as error:
@@ -105,11 +105,16 @@ def sent_to(executor: Executor | None, search: SearchUnit) -> Dispatch:
             ) from error
         until_begun(executor)  # before anything is frozen
         with _real_time_for_pipes():
-            yield lambda shared, vector, within: submit(
-                executor, _search_lean, search, work, shared, vector, within
-            )
+            number = getattr(executor, "_max_workers", None) or os.cpu_count() or 1
+            yield WorkerProcesses(number, partial(_submit_about, executor, work))
 
     return dispatch
+
+
+def _submit_about(
+    executor: Executor, work: Work, function: Callable[..., Any], *given: Any
+) -> "Future[Any]":
+    return submit(executor, _with_nothing_left, function, work, *given)
 
 
 @contextmanager
@@ -127,12 +132,13 @@ def _real_time_for_pipes() -> Iterator[None]:
 
 _inherited: dict[int, Callable[..., Any]] = {}
 _is_leaving = False  # a worker that was asked to
+_is_worker = False  # a fork that helps another process
 _numbers = count()
 _open: dict[ProcessPoolExecutor, Callable[[], None]] = {}  # and what ends the workers of each
 
 
-def forked(workers: int, search: SearchUnit) -> Dispatch:
-    """Search in ``workers`` forks of this process, which know all that it knows.
+def forked(workers: int) -> Dispatch:
+    """Let ``workers`` forks of this process help, which know all that it knows.
 
     Raises:
         SupercacheError: this system cannot fork.
@@ -142,19 +148,43 @@ def forked(workers: int, search: SearchUnit) -> Dispatch:
     refuse_without_forks()
 
     @contextmanager
-    def dispatch(work: Work) -> Iterator[SubmitUnit | None]:
-        if work.settings.faults is None or not work.settings.faults.max:
-            yield None  # a single vector
-            return
+    def dispatch(work: Work) -> Iterator[WorkerProcesses | None]:
+        has_faults = work.settings.faults is not None and work.settings.faults.max
         if "://" in work.backend:
+            if not has_faults:
+                yield None
+                return
             raise SupercacheError(
                 f"--supercache-workers: {work.backend} is one server, and each worker needs one of "
                 "its own; use fakeredis or redis-server"
             )
-        with forks(workers, partial(_search_lean, search, work)) as searched:
-            yield searched
+        if _is_worker:
+            yield WorkerProcesses(1, _refuse_to_divide)
+            return
+        with forks(workers, partial(_with_work, work)) as submit_about:
+            yield WorkerProcesses(workers, submit_about)
 
     return dispatch
+
+
+def _with_work(work: Work, function: Callable[..., Any], *given: Any) -> Any:
+    return _with_nothing_left(function, work, *given)
+
+
+def _with_nothing_left(function: Callable[..., Any], *given: Any) -> Any:
+    with nothing_left_behind():
+        return function(*given)
+
+
+def _refuse_to_divide(*_: Any) -> "Future[Any]":
+    raise OutgrownError
+
+
+class OutgrownError(BaseException):
+    """A search in a worker has become long: the process that has all workers is to make it.
+
+    It is no exception of a search, which would make a verdict of it.
+    """
 
 
 def refuse_without_forks() -> None:
@@ -250,6 +280,8 @@ def _begin(lifeline: Lifeline) -> None:
     What the code under test prints would come between the lines of other items; what is found is
     recorded where it may be printed.
     """
+    global _is_worker
+    _is_worker = True
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):
         os.dup2(nowhere, stream)
@@ -277,14 +309,6 @@ def _outlive_nobody(lifeline: Lifeline) -> None:
     if _is_leaving:
         real_sleep(2 * LEAVE_SECONDS)  # to close what is open, which a second request may have cut
     os._exit(1)
-
-
-def _search_lean(
-    search: SearchUnit, work: Work, shared: bool, vector: Vector, within: Exploration
-) -> FaultSetResult:
-    with nothing_left_behind():
-        unit = search(work, shared, vector, within)
-    return replace(unit, result=lean(unit.result))
 
 
 def lean(result: CheckResult) -> CheckResult:

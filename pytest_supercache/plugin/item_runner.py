@@ -254,7 +254,7 @@ class ItemRunner:
         **own: Any,
     ) -> CheckResult:
         """Check a body with the run's options; a replay that no longer fits leaves it undecided."""
-        from pytest_supercache.checking.check import check_on, search_unit
+        from pytest_supercache.checking.check import check_on
         from pytest_supercache.checking.workers import forked
 
         progress = progressing(node.config, str(own["item"]))
@@ -273,7 +273,7 @@ class ItemRunner:
                 settings,
                 replay=_replay(node) if told is None else told,
                 hypothesis_seed=self._session.hypothesis_seed,
-                on=forked(workers, search_unit),
+                on=forked(workers),
                 on_step=stop,
                 on_execution=progress,
                 **own,

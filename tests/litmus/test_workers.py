@@ -11,7 +11,7 @@ import pytest
 from redis.exceptions import ConnectionError
 
 from pytest_supercache import Faults, SupercacheError, Verdict, check
-from pytest_supercache.checking.check import check_on, search_unit
+from pytest_supercache.checking.check import check_on
 from pytest_supercache.checking.workers import forked, forks
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.layers.servers import start_server
@@ -82,7 +82,7 @@ FIXED = partial(programs.suppressed_message, fixed=True)
 def by(workers, faults, body=FIXED):
     settings = Exploration(faults=faults, ticks=0)
     server = start_server("fakeredis")
-    on = forked(workers, search_unit)
+    on = forked(workers)
     return check_on(server, body, settings, guarantees=(), on=on)
 
 

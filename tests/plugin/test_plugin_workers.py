@@ -10,6 +10,7 @@ from time import monotonic
 
 import pytest
 
+from pytest_supercache.checking import divided
 from tests.plugin.conftest import Project
 from tests.plugin.projects import race
 from tests.plugin.test_plugin_interrupt import hear_ctrl_c
@@ -93,6 +94,37 @@ def test_workers_search_scenarios_and_the_run_tells_the_same(project: Project) -
     assert who(project, "quick").isdisjoint({os.getpid()})  # nothing to record
     assert len(who(project, "wrong")) == 2  # searched there, recorded here
     assert who(project, "wrong") > {os.getpid()} < who(project, "unhelpful")
+
+
+THREE_USERS = """
+scenario: three users
+id: LONG-1
+system: quick
+given: {origin: {p: 1, q: 2}}
+users:
+  alice: [{read: {key: p}}, {write: {key: q, value: 3}}, {read: {key: p}}]
+  bob: [{read: {key: q}}, {write: {key: p, value: 4}}]
+  carol: [{read: {key: p}}, {write: {key: p, value: 5}}]
+"""
+
+
+@pytest.mark.python
+def test_a_scenario_that_becomes_long_is_searched_by_all_workers(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that searches ahead gives it up: in its turn it is divided among all."""
+    project.add_to_conftest(NOTED)
+    project.scenario(THREE_USERS, "long")
+    project.scenario(race("S-1", "quick"), "short")
+    alone = rows(project)
+    for path in project.path.glob("*-*"):
+        path.unlink()
+    monkeypatch.setattr(divided, "DIVIDED_AFTER", 0.0)
+    assert rows(project, "--supercache-workers=2") == alone
+    assert alone[0]["LONG-1"]["verdict"] == "holds"
+    assert alone[0]["LONG-1"]["interleavings"] > 20
+    assert os.getpid() in who(project, "quick")
+    assert len(who(project, "quick")) > 2
 
 
 PLUGIN = """

@@ -17,6 +17,8 @@ STARTED = ".started"
 DICT = ".__dict__"
 """Stands for the dict that holds an object's attributes: it may be replaced."""
 
+_GROWTH = {"_has_grown": False}
+
 Location = tuple[str, str]
 """The name of an object, and its part: ``.name``, ``['key']``, or ``*`` for the whole."""
 
@@ -136,6 +138,10 @@ class Sharing:
             self.answers.add((name, label))
         else:
             self.starts.add(name)
+
+    def has_learnt_since(self, before: "Sharing") -> bool:
+        """Say whether anything is known that was not known to an earlier copy of this."""
+        return vars(self) | _GROWTH != vars(before) | _GROWTH
 
     def stop_learning(self) -> None:
         """Learn nothing more: the search is over."""

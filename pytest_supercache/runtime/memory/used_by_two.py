@@ -4,13 +4,15 @@ Most attributes that code uses of a client, a logger or an application are metho
 never set; most folders are only ways to files. They are told apart by their names until then.
 """
 
+from dataclasses import dataclass, field
 
+
+@dataclass(slots=True)
 class UsedByTwo:
     """The names that one user changes and another one uses."""
 
-    def __init__(self) -> None:
-        self._names: set[str] = set()
-        self._users: dict[str, dict[str, bool]] = {}
+    _names: set[str] = field(default_factory=set)
+    _users: dict[str, dict[str, bool]] = field(default_factory=dict)
 
     def __contains__(self, name: str) -> bool:
         return name in self._names

@@ -1,0 +1,204 @@
+"""Divides the search of one flow among processes, once it has become long.
+
+Other processes only ever say that all they have executed holds. If one finds anything else, this
+process searches by itself from the start, so that verdict, witness and token are those of a search
+without help. What the others have met counts as if it had been met here.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_supercache.checking.few_preemptions import FewPreemptions
+from pytest_supercache.checking.reduction_check import ReductionCheck, Tally
+from pytest_supercache.checking.runner import Met, Runner
+from pytest_supercache.checking.serial_runs import take_turns
+from pytest_supercache.checking.submitted import until_any_done
+from pytest_supercache.core.execution import Execution
+from pytest_supercache.core.real_clock import real_seconds
+from pytest_supercache.core.schedule import Schedule, Scheduler
+from pytest_supercache.core.verdict import End
+from pytest_supercache.runtime.memory.sharing import Sharing
+from pytest_supercache.search.dpor import Exhaustive
+from pytest_supercache.search.frontier import Claim, Explored, Frontier, Subtree
+from pytest_supercache.search.knowledge import Knowledge
+from pytest_supercache.search.search import Interrupted
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+DIVIDED_AFTER = 1.0
+"""The real seconds after which a search is divided; opening an environment takes a tenth."""
+
+PART_SECONDS = 2.0
+"""How long a process works on a part before it returns what is left of it."""
+
+PART_SHARE = 0.1
+"""The share of the time so far that it may work on a part, if that is longer."""
+
+PART_SECONDS_MAX = 10.0
+"""The longest that it may: what is left is divided anew."""
+
+SUBTREES_MAX = 16
+"""The largest number of subtrees in a part."""
+
+
+class UndividedError(Exception):
+    """The search has to be made by one process.
+
+    Args:
+        reason: why.
+        schedule: one that violates a guarantee, if that is why.
+    """
+
+    def __init__(self, reason: str, schedule: Schedule | None = None) -> None:
+        super().__init__(reason, schedule)
+        self.schedule = schedule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkUnit:
+    """A part of a search for another process, and all that was learnt about the code so far."""
+
+    subtrees: tuple[Subtree, ...]
+    seconds: float
+    """How long it may take, in real seconds."""
+    sharing: Sharing
+    leases: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkUnitResult:
+    """The outcome of a part: everything in it has held."""
+
+    explored: tuple[Explored, ...]
+    """Of the subtrees that were begun, in their order."""
+    tally: Tally
+    met: Met
+
+
+class OtherProcesses(NamedTuple):
+    """The processes that may take a part of a search."""
+
+    number: int
+    submit: Callable[[WorkUnit], "Future[WorkUnitResult]"]
+
+
+def is_long(runner: Runner, reduction_check: ReductionCheck, since: float) -> bool:
+    """Say whether a search that began at ``since`` has become long enough to be divided."""
+    return (
+        runner.found is None
+        and runner.settings.stop_at_first
+        and runner.seconds() - since > DIVIDED_AFTER
+        and not reduction_check.are_few
+    )
+
+
+def search_divided(
+    others: OtherProcesses, runner: Runner, reduction_check: ReductionCheck, few: FewPreemptions
+) -> End:
+    """Let other processes finish a search that was interrupted.
+
+    Raises:
+        UndividedError: this process has to search by itself.
+        SearchEnded: a violation was found here meanwhile, with few preemptions.
+    """
+    return _Division(others, runner, reduction_check).finish(few)
+
+
+class _Division:
+    """What is left of a search, and the parts of it that others work on."""
+
+    def __init__(
+        self, others: OtherProcesses, runner: Runner, reduction_check: ReductionCheck
+    ) -> None:
+        self._others = others
+        self._runner = runner
+        self._reduction_check = reduction_check
+        self._frontier: Frontier = reduction_check.search.frontier()
+        self._out: dict[Future[WorkUnitResult], list[Claim]] = {}
+
+    def finish(self, few: FewPreemptions) -> End:
+        try:
+            self._hand_out()
+            few.interrupt()  # meanwhile
+            while self._out:
+                self._take_in(until_any_done(self._out))
+                owed = self._frontier.owed + sum(map(len, self._out.values()))
+                if self._runner.is_over_budget() or self._reduction_check.search.is_hopeless(owed):
+                    return End.OUT_OF_BUDGET
+                self._hand_out()
+        finally:
+            for future in self._out:
+                future.cancel()
+        assert not self._frontier.owed, "a subtree that waits can be handed out if none is out"
+        return End.EXHAUSTED
+
+    def _hand_out(self) -> None:
+        """Give every process a part, and one more to begin with when it has done that."""
+        while len(self._out) < 2 * self._others.number:
+            share = self._frontier.owed // (2 * self._others.number)
+            most = min(max(share, 1), SUBTREES_MAX)
+            claims = list(islice(iter(self._frontier.take, None), most))
+            if not claims:
+                return
+            environment = self._runner.environment
+            seconds = min(max(PART_SECONDS, self._runner.seconds() * PART_SHARE), PART_SECONDS_MAX)
+            unit = WorkUnit(
+                subtrees=tuple(claim.subtree for claim in claims),
+                seconds=seconds,
+                sharing=environment.sharing,
+                leases=environment.stack.existing_cache.leases.known,
+            )
+            self._out[self._others.submit(unit)] = claims
+
+    def _take_in(self, future: "Future[WorkUnitResult]") -> None:
+        claims = self._out.pop(future)
+        try:
+            result = future.result()
+        except UndividedError:
+            raise
+        except Exception as error:
+            raise UndividedError(f"a process failed: {type(error).__name__}: {error}") from error
+        self._reduction_check.add(result.tally)
+        self._runner.add(result.met)
+        for claim, explored in zip(claims, result.explored, strict=False):
+            self._frontier.put(claim, explored)
+        for claim in claims[len(result.explored) :]:
+            self._frontier.put_back(claim)
+
+
+def explore_subtrees(runner: Runner, unit: WorkUnit) -> WorkUnitResult:
+    """Explore a part of another process's search, in an environment of its own.
+
+    Raises:
+        UndividedError: something does not hold, or is not known to that process.
+    """
+    end = real_seconds() + unit.seconds
+    if (found := take_turns(runner).found) is not None:
+        raise UndividedError("users who take turns fail", found.execution.schedule)
+    runner.goes_on = True  # its findings are raised below
+    is_begun = False
+
+    def attempt(scheduler: Scheduler) -> Execution:
+        nonlocal is_begun
+        if is_begun and real_seconds() > end:
+            raise Interrupted
+        is_begun = True
+        execution = runner.attempt(scheduler)
+        if runner.found is not None:
+            raise UndividedError("a violation was found", runner.found.execution.schedule)
+        return execution
+
+    knowledge, explored = Knowledge(), []
+    reduction_check = ReductionCheck(runner, is_part=True)
+    for subtree in unit.subtrees:
+        if is_begun and real_seconds() > end:
+            break
+        is_begun = False
+        reduction_check.search = search = Exhaustive(reduction_check.see, knowledge=knowledge)
+        explored.append(search.explore_subtree(subtree, attempt))
+    if runner.found is not None:
+        raise UndividedError("a violation was found", runner.found.execution.schedule)
+    return WorkUnitResult(explored=tuple(explored), tally=reduction_check.tally(), met=runner.met())

@@ -1,0 +1,173 @@
+"""A long search is divided among processes, and its result is that of a single process."""
+
+import multiprocessing
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache, partial
+
+import pytest
+
+from pytest_supercache import Verdict, check
+from pytest_supercache.checking import divided
+from pytest_supercache.checking.runner import Runner
+from tests.litmus.test_workers import told
+from tests.selection import few
+
+PARENT = os.getpid()
+
+
+def shop(world, *, wrong_end=("0", 99), elsewhere=None):
+    """Three users of two keys, in over 250 interleavings.
+
+    Args:
+        world: their layers.
+        wrong_end: what the cache and the origin must not hold for ``p``.
+        elsewhere: what the code also does in processes that help.
+    """
+    cache = world.existing_cache.client(decode_responses=True)
+    world.origin.restore({"p": 0, "q": 0})
+    helps = os.getpid() != PARENT
+
+    def get(key):
+        found = cache.get(key)
+        if found is None:
+            found = str(world.origin.get(key))
+            cache.set(key, found)
+        if helps and elsewhere is not None:
+            elsewhere(cache)
+        return found
+
+    def user(first, second, value):
+        get(first)
+        world.origin.set(second, value)
+        cache.delete(second)
+
+    world.actor("alice", user, "p", "q", 1)
+    world.actor("bob", user, "q", "p", 2)
+    world.actor("carol", user, "p", "p", 3)
+    world.run()
+    assert (world.existing_cache.peek("p"), world.origin.peek("p")) != wrong_end
+
+
+LATE = ("3", 2)
+"""A stale end that the search reaches when it has long been divided."""
+
+SHARED: list[int] = []
+
+
+@cache
+def alone(**options):
+    return check(partial(shop, **options), search="exhaustive")
+
+
+@pytest.fixture
+def parts(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """Divide every search at once, into short parts; collect how many subtrees these have."""
+    monkeypatch.setattr(divided, "DIVIDED_AFTER", 0.0)
+    monkeypatch.setattr(divided, "PART_SECONDS", 0.1)
+    sizes: list[int] = []
+    make = divided.WorkUnit.__init__
+
+    def counted(self, **given):
+        sizes.append(len(given["subtrees"]))
+        make(self, **given)
+
+    monkeypatch.setattr(divided.WorkUnit, "__init__", counted)
+    yield sizes
+    assert sizes, "the search was divided"
+
+
+@pytest.fixture
+def restarts(monkeypatch: pytest.MonkeyPatch) -> list[Runner]:
+    """Collect the searches that were begun again without help."""
+    found: list[Runner] = []
+    again = Runner.start_again
+
+    def noted(self):
+        found.append(self)
+        again(self)
+
+    monkeypatch.setattr(Runner, "start_again", noted)
+    return found
+
+
+def together(body=shop, executions=20_000, memory="auto", **options):
+    context = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(2, mp_context=context) as pool:
+        return check(
+            partial(body, **options), search="exhaustive", executor=pool,
+            executions=executions, memory=memory,
+        )  # fmt: skip
+
+
+def test_what_holds_in_all_parts_holds_with_the_same_counts(parts, restarts):
+    result = together()
+    assert result.verdict is Verdict.HOLDS
+    assert told(result) == told(alone())
+    assert (result.interleavings, result.scope) == (alone().interleavings, alone().scope)
+    assert len(parts) > 3
+    assert not restarts
+
+
+def test_a_conflict_in_a_part_is_told_as_by_one_process(parts):
+    result = together(wrong_end=LATE)
+    assert result.verdict is Verdict.VIOLATED
+    assert told(result) == told(alone(wrong_end=LATE))
+
+
+def dies(_cache):
+    os._exit(7)
+
+
+def takes_another_step(cache):
+    cache.exists("other")
+
+
+def shares_memory(_cache):
+    SHARED.append(len(SHARED))
+
+
+def fails(_cache):
+    raise ValueError("only elsewhere")
+
+
+@pytest.mark.parametrize("elsewhere", few([dies, takes_another_step, shares_memory], 2))
+def test_a_process_in_which_the_code_is_unlike_itself_decides_nothing(parts, restarts, elsewhere):
+    result = together(elsewhere=elsewhere)
+    assert told(result) == told(alone())
+    assert len(restarts) == 1
+
+
+def hidden(world):
+    """Users whose steps have nothing in common; the answers tell in which order they came."""
+    order: list[str] = []
+
+    def user(name):
+        for at in range(3):
+            world.step(f"touch {name}", reads=name, writes=name)
+            if at == 2 and os.getpid() != PARENT:
+                order.append(name)
+            world.step("look at x", reads="x", writes="x" if name == "a" else ())
+        return "".join(order)
+
+    for name in "abc":
+        world.actor(name, user, name)
+    world.run()
+
+
+def test_a_violation_that_occurs_only_in_a_part_leaves_it_undecided(parts):
+    result = together(elsewhere=fails)
+    assert result.verdict is Verdict.UNKNOWN
+    assert "another process found does not repeat here" in result.reasons[0]
+
+
+def test_hidden_state_in_a_part_is_no_proof(parts, restarts):
+    together(hidden, memory="declared")
+    assert len(restarts) == 1
+
+
+def test_a_search_without_a_budget_for_it_is_undecided(parts):
+    result = together(executions=100)
+    assert result.verdict is Verdict.UNKNOWN
+    assert result.executions >= 100
