@@ -24,6 +24,9 @@ from pytest_supercache.search.sampler import Sampler
 
 Scope = dict[str, str | int]
 
+PROCESSES_MAX = 10_000
+"""The largest number of processes that is told: nobody has more."""
+
 
 def scope_of(
     execution: Execution,
@@ -386,8 +389,10 @@ def why_unfinished(
         assert settings.preemptions is not None, "nothing else ends a search early"
         why = f"only schedules with at most {_times(settings.preemptions)} were tried"
         advice = "leave out --supercache-preemptions to try all"
-    told = [why, used, _size(first, sampler, different), *_chances(executions, sampler)]
-    next_step = _next_step(up_to, seconds / max(executions, 1))
+    pace = seconds / max(executions, 1)
+    size = _size(first, sampler, different)
+    told = [why, used, size, *_processes(sampler, pace), *_chances(executions, sampler)]
+    next_step = _next_step(up_to, pace)
     advice = f"{next_step}{advice}"
     return f"{'; '.join(told)}. {advice[0].upper()}{advice[1:]}{_of_locks(first)}"
 
@@ -439,6 +444,27 @@ def _size(first: Execution, sampler: Sampler | None, different: tuple[int, int])
     if exact is not None:
         return f"the steps of the first run can be ordered in {_rounded(exact)} ways"
     return f"the steps of the first run can be ordered in {_rounded(merges_of(first))} ways at most"
+
+
+def _processes(sampler: Sampler | None, pace: float) -> list[str]:
+    """Say what it takes to execute every interleaving, if their number is known well enough.
+
+    Args:
+        sampler: what drew the last schedules.
+        pace: seconds per run; each interleaving is executed twice, to check the reduction.
+    """
+    size = None if sampler is None or sampler.size is None else sampler.size.interleavings
+    if size is None or size.mean is None or size.error is None or size.error > size.mean / 2:
+        return []
+    hours = 2 * (size.mean + size.error) * pace / 3600
+    if hours > PROCESSES_MAX:
+        return []
+    needed = ceil(hours)
+    return [
+        "one process would probably execute them all in less than an hour"
+        if needed == 1
+        else f"{needed:,} processes would probably execute them all in an hour"
+    ]
 
 
 def _estimated(size: TreeSize, least: int) -> str | None:

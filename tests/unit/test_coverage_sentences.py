@@ -188,3 +188,29 @@ def test_schedules_that_were_drawn_again_are_counted_once():
     reason = check(_straight(2, 2), search="uniform", executions=50).reasons[0]
     assert "50 of at most 50 executions" in reason
     assert "there are about 6 schedules, which make about 6 interleavings" in reason
+
+
+@pytest.mark.parametrize(
+    ("pace", "told"),
+    [
+        (0.01, "one process would probably execute them all in less than an hour"),
+        (3600 / 252, "2 processes would probably execute them all in an hour"),
+        (1e9, None),
+    ],
+)
+def test_the_estimate_says_how_many_processes_would_do_in_an_hour(pace, told):
+    """Each interleaving is executed twice: there are 252 of them, with as many schedules."""
+    simulator = Simulator(lambda: {"a": straight(5), "b": straight(5)})
+    first = simulator.attempt(Priorities(Random(0), 2, 10))
+    search = sampler("uniform", 0, first.schedule.choices)
+    search.size = size = Estimate()
+    for _ in range(9):
+        size.schedules.add(252.0)
+        size.interleavings.add(252.0)
+    reason = why_unfinished(9, 9 * pace, Exploration(search="uniform"), first, search)
+    assert told in reason if told else "processes" not in reason
+    for _ in range(3):
+        size.interleavings.add(90_000.0)  # now nobody knows
+    assert "process" not in why_unfinished(
+        9, 9 * pace, Exploration(search="uniform"), first, search
+    )
