@@ -39,3 +39,8 @@ def test_there_is_one_hook(monkeypatch):
     audit.listen(["supercache.test"], print)
     audit.listen(["supercache.test.another"], print)
     assert added == [audit._hear]
+
+
+def test_a_module_without_globals_as_at_the_end_of_a_process_raises_nothing(monkeypatch):
+    monkeypatch.setattr(audit, "_listeners", None)
+    audit._hear("supercache.nobody", ())
