@@ -7,7 +7,7 @@ reported.
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from copy import deepcopy
 from dataclasses import replace
 from functools import partial
@@ -186,7 +186,8 @@ def check_on(
         look_ahead(environment, preflight)
 
         def explore(*, shared: bool) -> CheckResult:
-            search_here = partial(_search_one, environment, work, shared, workers)
+            whole = None if settings.faults is not None and settings.faults.max else workers
+            search_here = partial(_search_one, environment, work, shared, whole)
             submit_one = workers and partial(workers.submit, search_unit, shared)
             with environment.as_recorded(schedule):
                 result = search_fault_sets(settings, search_here, replay, submit_one)
@@ -228,21 +229,20 @@ def search_subtrees(
     server = start_server(work.backend)
     try:
         with taken_back(), _environment_for(server, work) as environment:
-            environment.hash_globals()
             for _ in range(RESTARTS_MAX):
+                environment.hash_globals()
                 environment.know(deepcopy(unit.sharing))
                 environment.stack.existing_cache.leases.start(unit.leases)
-                runner = _runner(environment, work, within, shared=shared, vector=vector)
-                try:
+                result = None
+                with suppress(StepsHaveChanged):  # by an import: it starts over
+                    runner = _runner(environment, work, within, shared=shared, vector=vector)
                     result = explore_subtrees(runner, unit)
+                leases = environment.stack.existing_cache.leases.known
+                if environment.sharing.has_learnt_since(unit.sharing) or leases != unit.leases:
                     break
-                except StepsHaveChanged:  # an import
-                    environment.hash_globals()
-            else:
-                raise UndividedError("its steps change")
-            if environment.sharing.has_learnt_since(unit.sharing):
-                raise UndividedError("more is known of what the code touches")
-            return result
+                if result is not None:
+                    return result
+            raise UndividedError("more is known by now of what the code touches")
     finally:
         server.close()
 

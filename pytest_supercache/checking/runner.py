@@ -84,7 +84,6 @@ class Met:
     idle: int
     blocked: int
     different: set[int]
-    points: dict[Fault, None]
     early_ticks: int
     expired: bool
     keeps_keys: bool
@@ -174,7 +173,6 @@ class Runner:
         self.idle += part.idle
         self.blocked += part.blocked
         self.different |= part.different
-        self.points |= part.points
         self.early_ticks = max(self.early_ticks, part.early_ticks)
         self.expired |= part.expired
         self.keeps_keys |= part.keeps_keys

@@ -124,6 +124,12 @@ def takes_another_step(cache):
     cache.exists("other")
 
 
+def asks_for_a_lock(cache):
+    if not cache.set("lock", 1, nx=True, ex=30):
+        cache.set("lock", 1, nx=True, ex=30)
+    cache.delete("lock")
+
+
 def shares_memory(_cache):
     SHARED.append(len(SHARED))
 
@@ -132,7 +138,9 @@ def fails(_cache):
     raise ValueError("only elsewhere")
 
 
-@pytest.mark.parametrize("elsewhere", few([dies, takes_another_step, shares_memory], 2))
+@pytest.mark.parametrize(
+    "elsewhere", few([dies, takes_another_step, shares_memory, asks_for_a_lock], 2)
+)
 def test_a_process_in_which_the_code_is_unlike_itself_decides_nothing(parts, restarts, elsewhere):
     result = together(elsewhere=elsewhere)
     assert told(result) == told(alone())
