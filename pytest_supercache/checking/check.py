@@ -271,7 +271,9 @@ def _search_one(
         runner = _runner(environment, work, within, shared=shared, vector=vector)
         runner.started = began
         others = workers and OtherProcesses(
-            workers.number, partial(workers.submit, search_subtrees, shared, vector, within)
+            workers.number,
+            partial(workers.submit, search_subtrees, shared, vector, within),
+            workers.patience,
         )
         return runner, _Check(runner, work, again, others)
 

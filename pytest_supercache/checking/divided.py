@@ -83,14 +83,16 @@ class OtherProcesses(NamedTuple):
 
     number: int
     submit: Callable[[WorkUnit], "Future[WorkUnitResult]"]
+    patience: float
+    """How many seconds longer than usual a search takes before it is divided."""
 
 
-def is_long(runner: Runner, reduction_check: ReductionCheck, since: float) -> bool:
-    """Say whether a search that began at ``since`` has become long enough to be divided."""
+def is_long(runner: Runner, reduction_check: ReductionCheck, seconds: float) -> bool:
+    """Say whether a search that has taken some seconds is long enough to be divided."""
     return (
         runner.found is None
         and runner.settings.stop_at_first
-        and runner.seconds() - since > DIVIDED_AFTER
+        and seconds > DIVIDED_AFTER
         and not reduction_check.are_few
     )
 

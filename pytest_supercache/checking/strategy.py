@@ -187,10 +187,10 @@ def _explored(
     """Execute every interleaving; as soon as that becomes long, with the help of others."""
     if others is None:
         return reduction_check.search.explore(few.attempt)
-    since = runner.seconds()
+    since = runner.seconds() + others.patience
 
     def attempt(scheduler: Scheduler) -> Execution:
-        if is_long(runner, reduction_check, since):
+        if is_long(runner, reduction_check, runner.seconds() - since):
             raise Interrupted
         return few.attempt(scheduler)
 

@@ -41,6 +41,9 @@ LEAVE_SECONDS = 2.0
 """How long a worker may take to leave before it is asked again; after twice that it is killed."""
 
 
+GIVEN_UP_AFTER = 10.0
+"""How many seconds a worker searches an item ahead before it leaves that to all of them."""
+
 ASKED_SECONDS = 0.5
 """How often a worker checks for a request to leave; it notices at once when it is orphaned."""
 
@@ -69,6 +72,8 @@ class WorkerProcesses(NamedTuple):
     number: int
     submit: Callable[..., "Future[Any]"]
     """Submits a call: a function of this package, and its arguments after the work."""
+    patience: float = 0.0
+    """How many seconds longer than usual a search takes before it is divided."""
 
 
 Dispatch = Callable[[Work], AbstractContextManager[WorkerProcesses | None]]
@@ -159,7 +164,7 @@ def forked(workers: int) -> Dispatch:
                 "its own; use fakeredis or redis-server"
             )
         if _is_worker:
-            yield WorkerProcesses(1, _refuse_to_divide)
+            yield WorkerProcesses(1, _refuse_to_divide, GIVEN_UP_AFTER)
             return
         with forks(workers, partial(_with_work, work)) as submit_about:
             yield WorkerProcesses(workers, submit_about)

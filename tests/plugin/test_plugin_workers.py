@@ -10,7 +10,7 @@ from time import monotonic
 
 import pytest
 
-from pytest_supercache.checking import divided
+from pytest_supercache.checking import divided, workers
 from tests.plugin.conftest import Project
 from tests.plugin.projects import race
 from tests.plugin.test_plugin_interrupt import hear_ctrl_c
@@ -120,6 +120,7 @@ def test_a_scenario_that_becomes_long_is_searched_by_all_workers(
     for path in project.path.glob("*-*"):
         path.unlink()
     monkeypatch.setattr(divided, "DIVIDED_AFTER", 0.0)
+    monkeypatch.setattr(workers, "GIVEN_UP_AFTER", 0.0)
     assert rows(project, "--supercache-workers=2") == alone
     assert alone[0]["LONG-1"]["verdict"] == "holds"
     assert alone[0]["LONG-1"]["interleavings"] > 20
@@ -205,8 +206,8 @@ def test_workers_do_not_search_what_a_hook_has_not_switched_yet(project: Project
     project.add_to_conftest(MODES)
     project.scenario(race("A-1", "switched"), "a")
     project.scenario(race("B-1", "uncached"), "b")
-    for workers in ("1", "2"):
-        assert project.run("--supercache-gate", f"--supercache-workers={workers}").ret == 1
+    for number in ("1", "2"):
+        assert project.run("--supercache-gate", f"--supercache-workers={number}").ret == 1
 
 
 @pytest.mark.python
@@ -260,14 +261,14 @@ def test_ctrl_c_keeps_what_workers_found_and_leaves_none_of_them(project: Projec
         while len(who(project, "long")) < 2 and monotonic() < end:
             assert process.poll() is None, process.communicate()
             select.select([], [], [], 0.05)
-        workers = who(project, "long")
-        assert len(workers) == 2
-        assert process.pid not in workers
+        busy = who(project, "long")
+        assert len(busy) == 2
+        assert process.pid not in busy
         os.kill(process.pid, signal.SIGINT)
         out, err = process.communicate(timeout=120)
     finally:
         process.kill()
     assert process.returncode == 2, out + err
-    assert not any(map(is_running, workers))
+    assert not any(map(is_running, busy))
     assert (project.row()["id"], project.row()["verdict"]) == ("b-1", "violated")
     assert "b-1: VIOLATED" in out
