@@ -298,7 +298,7 @@ def _lost_update(execution: Execution, acts: list[Act], first: Act, last: Act) -
 
     What a step makes of the value that it finds itself, such as a count, is made of no earlier one.
     """
-    if changes_in_place(first.step) or changes_in_place(last.step):
+    if changes_in_place(first) or changes_in_place(last):
         return None
     looks = [_looked_up(acts, store, before=first) for store in (first, last)]
     if any(look is None for look in looks) or first.step.actor == last.step.actor:

@@ -64,7 +64,7 @@ def _reads(act: Act, taken: Sequence[Act], acts: Sequence[Act]) -> bool:
 
 
 def _stores_anew(act: Act, *_: Sequence[Act]) -> bool:
-    return not changes_in_place(act.step)
+    return not changes_in_place(act)
 
 
 _LOADS = _step("LOAD", 0, "nobody loads the value from its source")

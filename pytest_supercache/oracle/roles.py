@@ -1,14 +1,15 @@
 """Classifies what a step does to a cache: a load, a commit, a fill, an invalidation.
 
-The footprint and the label of the step decide, never what it found, so that the role is
-the same in every execution. What an operation reads in the origin before it stores a key in a cache
-is the source of that key, also under another name: the table of a database.
+The footprint and the label of the step decide, so that the role is the same in every execution;
+only of a script, which may do anything, the content tells what it did. What an operation reads in
+the origin before it stores a key in a cache is the source of that key, also under another name: the
+table of a database.
 """
 
 import ast
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import takewhile
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.footprint import EVERYTHING
 from pytest_supercache.core.schedule import CLOCK
-from pytest_supercache.core.trace import Step
+from pytest_supercache.core.trace import Layers, Step
 
 
 class Role(Enum):
@@ -76,6 +77,9 @@ _READING = "read the clock"
 _ASKING_REDIS = frozenset({"get", "mget", "hget", "hgetall", "hmget", "exists", "ttl", "pttl"})
 """Commands that change nothing, also where the call that they are part of may."""
 
+_KEEPING = frozenset({"expire", "pexpire", "expireat", "pexpireat", "persist", "touch"})
+"""Commands that leave the value of an entry as it is."""
+
 _SCRIPTS = frozenset({"eval", "evalsha", "fcall"})
 """Commands that may do anything: where they name no key, they may remove as well as store."""
 
@@ -100,7 +104,23 @@ _DROPPING = (
 def acts_in_race(execution: Execution, key: str) -> list[Act]:
     """Return the steps of the race that touch ``key`` or its source, with their roles."""
     found = acts_on(execution.race, key, sources_of(execution.steps, key))
-    return sorted([*found, *_told_by_content(execution, key)], key=lambda act: act.at)
+    done = [_done_by_script(execution, act) if _is_run(act.step) else act for act in found]
+    return sorted([*done, *_told_by_content(execution, key)], key=lambda act: act.at)
+
+
+def _done_by_script(execution: Execution, act: Act) -> Act:
+    """Return the act of a script with the role that the content of its entry shows.
+
+    It may have stored the entry or removed it; or neither, as one that the server did not know.
+    """
+    before = execution.race[act.at - 1].content if act.at else execution.start
+    after = act.step.content
+    if act.role is not Role.STORE or before is None or not is_shown(act):
+        return act
+    had, has = (_kept(content, act) for content in (before, after))
+    if has is None:
+        return replace(act, role=Role.OTHER if had is None else Role.DROP)
+    return replace(act, role=Role.OTHER) if had == has else act
 
 
 def _told_by_content(execution: Execution, key: str) -> list[Act]:
@@ -156,9 +176,13 @@ def acts_on(steps: Sequence[Step], key: str, sources: frozenset[str] = frozenset
     return found
 
 
-def removes(step: Step, place: str) -> bool:
+def removes(act: Act) -> bool:
     """Say whether a step takes a value out of a cache."""
-    return place != ORIGIN and role_of(step, place) is Role.DROP
+    if act.place is None or act.place == ORIGIN:
+        return False
+    if _is_run(act.step) and is_shown(act):
+        return held(act) is None
+    return _role_on(act.step, act.place, act.name) is Role.DROP
 
 
 def entries_written(step: Step) -> set[str]:
@@ -175,7 +199,8 @@ def is_of_cache(resource: str) -> bool:
 
 def gives_back(step: Step, place: str) -> bool:
     """Say whether a step deletes an entry, rather than everything or its end."""
-    return removes(step, place) and _verb(step).startswith(_DROPPING_ONE)
+    is_drop = place != ORIGIN and role_of(step, place) is Role.DROP
+    return is_drop and _verb(step).startswith(_DROPPING_ONE)
 
 
 def is_script(step: Step) -> bool:
@@ -183,14 +208,19 @@ def is_script(step: Step) -> bool:
     return _verb(step) in _SCRIPTS
 
 
+def _is_run(step: Step) -> bool:
+    """Say whether a step runs a script in the server, whose content then shows what it did."""
+    return step.kind == "command" and is_script(step)
+
+
 def asks_presence(step: Step) -> bool:
     """Say whether a step asks whether there is an entry, rather than for what it holds."""
     return _verb(step) in _ASKING_PRESENCE
 
 
-def changes_in_place(step: Step) -> bool:
+def changes_in_place(act: Act) -> bool:
     """Say whether a step makes the new value of the one that it finds, in one piece."""
-    return _verb(step).startswith(_IN_PLACE)
+    return _verb_on(act.step, act.name).startswith(_IN_PLACE)
 
 
 def reads_clock(step: Step) -> bool:
@@ -219,10 +249,14 @@ def _role_on(step: Step, place: str, name: str) -> Role:
     """Return the effect of a step on an entry of the layer at ``place``.
 
     A script that names other keys says nothing of this one, although its text may not be known.
+    Of a transaction it is that of its last command that names the entry.
     """
     role = role_of(step, place)
-    is_of_others = role is Role.STORE and name == EVERYTHING and is_script(step)
-    return Role.OTHER if is_of_others else role
+    if role is not Role.STORE:
+        return role
+    if name == EVERYTHING and is_script(step):
+        return Role.OTHER
+    return Role.DROP if _verb_on(step, name).startswith(_DROPPING_ONE) else role
 
 
 def role_of(step: Step, place: str) -> Role:
@@ -233,7 +267,7 @@ def role_of(step: Step, place: str) -> Role:
         return Role.PROMOTE if step.label.startswith("failover") else Role.DROP
     if step.kind == "lock":
         return Role.LOCK
-    if reads_clock(step):
+    if reads_clock(step) or (step.kind == "command" and _verb(step) == "watch"):
         return Role.OTHER
     if place.startswith("messages@"):
         return Role.PUBLISH
@@ -323,7 +357,7 @@ def _used_in_origin(step: Step) -> set[str]:
 def is_purge(act: Act) -> bool:
     """Say whether a step removes all entries, not one that may have any name."""
     writes_all = any(resource.endswith(f":{EVERYTHING}") for resource in act.step.footprint.writes)
-    if act.step.kind == "memory":
+    if act.step.kind == "memory" or is_script(act.step):
         return writes_all and act.name == EVERYTHING
     return writes_all and not _verb(act.step).startswith(_DROPPING_ONE)
 
@@ -331,6 +365,17 @@ def is_purge(act: Act) -> bool:
 def _verb(step: Step) -> str:
     verb = step.label.split()[0].lower().strip("_") if step.label else ""
     return verb.removeprefix("cache_")
+
+
+def _verb_on(step: Step, name: str) -> str:
+    """Return the verb of a step; of several commands, that of the last which changes an entry."""
+    commands = step.label.removeprefix("MULTI ").split("; ")
+    if step.kind != "command" or (len(commands) == 1 and commands[0] == step.label):
+        return _verb(step)
+    named = re.compile(rf"(?<!\S){re.escape(name)}(?!\S)")
+    verbs = [command.partition(" ")[0].lower() for command in commands if named.search(command)]
+    changing = [verb for verb in verbs if verb not in _ASKING_REDIS | _KEEPING]
+    return changing[-1] if changing else _verb(step)
 
 
 def is_database(act: Act) -> bool:
@@ -387,16 +432,26 @@ def is_entry(act: Act, place: str, name: str) -> bool:
     return act.place == place and (act.name == name or EVERYTHING in {act.name, name})
 
 
+def is_shown(act: Act) -> bool:
+    """Say whether the content of a layer is known when a step was taken."""
+    return act.step.content is not None and (act.place or "") in act.step.content
+
+
 def held(act: Act) -> Any:
-    """Return what an entry holds after a step; None: it is not there, or not known.
+    """Return what an entry holds after a step; None: it is not there, or not known."""
+    return _kept(act.step.content, act)
+
+
+def _kept(content: Layers | None, act: Act) -> Any:
+    """Return what an entry holds in a content; None: it is not there, or not known.
 
     Steps name a key without its database of Redis, and contents with it, as in ``db2:KEY``.
     """
-    content = (act.step.content or {}).get(act.place or "", {})
-    if act.name in content:
-        return content[act.name]
-    others = [name for name in content if re.fullmatch(rf"db\d+:{re.escape(act.name)}", name)]
-    return content[others[0]] if len(others) == 1 else None
+    kept = (content or {}).get(act.place or "", {})
+    if act.name in kept:
+        return kept[act.name]
+    others = [name for name in kept if re.fullmatch(rf"db\d+:{re.escape(act.name)}", name)]
+    return kept[others[0]] if len(others) == 1 else None
 
 
 def is_name_of(name: str, key: str) -> bool:

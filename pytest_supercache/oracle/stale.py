@@ -255,7 +255,7 @@ def _older_over_newer(scene: StaleRead, own: list[Act], store: Act) -> Classifie
     if by_fault is not None and before:
         return Classified.of(by_fault, store.place, *scene.of_role(Role.COMMIT), before[-1], store)
     mine = next((act for act in own if act.role is Role.COMMIT), None)
-    if mine is None or changes_in_place(store.step):
+    if mine is None or changes_in_place(store):
         return None
     for commit in scene.of_role(Role.COMMIT, after=mine.at):
         theirs = next((act for act in before if same_operation(act, commit)), None)
@@ -325,7 +325,8 @@ def _late_fill(scene: StaleRead, source: Act, commits: list[Act], store: Act) ->
         commit = next((act for act in reversed(commits) if act.at < source.at), None)
     if commit is None:
         return None
-    newer = _on_entry(scene, store, Role.STORE, after=max(commit.at, source.at))
+    stored = _on_entry(scene, store, Role.STORE, after=max(commit.at, source.at))
+    newer = [act for act in stored if not same_operation(act, store)]
     removed = _on_entry(scene, store, Role.DROP, Role.DELIVER, after=source.at)
     if removed and (removed[-1].at > commit.at or not newer):
         slug = _late_fill_slug(scene, source, commit, removed[-1], store)
@@ -341,17 +342,22 @@ def _late_fill(scene: StaleRead, source: Act, commits: list[Act], store: Act) ->
 
 
 def _missed_by_script(scene: StaleRead, source: Act, commit: Act, store: Act) -> Classified | None:
-    """Return ``purge-misses-fill`` if the writer's script, before the fill, names what it shares.
+    """Return the class of a fill after a script of the writer that names what it stores, or a tag.
 
-    Such a script removes what it finds under a name that the fill declares as well: a tag.
+    Such a script removes what it finds under a name that the fill declares as well, and has found
+    nothing: where this is the entry, it is a removal of the entry, and otherwise a purge.
     """
     place = store.place or ""
     shared = {r for r in store.step.footprint.writes if r.startswith(f"{place}:")}
-    for at, step in _steps_between(scene, commit, store):
+    for at, step in reversed(_steps_between(scene, commit, store)):
         is_theirs = (step.actor, step.operation) == (commit.step.actor, commit.step.operation)
         if is_theirs and is_script(step) and shared & step.footprint.writes:
-            script = Act(at, step, Role.OTHER, place)
-            return Classified.of("purge-misses-fill", place, source, commit, script, store)
+            script = Act(at, step, Role.OTHER, place, store.name)
+            is_named = f"{place}:{store.name}" in step.footprint.writes
+            slug = "purge-misses-fill"
+            if is_named:
+                slug = _late_fill_slug(scene, source, commit, script, store)
+            return Classified.of(slug, place, source, commit, script, store)
     return None
 
 
@@ -438,7 +444,7 @@ _RECEIVES = "receive a message"
 def _deletes(scene: StaleRead, commit: Act) -> bool:
     """Say whether a commit removes the key from the origin."""
     if commit.place != ORIGIN:
-        return removes(commit.step, commit.place or "")
+        return removes(commit)
     if is_database(commit):
         return any(one.step.label.startswith("DELETE") for one in _changes(scene, commit))
     values = [c.value for c in scene.execution.history.commits if c.key in commit.step.label]

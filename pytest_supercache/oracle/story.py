@@ -34,6 +34,7 @@ from pytest_supercache.oracle.roles import (
     is_name_of,
     is_purge,
     is_script,
+    is_shown,
     layer_of,
     reads_clock,
     removes,
@@ -214,7 +215,7 @@ class _Teller:
         self._stored = {
             (act.place, act.name)
             for act in acts
-            if act.role in {Role.STORE, Role.COMMIT} and not removes(act.step, act.place or "")
+            if act.role in {Role.STORE, Role.COMMIT} and not removes(act)
         }
         self._known: set[str] = set()
 
@@ -316,7 +317,7 @@ def _beside_layers(act: Act) -> str | None:
         return "{who} begins to listen"
     if reads_clock(act.step):
         return "{who} reads the clock"
-    if act.role is Role.LOOK_UP and asks_presence(act.step) and _is_shown(act):
+    if act.role is Role.LOOK_UP and asks_presence(act.step) and is_shown(act):
         return (
             "{who} finds it in {place}" if held(act) is not None else "{who} misses it in {place}"
         )
@@ -364,18 +365,13 @@ _COLUMNS_MAX = 3
 _VALUE_OF_COLUMN_MAX = 20
 
 
-def _is_shown(act: Act) -> bool:
-    """Say whether the content of a layer is known when a step was taken."""
-    return act.step.content is not None and (act.place or "") in act.step.content
-
-
 def _value_after(act: Act) -> str:
-    if not _is_shown(act):
+    if not is_shown(act):
         unknown = act.role in {Role.STORE, Role.COMMIT} or act.step.content is None
         return "a value" if unknown else _NOTHING
     value = held(act)
     is_stored = act.role is Role.STORE or (
-        act.role is Role.COMMIT and act.place != ORIGIN and not removes(act.step, act.place or "")
+        act.role is Role.COMMIT and act.place != ORIGIN and not removes(act)
     )
     return "a value" if value is None and is_stored else shown(value)
 

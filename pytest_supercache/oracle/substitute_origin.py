@@ -58,7 +58,7 @@ def _with_entry(execution: Execution, acts: list[Act]) -> list[Act] | None:
     found = _made_of(acts, others)
     found = {one for one in found if not _made_of([a for a in others if _entry(a) == one], others)}
     if len(found) > 1:
-        found -= {_entry(act) for act in others if changes_in_place(act.step)}
+        found -= {_entry(act) for act in others if changes_in_place(act)}
     if len(found) != 1:
         return None
     mine = [act for act in acts if _entry(act) not in found]
