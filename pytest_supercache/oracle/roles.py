@@ -83,9 +83,11 @@ _KEEPING = frozenset({"expire", "pexpire", "expireat", "pexpireat", "persist", "
 _SCRIPTS = frozenset({"eval", "evalsha", "fcall"})
 """Commands that may do anything: where they name no key, they may remove as well as store."""
 
+_COUNTING = ("incr", "decr", "hincr", "zincr")
+"""Commands and methods that count: what they store is nothing that anybody has loaded."""
+
 _IN_PLACE = (
-    "incr", "decr", "hincr", "zincr", "append", "setrange", "setbit", "sadd", "srem", "zrem",
-    "lpush", "rpush", "lrem",
+    *_COUNTING, "append", "setrange", "setbit", "sadd", "srem", "zrem", "lpush", "rpush", "lrem",
 )  # fmt: skip
 """Commands and methods that make the new value of the one that is there then."""
 
@@ -206,6 +208,11 @@ def gives_back(step: Step, place: str) -> bool:
 def is_script(step: Step) -> bool:
     """Say whether a step is a script that may do anything."""
     return _verb(step) in _SCRIPTS
+
+
+def counts(act: Act) -> bool:
+    """Say whether a step counts an entry up or down, rather than storing a value."""
+    return _verb_on(act.step, act.name).startswith(_COUNTING)
 
 
 def _is_run(step: Step) -> bool:

@@ -17,6 +17,7 @@ from pytest_supercache.oracle.roles import (
     Role,
     acts_in_race,
     changes_in_place,
+    counts,
     held,
     is_database,
     is_entry,
@@ -165,6 +166,8 @@ def _stale_store(scene: StaleRead, store: Act) -> Classified | None:
     """Return the class of the step that left an older value."""
     if store.role is Role.PROMOTE:
         return _promoted(scene, store)
+    if counts(store):
+        return None
     repeated = _repeated(scene, store)
     if repeated is not None:
         return repeated

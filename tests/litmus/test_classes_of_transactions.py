@@ -147,3 +147,39 @@ def test_two_that_store_in_a_transaction_what_they_have_read_before_lose_one():
         assert far.get("user") == "2"
 
     assert found_in(body).conflict_class == "cached-rmw"
+
+
+def beside(note):
+    """A fill is late, and both users leave something under a name that is sorted before the key."""
+
+    def body(world):
+        far = world.existing_cache.client(decode_responses=True)
+        world.origin.set(KEY, 100)
+
+        def read():
+            value = world.origin.get(KEY)
+            far.set(KEY, value)
+            note(far, value)
+
+        def write():
+            world.origin.set(KEY, 120)
+            far.delete(KEY)
+            note(far, 120)
+
+        world.actor("alice", read)
+        world.actor("bob", write)
+        world.run()
+        assert far.get(KEY) in {"120", None}
+
+    return body
+
+
+def test_a_count_beside_a_fill_is_no_fill():
+    found = found_in(beside(lambda far, _: far.incr("all")))
+    assert found.conflict_class == "stale-set"
+    assert "bob removes k from the existing cache" in found.explanation
+
+
+def test_a_second_copy_beside_a_fill_is_a_fill():
+    found = found_in(beside(lambda far, value: far.set("all", value)))
+    assert found.conflict_class == "refresh-overwrite"
