@@ -12,7 +12,7 @@ from typing import Any
 from pytest_supercache.core.footprint import EVERYTHING
 from pytest_supercache.core.messages import MESSAGES
 from pytest_supercache.report.columns import content_of
-from pytest_supercache.report.values import held
+from pytest_supercache.report.values import NOTHING, held
 
 Json = Mapping[str, Any]
 
@@ -77,9 +77,16 @@ def _only_key(step: Json, place: str) -> str | None:
 
 
 _LOOKS = frozenset(
-    {"EXISTS", "TTL", "PTTL", "EXPIRETIME", "PEXPIRETIME", "TYPE", "STRLEN", "TOUCH"}
-)
+    {
+        "BITCOUNT", "EXISTS", "EXPIRETIME", "HEXISTS", "HLEN", "HSTRLEN", "LLEN", "LPOS",
+        "PEXPIRETIME", "PTTL", "SCARD", "SISMEMBER", "SMISMEMBER", "STRLEN", "TOUCH", "TTL", "TYPE",
+        "WATCH", "XLEN", "ZCARD", "ZCOUNT", "ZLEXCOUNT", "ZRANK", "ZREVRANK", "ZSCORE",
+    }
+)  # fmt: skip
 """Commands that read a key and answer something else than its value."""
+
+_PARTS = frozenset({"GETBIT", "GETRANGE", "HGET", "HKEYS", "HMGET", "HVALS", "LINDEX", "LRANGE"})
+"""Commands that answer a part of the value, which may be nothing where there is a value."""
 
 
 def _value(
@@ -92,9 +99,8 @@ def _value(
     if is_written:
         was = held(((before or {}).get(place) or {}).get(key))
         return value if value != was else None
-    return value if step["kind"] in _SHOW_WHAT_THEY_FIND and not _looks(step) else None
-
-
-def _looks(step: Json) -> bool:
-    """Say whether a step asks for something else than the value, such as whether there is one."""
-    return step["kind"] == "command" and str(step.get("label")).partition(" ")[0] in _LOOKS
+    if step["kind"] not in _SHOW_WHAT_THEY_FIND:
+        return None
+    verb = str(step.get("label")).partition(" ")[0] if step["kind"] == "command" else ""
+    is_other = verb in _LOOKS or (verb in _PARTS and value != NOTHING)
+    return None if is_other else value

@@ -61,6 +61,25 @@ def test_an_arrow_has_no_value_where_it_is_not_certain(uncertain: dict[str, Any]
     assert arrow.value is None
 
 
+@pytest.mark.parametrize(
+    "label", ["WATCH k", "TTL k", "SISMEMBER k", "LLEN k", "HGET k", "LRANGE k"]
+)
+def test_a_command_that_answers_something_else_shows_no_value(label: str) -> None:
+    (arrow,) = arrows(read(label=label))
+    assert arrow.value is None
+
+
+@pytest.mark.parametrize("label", ["GET k", "HGETALL k", "SMEMBERS k"])
+def test_a_command_that_answers_the_value_shows_it(label: str) -> None:
+    (arrow,) = arrows(read(label=label))
+    assert arrow.value == "100"
+
+
+def test_a_part_of_a_value_that_is_not_there_is_nothing() -> None:
+    (arrow,) = arrows(step(reads=["existing_cache:other"], label="HGET other"))
+    assert arrow.value == "-"
+
+
 def test_a_value_that_the_text_of_the_step_has_already_is_not_told_again() -> None:
     (told,) = arrows(read(text="read Shop.near['k'] -> 100", memory={"Shop.near": {"k": 100}}))
     assert (told.value, told.is_told) == ("100", True)
