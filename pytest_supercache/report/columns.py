@@ -12,18 +12,23 @@ Json = Mapping[str, Any]
 
 _INITIALS = {"super_cache": "S", "existing_cache": "E", "origin": "O"}
 TITLE_MAX = 100
-_LAST = ("existing_cache", "origin")
+_CACHE = "existing_cache"
+_LAST = (_CACHE, "origin")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """One layer's content of one key; ``short`` replaces the title if space is scarce."""
+    """One layer's content of one key; ``short`` replaces the title if space is scarce.
+
+    Where declared calls alone use the key, and keep it elsewhere, nothing shows what it holds.
+    """
 
     place: str
     key: str
     title: str
     short: str
     heading: tuple[str, ...] = ()  # the lines of the title: the place, perhaps the key
+    is_hidden: bool = False
 
 
 def content_of(step: Json) -> Json | None:
@@ -68,6 +73,7 @@ def columns_of(recordings: list[Json], violated_key: str | None) -> tuple[Column
             title=short(" ".join(heading), TITLE_MAX),
             short=short(shorts[place] + (order.get(key, "") if several else ""), TITLE_MAX),
             heading=heading,
+            is_hidden=_is_hidden(recordings, states, place, key),
         )
         for place, key in pairs
         for heading in [_heading(place, key if several else "")]
@@ -126,6 +132,18 @@ def _touched(recordings: list[Json], place: str) -> set[str]:
     prefix = f"{place}:"
     keys = {resource.removeprefix(prefix) for resource in resources if resource.startswith(prefix)}
     return keys - {EVERYTHING}
+
+
+def _is_hidden(recordings: list[Json], states: list[Json], place: str, key: str) -> bool:
+    """Say whether a key of the existing cache is kept elsewhere: only declared calls touch it."""
+    kinds = {
+        step["kind"]
+        for recorded in recordings
+        for step in recorded["steps"]
+        if f"{place}:{key}" in (*(step.get("reads") or ()), *(step.get("writes") or ()))
+    }
+    is_held = any(key in (layers.get(place) or {}) for layers in states)
+    return place == _CACHE and kinds == {"watched"} and not is_held
 
 
 def _short_names(places: list[str]) -> dict[str, str]:

@@ -9,7 +9,14 @@ from dataclasses import dataclass
 
 from pytest_supercache.report.aside import without_aside
 from pytest_supercache.report.serialized_values import note_of
-from pytest_supercache.report.timeline import START, Timeline, TimelineRow, as_line, shortened
+from pytest_supercache.report.timeline import (
+    NOT_RECORDED,
+    START,
+    Timeline,
+    TimelineRow,
+    as_line,
+    shortened,
+)
 from pytest_supercache.report.values import NOTHING, pad, width_of, wrap
 from pytest_supercache.report.values import short as one_line
 
@@ -202,6 +209,8 @@ def _notes(drawn: Timeline, layout: _PictureLayout) -> list[str]:
         notes.append(f"values of {key} after each step")
     if any(any(row.changed) for row in drawn.rows):
         notes.append("* changed by this step")
+    if any(column.is_hidden for column in drawn.columns):
+        notes.append(f"{NOT_RECORDED} kept where nothing shows it, by calls that are declared")
     if layout.short:
         notes.append(", ".join(f"{column.short} = {column.title}" for column in drawn.columns))
     return notes

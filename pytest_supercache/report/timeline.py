@@ -173,6 +173,8 @@ class _Drawing:
 
 
 def _held(layers: Json, column: Column) -> str:
+    if column.is_hidden:
+        return NOT_RECORDED
     return held((layers.get(column.place) or {}).get(column.key))
 
 

@@ -3,6 +3,9 @@
 import diskcache
 import pytest
 
+from pytest_supercache.report.picture import picture
+from pytest_supercache.report.timeline import timeline
+from pytest_supercache.report.verdict_json import counterexample_to_json
 from tests.adapters.flows import counting, is_conflict, judged
 
 
@@ -28,6 +31,33 @@ def test_two_users_lose_a_count_unless_it_is_one_transaction(bump, conflict):
         return found
 
     assert is_conflict(counting(opened, bump, total)) is conflict
+
+
+def picture_of(result):
+    return picture(timeline(counterexample_to_json(result.counterexample)), 100)
+
+
+def test_the_picture_does_not_say_that_nothing_is_kept_where_nothing_shows_it():
+    def total(cache):
+        found = cache["n"]
+        cache.close()
+        return found
+
+    drawn = picture_of(counting(opened, read_and_store, total))
+    assert "? kept where nothing shows it, by calls that are declared" in drawn
+    assert "| -" not in drawn
+
+
+def test_the_picture_says_that_nothing_is_kept_in_redis():
+    def client(world):
+        return world.existing_cache.client()
+
+    def read_and_store_in_redis(cache):
+        cache.set("n", int(cache.get("n") or 0) + 1)
+
+    drawn = picture_of(counting(client, read_and_store_in_redis, lambda cache: int(cache.get("n"))))
+    assert "?" not in drawn
+    assert "| -" in drawn
 
 
 @pytest.mark.parametrize(("expire", "conflict"), [(5, True), (None, False)])
