@@ -121,6 +121,37 @@ async def a_store_that_is_due_after_the_next_look(world):
     await _stored_between(world, [(0.01, 1), (0.5, 0.01)])
 
 
+async def _built_anew(world, node):
+    """Who finds a builder at work waits for longer than that takes, and builds the page anew."""
+    folder = world.tmp_path
+
+    async def build():
+        (folder / "building").touch()
+        await asyncio.sleep(1)
+        (folder / "page").write_text("old")
+
+    async def stand_by():
+        if (folder / "building").exists():
+            await asyncio.sleep(2)
+            return (folder / "page").write_text("new")
+        return 0
+
+    world.actor("builder", build)
+    world.actor("standby", stand_by, node=node)
+    stood_by = (await world.run())["standby"]
+    assert not stood_by or (folder / "page").read_text() == "new"
+
+
+@right("both sleep on one loop, which wakes the builder first")
+async def a_page_that_is_built_anew_in_one_process(world):
+    await _built_anew(world, "a")
+
+
+@broken("each process has a loop of its own, and that of the builder may be late")
+async def a_page_that_is_built_anew_by_another_process(world):
+    await _built_anew(world, "b")
+
+
 async def _rung_later(world, seconds):
     rung = []
 

@@ -10,9 +10,11 @@ import asyncio
 import selectors
 import sys
 import threading
+from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import Context, copy_context
+from functools import partial
 from typing import Any, TypeVarTuple
 from weakref import WeakSet
 
@@ -97,7 +99,7 @@ class ControlledLoop(LoopInterface):
         self._waiting: Waiting | None = None
         self.lookers: dict[asyncio.Task[Any], dict[str, TaskActor]] = {}
         self.timers = Timers(self)
-        self._sleepers = Sleepers(controller)
+        self._sleepers = defaultdict[str | None, Sleepers](partial(Sleepers, controller))
 
     # -- the interface that asyncio expects of a loop ----------------------------------------------
 
@@ -396,21 +398,22 @@ class ControlledLoop(LoopInterface):
         if self._callbacks or self.timers.next_deadline() is not None:
             self.controller.fused = None  # these may run before
         self.ready.note_sent(actor, announced)
-        self._sleepers.add(actor, announced)
+        sleepers = self._sleepers[actor.node]  # each node has a loop of its own
+        sleepers.add(actor, announced)
         if self.controller.announce(actor, announced):
-            self._sleepers.remove(announced, woke=True)
+            sleepers.remove(announced, woke=True)
             return
         actor.gate = super().create_future()  # internal, so no shared memory
         try:
             await actor.gate
         except BaseException:  # cancelled: the step is not taken, now or later
             actor.pending = None
-            self._sleepers.remove(announced, woke=False)
+            sleepers.remove(announced, woke=False)
             raise
         finally:
             actor.gate = None
             actor.state = State.RUNNING
-        self._sleepers.remove(announced, woke=True)
+        sleepers.remove(announced, woke=True)
         self.controller.leave_if_over(actor)
 
     async def rest(self) -> None:
