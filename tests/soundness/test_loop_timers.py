@@ -1,6 +1,7 @@
-"""Coroutines that sleep on one event loop: it wakes them in the order of their deadlines."""
+"""Coroutines that sleep on one event loop: it takes its timers in the order of their deadlines."""
 
 import asyncio
+import contextlib
 import threading
 from time import sleep  # noqa: TID251 - what code under test does
 
@@ -119,6 +120,102 @@ async def a_store_that_is_due_before_the_next_look(world):
 @broken("the second looks while the first sleeps between its look and its store", ticks=0)
 async def a_store_that_is_due_after_the_next_look(world):
     await _stored_between(world, [(0.01, 1), (0.5, 0.01)])
+
+
+async def _given_up(world, seconds, limit):
+    """One does something after a while; another one waits for so long, and then looks."""
+    rows = []
+
+    async def work():
+        await asyncio.sleep(seconds)
+        rows.append(1)
+
+    async def give_up():
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limit):
+                await asyncio.Event().wait()
+        rows.append(2)
+
+    async def flow():
+        await asyncio.gather(work(), give_up())
+
+    world.actor("flow", flow)
+    await world.run()
+    assert rows == [1, 2]
+
+
+@right(IN_ORDER)
+async def a_sleep_before_a_time_limit(world):
+    await _given_up(world, 0.01, 1)
+
+
+@broken(LATER)
+async def a_sleep_after_a_time_limit(world):
+    await _given_up(world, 1, 0.01)
+
+
+async def _given_up_beside_a_cancelled_sleep(world, seconds):
+    """What is cancelled in its sleep holds back nobody who has given up."""
+    far, rows = world.existing_cache.aclient(), []
+
+    async def work():
+        await asyncio.sleep(0.01)
+        rows.append(1)
+
+    async def give_up():
+        rows.append(asyncio.create_task(work()))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await asyncio.Event().wait()
+        rows.append(2)
+
+    async def cancel():
+        await far.get("k")
+        if rows:
+            rows[0].cancel()
+
+    world.actor("patient", give_up)
+    world.actor("other", cancel)
+    await world.run()
+    assert rows[1:] in ([1, 2], [2])
+
+
+@right("who is not cancelled wakes before the time is over")
+async def a_time_limit_beside_a_sleep_that_is_cancelled(world):
+    await _given_up_beside_a_cancelled_sleep(world, 1)
+
+
+@broken("the time is over before the other one wakes")
+async def a_time_limit_before_a_sleep_that_is_cancelled(world):
+    await _given_up_beside_a_cancelled_sleep(world, 0.001)
+
+
+async def _slept_within(world, limit):
+    ended = []
+
+    async def flow():
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limit):
+                await asyncio.sleep(0.01)
+                ended.append(1)
+
+    async def other():
+        ended.extend(())
+
+    world.actor("flow", flow)
+    world.actor("other", other)
+    await world.run()
+    assert ended == [1]
+
+
+@broken("a loop that is late finds both due, and cancels the task before it goes on")
+async def a_sleep_within_a_time_limit(world):
+    await _slept_within(world, 1)
+
+
+@right("there is no limit")
+async def a_sleep_without_a_time_limit(world):
+    await _slept_within(world, None)
 
 
 async def _built_anew(world, node):

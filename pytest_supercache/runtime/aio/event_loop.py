@@ -99,7 +99,7 @@ class ControlledLoop(LoopInterface):
         self._waiting: Waiting | None = None
         self.lookers: dict[asyncio.Task[Any], dict[str, TaskActor]] = {}
         self.timers = Timers(self)
-        self._sleepers = defaultdict[str | None, Sleepers](partial(Sleepers, controller))
+        self.sleepers = defaultdict[str | None, Sleepers](partial(Sleepers, controller))
 
     # -- the interface that asyncio expects of a loop ----------------------------------------------
 
@@ -322,17 +322,19 @@ class ControlledLoop(LoopInterface):
         """Start a timer, and remember the actor that did."""
         called, given = called_by_loop(self._nodes, callback, args, context.get("context"))
         due = shown_at(seconds_at(when))  # to the microsecond: sums of floats may miss each other
-        handle = super().call_at(due, self._run_timer, called, given, **context)
+        handle = super().call_at(due, self._run_timer, seconds_at(when), called, given, **context)
         actor = self.acting() or self.host
         self.timers.start(handle, actor, callback)
         self.controller.time.note_timer(actor)
         return handle
 
-    def _run_timer(self, callback: Callable[..., object], args: tuple[Any, ...]) -> None:
+    def _run_timer(
+        self, due: float, callback: Callable[..., object], args: tuple[Any, ...]
+    ) -> None:
         before = len(self._callbacks)
         callback(*args)
         if self.racing and self._resumes_in_steps:
-            self.ready.note_timer(list(self._callbacks)[before:])
+            self.ready.note_timer(due, list(self._callbacks)[before:])
 
     def child_of(self, parent: Actor, coro: Any) -> TaskActor:
         """Make the actor for a coroutine that ``parent`` is about to start."""
@@ -398,7 +400,7 @@ class ControlledLoop(LoopInterface):
         if self._callbacks or self.timers.next_deadline() is not None:
             self.controller.fused = None  # these may run before
         self.ready.note_sent(actor, announced)
-        sleepers = self._sleepers[actor.node]  # each node has a loop of its own
+        sleepers = self.sleepers[actor.node]  # each node has a loop of its own
         sleepers.add(actor, announced)
         if self.controller.announce(actor, announced):
             sleepers.remove(announced, woke=True)

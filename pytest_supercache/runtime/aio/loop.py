@@ -6,6 +6,7 @@ from contextvars import Context
 from typing import Any
 from weakref import WeakSet
 
+from pytest_supercache.runtime.aio.loop_sleepers import Sleepers
 from pytest_supercache.runtime.kernel.actor import Actor
 from pytest_supercache.runtime.kernel.controller import Controller
 from pytest_supercache.runtime.kernel.task_actor import TaskActor
@@ -25,6 +26,8 @@ class LoopInterface(asyncio.SelectorEventLoop, ABC):
     """The connections of clients whose commands are steps, where they use real sockets."""
     ready: Any
     """The callbacks that are ready and wait to be chosen: a `ready_queue.ReadyQueue`."""
+    sleepers: dict[str | None, Sleepers]
+    """The tasks that sleep, of each node, as its loop wakes them."""
     failed: list[tuple[str, asyncio.Future[Any]]]
     """Failed jobs on threads, each with the name of its actor."""
 

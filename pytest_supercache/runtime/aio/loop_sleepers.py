@@ -2,6 +2,8 @@
 
 However late a loop is, it runs due timers in that order. So a task may wake only after its
 predecessor has, which flags tell the search: each wake-up sets one, and waits for the one before.
+What another timer makes ready, such as the end of a time limit, comes after the sleepers that were
+due before it.
 """
 
 from bisect import bisect_right
@@ -18,12 +20,23 @@ if TYPE_CHECKING:
 
 
 class _Sleeper(NamedTuple):
+    actor: "TaskActor"
     deadline: float
     flag: str
     """The flag that its wake-up sets."""
     step: "Announced"
     footprint: Footprint
     """The step's footprint without the flag it waits for."""
+
+
+class _Follower(NamedTuple):
+    """What a timer has made ready."""
+
+    step: "Announced"
+    due: float
+    """When the timer was due."""
+    flag: str
+    """The flag of the last sleeper that was due before."""
 
 
 class Sleepers:
@@ -38,6 +51,7 @@ class Sleepers:
         self._asleep: list[_Sleeper] = []
         self._woken = ""
         """The flag of the one that woke last: whoever falls asleep by now wakes after it, too."""
+        self._followers: list[_Follower] = []
 
     def add(self, actor: "TaskActor", step: "Announced") -> None:
         """Add a task that falls asleep; equal deadlines wake in the order of addition."""
@@ -48,7 +62,7 @@ class Sleepers:
         step.wait = replace(step.wait or Wait(), sets=(flag,))
         footprint = step.footprint | Footprint(writes=frozenset({flag}))
         at = bisect_right([sleeper.deadline for sleeper in self._asleep], step.deadline)
-        self._asleep.insert(at, _Sleeper(step.deadline, flag, step, footprint))
+        self._asleep.insert(at, _Sleeper(actor, step.deadline, flag, step, footprint))
         self._put_behind(at)
         self._put_behind(at + 1)
 
@@ -61,14 +75,51 @@ class Sleepers:
                     self._woken = sleeper.flag
                 else:
                     self._put_behind(at)
+                    self._lead_by_others(sleeper.flag)
                 return
+
+    def let_follow(self, step: "Announced", due: float) -> None:
+        """Let what a timer has made ready come after the sleepers that were due before it."""
+        flag = self._last_before(due)
+        if flag:
+            _await_instead(step, "", flag)
+            self._followers.append(_Follower(step, due, flag))
+
+    def _last_before(self, due: float) -> str:
+        """Return the flag of the last sleeper that is due before a timer, and still wakes.
+
+        One that the timer has cancelled in its sleep does not.
+        """
+        flags = [
+            sleeper.flag
+            for sleeper in self._asleep
+            if sleeper.deadline < due and (gate := sleeper.actor.gate) and not gate.cancelled()
+        ]
+        return flags[-1] if flags else ""
+
+    def _lead_by_others(self, flag: str) -> None:
+        """Let those who follow a sleeper that does not wake follow the one before it."""
+        for at, follower in enumerate(self._followers):
+            if follower.flag == flag:
+                before = self._last_before(follower.due)
+                _await_instead(follower.step, flag, before)
+                self._followers[at] = follower._replace(flag=before)
 
     def _put_behind(self, at: int) -> None:
         """Make the sleeper at index ``at`` wait for the one before it."""
         if at >= len(self._asleep):
             return
         flag = self._asleep[at - 1].flag if at else self._woken
-        _, _, step, footprint = self._asleep[at]
+        step, footprint = self._asleep[at].step, self._asleep[at].footprint
         assert step.wait is not None, "a sleeper waits for its time"
         step.wait = replace(step.wait, after=flag)
         step.footprint = footprint | Footprint(reads=frozenset({flag} if flag else ()))
+
+
+def _await_instead(step: "Announced", former: str, flag: str) -> None:
+    """Let a step wait for a flag instead of a former one, if there is one."""
+    known = step.wait or Wait()
+    flags = tuple(one for one in known.flags if one != former)
+    step.wait = replace(known, flags=(*flags, flag) if flag else flags)
+    if flag:
+        step.footprint |= Footprint(reads=frozenset({flag}))

@@ -63,7 +63,7 @@ class ReadyQueue:
         self._waiting: dict[TaskActor, deque[_Batch]] = {}
         self._order = TurnOrder(loop.controller.record.steps, self._is_task)
         self._callers: dict[str, TaskActor] = {}
-        self._timers: list[list[asyncio.Handle]] = []  # what each timer has made ready
+        self._timers: list[tuple[float, list[asyncio.Handle]]] = []  # what each has made ready
         self._lone: list[Any] = []  # functions of batches without an actor, since the last choice
         self._postponed: list[asyncio.Handle] = []
 
@@ -76,10 +76,10 @@ class ReadyQueue:
         """Return the flags that the waiting callbacks will set."""
         return tuple(batch.flag for batches in self._waiting.values() for batch in batches)
 
-    def note_timer(self, handles: list[asyncio.Handle]) -> None:
+    def note_timer(self, due: float, handles: list[asyncio.Handle]) -> None:
         """Note what one timer has made ready: others of the same tick may come before or after."""
         if handles:
-            self._timers.append(handles)
+            self._timers.append((due, handles))
 
     def hold(self, callbacks: deque[asyncio.Handle], is_note: Callable[[Any], bool]) -> None:
         """Take callbacks that the latest choice has made ready, and announce them as a step.
@@ -96,10 +96,10 @@ class ReadyQueue:
         for handle in handles:
             (callbacks if is_note(called_in(handle)) else batch).append(handle)
         timers, self._timers = self._timers, []
-        for part in timers:
-            self._put([one for one in part if one in batch], callbacks, is_by_timer=True)
+        for due, part in timers:
+            self._put([one for one in part if one in batch], callbacks, due=due)
             batch = [one for one in batch if one not in part]
-        self._put(batch, callbacks, is_by_timer=False)
+        self._put(batch, callbacks, due=None)
         if self.is_empty:
             callbacks.extend(self.take_postponed())
 
@@ -112,9 +112,11 @@ class ReadyQueue:
         return len(self._loop.controller.choices) - 1
 
     def _put(
-        self, handles: list[asyncio.Handle], callbacks: deque[asyncio.Handle], *, is_by_timer: bool
+        self, handles: list[asyncio.Handle], callbacks: deque[asyncio.Handle], *, due: float | None
     ) -> None:
         """Announce a batch as a step; without any actor's callback it runs at once, but once.
+
+        One that a timer has made ready comes after what was due before that.
 
         A callback of a library that schedules itself again may wait for a task that waits to be
         chosen.
@@ -124,7 +126,7 @@ class ReadyQueue:
         if actors:
             actors.sort(key=lambda one: one[0].name)  # sets of tasks have no order
             self._set_free(handles)
-            self._announce(actors, handles, is_by_timer=is_by_timer)
+            self._announce(actors, handles, due=due)
             return
         for handle in handles:
             function = called_in(handle)
@@ -206,14 +208,17 @@ class ReadyQueue:
         actors: list[tuple[TaskActor, asyncio.Handle]],
         handles: list[asyncio.Handle],
         *,
-        is_by_timer: bool,
+        due: float | None,
     ) -> None:
         """Announce a batch as the next step of the first of its actors."""
         actor = actors[0][0]
         controller, waiting = self._loop.controller, self._waiting.setdefault(actor, deque())
         flag = f"resumed:{actor.name}#{actor.taken + len(waiting)}"
         controller.record.waits.declare(flag, FlagState())
+        is_by_timer = due is not None
         step = self._step_of(actor, _label(actors), flag, is_by_timer=is_by_timer)
+        if due is not None:
+            self._loop.sleepers[actor.node].let_follow(step, due)
         root, depth = self._order.origin(self._choice)
         batch = _Batch(handles, step, flag, actor.node, root, depth + 1, is_by_timer)
         self._order.note_ready(flag, self._choice)
