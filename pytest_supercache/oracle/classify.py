@@ -162,7 +162,7 @@ def _by_steps(execution: Execution, violation: Violation) -> Classified | None:
         found = (
             lease_expired(scene)
             or _two_writers(execution, scene.acts)
-            or written_back(scene.acts)
+            or written_back(execution, scene.acts)
             or stale(scene, violation)
         )
         if found is not None:

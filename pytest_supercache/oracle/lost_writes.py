@@ -8,6 +8,7 @@ from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.lost_fields import NO_LOST_FIELD
 from pytest_supercache.oracle.roles import Act, Role, acts_in_race, held, is_entry
 from pytest_supercache.oracle.stale import Classified, same_operation
+from pytest_supercache.oracle.substitute_origin import is_made_of_another
 from pytest_supercache.oracle.versions import fields_of, same, written
 
 Fields = Mapping[str, Any]
@@ -59,22 +60,25 @@ def _written_over(acts: list[Act], mine: Act, other: Act) -> Classified | None:
     return None
 
 
-def written_back(acts: list[Act]) -> Classified | None:
+def written_back(execution: Execution, acts: list[Act]) -> Classified | None:
     """Return ``write-back-resurrection`` if an object is stored with a field as it was before.
 
-    An operation has read it, another one has changed this field since, and the first one stores the
-    object with the field that it had read, and with a change of its own.
+    An operation has read it, another one has changed this field since, or has removed the object,
+    and the first one stores the object with the field that it had read, and with a change of its
+    own.
     """
-    stores = [act for act in acts if act.role is Role.STORE]
-    for other in stores[-1:]:
+    changes = [act for act in acts if act.role in {Role.STORE, Role.DROP}]
+    for other in [act for act in changes if act.role is Role.STORE][-1:]:
         base = _base(acts, other)
-        between = [] if base is None else [one for one in stores if base.at < one.at < other.at]
+        between = [] if base is None else [one for one in changes if base.at < one.at < other.at]
         for mine in between:
             is_entry_of_all = all(
                 is_entry(one, other.place or "", other.name) for one in (base, mine) if one
             )
             if base is None or not is_entry_of_all or same_operation(mine, other):
                 continue
+            if mine.role is Role.DROP and is_made_of_another(execution, base, other):
+                continue  # a fill
             if _is_restored(*(fields_of(held(one)) or {} for one in (base, mine, other))):
                 return Classified.of("write-back-resurrection", other.place, base, mine, other)
     return None

@@ -441,3 +441,55 @@ def test_two_looks_are_split_by_what_another_one_does_between_them():
 
     assert class_of(lambda world: body(world, own=False)) == "split-look-up"
     assert class_of(lambda world: body(world, own=True)) == NONE
+
+
+def touched_while_it_is_deleted(*, only_if_there):
+    def body(world):
+        far = world.existing_cache.client(decode_responses=True)
+        far.set("session", json.dumps({"user": "ann", "seen": 0}))
+
+        def touch():
+            session = far.get("session")
+            if session is not None:
+                seen = json.dumps({**json.loads(session), "seen": 1})
+                far.set("session", seen, xx=only_if_there)
+
+        world.actor("request", touch)
+        world.actor("ann", far.delete, "session")
+        world.run()
+        assert far.get("session") is None
+
+    return body
+
+
+def test_an_object_is_written_back_after_it_was_deleted():
+    body = touched_while_it_is_deleted(only_if_there=False)
+    assert class_of(body) == "write-back-resurrection"
+
+
+def test_an_object_that_is_stored_only_if_it_is_there_stays_deleted():
+    assert check(touched_while_it_is_deleted(only_if_there=True)).verdict is Verdict.HOLDS
+
+
+def test_a_fill_that_counts_beside_what_it_has_loaded_writes_nothing_back():
+    """Whoever stores what was loaded elsewhere makes a fill, though the entry was read, too."""
+
+    def body(world):
+        far = world.existing_cache.client(decode_responses=True)
+        far.mset({"price": "100", "page": json.dumps({"price": 100, "made": 0})})
+
+        def refresh():
+            made = json.loads(far.get("page") or '{"made": 0}')["made"]
+            far.set("page", json.dumps({"price": int(far.get("price")), "made": made + 1}))
+
+        def change():
+            far.set("price", "120")
+            far.delete("page")
+
+        world.actor("refresher", refresh)
+        world.actor("clerk", change)
+        world.run()
+        page = far.get("page")
+        assert page is None or json.loads(page)["price"] == 120
+
+    assert class_of(body) == "stale-set"
