@@ -2,6 +2,7 @@
 
 import datetime
 import time
+import warnings
 
 import pytest
 
@@ -58,3 +59,26 @@ def test_classes_of_dates_are_made_as_ever_when_the_check_is_over():
     check(lambda world: (world.actor("alice", lambda: None), world.run()))
     assert __build_class__ is build
     assert made()[1].__bases__ == (datetime.datetime,)
+
+
+@pytest.mark.parametrize(
+    ("name", "verdict"),
+    [("datetime.date", Verdict.HOLDS), ("numpy.ufunc", Verdict.VIOLATED)],
+)
+def test_a_module_of_c_may_find_a_stand_in_where_it_expects_a_class_of_dates(name, verdict):
+    """Cython warns of it when such a module is imported, and a warning may be an error."""
+    message = f"{name} size changed, may indicate binary incompatibility. Expected 32 from C header"
+
+    def body(world):
+        def import_it():
+            warnings.warn(message, RuntimeWarning, stacklevel=1)
+
+        world.actor("a", import_it)
+        world.actor("b", import_it)
+        world.run()
+
+    before = list(warnings.filters)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert check(body).verdict is verdict
+    assert warnings.filters == before
