@@ -218,6 +218,58 @@ async def a_sleep_without_a_time_limit(world):
     await _slept_within(world, None)
 
 
+async def _cut_off_beside_a_sleep(world, slept, other, order=(1, 2)):
+    """One sleeps within a time limit of 1 s, another one sleeps; who goes on first?"""
+    rows = []
+
+    async def within():
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1):
+                await asyncio.sleep(slept)
+        rows.append(1)
+
+    async def without():
+        await asyncio.sleep(other)
+        rows.append(2)
+
+    async def flow():
+        await asyncio.gather(within(), without())
+
+    world.actor("flow", flow)
+    await world.run()
+    assert rows == list(order)
+
+
+@right("if a late loop cuts it off, it goes on when it would have woken")
+async def a_sleep_that_is_over_first_within_a_time_limit(world):
+    await _cut_off_beside_a_sleep(world, 0.01, 0.5)
+
+
+@broken("the other one is due first, and goes on first")
+async def a_sleep_that_is_over_later_within_a_time_limit(world):
+    await _cut_off_beside_a_sleep(world, 0.5, 0.01)
+
+
+@right("the time limit is over before the other one is due")
+async def a_sleep_that_is_cut_off_before_another_one_ends(world):
+    await _cut_off_beside_a_sleep(world, 5, 2)
+
+
+@broken("the other one is due before the time limit is over")
+async def a_sleep_that_is_cut_off_after_another_one_ends(world):
+    await _cut_off_beside_a_sleep(world, 5, 0.5)
+
+
+@right("the other one is due before the time limit is over")
+async def a_sleep_that_is_cut_off_goes_on_last(world):
+    await _cut_off_beside_a_sleep(world, 5, 0.5, order=[2, 1])
+
+
+@broken("nobody is due before the time limit is over")
+async def a_sleep_that_is_cut_off_goes_on_first(world):
+    await _cut_off_beside_a_sleep(world, 5, 2, order=[2, 1])
+
+
 async def _built_anew(world, node):
     """Who finds a builder at work waits for longer than that takes, and builds the page anew."""
     folder = world.tmp_path

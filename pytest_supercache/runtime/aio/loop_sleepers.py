@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from pytest_supercache.runtime.kernel.task_actor import TaskActor
 
 
-class _Sleeper(NamedTuple):
+class Sleeper(NamedTuple):
+    """A task that sleeps."""
+
     actor: "TaskActor"
     deadline: float
     flag: str
@@ -48,7 +50,7 @@ class Sleepers:
 
     def __init__(self, controller: "Controller") -> None:
         self._controller = controller
-        self._asleep: list[_Sleeper] = []
+        self._asleep: list[Sleeper] = []
         self._woken = ""
         """The flag of the one that woke last: whoever falls asleep by now wakes after it, too."""
         self._followers: list[_Follower] = []
@@ -62,7 +64,7 @@ class Sleepers:
         step.wait = replace(step.wait or Wait(), sets=(flag,))
         footprint = step.footprint | Footprint(writes=frozenset({flag}))
         at = bisect_right([sleeper.deadline for sleeper in self._asleep], step.deadline)
-        self._asleep.insert(at, _Sleeper(actor, step.deadline, flag, step, footprint))
+        self._asleep.insert(at, Sleeper(actor, step.deadline, flag, step, footprint))
         self._put_behind(at)
         self._put_behind(at + 1)
 
@@ -78,12 +80,29 @@ class Sleepers:
                     self._lead_by_others(sleeper.flag)
                 return
 
-    def let_follow(self, step: "Announced", due: float) -> None:
-        """Let what a timer has made ready come after the sleepers that were due before it."""
+    def over(self, actor: "TaskActor", due: float) -> Sleeper | None:
+        """Return a sleeping task whose sleep is over when a timer is due."""
+        own = (one for one in self._asleep if one.actor is actor and one.deadline <= due)
+        return next(own, None)
+
+    def let_follow(self, step: "Announced", due: float, stead: Sleeper | None) -> None:
+        """Let what a timer has made ready come after the sleepers that were due before it.
+
+        A task that it has cancelled in its sleep goes on when it would have woken, if that is over.
+        """
+        if stead is not None:
+            due = stead.deadline
+            known = step.wait or Wait()
+            step.wait = replace(known, sets=(*known.sets, stead.flag))
+            step.footprint |= Footprint(writes=frozenset({stead.flag}))
         flag = self._last_before(due)
         if flag:
             _await_instead(step, "", flag)
             self._followers.append(_Follower(step, due, flag))
+
+    def has_before(self, due: float) -> bool:
+        """Say whether somebody is asleep who was due before a timer, and still wakes."""
+        return bool(self._last_before(due))
 
     def _last_before(self, due: float) -> str:
         """Return the flag of the last sleeper that is due before a timer, and still wakes.

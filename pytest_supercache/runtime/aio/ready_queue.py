@@ -28,6 +28,7 @@ from pytest_supercache.core.trace import Step
 from pytest_supercache.core.waits import FlagState, Wait
 from pytest_supercache.runtime.aio.loop import LoopInterface
 from pytest_supercache.runtime.aio.loop_callbacks import actor_of, called_in, is_of_asyncio
+from pytest_supercache.runtime.aio.loop_sleepers import Sleeper
 from pytest_supercache.runtime.kernel import unannounced
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.actor import Announced, State
@@ -121,25 +122,42 @@ class ReadyQueue:
         A callback of a library that schedules itself again may wait for a task that waits to be
         chosen.
         """
+        stead = None if due is None else self._in_stead(handles, due)
         found = [(self._actor_of(handle), handle) for handle in handles]
         actors = [(actor, handle) for actor, handle in found if actor is not None]
         if actors:
             actors.sort(key=lambda one: one[0].name)  # sets of tasks have no order
             self._set_free(handles)
-            self._announce(actors, handles, due=due)
+            self._announce(actors, handles, due=due, stead=stead)
             return
         for handle in handles:
             function = called_in(handle)
             (self._postponed if function in self._lone else callbacks).append(handle)
             self._lone.append(function)
 
+    def _in_stead(self, handles: list[asyncio.Handle], due: float) -> Sleeper | None:
+        """Set tasks free that a timer has cancelled, if a sleeper that was due before goes first.
+
+        Returns:
+            The sleeper among them, if its sleep was over, too: it goes on when it would have woken.
+        """
+        for actor in self._cancelled_at_steps(handles):
+            sleepers = self._loop.sleepers[actor.node]
+            stead = sleepers.over(actor, due)
+            if sleepers.has_before(due if stead is None else stead.deadline):
+                self._set_free(handles)
+                return stead
+        return None
+
     def _set_free(self, handles: list[asyncio.Handle]) -> None:
         """Let tasks that were cancelled at their steps go on in the batch, not by these steps."""
-        for handle in handles:
-            task = getattr(called_in(handle), "__self__", None)
-            actor = self._loop.actors.get(task) if isinstance(task, asyncio.Task) else None
-            if actor is not None and actor.gate is not None and actor.gate.cancelled():
-                actor.pending, actor.state = None, State.RUNNING
+        for actor in self._cancelled_at_steps(handles):
+            actor.pending, actor.gate, actor.state = None, None, State.RUNNING
+
+    def _cancelled_at_steps(self, handles: list[asyncio.Handle]) -> list[TaskActor]:
+        tasks = (getattr(called_in(handle), "__self__", None) for handle in handles)
+        actors = (self._loop.actors.get(task) for task in tasks if isinstance(task, asyncio.Task))
+        return [actor for actor in actors if actor and actor.gate and actor.gate.cancelled()]
 
     def take_postponed(self) -> list[asyncio.Handle]:
         """Return the callbacks that wait for the next choice; there are none left."""
@@ -209,6 +227,7 @@ class ReadyQueue:
         handles: list[asyncio.Handle],
         *,
         due: float | None,
+        stead: Sleeper | None,
     ) -> None:
         """Announce a batch as the next step of the first of its actors."""
         actor = actors[0][0]
@@ -218,7 +237,7 @@ class ReadyQueue:
         is_by_timer = due is not None
         step = self._step_of(actor, _label(actors), flag, is_by_timer=is_by_timer)
         if due is not None:
-            self._loop.sleepers[actor.node].let_follow(step, due)
+            self._loop.sleepers[actor.node].let_follow(step, due, stead)
         root, depth = self._order.origin(self._choice)
         batch = _Batch(handles, step, flag, actor.node, root, depth + 1, is_by_timer)
         self._order.note_ready(flag, self._choice)
