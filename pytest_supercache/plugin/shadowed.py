@@ -101,10 +101,11 @@ class Shadows:
             for path in map(os.path.realpath, sys.path)
             if _is_below(path, self._root) or path in named
         }
+        run = {real_path(file) for file in self._conftests}  # by pytest, whoever else has the name
         for folder in (one for one in folders - (tests - named) if not is_in_packages(one)):
             for top in _taken(folder):
                 for own, got in _imported_instead(folder, top):
-                    if _is_below(real_path(got), self._root):
+                    if real_path(own) not in run and _is_below(real_path(got), self._root):
                         self._found.add(f"{self._shown(own)} is behind {self._shown(got)},")
 
     def _look_at_installed(self, files: set[str]) -> None:

@@ -100,6 +100,17 @@ def test_so_is_one_in_another_folder_that_the_project_imports_from(services: Pro
     assert services.run("--supercache-gate").ret == 0
 
 
+@pytest.mark.parametrize(("name", "status"), [("conftest.py", 0), ("shop.py", 6)])
+def test_conftest_files_of_a_folder_that_the_settings_name_are_run(
+    services: Project, name: str, status: int
+) -> None:
+    """pytest runs each of them, whichever has the name in the end. The twin: another module."""
+    services.pytester.makeini("[pytest]\npythonpath = .\nsupercache_odds = 0\n")
+    (services.path / "b" / "shop.py").write_text(HOLDS)
+    (services.path / name).write_text("# of the whole project\n")
+    assert services.run("--supercache-gate").ret == status, gate(services)["reasons"]
+
+
 @pytest.mark.parametrize(("other", "status"), [(HOLDS, 6), (RACES, 1)])
 def test_so_is_one_of_a_folder_of_tests_that_the_settings_name(
     project: Project, other: str, status: int
