@@ -67,6 +67,8 @@ def scope_of(
     if not judged:
         scope["judged only"] = _and("errors", "deadlocks", own_checks)
     scope |= _reached(reach, given, is_apart=not raced and _are_apart(execution))
+    if reach.layers and not _may_have_cache(reach, execution):
+        scope["caches"] = "none"
     if raced:
         scope["shared memory"] = _listed(raced)
     if atomic:
@@ -90,6 +92,17 @@ def _reached(reach: "Reach", given: frozenset[str], *, is_apart: bool) -> Scope:
     return told | ({"in common": "nothing"} if is_apart else {})
 
 
+def _may_have_cache(reach: "Reach", execution: Execution) -> bool:
+    """Say whether anything that was reached may be a cache, such as memory that users share.
+
+    Memory of a user who is alone on a node may be one, too.
+    """
+    nodes = {operation.node for operation in execution.history if operation.phase == RACE}
+    are_together = len(execution.users) > 1 and len(nodes) == 1
+    is_in_memory = reach.shares_memory if are_together else reach.writes_memory
+    return reach.caches or is_in_memory
+
+
 def _are_apart(execution: Execution) -> bool:
     """Say whether there are several users, and no step of one depends on a step of another.
 
@@ -108,10 +121,14 @@ class Reach:
 
     layers: bool = False
     """Whether a step was one of a layer, or of anything else that holds data outside of memory."""
+    caches: bool = False
+    """Whether one of these steps was of something else than the origin and databases."""
     locks: bool = False
     """Whether there was any other step: of a lock, a thread, a clock."""
     reads_memory: bool = False
     writes_memory: bool = False
+    shares_memory: bool = False
+    """Whether one has written memory that another one uses."""
     has_met_given: bool = False
     """Whether a step might have touched something that the layers had from the start."""
 
@@ -119,9 +136,11 @@ class Reach:
         """Take in the steps of one execution."""
         if given and not self.has_met_given:
             self.has_met_given = any(_touches(step, given) for step in execution.steps)
-        if not self.layers:
+        if not self.caches:
             visible = [step for step in execution.race if _is_visible(step)]
-            self.layers = any(step.kind not in _WITHOUT_DATA for step in visible)
+            kinds = {step.kind for step in visible} - _WITHOUT_DATA
+            self.layers |= bool(kinds)
+            self.caches = bool(kinds - _OF_ORIGIN)
             self.locks |= bool(visible)
 
     def add(self, other: "Reach") -> None:
@@ -144,6 +163,8 @@ _WITHOUT_DATA = frozenset(
     {"await", "busy", "clock", "line", "lock", "memory", "pool", "thread", "user"}
 )
 """Kinds of steps that do not show whether the code has reached data outside of its memory."""
+
+_OF_ORIGIN = frozenset({"origin"})
 
 _ORIGIN = "origin:"
 

@@ -382,6 +382,7 @@ class Runner:
         sharing, is_blind = self.environment.sharing, not self.settings.finds_memory
         self.reach.reads_memory = is_blind or sharing.is_touched
         self.reach.writes_memory = is_blind or sharing.is_written
+        self.reach.shares_memory = is_blind or sharing.is_common
         self.reach.note(self.first, self.environment.given)
         return coverage.scope_of(
             self.first, self.settings, backend=self.environment.backend, shared=self.shared,

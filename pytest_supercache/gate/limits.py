@@ -14,6 +14,7 @@ _NAMED_MAX = 5
 _TOLD = {
     ("memory", "declared"): "only declared memory was searched",
     ("first run", "not searched"): "a first run that took other steps was not searched",
+    ("caches", "none"): "no step reached a cache, as if it were switched off",
     ("in common", "nothing"): "the users touched nothing in common, so no order mattered",
 }
 """The limits that an entry of a row's scope names, by the entry and its value."""

@@ -219,3 +219,62 @@ def test_what_is_given_and_never_touched_is_no_evidence(project: Project, given:
     assert result.ret == (6 if "origin" in given else 0)
     if "origin" in given:
         result.stdout.fnmatch_lines(["*A-1 is UNKNOWN: its file says*(origin:prodcut:42)*"])
+
+
+OFF = "no step reached a cache, as if it were switched off: "
+
+CACHES = """
+from threading import Lock
+import pytest_supercache as sc
+
+class Off:
+    '''What a shop is with the cache of its tests: DummyCache, NullCache, CACHE_ENABLED=0.'''
+
+    def __init__(self, db):
+        self.db = db
+    def get(self, key):
+        return self.db.get(key)
+    def set(self, key, value):
+        self.db.set(key, value)
+
+class Near(Off):
+    '''A cache of its own memory, under one lock.'''
+
+    def __init__(self, db):
+        super().__init__(db)
+        self.near, self.lock = {}, Lock()
+    def get(self, key):
+        with self.lock:
+            if key not in self.near:
+                self.near[key] = super().get(key)
+            return self.near[key]
+    def set(self, key, value):
+        with self.lock:
+            super().set(key, value)
+            self.near[key] = value
+
+@sc.system("off")
+def off(layers):
+    return Off(layers.origin)
+
+@sc.system("near")
+def near(layers):
+    return Near(layers.origin)
+"""
+
+
+@pytest.mark.parametrize(
+    ("system", "node", "names"),
+    [("off", "a", [f"{OFF}A-1"]), ("near", "a", []), ("near", "b", []), ("uncached", "a", [])],
+)
+def test_a_go_names_the_scenarios_in_which_no_cache_was_reached(
+    project: Project, system: str, node: str, names: list[str]
+) -> None:
+    """The twins: a cache in memory, one in that of each node, and one whose entries are deleted."""
+    conftest = project.path / "conftest.py"
+    conftest.write_text(conftest.read_text() + CACHES)
+    of_node = f"bob:\n    node: {node}\n    steps: ["
+    text = race("A-1", system, "guarantees: [answers]\n")
+    project.scenario(text.replace("bob: [", of_node))
+    assert project.run("--supercache-gate").ret == 0
+    assert [one for one in limits(project) if not one.startswith(BARE)] == names

@@ -44,6 +44,8 @@ class Sharing:
     """Whether two runs in a row, and the first one, were alike."""
     is_everything = False
     """Whether every step is taken to touch the memory of its node, besides what is found."""
+    is_common = False
+    """Whether an actor has written memory that another one uses, under a common lock or not."""
 
     def __init__(self, atomic: Iterable[str] = (), listing: Listing | None = None) -> None:
         self.listing = listing

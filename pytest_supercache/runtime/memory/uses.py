@@ -193,6 +193,7 @@ class Comparison:
             for w, one in uses[other].items():
                 if w == who or not use.conflicts_with(one):
                     continue
+                self._sharing.is_common = True
                 common = use.locks & one.locks
                 if not common:
                     self._share(holder, {part, other}, actor)
