@@ -5,9 +5,10 @@ search decides which schedule comes next. A counterexample is minimized and repl
 reported.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import AbstractContextManager, suppress
+from contextlib import contextmanager, suppress
 from copy import deepcopy
 from dataclasses import replace
 from functools import partial
@@ -69,12 +70,15 @@ from pytest_supercache.core.schedule import Schedule
 from pytest_supercache.core.settings import Assume, Exploration, refuse_unavailable
 from pytest_supercache.core.trace import Step
 from pytest_supercache.core.verdict import End, Label, Verdict
+from pytest_supercache.declare.held import variables_of_others
+from pytest_supercache.declare.registry import REGISTRY
 from pytest_supercache.layers.servers import AnyServer, start_server
 from pytest_supercache.oracle.guarantee import Guarantee, as_guarantees, complete
 from pytest_supercache.oracle.judge import DEFAULT
 from pytest_supercache.runtime.memory.sharing import not_tried
 from pytest_supercache.runtime.process.fingerprints import not_deterministic
 from pytest_supercache.runtime.process.fresh_stack import with_room
+from pytest_supercache.runtime.process.other_variables import reads_reported
 from pytest_supercache.runtime.process.taking_back import taken_back
 from pytest_supercache.world.history import Given
 
@@ -247,11 +251,22 @@ def search_subtrees(
         server.close()
 
 
-def _environment_for(server: AnyServer, work: Work) -> AbstractContextManager[CheckEnvironment]:
-    return open_environment(
+@contextmanager
+def _environment_for(server: AnyServer, work: Work) -> Iterator[CheckEnvironment]:
+    opened = open_environment(
         server, work.settings, work.given, state=work.state, clients=work.clients,
         isolate=work.isolate,
     )  # fmt: skip
+    with reads_reported(_variables_of_others(work)), opened as environment:
+        yield environment
+
+
+def _variables_of_others(work: Work) -> dict[str, str | None]:
+    """Return the variables that are not as the factory, or the test, was declared with."""
+    declared = REGISTRY.systems.get(work.system)
+    if declared is None:
+        return variables_of_others(inspect.unwrap(work.body))
+    return variables_of_others(declared.factory, f"@system({work.system!r})")
 
 
 def _search_one(

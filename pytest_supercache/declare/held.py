@@ -160,21 +160,50 @@ def is_twin(registered: Any, other: Any) -> bool:
     return is_like and not are_equal(registered, other) and are_one(registered, other)
 
 
-def surroundings_changed(registered: Any, others: Iterable[Any]) -> str | None:
+def surroundings_changed(registered: Any, others: Iterable[Any], named: str) -> str | None:
     """Note what surrounds a callable; return what has changed since a twin was registered.
 
     Nothing else tells the two apart, and it is the same for both when they are called.
     """
-    environment = {name: value for name, value in os.environ.items() if not _is_of_pytest(name)}
-    here = _Surroundings(environment, "", sys.argv[1:])  # runpy sets the first one
-    with suppress(FileNotFoundError):  # somebody has removed it
-        here = here._replace(folder=str(Path.cwd()))
-    _surroundings[identity(registered)] = registered, here
+    here = note_surroundings(registered, named)
     for other in others:
         known, there = _surroundings.get(identity(other), (None, here))
         if known is other and is_twin(registered, other) and (found := there.unlike(here)):
             return found
     return None
+
+
+def note_surroundings(registered: Any, named: str = "") -> "_Surroundings":
+    """Note what surrounds a callable when it is declared, under which words; and return it."""
+    here = _Surroundings(_environment(), "", sys.argv[1:])  # runpy sets the first one
+    with suppress(FileNotFoundError):  # somebody has removed it
+        here = here._replace(folder=str(Path.cwd()))
+    _surroundings[identity(registered)] = registered, here
+    if named:  # one callable may be several systems
+        _surroundings[named] = registered, here
+    return here
+
+
+def variables_of_others(registered: Any, named: str = "") -> dict[str, str | None]:
+    """Return the variables that are now as another callable has found them, not as this one did.
+
+    What a fixture or a hook of pytest has set since, to a value of its own, is meant.
+    """
+    known, then = _surroundings.get(named or identity(registered), (None, None))
+    if known is not registered or then is None:
+        return {}
+    now, before = _environment(), then.environment
+    changed = {one for one in before.keys() | now.keys() if now.get(one) != before.get(one)}
+    others = [one.environment for _, one in _surroundings.values()] if changed else []
+    return {
+        name: now.get(name)
+        for name in changed
+        if any(one.get(name) == now.get(name) for one in others)
+    }
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not _is_of_pytest(name)}
 
 
 def _is_of_pytest(name: str) -> bool:
@@ -200,8 +229,8 @@ class _Surroundings(NamedTuple):
         return None if self.arguments == other.arguments else "sys.argv"
 
 
-_surroundings: dict[int, tuple[Any, _Surroundings]] = {}
-"""By the identity of what is registered, which is kept."""
+_surroundings: dict[int | str, tuple[Any, _Surroundings]] = {}
+"""By the identity of what is registered, which is kept, and by the words for it."""
 
 
 def _code(registered: Any) -> CodeType | None:

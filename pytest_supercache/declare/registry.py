@@ -410,7 +410,7 @@ def _refuse_other_surroundings(
     named: str, function: Callable[..., Any], others: list[Callable[..., Any]]
 ) -> None:
     """Refuse a function that differs from another one only by what surrounded it."""
-    if name := held.surroundings_changed(function, others):
+    if name := held.surroundings_changed(function, others, named):
         raise SupercacheError(
             f"{named}: {place_of(function)} does the same as for another system, for which {name} "
             "was another value: when they are called, both find the last one. Give each what it "

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.fault import Faults
 from pytest_supercache.core.settings import OF_A_CHECK, Assume
-from pytest_supercache.declare.held import replaced
+from pytest_supercache.declare.held import note_surroundings, replaced
 from pytest_supercache.declare.late_binding import bound_late
 from pytest_supercache.declare.registry import REGISTRY, Decorated
 from pytest_supercache.oracle.guarantee import Guarantee, as_guarantees
@@ -194,6 +194,7 @@ def _wrapped(
     )
 
     place = inspect.unwrap(function).__code__
+    note_surroundings(inspect.unwrap(function))
     module, module_path = being_imported()
     decorated = REGISTRY.decorate(
         Decorated(

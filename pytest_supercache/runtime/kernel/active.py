@@ -45,6 +45,15 @@ def controlled() -> ExecutionContext | None:
     return None
 
 
+def running() -> ExecutionContext | None:
+    """Return the running execution if the calling thread runs an actor of it, or its body."""
+    if not _running:
+        return None
+    execution, watchdog, _ = _running[-1]
+    is_body = threading.get_ident() == watchdog and not here.is_looking
+    return execution if is_body or here.actor is not None else None
+
+
 def hearing() -> ExecutionContext | None:
     """Return the running execution that hears how the calling thread leaves control, else None.
 

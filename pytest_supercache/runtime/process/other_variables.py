@@ -1,0 +1,59 @@
+"""Reports that code under test reads a variable of the environment that is not as it was meant.
+
+Conftest files and test modules set variables while they are imported, and factories and tests run
+when all of them have been. What one reads then may be what another one has set.
+"""
+
+import os
+import sys
+from collections.abc import ItemsView, Iterator, Mapping, ValuesView
+from contextlib import contextmanager
+from types import FrameType
+
+from pytest_supercache.runtime.kernel.active import running
+
+_READ = type(os.environ).__getitem__.__code__
+_OF_ALL = {one.__code__ for one in (ItemsView.__iter__, ValuesView.__iter__, type(os.environ).copy)}
+"""Code that reads all variables, one after the other."""
+
+_OTHER = (
+    "the code under test reads os.environ[{!r}], which had another value when its system or test "
+    "was declared: another conftest file or test module has set it since. Set it in the factory or "
+    "in a fixture, or hand the factory what it needs by params={{...}}"
+)
+
+
+@contextmanager
+def reads_reported(variables: Mapping[str, str | None]) -> Iterator[None]:
+    """Report for the length of a check who reads a variable while it has one of these values.
+
+    Who reads all of them, to hand them on, means none. Nothing is changed if there is no variable.
+    """
+    if not variables:
+        yield
+        return
+    encode = os.environ.encodekey  # called for each read of one variable
+
+    def encoded(key: str) -> str:
+        if key in variables and _is_read_alone(sys._getframe(1)):
+            execution, name = running(), os.fsencode(key)
+            is_other = os.environb.get(name) == _as_bytes(variables[key])
+            if execution is not None and is_other:
+                execution.controller.leave_control(_OTHER.format(key))
+        return encode(key)
+
+    os.environ.encodekey = encoded
+    try:
+        yield
+    finally:
+        os.environ.encodekey = encode
+
+
+def _is_read_alone(frame: FrameType) -> bool:
+    caller = frame.f_back
+    is_of_all = caller is not None and caller.f_code in _OF_ALL
+    return frame.f_code is _READ and not is_of_all
+
+
+def _as_bytes(value: str | None) -> bytes | None:
+    return None if value is None else os.fsencode(value)
