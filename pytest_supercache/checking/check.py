@@ -70,8 +70,9 @@ from pytest_supercache.core.schedule import Schedule
 from pytest_supercache.core.settings import Assume, Exploration, refuse_unavailable
 from pytest_supercache.core.trace import Step
 from pytest_supercache.core.verdict import End, Label, Verdict
-from pytest_supercache.declare.held import variables_of_others
+from pytest_supercache.declare.held import OfOthers
 from pytest_supercache.declare.registry import REGISTRY
+from pytest_supercache.declare.switched import switched
 from pytest_supercache.layers.servers import AnyServer, start_server
 from pytest_supercache.oracle.guarantee import Guarantee, as_guarantees, complete
 from pytest_supercache.oracle.judge import DEFAULT
@@ -257,16 +258,31 @@ def _environment_for(server: AnyServer, work: Work) -> Iterator[CheckEnvironment
         server, work.settings, work.given, state=work.state, clients=work.clients,
         isolate=work.isolate,
     )  # fmt: skip
-    with reads_reported(_variables_of_others(work)), opened as environment:
+    told = _switched(work)  # before the check rewrites the code
+    with reads_reported(_of_others(work)), opened as environment:
+        environment.ways_out |= dict.fromkeys(told)
         yield environment
 
 
-def _variables_of_others(work: Work) -> dict[str, str | None]:
-    """Return the variables that are not as the factory, or the test, was declared with."""
+def _of_others(work: Work) -> OfOthers:
+    """Return what is not as the factory, or the test, was declared with."""
     declared = REGISTRY.systems.get(work.system)
     if declared is None:
-        return variables_of_others(inspect.unwrap(work.body))
-    return variables_of_others(declared.factory, f"@system({work.system!r})")
+        return OfOthers.found(inspect.unwrap(work.body))
+    return OfOthers.found(declared.factory, f"@system({work.system!r})")
+
+
+_SWITCHED = (
+    "the code under test leads to {}, which had another value when {} was registered: it is as it "
+    "was for {} by now. Set it in the factory or in a fixture, or hand the factory what it needs"
+)
+
+
+def _switched(work: Work) -> list[str]:
+    """Return why the code of a system is not as it was meant, but as for another one."""
+    declared, named = REGISTRY.systems.get(work.system), f"@system({work.system!r})"
+    found = None if declared is None else switched(declared.factory, named)
+    return [] if found is None else [_SWITCHED.format(found[0], named, found[1])]
 
 
 def _search_one(

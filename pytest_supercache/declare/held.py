@@ -40,7 +40,7 @@ from pytest_supercache.declare.same import (
     slots_of,
 )
 
-_PARTS_MAX = 2_000
+PARTS_MAX = 2_000
 """The most parts of objects that are looked at for one registration."""
 
 _NAME_MIN = 3
@@ -49,7 +49,7 @@ _NAME_MIN = 3
 _OURS = __name__.partition(".")[0]
 
 
-class _Part(NamedTuple):
+class HeldPart(NamedTuple):
     """An attribute, an element or a variable."""
 
     place: tuple[int, str]  # the identity of what has it, and its name there
@@ -100,7 +100,7 @@ def replaced(registered: Any, named: str) -> tuple[str, str] | None:
     turn, source, found = Turn.now(), _source(registered), None
     if turn.code is None:
         return None  # tests that are running may change what they like
-    parts = list(islice(_parts_of(registered), _PARTS_MAX))
+    parts = list(islice(parts_of(registered), PARTS_MAX))
     texts = _texts_in(source, (part for part in parts if part.owner is not os.environ))
     for part in parts:
         if part.owner is os.environ and not _is_asked_for(part.place[1], texts):
@@ -114,7 +114,7 @@ def replaced(registered: Any, named: str) -> tuple[str, str] | None:
     return found
 
 
-def _texts_in(source: Any, parts: Iterable[_Part]) -> set[str]:
+def _texts_in(source: Any, parts: Iterable[HeldPart]) -> set[str]:
     """Return the texts that the functions, and the variables, have which a callable leads to."""
     reached = (one for part in parts for one in (part.owner, part.value))
     waiting = [source, *(one.__code__ if is_a(one, FunctionType) else one for one in reached)]
@@ -124,7 +124,7 @@ def _texts_in(source: Any, parts: Iterable[_Part]) -> set[str]:
         if is_a(one, CodeType):
             waiting += one.co_consts
         elif is_a(one, tuple):
-            waiting += islice(tuple.__iter__(one), _PARTS_MAX)
+            waiting += islice(tuple.__iter__(one), PARTS_MAX)
         elif type(one) is str:
             found.add(one)
     return found
@@ -175,35 +175,41 @@ def surroundings_changed(registered: Any, others: Iterable[Any], named: str) -> 
 
 def note_surroundings(registered: Any, named: str = "") -> "_Surroundings":
     """Note what surrounds a callable when it is declared, under which words; and return it."""
-    here = _Surroundings(_environment(), "", sys.argv[1:])  # runpy sets the first one
-    with suppress(FileNotFoundError):  # somebody has removed it
-        here = here._replace(folder=str(Path.cwd()))
+    here = _Surroundings.here()
     _surroundings[identity(registered)] = registered, here
     if named:  # one callable may be several systems
         _surroundings[named] = registered, here
     return here
 
 
-def variables_of_others(registered: Any, named: str = "") -> dict[str, str | None]:
-    """Return the variables that are now as another callable has found them, not as this one did.
+class OfOthers(NamedTuple):
+    """What surrounds a callable now as it did another one, and not this one, when it was noted."""
 
-    What a fixture or a hook of pytest has set since, to a value of its own, is meant.
-    """
-    known, then = _surroundings.get(named or identity(registered), (None, None))
-    if known is not registered or then is None:
-        return {}
-    now, before = _environment(), then.environment
-    changed = {one for one in before.keys() | now.keys() if now.get(one) != before.get(one)}
-    others = [one.environment for _, one in _surroundings.values()] if changed else []
-    return {
-        name: now.get(name)
-        for name in changed
-        if any(one.get(name) == now.get(name) for one in others)
-    }
+    variables: dict[str, str | None]
+    folder: str | None = None
 
+    @classmethod
+    def found(cls, registered: Any, named: str = "") -> "OfOthers":
+        """Compare with what was noted of a callable, and of all others.
 
-def _environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not _is_of_pytest(name)}
+        What a fixture or a hook of pytest has set since, to a value of its own, is meant.
+        """
+        known, then = _surroundings.get(named or identity(registered), (None, None))
+        if known is not registered or then is None:
+            return cls({})
+        now = _Surroundings.here()
+        names = then.environment.keys() | now.environment.keys()
+        others = [one for _, one in _surroundings.values()]
+        is_others = any(one.folder == now.folder for one in others)
+        return cls(
+            {
+                name: now.environment.get(name)
+                for name in names
+                if (value := now.environment.get(name)) != then.environment.get(name)
+                and any(one.environment.get(name) == value for one in others)
+            },
+            now.folder if now.folder != then.folder and is_others else None,
+        )
 
 
 def _is_of_pytest(name: str) -> bool:
@@ -217,6 +223,14 @@ class _Surroundings(NamedTuple):
     environment: dict[str, str]
     folder: str
     arguments: list[str]
+
+    @classmethod
+    def here(cls) -> "_Surroundings":
+        environment = {name: one for name, one in os.environ.items() if not _is_of_pytest(name)}
+        folder = ""
+        with suppress(FileNotFoundError):  # somebody has removed it
+            folder = str(Path.cwd())
+        return cls(environment, folder, sys.argv[1:])  # runpy sets the first one
 
     def unlike(self, other: "_Surroundings") -> str | None:
         """Return the first difference, as people write it; None: there is none."""
@@ -247,7 +261,7 @@ def can_change(value: Any) -> bool:
 
 def _data_of(registered: Any) -> dict[tuple[int, str], str]:
     """Return the places in objects that a callable leads to, each with the words for it."""
-    parts = islice(_parts_of(registered), _PARTS_MAX)
+    parts = islice(parts_of(registered), PARTS_MAX)
     return {one.place: one.shown for one in parts if one.is_data and one.owner is not os.environ}
 
 
@@ -265,8 +279,11 @@ def _source(registered: Any) -> Any:
     return called.__code__ if is_a(called, FunctionType) else kind
 
 
-def _parts_of(registered: Any) -> Iterator[_Part]:
-    """Yield the parts of all objects of the project that a callable leads to, each once."""
+def parts_of(registered: Any, *, made: bool = False) -> Iterator[HeldPart]:
+    """Yield the parts of all objects of the project that a callable leads to, each once.
+
+    ``made``: also those that methods like ``__init__`` lead to.
+    """
     waiting, seen = [registered], set[int]()
     while waiting:
         one = waiting.pop(0)
@@ -276,18 +293,19 @@ def _parts_of(registered: Any) -> Iterator[_Part]:
                 yield part
                 waiting.append(part.value)
             waiting += _leads_to(one)
+            waiting += _special_of(one) if made and is_a(one, type) else []
 
 
-def _parts_in(value: Any) -> Iterator[_Part]:
+def _parts_in(value: Any) -> Iterator[HeldPart]:
     """Yield the parts of one object that may be replaced."""
     if is_a(value, FunctionType):
         read = read_by(value) if _is_of_project(value.__globals__.get("__name__")) else ()
-        yield from (_Part((at, "".join(path)), found, value) for (at, path), found in read)
+        yield from (HeldPart((at, "".join(path)), found, value) for (at, path), found in read)
         return
     for name, found in _members_of(value):
         if not name.startswith((".__", "__")):
             is_data = not is_a(value, type)
-            yield _Part((identity(value), name), found, value, is_data)
+            yield HeldPart((identity(value), name), found, value, is_data)
 
 
 _ITEMS = {kind: kind.items for kind in (dict, MappingProxyType, type(os.environ))}
@@ -336,6 +354,11 @@ def _leads_to(value: Any) -> list[Any]:
     if is_a(value, type):
         return list(value.__mro__[1:])
     return [*tuple.__iter__(value)] if is_a(value, tuple) else [type(value)]
+
+
+def _special_of(kind: type) -> list[Any]:
+    special = ((name, one) for name, one in attributes_of(kind).items() if name.startswith("__"))
+    return [one for _, one in special if is_a(one, FunctionType)]
 
 
 @lru_cache(maxsize=1 << 12)

@@ -11,6 +11,7 @@ from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.declare import held
 from pytest_supercache.declare.late_binding import bound_late, indistinct
 from pytest_supercache.declare.same import are_one, place_of
+from pytest_supercache.declare.switched import note_switches
 from pytest_supercache.scenario.signatures import check_told, check_verb
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -181,6 +182,7 @@ def system(
         _refuse_indistinct(named, factory, [one.factory for one in alike])
         others = [one.factory for one in alike if one.name != name]  # else it is declared again
         _refuse_other_surroundings(named, factory, others)
+        note_switches(factory, named)
         REGISTRY.systems[name] = declared
         return factory
 

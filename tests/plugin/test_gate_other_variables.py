@@ -1,4 +1,4 @@
-"""What a conftest file sets in the environment is not what another one's system finds."""
+"""What a conftest file sets for its system, in the environment or in memory, is for it alone."""
 
 import os
 
@@ -7,6 +7,7 @@ import pytest
 from tests.plugin.conftest import Project
 from tests.plugin.projects import SHOP, race
 from tests.plugin.test_plugin_gate import gate
+from tests.selection import few
 
 CODE = f"""
 import os
@@ -15,11 +16,20 @@ from urllib.request import getproxies
 class App:
     def __init__(self, redis, db):
         READ
-        kind = Shop if os.environ["OTHERS_KIND"] == "cached" else Uncached
+        kind = Shop if FOUND == "cached" else Uncached
         self.shop = kind(redis, db)
     def get(self, key): return self.shop.get(key)
     def set(self, key, value): self.shop.set(key, value)
 """
+
+CODE += """
+KIND = None
+SETTINGS = {}
+class Config: kind = None
+CONFIG = Config()
+"""
+
+FROM_ENVIRONMENT = CODE.replace("FOUND", "os.environ['OTHERS_KIND']")
 
 MADE = "App(layers.existing_cache.client(), layers.origin)"
 
@@ -27,6 +37,7 @@ CONFTEST = """
 import os, pytest
 os.environ["OTHERS_KIND"] = "{kind}"
 import pytest_supercache as sc
+import others_app
 from others_app import App
 {more}
 @sc.system("{name}")
@@ -61,7 +72,7 @@ def apart(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     """Two folders, of which the first one's code has the race if it finds its own variable."""
     monkeypatch.setenv("OTHERS_KIND", "of nobody")  # and it is set back
     (project.path / "conftest.py").unlink()
-    (project.path / "others_app.py").write_text(CODE.replace("READ", ""))
+    (project.path / "others_app.py").write_text(FROM_ENVIRONMENT.replace("READ", ""))
     project.pytester.makeini("[pytest]\npythonpath = .\nsupercache_odds = 0\n")
     conftest(project, "a", "cached")
     conftest(project, "b", "uncached")
@@ -99,7 +110,7 @@ def test_so_is_one_whose_variable_nobody_had_set_and_one_that_reads_all_means_no
     apart: Project, monkeypatch: pytest.MonkeyPatch, read: str, status: int
 ) -> None:
     monkeypatch.setitem(os.environ, "OTHERS_ONE", "")  # and it is removed
-    (apart.path / "others_app.py").write_text(CODE.replace("READ", read))
+    (apart.path / "others_app.py").write_text(FROM_ENVIRONMENT.replace("READ", read))
     conftest(apart, "a", "uncached", more="os.environ.pop('OTHERS_ONE', None)\n")
     conftest(apart, "b", "uncached", more="os.environ['OTHERS_ONE'] = '1'\n")
     assert apart.run("--supercache-gate").ret == status, gate(apart)["reasons"]
@@ -113,3 +124,53 @@ def test_so_is_a_test_whose_variable_another_module_has_set(apart: Project) -> N
     assert apart.run("--supercache-gate", "test_cached.py", "test_uncached.py").ret == 6
     verdicts = {name: row["verdict"] for name, row in apart.rows().items()}
     assert verdicts == {"test_cached": "unknown", "test_uncached": "holds"}
+
+
+IN_MEMORY = {
+    "others_app.KIND = '{}'": "KIND",
+    "others_app.CONFIG.kind = '{}'": "CONFIG.kind",
+    "App.kind = '{}'": "self.kind",
+    "others_app.SETTINGS.update(kind='{}')": "SETTINGS['kind']",
+    "os.chdir(os.path.dirname(__file__))": "open('kind.txt').read()",
+}
+
+
+@pytest.mark.parametrize("way", few(list(IN_MEMORY), 3))
+def test_so_is_one_whose_setting_or_folder_another_conftest_file_has_changed(
+    apart: Project, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """The twin: both set the same. Alone, it has the race."""
+    monkeypatch.chdir(apart.path)
+    (apart.path / "others_app.py").write_text(
+        CODE.replace("READ", "").replace("FOUND", IN_MEMORY[way])
+    )
+    for other, status in (("uncached", 6), ("cached", 1)):
+        for name, kind in (("a", "cached"), ("b", other)):
+            conftest(apart, name, kind, more=way.format(kind))
+            (apart.path / name / "kind.txt").write_text(kind)
+        assert apart.run_apart("--supercache-gate", "a", "b").ret == status, gate(apart)["reasons"]
+        expected = "unknown" if status != 1 else "violated"
+        assert apart.rows()["V-a"]["verdict"] == expected
+
+
+FINE = {
+    "the factory sets it": f"others_app.KIND = 'cached'\n    return {MADE}",
+    "the factory calls what sets it": f"set_kind()\n    return {MADE}",
+}
+
+SETS = """
+def set_kind(): others_app.KIND = "cached"
+@pytest.fixture(autouse=True)
+def kind(monkeypatch): monkeypatch.setattr(others_app, "KIND", "cached")
+"""
+
+
+@pytest.mark.parametrize("way", [*FINE, "a fixture sets it"])
+def test_a_setting_of_its_own_is_found(apart: Project, way: str) -> None:
+    """The race is found."""
+    (apart.path / "others_app.py").write_text(CODE.replace("READ", "").replace("FOUND", "KIND"))
+    more = f"others_app.KIND = 'mine'\n{SETS.partition('@')[0] if way in FINE else SETS}"
+    conftest(apart, "a", "cached", FINE.get(way, f"return {MADE}"), more)
+    conftest(apart, "b", "uncached", more="others_app.KIND = 'uncached'")
+    assert apart.run("--supercache-gate").ret == 1, gate(apart)["reasons"]
+    assert apart.rows()["V-a"]["verdict"] == "violated"
