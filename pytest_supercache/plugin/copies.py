@@ -8,7 +8,7 @@ compiled module cannot be compared, but it must be no older than its source.
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import cache
 from glob import escape
@@ -22,6 +22,7 @@ from zipfile import BadZipFile, ZipFile
 
 from pytest_supercache.core.folders import PACKAGES, is_in_packages, is_installed, real_path
 from pytest_supercache.core.inputs import InputError, parse_json, parse_toml, read_bytes, read_text
+from pytest_supercache.gate.git import ask
 
 PACKAGED = ("pyproject.toml", "setup.py", "setup.cfg")
 """Files of a folder whose modules may be installed from it."""
@@ -38,6 +39,8 @@ _BUILT = _PRODUCTS | PACKAGES | {"node_modules", "__pycache__"}
 _DEPTH_MAX = 3
 _FOLDERS_MAX = 10_000
 """How far below the root projects are looked for."""
+_DATA_MAX = 500
+"""The most files of a package that are compared although they are no code."""
 
 Outdated = tuple[str, str, str]
 """A file of the project, what was imported in its place, and what that is."""
@@ -73,6 +76,8 @@ def _in_packages(projects: list[Path], top: str, files: set[str]) -> Iterator[Ou
         with suppress(PackageNotFoundError, ValueError):
             copy = distribution(_name_of(project))
             source = _installed_from(copy)
+            if source in {None, project}:
+                yield from _other_entry_points(project, copy)
             if source is None:
                 yield from _outdated_in(project, copy, files)
             elif source != project and _is_editable(copy):
@@ -144,15 +149,52 @@ def _value(table: Any, key: str) -> Any:
 
 
 def _outdated_in(source: Path, copy: Distribution, files: set[str]) -> Iterator[Outdated]:
-    """Yield the imported modules of a package that are not what its project has."""
+    """Yield the imported modules of a package, and its data, that are not what its project has."""
     installed = os.path.realpath(str(copy.locate_file("")))
     own = {str(one) for one in copy.files or ()}
-    for file in files:
-        real = real_path(file)
-        within = Path(os.path.relpath(real, installed)).as_posix()
-        sources = list(_sources(source, within)) if within in own else []
-        if sources and all(_is_outdated(Path(real), one) for one in sources):
+    places = {Path(os.path.relpath(real_path(file), installed)).as_posix(): file for file in files}
+    imported = {within: places[within] for within in places.keys() & own}
+    data = {within: f"{installed}{os.sep}{within}" for within in _data_of(own, imported)}
+    for within, file in (imported | data).items():
+        sources = list(_sources(source, within))
+        if sources and all(_is_outdated(Path(real_path(file)), one) for one in sources):
             yield str(sources[0]), file, " which is installed,"
+        elif not sources and within in imported and _was_removed(source, within):
+            yield str(source / within), file, " which is installed, and was removed here,"
+
+
+def _data_of(own: set[str], imported: Iterable[str]) -> list[str]:
+    """Return the files of a package that are no code, if any of its modules was imported."""
+    folders = {within.partition("/")[0] for within in imported}
+    code = (*_SOURCES, *_COMPILED, ".pyi", ".pth", "py.typed")
+    data = (one for one in sorted(own) if "/" in one and not one.endswith(code))
+    return [one for one in data if one.partition("/")[0] in folders][:_DATA_MAX]
+
+
+def _was_removed(source: Path, within: str) -> bool:
+    """Say whether git knows that the project has had a file; what a build makes, it has not."""
+    pattern = f":(glob)**/{escape(within)}"
+    asked = ask(source, "log", "-1", "--format=%h", "--diff-filter=D", "--", pattern)
+    return bool(asked.text)
+
+
+def _other_entry_points(project: Path, copy: Distribution) -> Iterator[Outdated]:
+    """Yield the settings of a project whose entry points are not those that are installed.
+
+    Scripts are passed over: no code looks for them.
+    """
+    told: Any = {}
+    with suppress(OSError, InputError, ValueError):
+        told = _value(
+            _value(parse_toml(read_text(project / PACKAGED[0])), "project"), "entry-points"
+        )
+    tables = told.items() if isinstance(told, dict) else ()
+    for group, names in ((group, names) for group, names in tables if isinstance(names, dict)):
+        known = {one.name: one.value for one in copy.entry_points if one.group == group}
+        if known != {name: str(value).replace(" ", "") for name, value in names.items()}:
+            file = f"{copy.locate_file('')}/entry_points.txt of {copy.name}"
+            yield str(project / PACKAGED[0]), file, " which is installed,"
+            return
 
 
 def _of_another_checkout(project: Path, other: Path, files: set[str]) -> Iterator[Outdated]:

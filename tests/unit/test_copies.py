@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from pytest_supercache.plugin.copies import outdated
 
 OLD, NEW = "kind = 'old'\n", "kind = 'new'\n"
+DATA = (".json", ".pyi")
 SUFFIX = EXTENSION_SUFFIXES[0]
 
 
@@ -42,7 +44,8 @@ class Installed:
         for file in files:
             (self.environment / file).parent.mkdir(exist_ok=True)
             (self.environment / file).write_text(text)
-            self.imports(self.environment / file)
+            if not file.endswith(DATA):
+                self.imports(self.environment / file)
 
     def imports(self, file: Path) -> None:
         module = ModuleType(f"copied.{file.stem}")
@@ -76,6 +79,64 @@ def test_a_copy_of_what_is_there_is_fine(installed: Installed, folder: str) -> N
     installed.write("tests/shop/core.py", OLD)
     installed.install("shop", "shop/core.py", text=NEW)
     assert installed.found() == []
+
+
+@pytest.mark.parametrize(
+    ("data", "module", "found"),
+    [
+        ("shop/settings.json", "shop/core.py", ["shop/settings.json"]),
+        ("shop/core.pyi", "shop/core.py", []),
+        ("other/settings.json", "shop/core.py", []),
+    ],
+)
+def test_so_is_the_data_of_what_was_imported(
+    installed: Installed, data: str, module: str, found: list[str]
+) -> None:
+    """The twins: stubs, which no code reads, and the data of a package that nothing imported."""
+    installed.write("pyproject.toml", "[project]\nname = 'shop'\n")
+    installed.write(module, OLD)
+    installed.write(data)
+    installed.install("shop", module, data)
+    assert installed.found() == found
+
+
+@pytest.mark.parametrize("is_removed", [True, False])
+def test_so_is_a_module_that_was_removed_from_the_project(
+    installed: Installed, *, is_removed: bool
+) -> None:
+    """The twin: a module that the project never had, which a build has made."""
+    installed.write("pyproject.toml", "[project]\nname = 'shop'\n")
+    installed.write("src/shop/local.py")
+    git(installed.root, "init", "-q")
+    for words in ("one", "two"):
+        git(installed.root, "add", "-A")
+        git(installed.root, "commit", "-qm", words, "--allow-empty")
+        (installed.root / "src/shop/local.py").unlink(missing_ok=True)
+    name = "shop/local.py" if is_removed else "shop/version.py"
+    installed.install("shop", name)
+    assert installed.found() == ([name] if is_removed else [])
+
+
+def git(folder: Path, *words: str) -> None:
+    who = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+    subprocess.run(["git", *who, *words], cwd=folder, check=True)
+
+
+POINTS = "[project]\nname = 'shop'\n[project.entry-points.'shop.caches']\nmain = '{}'\n"
+
+
+@pytest.mark.parametrize(("told", "found"), [("shop:New", ["pyproject.toml"]), ("shop : Old", [])])
+def test_entry_points_are_those_that_the_project_declares(
+    installed: Installed, told: str, found: list[str]
+) -> None:
+    """An editable copy has old ones, too. The twin: they are; and scripts may be others."""
+    scripts = "[project.scripts]\nshop = 'shop:run'\n"
+    installed.write("pyproject.toml", POINTS.format(told) + scripts)
+    url = installed.root.as_uri()
+    installed.install("shop", url=url, dir_info={"editable": True})
+    noted = installed.environment / "shop-1.dist-info" / "entry_points.txt"
+    noted.write_text("[shop.caches]\nmain = shop:Old\n[console_scripts]\nshop = shop:old\n")
+    assert installed.found() == found
 
 
 @pytest.mark.parametrize(
