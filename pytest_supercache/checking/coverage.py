@@ -8,7 +8,7 @@ from math import ceil, floor, log10
 
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.footprint import NOTHING, dependent, touches
-from pytest_supercache.core.operation import RACE
+from pytest_supercache.core.operation import RACE, History
 from pytest_supercache.core.orders import Share
 from pytest_supercache.core.result import Counterexample
 from pytest_supercache.core.settings import SAMPLERS, Exploration
@@ -17,6 +17,7 @@ from pytest_supercache.core.trace import Step
 from pytest_supercache.core.waits import LockState
 from pytest_supercache.oracle.answers import ANSWERS
 from pytest_supercache.oracle.guarantee import Guarantee
+from pytest_supercache.oracle.versions import same, written
 from pytest_supercache.search.all_schedules import UpTo
 from pytest_supercache.search.counting import TreeSize, merges_of, schedules_like
 from pytest_supercache.search.pct import MissBound, Pct
@@ -67,8 +68,7 @@ def scope_of(
     if not judged:
         scope["judged only"] = _and("errors", "deadlocks", own_checks)
     scope |= _reached(reach, given, is_apart=not raced and _are_apart(execution))
-    if reach.layers and not _may_have_cache(reach, execution):
-        scope["caches"] = "none"
+    scope |= _idle(reach, execution)
     if raced:
         scope["shared memory"] = _listed(raced)
     if atomic:
@@ -90,6 +90,24 @@ def _reached(reach: "Reach", given: frozenset[str], *, is_apart: bool) -> Scope:
     in_vain = tuple(sorted(given)) if is_of_origin and not reach.has_met_given else ()
     told: Scope = {"given in vain": _listed(in_vain)} if in_vain else {}
     return told | ({"in common": "nothing"} if is_apart else {})
+
+
+def _changes_nothing(history: History) -> bool:
+    """Say whether users write, and each time what was given: nobody could tell it from the old."""
+    writes = [one for operation in history if operation.phase == RACE for one in written(operation)]
+    given = {key: (value,) for key, value in history.given.items()}
+    known = history.given_in_caches | given
+    return bool(writes) and all(
+        any(same(value, before) for before in known.get(key, ())) for key, value in writes
+    )
+
+
+def _idle(reach: "Reach", execution: Execution) -> Scope:
+    """Return what makes a race show little: no cache takes part in it, or nothing is changed."""
+    caches = "none" if reach.layers and not _may_have_cache(reach, execution) else ""
+    writes = "what was there" if _changes_nothing(execution.history) else ""
+    told: Scope = {"caches": caches, "writes": writes}
+    return {name: what for name, what in told.items() if what}
 
 
 def _may_have_cache(reach: "Reach", execution: Execution) -> bool:

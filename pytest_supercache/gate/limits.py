@@ -15,6 +15,7 @@ _TOLD = {
     ("memory", "declared"): "only declared memory was searched",
     ("first run", "not searched"): "a first run that took other steps was not searched",
     ("caches", "none"): "no step reached a cache, as if it were switched off",
+    ("writes", "what was there"): "the users wrote what was there before, which cannot be outdated",
     ("in common", "nothing"): "the users touched nothing in common, so no order mattered",
 }
 """The limits that an entry of a row's scope names, by the entry and its value."""

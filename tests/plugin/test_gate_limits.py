@@ -221,6 +221,26 @@ def test_what_is_given_and_never_touched_is_no_evidence(project: Project, given:
         result.stdout.fnmatch_lines(["*A-1 is UNKNOWN: its file says*(origin:prodcut:42)*"])
 
 
+@pytest.mark.parametrize(
+    ("values", "names"),
+    [
+        ("120", ["S-1"]),
+        ('"120"', ["S-1"]),
+        ("121", []),
+        ('120}}, {write: {key: "product:42", value: 7', []),
+    ],
+)
+def test_a_go_names_the_scenarios_that_write_what_is_there(
+    project: Project, values: str, names: list[str]
+) -> None:
+    """On a system with the race, which shows by an outdated value only. The twins change it."""
+    text = race("S-1").replace("100}", "120}").replace("value: 120", f"value: {values}")
+    project.scenario(text)
+    assert project.run("--supercache-gate").ret == (0 if names else 1)
+    told = "the users wrote what was there before, which cannot be outdated: "
+    assert limits(project) == [f"{told}{name}" for name in names]
+
+
 OFF = "no step reached a cache, as if it were switched off: "
 
 CACHES = """
