@@ -31,7 +31,8 @@ from pytest_supercache.runtime.sync import threads
 
 _DATAGRAMS = frozenset({"socket.sendto", "socket.sendmsg"})
 _PROCESSES = frozenset({"os.fork", "os.forkpty", "os.posix_spawn", "os.system", "subprocess.Popen"})
-_HEARD = _DATAGRAMS | _PROCESSES | look_ups.EVENTS | {"socket.connect"}
+_FOLDER = "os.chdir"
+_HEARD = _DATAGRAMS | _PROCESSES | look_ups.EVENTS | {"socket.connect", _FOLDER}
 """Audit events by which code under test may escape control."""
 
 _STEPWISE = frozenset({"pymemcache.client.base"})
@@ -160,6 +161,8 @@ def _hear(event: str, args: tuple[Any, ...]) -> None:
             _name_look_up(host)
     elif event in _PROCESSES:
         _name_process()
+    elif event == _FOLDER:
+        _name_folder()
     elif args[1] is not None:  # else it is connected, which was reported
         _name_datagram(args[1])
 
@@ -219,6 +222,15 @@ def _name_datagram(address: Any) -> None:
         execution.controller.leave_control(
             f"the code under test sent a datagram to {_shown(address)}, which is not controlled: "
             "who gets it, and when, is in no schedule. Put a double in the place of what sends it"
+        )
+
+
+def _name_folder() -> None:
+    execution = hearing()
+    if execution is not None and execution.controller.phase == "race":
+        execution.controller.leave_unproven(
+            "the code under test changes the current folder, which all threads of a process share, "
+            "and who finds which one is in no schedule. Name files by whole paths"
         )
 
 
