@@ -71,7 +71,7 @@ from pytest_supercache.core.settings import Assume, Exploration, refuse_unavaila
 from pytest_supercache.core.trace import Step
 from pytest_supercache.core.verdict import End, Label, Verdict
 from pytest_supercache.declare.held import OfOthers
-from pytest_supercache.declare.registry import REGISTRY
+from pytest_supercache.declare.registry import REGISTRY, named_system
 from pytest_supercache.declare.switched import switched
 from pytest_supercache.layers.servers import AnyServer, start_server
 from pytest_supercache.oracle.guarantee import Guarantee, as_guarantees, complete
@@ -269,18 +269,19 @@ def _of_others(work: Work) -> OfOthers:
     declared = REGISTRY.systems.get(work.system)
     if declared is None:
         return OfOthers.found(inspect.unwrap(work.body))
-    return OfOthers.found(declared.factory, f"@system({work.system!r})")
+    return OfOthers.found(declared.factory, named_system(work.system))
 
 
 _SWITCHED = (
-    "the code under test leads to {}, which had another value when {} was registered: it is as it "
-    "was for {} by now. Set it in the factory or in a fixture, or hand the factory what it needs"
+    "the code under test leads to {}, which had another value when {} was registered, and which "
+    "was set since, when {}. Set it in the factory or in a fixture, or hand the factory what it "
+    "needs"
 )
 
 
 def _switched(work: Work) -> list[str]:
     """Return why the code of a system is not as it was meant, but as for another one."""
-    declared, named = REGISTRY.systems.get(work.system), f"@system({work.system!r})"
+    declared, named = REGISTRY.systems.get(work.system), named_system(work.system)
     found = None if declared is None else switched(declared.factory, named)
     return [] if found is None else [_SWITCHED.format(found[0], named, found[1])]
 

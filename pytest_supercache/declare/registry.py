@@ -11,7 +11,7 @@ from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.declare import held
 from pytest_supercache.declare.late_binding import bound_late, indistinct
 from pytest_supercache.declare.same import are_one, place_of
-from pytest_supercache.declare.switched import note_switches
+from pytest_supercache.declare.switched import note_replaced, note_switches
 from pytest_supercache.scenario.signatures import check_told, check_verb
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -131,6 +131,17 @@ REGISTRY = Registry()
 """The registry that the decorators below write to."""
 
 
+def note_imported() -> None:
+    """Note what surrounds the systems, and what they lead to, when all modules are imported."""
+    held.note_surroundings(note_imported)
+    note_replaced({named_system(one.name): one.factory for one in REGISTRY.systems.values()})
+
+
+def named_system(name: str) -> str:
+    """Return by which words a system is known."""
+    return f"@system({name!r})"
+
+
 def system(
     name: str,
     *,
@@ -160,7 +171,7 @@ def system(
     Raises:
         SupercacheError: another factory has the name, or ``params`` are not what this one takes.
     """
-    named, given = f"@system({name!r})", dict(params or {})
+    named, given = named_system(name), dict(params or {})
 
     def register(factory: _Function) -> _Function:
         if given:

@@ -1,14 +1,17 @@
-"""Finds what conftest files have set in the code under test for one system, and then for another.
+"""Finds what conftest files and test modules have set in the code under test of a system.
 
 ``shop.settings.mode = "a"`` beside the first system, and ``"b"`` beside the second one, in another
 file: when the factories run, both find the last value. Unlike in :mod:`held
 <pytest_supercache.declare.held>`, the two have nothing in common but the code under test, which
 may have good reasons to change: so only switches are compared, which are plain values, classes and
-functions, and only if the other system was registered with the value that is there now.
+functions, and only if the other system was registered with the value that is there now. A test
+module that is imported later may also replace code, or an object by a double: that counts whether
+there is another system or not.
 """
 
 import dis
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
 from itertools import islice
@@ -22,39 +25,90 @@ from pytest_supercache.declare.same import are_one
 
 _Place = tuple[int, str]
 
-_known: dict[str, tuple[Any, dict[_Place, HeldPart]]] = {}
-"""What was registered by a name, and the switches that it led to."""
+
+@dataclass(slots=True)
+class _Led:
+    """What a callable led to when it was registered, and what became of it by the imports."""
+
+    registered: Any
+    switches: dict[_Place, HeldPart]
+    kinds: dict[_Place, type]
+    replaced: dict[_Place, type] = field(default_factory=dict)
+    """What is of another class, or is other code, since all modules have been imported."""
+
+
+_known: dict[str, _Led] = {}
+"""By the words for what was registered."""
 
 _STORES = frozenset({"STORE_ATTR", "STORE_GLOBAL", "STORE_SUBSCR"})
+
+_DOUBLES = "unittest.mock"
+
+_IMPORTS = "another module was imported"
 
 
 def note_switches(registered: Callable[..., Any], named: str) -> None:
     """Note the switches in the code under test that a factory leads to."""
-    _known[named] = registered, _switches_of(registered)
+    parts = _parts_of(registered)
+    kinds = {place: type(part.value) for place, part in parts.items()}
+    _known[named] = _Led(registered, _switches_in(parts), kinds)
+
+
+def note_replaced(declared: Mapping[str, Callable[..., Any]]) -> None:
+    """Note which code and which objects were replaced since, when everything is imported."""
+    for named, registered in declared.items():
+        known = _known.get(named)
+        if known is None or known.registered is not registered:
+            continue
+        for place, part in _parts_of(registered).items():
+            kind, before = known.kinds.get(place), known.switches.get(place)
+            is_other = kind not in {None, type(None), type(part.value)} and not _is_own(part)
+            if is_other or (before is not None and _is_other_code(before, part)):
+                known.replaced[place] = type(part.value)
 
 
 def switched(registered: Callable[..., Any], named: str) -> tuple[str, str] | None:
-    """Return a switch that is as another system was registered with, and not as this one was.
+    """Return what is not as it was when a system was registered, and as it was for something else.
 
     Returns:
-        The switch, and by which words the other system is known; None if there is none.
+        The switch, and for which other system or since when; None if there is none.
     """
-    known, before = _known.get(named, (None, {}))
-    if known is not registered:
+    known = _known.get(named)
+    if known is None or known.registered is not registered:
         return None
-    now, own = _switches_of(registered), _stored_by(registered)
-    for place, part in now.items():
-        if place not in before or _is_like(before[place], part) or _last(place[1]) in own:
+    own = _stored_by(registered)
+    for place, part in _parts_of(registered).items():
+        before = known.switches.get(place)
+        if _last(place[1]) in own or (before is not None and _is_like(before, part)):
             continue
-        for other, (_, theirs) in _known.items():
-            if other != named and place in theirs and are_same(theirs[place].value, part.value):
-                return part.shown, other
+        if known.replaced.get(place) is type(part.value):
+            return part.shown, _IMPORTS
+        for other, led in _known.items() if before is not None else ():
+            theirs = led.switches.get(place)
+            if other != named and theirs is not None and are_same(theirs.value, part.value):
+                return part.shown, f"{other} was registered"
     return None
 
 
-def _switches_of(registered: Any) -> dict[_Place, HeldPart]:
+def _parts_of(registered: Any) -> dict[_Place, HeldPart]:
     parts = islice(parts_of(registered, made=True), PARTS_MAX)
-    return {part.place: part for part in parts if _is_named(part) and _is_switch(part.value)}
+    return {part.place: part for part in parts if _is_named(part)}
+
+
+def _switches_in(parts: dict[_Place, HeldPart]) -> dict[_Place, HeldPart]:
+    return {place: part for place, part in parts.items() if _is_switch(part.value)}
+
+
+def _is_own(part: HeldPart) -> bool:
+    """Say whether a module sets such a global by itself, as when it makes a client in time."""
+    if type(part.value).__module__ == _DOUBLES or not is_a(part.owner, FunctionType):
+        return False
+    functions = (one for one in list(part.owner.__globals__.values()) if is_a(one, FunctionType))
+    return any(_last(part.place[1]) in set(_stored_in(one.__code__)) for one in functions)
+
+
+def _is_other_code(before: HeldPart, now: HeldPart) -> bool:
+    return is_a(before.value, type | FunctionType) and not _is_like(before, now)
 
 
 def _is_named(part: HeldPart) -> bool:

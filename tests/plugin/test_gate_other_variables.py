@@ -27,6 +27,10 @@ KIND = None
 SETTINGS = {}
 class Config: kind = None
 CONFIG = Config()
+STORE = Config()
+def remake():
+    global STORE
+    STORE = {}
 """
 
 FROM_ENVIRONMENT = CODE.replace("FOUND", "os.environ['OTHERS_KIND']")
@@ -174,3 +178,31 @@ def test_a_setting_of_its_own_is_found(apart: Project, way: str) -> None:
     conftest(apart, "b", "uncached", more="others_app.KIND = 'uncached'")
     assert apart.run("--supercache-gate").ret == 1, gate(apart)["reasons"]
     assert apart.rows()["V-a"]["verdict"] == "violated"
+
+
+REPLACED = {
+    "others_app.Shop.get = others_app.Uncached.get": 6,
+    "others_app.CONFIG = MagicMock()": 6,
+    "others_app.SETTINGS['made'] = others_app.CONFIG": 1,
+    "others_app.remake()": 1,
+    "@pytest.fixture(autouse=True)\ndef double(monkeypatch): "
+    "monkeypatch.setattr(others_app.Shop, 'set', others_app.Uncached.set)": 1,
+}
+
+
+@pytest.mark.parametrize(("what", "status"), REPLACED.items())
+def test_so_is_one_in_whose_code_a_test_module_has_replaced_something(
+    apart: Project, what: str, status: int
+) -> None:
+    """The twins: what was not there before, what the code itself sets, and what a fixture sets."""
+    (apart.path / "others_app.py").write_text(
+        CODE.replace("READ", "SETTINGS.get('made'), STORE").replace(
+            "FOUND", "CONFIG.kind or 'cached'"
+        )
+    )
+    top = "import pytest, others_app\nfrom unittest.mock import MagicMock\n"
+    apart.test_file(f"{top}{what}\ndef test_it(): pass\n", "test_unit")
+    assert apart.run("--supercache-gate", "a", "test_unit.py").ret == status
+    if status != 1:
+        assert "which was set since, when another module was imported" in gate(apart)["reasons"][0]
+        assert apart.run("--supercache-gate", "a").ret == 1, "alone, it has the race"
