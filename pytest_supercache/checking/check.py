@@ -72,7 +72,7 @@ from pytest_supercache.core.trace import Step
 from pytest_supercache.core.verdict import End, Label, Verdict
 from pytest_supercache.declare.held import OfOthers
 from pytest_supercache.declare.registry import REGISTRY, named_system
-from pytest_supercache.declare.switched import switched
+from pytest_supercache.declare.switched import doubled, switched
 from pytest_supercache.layers.servers import AnyServer, start_server
 from pytest_supercache.oracle.guarantee import Guarantee, as_guarantees, complete
 from pytest_supercache.oracle.judge import DEFAULT
@@ -279,10 +279,19 @@ _SWITCHED = (
 )
 
 
+_DOUBLED = (
+    "the code under test leads to {}, which a test module has replaced while it was imported. "
+    "Replace it in a fixture, which takes it back"
+)
+
+
 def _switched(work: Work) -> list[str]:
-    """Return why the code of a system is not as it was meant, but as for another one."""
+    """Return why the code of a system or a test is not as it was meant."""
     declared, named = REGISTRY.systems.get(work.system), named_system(work.system)
-    found = None if declared is None else switched(declared.factory, named)
+    if declared is None:
+        double = doubled(inspect.unwrap(work.body))
+        return [] if double is None else [_DOUBLED.format(double)]
+    found = switched(declared.factory, named)
     return [] if found is None else [_SWITCHED.format(found[0], named, found[1])]
 
 

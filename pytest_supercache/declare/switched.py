@@ -10,18 +10,21 @@ there is another system or not.
 """
 
 import dis
-from collections.abc import Callable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
 from itertools import islice
+from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any
 
 from pytest_supercache.core.identity import is_a
 from pytest_supercache.declare.held import PARTS_MAX, HeldPart, parts_of
 from pytest_supercache.declare.late_binding import are_same, read_by
-from pytest_supercache.declare.same import are_one
+from pytest_supercache.declare.same import are_one, attributes_of
 
 _Place = tuple[int, str]
 
@@ -39,6 +42,12 @@ class _Led:
 
 _known: dict[str, _Led] = {}
 """By the words for what was registered."""
+
+_doubles: dict[_Place, HeldPart] = {}
+"""What test modules have put in the place of code that tests lead to."""
+
+_MANY = 10
+"""So many times more parts are looked at for all tests together."""
 
 _STORES = frozenset({"STORE_ATTR", "STORE_GLOBAL", "STORE_SUBSCR"})
 
@@ -87,6 +96,57 @@ def switched(registered: Callable[..., Any], named: str) -> tuple[str, str] | No
             theirs = led.switches.get(place)
             if other != named and theirs is not None and are_same(theirs.value, part.value):
                 return part.shown, f"{other} was registered"
+    return None
+
+
+def note_doubles(tests: Iterable[Any], files: Set[str]) -> None:
+    """Note what test modules, by their files, have put in the place of code that tests lead to.
+
+    What was there before is not known of tests. So a double is what is defined in these files, or
+    a mock, and is a global or a member of a class of another file.
+    """
+    _doubles.clear()
+    for part in islice(parts_of(tuple(tests), made=True), PARTS_MAX * _MANY):
+        if _is_double(part.value, files) and _file_of(part.owner) not in {None, *files}:
+            _doubles[part.place] = part
+
+
+def doubled(test: Any) -> str | None:
+    """Return a double that a test leads to, if it was there before any fixture was made.
+
+    What its own module puts there is meant.
+    """
+    own = test.__code__.co_filename if is_a(test, FunctionType) else ""
+    for place, part in _parts_of(test).items() if _doubles else ():
+        double = _doubles.get(place)
+        if double is None or double.value is not part.value or _is_double(part.value, {own}, own):
+            continue
+        return str(part.shown)
+    return None
+
+
+def _is_double(value: Any, files: Set[str], own: str = "") -> bool:
+    """Say whether a value is defined in one of these files, or is a mock that ``own`` may make."""
+    if type(value).__module__ == _DOUBLES:
+        return not own or b"mock" in _text_of(own).lower()
+    if is_a(value, FunctionType):
+        return value.__code__.co_filename in files
+    kind = value if is_a(value, type) else type(value)
+    return attributes_of(sys.modules.get(kind.__module__)).get("__file__") in files
+
+
+def _text_of(file: str) -> bytes:
+    with suppress(OSError):
+        return Path(file).read_bytes()
+    return b""
+
+
+def _file_of(owner: Any) -> str | None:
+    """Return the file of a module that reads a global, or of a class; None: of anything else."""
+    if is_a(owner, FunctionType):
+        return str(owner.__code__.co_filename)
+    if is_a(owner, type):
+        return attributes_of(sys.modules.get(owner.__module__)).get("__file__")
     return None
 
 

@@ -206,3 +206,27 @@ def test_so_is_one_in_whose_code_a_test_module_has_replaced_something(
     if status != 1:
         assert "which was set since, when another module was imported" in gate(apart)["reasons"][0]
         assert apart.run("--supercache-gate", "a").ret == 1, "alone, it has the race"
+
+
+DOUBLE = "others_app.App.get = lambda self, key: 2"
+
+
+@pytest.mark.parametrize(
+    ("other", "own", "modules", "status"),
+    [
+        ("others_app.CONFIG = MagicMock()", "", ["test_cached.py", "test_unit.py"], 6),
+        (DOUBLE, "", ["test_cached.py", "test_unit.py"], 6),
+        (DOUBLE, "", ["test_cached.py"], 1),
+        ("", DOUBLE, ["test_cached.py", "test_unit.py"], 0),
+    ],
+)
+def test_so_is_a_test_in_whose_code_another_test_module_has_replaced_something(
+    apart: Project, other: str, own: str, modules: list[str], status: int
+) -> None:
+    """The twins: the other module is not imported; and what its own module replaces is meant."""
+    code = CODE.replace("READ", "").replace("FOUND", "CONFIG.kind or 'cached'")
+    (apart.path / "others_app.py").write_text(code)
+    top = "import others_app\nfrom unittest.mock import MagicMock\n"
+    apart.test_file(f"{top}{other}\ndef test_it(): pass\n", "test_unit")
+    apart.test_file(f"{EXPLORED.format(kind='cached')}\nimport others_app\n{own}\n", "test_cached")
+    assert apart.run_apart("--supercache-gate", *modules).ret == status
