@@ -280,8 +280,8 @@ _SWITCHED = (
 
 
 _DOUBLED = (
-    "the code under test leads to {}, which a test module has replaced while it was imported. "
-    "Replace it in a fixture, which takes it back"
+    "the code under test leads to {}, which another test, or its module while it was imported, has "
+    "replaced. Replace it in a fixture, which takes it back"
 )
 
 

@@ -53,7 +53,7 @@ _STORES = frozenset({"STORE_ATTR", "STORE_GLOBAL", "STORE_SUBSCR"})
 
 _DOUBLES = "unittest.mock"
 
-_IMPORTS = "another module was imported"
+_IMPORTS = "another module was imported or another test was run"
 
 
 def note_switches(registered: Callable[..., Any], named: str) -> None:

@@ -24,6 +24,7 @@ from pytest_supercache.plugin.fixtures import (
     supercache_stack,
     virtual_clock,
 )
+from pytest_supercache.plugin.left_by_tests import LeftByTests
 from pytest_supercache.plugin.marking import Presence, announce, mark_if_asked
 from pytest_supercache.plugin.options import add_options
 from pytest_supercache.plugin.prefetch import Prefetch
@@ -85,7 +86,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     session = Session(config)
     config.stash[SESSION], config.stash[GATE] = session, session.gate
-    hooks = (RunHooks(session), session.gate, session.allure, Prefetch(session))
+    hooks = (RunHooks(session), session.gate, session.allure, Prefetch(session), LeftByTests())
     sharding = () if session.gate.sharding is None else (session.gate.sharding,)
     for part in (*hooks, *sharding, config.stash[CONNECTION_FAILURES]):
         config.pluginmanager.register(part)

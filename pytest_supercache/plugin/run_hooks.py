@@ -11,8 +11,7 @@ from pytest_supercache.core.identity import identity
 from pytest_supercache.core.lifeline import interrupt_when_orphaned
 from pytest_supercache.declare.held import can_change, shared
 from pytest_supercache.declare.late_binding import indistinct, redefined
-from pytest_supercache.declare.registry import REGISTRY, note_imported
-from pytest_supercache.declare.switched import note_doubles
+from pytest_supercache.declare.registry import REGISTRY
 from pytest_supercache.plugin.exit_status import is_listing, is_of_another_process
 from pytest_supercache.plugin.findings import FINDING, NotAsExpected
 from pytest_supercache.plugin.items import is_ours
@@ -84,11 +83,6 @@ class RunHooks:
         """Write the description of the collected items for the `supercache` command."""
         _refuse_redefined(session.items)
         _refuse_parameters_of_a_loop(session.items)
-        if any(map(is_ours, session.items)):
-            note_imported()
-            tests: list[Any] = [getattr(item, "obj", None) for item in session.items]
-            files = {str(item.path) for item in session.items}
-            note_doubles(filter(_is_explored, tests), files)
         description, gate = self._session.description, self._session.gate
         if description is not None:
             description.write(gate.uncollected(), is_whole=not session.testsfailed)

@@ -204,7 +204,9 @@ def test_so_is_one_in_whose_code_a_test_module_has_replaced_something(
     apart.test_file(f"{top}{what}\ndef test_it(): pass\n", "test_unit")
     assert apart.run("--supercache-gate", "a", "test_unit.py").ret == status
     if status != 1:
-        assert "which was set since, when another module was imported" in gate(apart)["reasons"][0]
+        assert (
+            "which was set since, when another module was imported or" in gate(apart)["reasons"][0]
+        )
         assert apart.run("--supercache-gate", "a").ret == 1, "alone, it has the race"
 
 
@@ -230,3 +232,25 @@ def test_so_is_a_test_in_whose_code_another_test_module_has_replaced_something(
     apart.test_file(f"{top}{other}\ndef test_it(): pass\n", "test_unit")
     apart.test_file(f"{EXPLORED.format(kind='cached')}\nimport others_app\n{own}\n", "test_cached")
     assert apart.run_apart("--supercache-gate", *modules).ret == status
+
+
+LEFT = {
+    "def test_it(): os.environ['OTHERS_KIND'] = 'uncached'": 6,
+    "def test_it(): others_app.Shop.get = MagicMock(return_value=None)": 6,
+    "def test_it(monkeypatch): monkeypatch.setenv('OTHERS_KIND', 'uncached')": 1,
+    "@pytest.fixture(scope='session')\n"
+    "def container():\n    os.environ['OTHERS_KIND'] = 'uncached'\n    yield\n"
+    "def test_it(container): pass": 0,
+}
+
+
+@pytest.mark.parametrize(("test", "status"), LEFT.items())
+def test_so_is_one_in_whose_code_a_test_has_left_something(
+    apart: Project, test: str, status: int
+) -> None:
+    """The twins: it is taken back; and a fixture of the session that lasts is meant."""
+    apart.test_file(
+        f"import os, pytest, others_app\nfrom unittest.mock import MagicMock\n{test}\n", "test_unit"
+    )
+    assert apart.run_apart("--supercache-gate", "test_unit.py", "a").ret == status
+    assert apart.run_apart("--supercache-gate", "a").ret == 1, "alone, it has the race"

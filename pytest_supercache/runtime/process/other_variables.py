@@ -23,8 +23,8 @@ _OF_ALL = {one.__code__ for one in (ItemsView.__iter__, ValuesView.__iter__, typ
 
 _OTHER = (
     "the code under test reads os.environ[{!r}], which had another value when its system or test "
-    "was declared: another conftest file or test module has set it since. Set it in the factory or "
-    "in a fixture, or hand the factory what it needs by params={{...}}"
+    "was declared: another conftest file, test module or test has set it since. Set it in the "
+    "factory or in a fixture, or hand the factory what it needs by params={{...}}"
 )
 
 _ELSEWHERE = (
