@@ -9,14 +9,14 @@ the file was damaged or removed rules out a GO, too.
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.inputs import InputError
 from pytest_supercache.core.real_clock import real_seconds, real_sleep
-from pytest_supercache.report.run_folders import VERDICT, top_of
+from pytest_supercache.report.run_folders import RUNS, VERDICT, top_of
 from pytest_supercache.report.values import short
 from pytest_supercache.report.verdict_json import Row, write_verdict
 from pytest_supercache.report.verdict_schema import read_verdict
@@ -69,15 +69,34 @@ def later_beside(
     """Yield a complaint for each run of the same id that stands against an older run's file.
 
     The file is that of a run in its own folder; the folder of reports has what came after it. Runs
-    with one of the numbers ``asked`` are no others.
+    with one of the numbers ``asked`` are no others. The folder of reports may also be one into
+    which CI has put those of several machines, of which the last one left its file at the top.
     """
     run, top = document.get("run"), top_of(path.resolve().parent) / VERDICT
-    if isinstance(run, Mapping) and {"id", "owner"} <= set(run) and not _is_same(path, top):
-        own = {"is_gate": bool(document.get("gate")), **run}
-        others = others_beside(top, own, None)
-        yield from against_go(
-            {**run, "others": [one for one in others if one.get("owner") not in {*asked}]}
-        )
+    if not (isinstance(run, Mapping) and {"id", "owner"} <= set(run)):
+        return
+    own = {"is_gate": bool(document.get("gate")), **run}
+    others = (
+        _left_in_runs(top.parent, own) if _is_same(path, top) else others_beside(top, own, None)
+    )
+    yield from against_go(
+        {**run, "others": [one for one in others if one.get("owner") not in {*asked}]}
+    )
+
+
+def _left_in_runs(folder: Path, own: Mapping[str, Any]) -> Others:
+    """Return the gate runs of the same id in folders of their own that the top does not know."""
+    known = {own["owner"], *(one.get("owner") for one in own.get("others") or ())}
+    found: Others = []
+    for path in sorted((folder / RUNS).glob(f"*/{VERDICT}")) if own["id"] != own["owner"] else ():
+        with suppress(OSError, InputError):
+            document = read_verdict(path)
+            run = document.get("run") or {}
+            entry = entry_of(run, document.get("gate") or {})
+            is_other = run.get("id") == own["id"] and run.get("owner") not in known
+            if is_other and entry["is_gate"] and entry["outcome"] not in GOOD:
+                found.append(entry)
+    return found
 
 
 def _is_same(path: Path, other: Path) -> bool:

@@ -104,6 +104,24 @@ def test_the_file_of_an_older_run_is_none_after_a_no_go_of_the_same_id(job: Proj
     assert verdict(str(older), "--run-id=77").exit_code == 0
 
 
+@pytest.mark.parametrize("other", ["77", "78"])
+def test_a_go_beside_a_no_go_of_another_machine_of_one_id_is_none(
+    job: Project, monkeypatch: pytest.MonkeyPatch, other: str
+) -> None:
+    """CI puts the reports of a matrix into one folder. The twin: they are of two jobs."""
+    monkeypatch.setenv("SUPERCACHE_RUN_ID", other)
+    after_no_go(job)
+    (job.path / "reports").rename(job.path / "elsewhere")
+    monkeypatch.setenv("SUPERCACHE_RUN_ID", "77")
+    after_go(job)
+    assert verdict().exit_code == 0
+    (folder,) = (job.path / "elsewhere" / "runs").iterdir()
+    folder.rename(job.path / "reports" / "runs" / folder.name)
+    told = verdict()
+    assert told.exit_code == (6 if other == "77" else 0)
+    assert ("the run id 77 has another run" in told.output) == (other == "77")
+
+
 def test_the_file_of_an_older_shard_is_none_after_one_that_failed(job: Project) -> None:
     """The twin: the later one passes."""
     shard = ("--supercache-shard=1/1", "go.supercache.yaml")
