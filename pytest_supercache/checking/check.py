@@ -191,8 +191,7 @@ def check_on(
         look_ahead(environment, preflight)
 
         def explore(*, shared: bool) -> CheckResult:
-            whole = None if settings.faults is not None and settings.faults.max else workers
-            search_here = partial(_search_one, environment, work, shared, whole)
+            search_here = partial(_search_one, environment, work, shared, workers)
             submit_one = workers and partial(workers.submit, search_unit, shared)
             with environment.as_recorded(schedule):
                 result = search_fault_sets(settings, search_here, replay, submit_one)
@@ -308,14 +307,14 @@ def _search_one(
     environment.sharing.is_everything = shared and not work.settings.shares_memory
     environment.stack.existing_cache.leases.start(within.leases)
 
+    others = None
+    if workers is not None and not (within.faults is not None and within.faults.max):
+        submit = partial(workers.submit, search_subtrees, shared, vector, within)
+        others = OtherProcesses(workers.number, submit, workers.patience)
+
     def fresh() -> tuple[Runner, _Check]:
         runner = _runner(environment, work, within, shared=shared, vector=vector)
         runner.started = began
-        others = workers and OtherProcesses(
-            workers.number,
-            partial(workers.submit, search_subtrees, shared, vector, within),
-            workers.patience,
-        )
         return runner, _Check(runner, work, again, others)
 
     runner, one = fresh()
