@@ -198,8 +198,8 @@ class Exhaustive:
             _heed_alarms(execution)
             walk.finish(execution)
             events = path.events = self._absorb(path.events[:known], execution)
-            _compare_labels(events, labels)
             path.base = len(events) - len(nodes)
+            _compare_with_told(path, labels)
             if walk.is_blocked:
                 self.blocked += 1
                 raise ReductionAlarm("a run could only have repeated an interleaving")
@@ -303,13 +303,15 @@ def _choices_to(event: StepEvent) -> int:
     return event.step.choice + 1
 
 
-def _compare_labels(events: Sequence[StepEvent], labels: Sequence[tuple[str, str]]) -> None:
-    """Compare the first events of a run with those that another process has seen.
+def _compare_with_told(path: _Path, labels: Sequence[tuple[str, str]]) -> None:
+    """Compare the first events of a run with those that another process has told of.
 
     Raises:
         NotDeterministicError: they are others.
     """
-    if labels_of(events[: len(labels)]) != tuple(labels):
+    told = [(node.branches[0].actor, node.branches[0].footprint) for node in path.nodes[: path.kept]]
+    met = [(event.actor, event.footprint) for event in path.events[path.base :][: path.kept]]
+    if met != told or labels_of(path.events[: len(labels)]) != tuple(labels):
         raise NotDeterministicError("the same schedule led to other steps in another process")
 
 

@@ -2,6 +2,7 @@
 
 import pickle
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from random import Random
 
@@ -149,6 +150,19 @@ def test_other_steps_in_the_other_process_are_noticed() -> None:
     other = replace(claim.subtree, labels=(("a", "read y"), *claim.subtree.labels[1:]))
     with pytest.raises(NotDeterministicError, match="in another process"):
         Exhaustive().explore_subtree(other, limited(READS_BEFORE_OR_AFTER, 0, 5))
+
+
+@pytest.mark.parametrize("touched", ["z", "q"])
+def test_another_footprint_on_the_way_to_a_leaf_is_noticed(touched: str) -> None:
+    """Nobody has executed these steps in this order before, so no labels are known of them."""
+    _, frontier = interrupted(READS_BEFORE_OR_AFTER, 0, 1)
+    assert frontier is not None
+    claims = {claim.subtree.script: claim for claim in iter(frontier.take, None)}
+    other = [Move("write z", writing(touched)), *READS_BEFORE_OR_AFTER["b"][1:]]
+    attempt = limited({**READS_BEFORE_OR_AFTER, "b": other}, 0, 5)
+    told = pytest.raises(NotDeterministicError, match="in another process")
+    with nullcontext() if touched == "z" else told:
+        Exhaustive().explore_subtree(claims["b", "b"].subtree, attempt)
 
 
 def test_another_footprint_in_the_other_process_is_noticed() -> None:
