@@ -222,6 +222,10 @@ def search_unit(work: Work, shared: bool, vector: Vector, within: Exploration) -
         server.close()
 
 
+RESTARTS_OF_PART_MAX = 5
+"""The number of times that a part starts over; an import changes steps once."""
+
+
 def search_subtrees(
     work: Work, shared: bool, vector: Vector, within: Exploration, unit: WorkUnit
 ) -> WorkUnitResult:
@@ -233,19 +237,16 @@ def search_subtrees(
     server = start_server(work.backend)
     try:
         with taken_back(), _environment_for(server, work) as environment:
-            for _ in range(RESTARTS_MAX):
+            for _ in range(RESTARTS_OF_PART_MAX):
                 environment.hash_globals()
                 environment.know(deepcopy(unit.sharing))
                 environment.stack.existing_cache.leases.start(unit.leases)
-                result = None
-                with suppress(StepsHaveChanged):  # by an import: it starts over
-                    runner = _runner(environment, work, within, shared=shared, vector=vector)
+                runner = _runner(environment, work, within, shared=shared, vector=vector)
+                with suppress(StepsHaveChanged):  # by an import, or by what is learnt
                     result = explore_subtrees(runner, unit)
-                leases = environment.stack.existing_cache.leases.known
-                if environment.sharing.has_learnt_since(unit.sharing) or leases != unit.leases:
+                    if not environment.sharing.has_learnt_since(unit.sharing):
+                        return result
                     break
-                if result is not None:
-                    return result
             raise UndividedError("more is known by now of what the code touches")
     finally:
         server.close()

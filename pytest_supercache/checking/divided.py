@@ -5,7 +5,9 @@ process searches by itself from the start, so that verdict, witness and token ar
 without help. What the others have met counts as if it had been met here.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pytest_supercache.checking.few_preemptions import FewPreemptions
 from pytest_supercache.checking.reduction_check import ReductionCheck, Tally
 from pytest_supercache.checking.runner import Met, Runner
-from pytest_supercache.checking.serial_runs import take_turns
+from pytest_supercache.checking.serial_runs import repeat_first, take_turns
 from pytest_supercache.checking.submitted import until_any_done
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.real_clock import real_seconds
@@ -23,7 +25,7 @@ from pytest_supercache.runtime.memory.sharing import Sharing
 from pytest_supercache.search.dpor import Exhaustive
 from pytest_supercache.search.frontier import Claim, Explored, Frontier, Subtree
 from pytest_supercache.search.knowledge import Knowledge
-from pytest_supercache.search.search import Interrupted
+from pytest_supercache.search.search import Interrupted, SearchEnded
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -145,30 +147,46 @@ class _Division:
             claims = list(islice(iter(self._frontier.take, None), most))
             if not claims:
                 return
-            environment = self._runner.environment
-            seconds = min(max(PART_SECONDS, self._runner.seconds() * PART_SHARE), PART_SECONDS_MAX)
-            unit = WorkUnit(
-                subtrees=tuple(claim.subtree for claim in claims),
-                seconds=seconds,
-                sharing=environment.sharing,
-                leases=environment.stack.existing_cache.leases.known,
-            )
-            self._out[self._others.submit(unit)] = claims
+            with _failing_as_undivided():  # a process may have ended meanwhile
+                self._out[self._others.submit(self._unit(claims))] = claims
+
+    def _unit(self, claims: list[Claim]) -> WorkUnit:
+        runner = self._runner
+        used = runner.seconds()
+        seconds = min(max(PART_SECONDS, used * PART_SHARE), PART_SECONDS_MAX)
+        return WorkUnit(
+            subtrees=tuple(claim.subtree for claim in claims),
+            seconds=min(seconds, max(runner.settings.time - used, 0.0)),
+            sharing=deepcopy(runner.environment.sharing),  # a thread of the pool sends it later
+            leases=runner.environment.stack.existing_cache.leases.known,
+        )
 
     def _take_in(self, future: "Future[WorkUnitResult]") -> None:
         claims = self._out.pop(future)
-        try:
+        with _failing_as_undivided():
             result = future.result()
-        except UndividedError:
-            raise
-        except Exception as error:
-            raise UndividedError(f"a process failed: {type(error).__name__}: {error}") from error
-        self._reduction_check.add(result.tally)
+            self._reduction_check.add(result.tally)
         self._runner.add(result.met)
         for claim, explored in zip(claims, result.explored, strict=False):
             self._frontier.put(claim, explored)
         for claim in claims[len(result.explored) :]:
             self._frontier.put_back(claim)
+
+
+@contextmanager
+def _failing_as_undivided() -> Iterator[None]:
+    """Take whatever fails in another process for a reason to search in this one.
+
+    Raises:
+        UndividedError: it has failed.
+        SearchEnded: it has used up what the whole search may use.
+    """
+    try:
+        yield
+    except (UndividedError, SearchEnded):
+        raise
+    except Exception as error:
+        raise UndividedError(f"a process failed: {type(error).__name__}: {error}") from error
 
 
 def explore_subtrees(runner: Runner, unit: WorkUnit) -> WorkUnitResult:
@@ -178,29 +196,38 @@ def explore_subtrees(runner: Runner, unit: WorkUnit) -> WorkUnitResult:
         UndividedError: something does not hold, or is not known to that process.
     """
     end = real_seconds() + unit.seconds
+    is_begun = False
+
+    def is_over() -> bool:
+        return is_begun and (real_seconds() > end or runner.is_over_budget())
+
     if (found := take_turns(runner).found) is not None:
         raise UndividedError("users who take turns fail", found.execution.schedule)
     runner.goes_on = True  # its findings are raised below
-    is_begun = False
 
     def attempt(scheduler: Scheduler) -> Execution:
         nonlocal is_begun
-        if is_begun and real_seconds() > end:
+        _refuse_violations(runner)
+        if is_over():
             raise Interrupted
         is_begun = True
         execution = runner.attempt(scheduler)
-        if runner.found is not None:
-            raise UndividedError("a violation was found", runner.found.execution.schedule)
+        _refuse_violations(runner)
         return execution
 
     knowledge, explored = Knowledge(), []
     reduction_check = ReductionCheck(runner, is_part=True)
     for subtree in unit.subtrees:
-        if is_begun and real_seconds() > end:
+        if is_over():
             break
         is_begun = False
         reduction_check.search = search = Exhaustive(reduction_check.see, knowledge=knowledge)
         explored.append(search.explore_subtree(subtree, attempt))
+    _refuse_violations(runner)
+    repeat_first(runner)
+    return WorkUnitResult(explored=tuple(explored), tally=reduction_check.tally(), met=runner.met())
+
+
+def _refuse_violations(runner: Runner) -> None:
     if runner.found is not None:
         raise UndividedError("a violation was found", runner.found.execution.schedule)
-    return WorkUnitResult(explored=tuple(explored), tally=reduction_check.tally(), met=runner.met())

@@ -7,6 +7,7 @@ executions, so each is a unit of work, in an order that does not depend on the p
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Future
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from pytest_supercache.checking import coverage
@@ -101,7 +102,8 @@ def _units(
     futures: dict[Vector, Future[FaultSetResult]] = {}
     left = progress.left(is_clean=False)
     if submit_one is not None and left is not None and len(level) > 1:
-        futures = {vector: submit_one(vector, left) for vector in level}
+        with _telling_of_dead_processes():  # one may have ended in the search without faults
+            futures = {vector: submit_one(vector, left) for vector in level}
     try:
         for vector in level:
             left = progress.left(is_clean=not vector)
@@ -121,9 +123,16 @@ def _result_of(future: "Future[FaultSetResult] | None") -> FaultSetResult | None
     if future is None:
         return None
     try:
-        return until_done(future).result()
+        with _telling_of_dead_processes():
+            return until_done(future).result()
     except LeftBehindError:
         return None
+
+
+@contextmanager
+def _telling_of_dead_processes() -> Iterator[None]:
+    try:
+        yield
     except BrokenExecutor as error:
         raise SupercacheError(
             f"a process that searched for faults ended before it was done: {error}. Run again "

@@ -309,7 +309,9 @@ def _compare_with_told(path: _Path, labels: Sequence[tuple[str, str]]) -> None:
     Raises:
         NotDeterministicError: they are others.
     """
-    told = [(node.branches[0].actor, node.branches[0].footprint) for node in path.nodes[: path.kept]]
+    told = [
+        (node.branches[0].actor, node.branches[0].footprint) for node in path.nodes[: path.kept]
+    ]
     met = [(event.actor, event.footprint) for event in path.events[path.base :][: path.kept]]
     if met != told or labels_of(path.events[: len(labels)]) != tuple(labels):
         raise NotDeterministicError("the same schedule led to other steps in another process")

@@ -19,7 +19,7 @@ class SearchEnded(Exception):  # noqa: N818 - not an error: the caller has what 
     """Raised by ``attempt`` when a violation was found or the budget is used up."""
 
     def __init__(self, end: End) -> None:
-        super().__init__(end.value)
+        super().__init__(end)  # all that it is made of, so that it can be sent
         self.end = end
 
 

@@ -2,15 +2,20 @@
 
 import multiprocessing
 import os
+import pickle
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import cache, partial
 
 import pytest
 
-from pytest_supercache import Verdict, check
+from pytest_supercache import Faults, SupercacheError, Verdict, check
 from pytest_supercache.checking import divided
 from pytest_supercache.checking.runner import Runner
+from pytest_supercache.core.errors import NotDeterministicError
+from pytest_supercache.core.verdict import End
+from pytest_supercache.search.search import SearchEnded
 from tests.litmus.test_workers import told
 from tests.selection import few
 
@@ -92,12 +97,14 @@ def restarts(monkeypatch: pytest.MonkeyPatch) -> list[Runner]:
     return found
 
 
-def together(body=shop, executions=20_000, memory="auto", **options):
+def together(
+    body=shop, executions=20_000, memory="auto", pool_of=ProcessPoolExecutor, faults=None, **options
+):
     context = multiprocessing.get_context("fork")
-    with ProcessPoolExecutor(2, mp_context=context) as pool:
+    with pool_of(2, mp_context=context) as pool:
         return check(
             partial(body, **options), search="exhaustive", executor=pool,
-            executions=executions, memory=memory,
+            executions=executions, memory=memory, faults=faults,
         )  # fmt: skip
 
 
@@ -175,7 +182,46 @@ def test_hidden_state_in_a_part_is_no_proof(parts, restarts):
     assert len(restarts) == 1
 
 
-def test_a_search_without_a_budget_for_it_is_undecided(parts):
-    result = together(executions=100)
+def test_a_budget_that_ends_in_a_part_ends_the_search(parts, restarts, monkeypatch):
+    monkeypatch.setattr(divided, "PART_SECONDS", 9.0)
+    result = together(executions=50)
     assert result.verdict is Verdict.UNKNOWN
-    assert result.executions >= 100
+    assert "the budget of 50 executions ran out" in result.reasons[0]
+    assert not restarts
+
+
+class Failing(ProcessPoolExecutor):
+    """Processes of which one ends unnoticed until a further part is submitted."""
+
+    left = 3
+
+    def submit(self, function, /, *given, **named):
+        self.left -= 1
+        if self.left < 0:
+            raise BrokenProcessPool("a process ended")
+        return super().submit(function, *given, **named)
+
+
+def test_processes_that_take_no_further_part_are_done_without(parts, restarts):
+    assert told(together(pool_of=Failing)) == told(alone())
+    assert len(restarts) == 1
+
+
+def test_a_process_that_ended_in_a_part_is_named_when_faults_are_searched(parts, restarts):
+    with pytest.raises(SupercacheError, match="ended before it was done"):
+        together(pool_of=Failing, faults=Faults(kinds=("evict",)))
+    assert len(restarts) == 1
+
+
+def test_a_process_that_has_changed_while_it_helped_decides_nothing(parts, restarts, monkeypatch):
+    def has_changed(_runner):
+        raise NotDeterministicError("the same schedule led to other steps")
+
+    monkeypatch.setattr(divided, "repeat_first", has_changed)
+    assert told(together()) == told(alone())
+    assert len(restarts) == 1
+
+
+def test_the_end_of_a_budget_arrives_in_another_process():
+    ended = pickle.loads(pickle.dumps(SearchEnded(End.OUT_OF_BUDGET)))
+    assert ended.end is End.OUT_OF_BUDGET
