@@ -17,7 +17,6 @@ from pytest_supercache.checking import coverage
 from pytest_supercache.checking.diagnose import diagnosed, place_of_conflict
 from pytest_supercache.checking.divided import (
     OtherProcesses,
-    UndividedError,
     WorkUnit,
     WorkUnitResult,
     explore_subtrees,
@@ -45,6 +44,7 @@ from pytest_supercache.checking.runner import (
     Runner,
     SharedMemoryNeeded,
     StepsHaveChanged,
+    UndividedError,
     look_ahead,
 )
 from pytest_supercache.checking.serial_runs import repeat_first, take_turns

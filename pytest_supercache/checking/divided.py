@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_supercache.checking.few_preemptions import FewPreemptions
 from pytest_supercache.checking.reduction_check import ReductionCheck, Tally
-from pytest_supercache.checking.runner import Met, Runner
+from pytest_supercache.checking.runner import Met, Runner, UndividedError
 from pytest_supercache.checking.serial_runs import repeat_first, take_turns
 from pytest_supercache.checking.submitted import until_any_done
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.real_clock import real_seconds
-from pytest_supercache.core.schedule import Schedule, Scheduler
+from pytest_supercache.core.schedule import Scheduler
 from pytest_supercache.core.verdict import End
 from pytest_supercache.runtime.memory.sharing import Sharing
 from pytest_supercache.search.dpor import Exhaustive
@@ -44,19 +44,6 @@ PART_SECONDS_MAX = 10.0
 
 SUBTREES_MAX = 16
 """The largest number of subtrees in a part."""
-
-
-class UndividedError(Exception):
-    """The search has to be made by one process.
-
-    Args:
-        reason: why.
-        schedule: one that violates a guarantee, if that is why.
-    """
-
-    def __init__(self, reason: str, schedule: Schedule | None = None) -> None:
-        super().__init__(reason, schedule)
-        self.schedule = schedule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from fractions import Fraction
 from hashlib import blake2b
 from sys import maxsize
 
-from pytest_supercache.checking.runner import Runner
+from pytest_supercache.checking.runner import Runner, UndividedError
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.made_anew import without_random_parts
 from pytest_supercache.core.orders import Share
@@ -40,7 +40,6 @@ from pytest_supercache.search.orders import (
 )
 from pytest_supercache.search.random_walk import RandomWalk
 from pytest_supercache.search.search import SearchEnded
-from pytest_supercache.search.walk import ReductionAlarm
 
 RANDOM_RUNS = 100
 """The number of free random schedules that must end like the interleaving they belong to."""
@@ -157,13 +156,13 @@ class ReductionCheck:
         """Take in what another process has counted.
 
         Raises:
-            ReductionAlarm: an interleaving was executed twice.
+            UndividedError: an interleaving was executed twice.
         """
         if not self._elsewhere:
             self._elsewhere = {digest_of(key): outcome for key, outcome in self._outcomes.items()}
             self._outcomes.clear()
         if not self._elsewhere.keys().isdisjoint(part.outcomes):
-            raise ReductionAlarm("an interleaving was executed twice")
+            raise UndividedError("an interleaving was executed twice")
         self._elsewhere |= part.outcomes
         is_counted = self.schedules is not None and part.schedules is not None
         self.schedules = (self.schedules or 0) + (part.schedules or 0) if is_counted else None
@@ -256,6 +255,7 @@ class ReductionCheck:
         Raises:
             HiddenState: a schedule ended differently.
             SearchEnded: no time is left.
+            UndividedError: it did, and other processes have executed those that it is like.
         """
         if self.are_few:
             self._execute_all()
@@ -311,10 +311,14 @@ class ReductionCheck:
         known = self._outcomes.get(key)
         if known is None and self._elsewhere:
             known = self._elsewhere.get(digest_of(key))
-        if known is None:
-            raise HiddenState("a schedule is like none of the interleavings that were executed")
-        if known != self._outcome(execution):
+        is_known = known is not None
+        if is_known and known == self._outcome(execution):
+            return
+        if self._elsewhere:  # perhaps only another process is different, as in the order of a set
+            raise UndividedError("a schedule is like none that other processes have executed")
+        if is_known:
             raise HiddenState("equivalent schedules ended differently")
+        raise HiddenState("a schedule is like none of the interleavings that were executed")
 
     def _run(self, scheduler: Scheduler) -> tuple[Execution, list[StepEvent]]:
         if self._runner.seconds() > self._runner.settings.time:

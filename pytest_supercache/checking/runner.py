@@ -67,6 +67,19 @@ class HazardMet(Exception):  # noqa: N818 - a reason for UNKNOWN
         super().__init__("; ".join(self.reasons))
 
 
+class UndividedError(Exception):
+    """The search has to be made by one process.
+
+    Args:
+        reason: why.
+        schedule: one that violates a guarantee, if that is why.
+    """
+
+    def __init__(self, reason: str, schedule: Schedule | None = None) -> None:
+        super().__init__(reason, schedule)
+        self.schedule = schedule
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """An execution that violates a guarantee."""

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 
 from pytest_supercache.checking.divided import (
     OtherProcesses,
-    UndividedError,
     is_long,
     search_divided,
 )
 from pytest_supercache.checking.few_preemptions import FewPreemptions
 from pytest_supercache.checking.reduction_check import HiddenState, ReductionCheck
-from pytest_supercache.checking.runner import Runner, SharedMemoryNeeded
+from pytest_supercache.checking.runner import Runner, SharedMemoryNeeded, UndividedError
 from pytest_supercache.core.errors import NotDeterministicError, ReplayDivergedError
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.schedule import Schedule, Scheduler
