@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pytest_supercache.checking.few_preemptions import FewPreemptions
 from pytest_supercache.checking.reduction_check import ReductionCheck, Tally
 from pytest_supercache.checking.runner import Met, Runner, UndividedError
-from pytest_supercache.checking.serial_runs import repeat_first, take_turns
+from pytest_supercache.checking.serial_runs import repeat_first, warm_up
 from pytest_supercache.checking.submitted import until_any_done
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.real_clock import real_seconds
@@ -52,7 +52,7 @@ class WorkUnit:
 
     subtrees: tuple[Subtree, ...]
     seconds: float
-    """How long it may take, in real seconds."""
+    """How long it may be explored, in real seconds."""
     sharing: Sharing
     leases: frozenset[str]
 
@@ -182,14 +182,13 @@ def explore_subtrees(runner: Runner, unit: WorkUnit) -> WorkUnitResult:
     Raises:
         UndividedError: something does not hold, or is not known to that process.
     """
+    warm_up(runner)
     end = real_seconds() + unit.seconds
     is_begun = False
 
     def is_over() -> bool:
         return is_begun and (real_seconds() > end or runner.is_over_budget())
 
-    if (found := take_turns(runner).found) is not None:
-        raise UndividedError("users who take turns fail", found.execution.schedule)
     runner.goes_on = True  # its findings are raised below
 
     def attempt(scheduler: Scheduler) -> Execution:
