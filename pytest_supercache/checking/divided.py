@@ -116,8 +116,7 @@ class _Division:
             few.interrupt()  # meanwhile
             while self._out:
                 self._take_in(until_any_done(self._out))
-                owed = self._frontier.owed + sum(map(len, self._out.values()))
-                if self._runner.is_over_budget() or self._reduction_check.search.is_hopeless(owed):
+                if self._is_given_up():
                     return End.OUT_OF_BUDGET
                 self._hand_out()
         finally:
@@ -125,6 +124,12 @@ class _Division:
                 future.cancel()
         assert not self._frontier.owed, "a subtree that waits can be handed out if none is out"
         return End.EXHAUSTED
+
+    def _is_given_up(self) -> bool:
+        """Say whether something is left that does not fit the budget."""
+        owed = self._frontier.owed + sum(map(len, self._out.values()))
+        is_hopeless = self._reduction_check.search.is_hopeless
+        return owed > 0 and (self._runner.is_over_budget() or is_hopeless(owed))
 
     def _hand_out(self) -> None:
         """Give every process a part, and one more to begin with when it has done that."""

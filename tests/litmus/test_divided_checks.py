@@ -199,6 +199,12 @@ def test_a_budget_that_ends_in_a_part_ends_the_search(parts, restarts, monkeypat
     assert not restarts
 
 
+def test_a_budget_that_is_just_enough_is_enough(parts, restarts):
+    result = together(executions=alone().executions)
+    assert told(result) == told(alone())
+    assert not restarts
+
+
 class Failing(ProcessPoolExecutor):
     """Processes of which one ends unnoticed until a further part is submitted."""
 
