@@ -476,6 +476,7 @@ class _Check:
                 runner.executions + runner.idle, runner.seconds(), runner.settings, runner.first,
                 self._searched.sampler, self._searched.up_to,
                 different=(len(runner.different), interleavings),
+                elsewhere=runner.seconds_elsewhere,
             )  # fmt: skip
             return self.unknown((why,))
         repeat_first(runner)

@@ -396,6 +396,7 @@ def why_unfinished(
     up_to: UpTo | None = None,
     *,
     different: tuple[int, int] = (0, 0),
+    elsewhere: float = 0.0,
 ) -> str:
     """Say why a search that found nothing did not finish, what it means, and what to do.
 
@@ -407,6 +408,7 @@ def why_unfinished(
         sampler: what drew the last schedules, if anything did.
         up_to: which schedules were all executed.
         different: how many different schedules, and different interleavings, were executed.
+        elsewhere: the seconds for which other processes executed some of them.
     """
     used = (
         f"{executions:,} of at most {settings.executions:,} executions and {seconds:.1f} of at "
@@ -428,7 +430,7 @@ def why_unfinished(
         assert settings.preemptions is not None, "nothing else ends a search early"
         why = f"only schedules with at most {_times(settings.preemptions)} were tried"
         advice = "leave out --supercache-preemptions to try all"
-    pace = seconds / max(executions, 1)
+    pace = (seconds + elsewhere) / max(executions, 1)
     size = _size(first, sampler, different)
     told = [why, used, size, *_processes(sampler, pace), *_chances(executions, sampler)]
     next_step = _next_step(up_to, pace)

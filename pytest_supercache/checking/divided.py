@@ -65,6 +65,8 @@ class WorkUnitResult:
     """Of the subtrees that were begun, in their order."""
     tally: Tally
     met: Met
+    seconds: float
+    """How long it took."""
 
 
 class OtherProcesses(NamedTuple):
@@ -159,6 +161,7 @@ class _Division:
             result = future.result()
             self._reduction_check.add(result.tally)
         self._runner.add(result.met)
+        self._runner.seconds_elsewhere += result.seconds
         for claim, explored in zip(claims, result.explored, strict=False):
             self._frontier.put(claim, explored)
         for claim in claims[len(result.explored) :]:
@@ -216,7 +219,12 @@ def explore_subtrees(runner: Runner, unit: WorkUnit) -> WorkUnitResult:
         explored.append(search.explore_subtree(subtree, attempt))
     _refuse_violations(runner)
     repeat_first(runner)
-    return WorkUnitResult(explored=tuple(explored), tally=reduction_check.tally(), met=runner.met())
+    return WorkUnitResult(
+        explored=tuple(explored),
+        tally=reduction_check.tally(),
+        met=runner.met(),
+        seconds=runner.seconds(),
+    )
 
 
 def _refuse_violations(runner: Runner) -> None:

@@ -139,6 +139,7 @@ class Runner:
     goes_on: bool = False  # after a finding, to find the smallest one
     _found_after: float = 0.0  # seconds
     further: int = 0  # executions since the finding
+    seconds_elsewhere: float = 0.0  # for which other processes have searched
     reach: coverage.Reach = field(default_factory=coverage.Reach)
     not_judged: dict[str, None] = field(default_factory=dict)
     never_judged: frozenset[str] | None = None  # by any execution so far; None: there was none
@@ -201,7 +202,7 @@ class Runner:
     def start_again(self) -> None:
         """Begin the search again, with all of its time."""
         self.forget_findings()
-        self.started = real_seconds()
+        self.started, self.seconds_elsewhere = real_seconds(), 0.0
 
     def _tell(self) -> None:
         """Report the progress of the search."""

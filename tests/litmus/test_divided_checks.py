@@ -11,7 +11,7 @@ from functools import cache, partial
 import pytest
 
 from pytest_supercache import Faults, SupercacheError, Verdict, check
-from pytest_supercache.checking import divided
+from pytest_supercache.checking import coverage, divided
 from pytest_supercache.checking.runner import Runner
 from pytest_supercache.core.errors import NotDeterministicError
 from pytest_supercache.core.verdict import End
@@ -193,9 +193,17 @@ def test_hidden_state_in_a_part_is_no_proof(parts, restarts):
 
 def test_a_budget_that_ends_in_a_part_ends_the_search(parts, restarts, monkeypatch):
     monkeypatch.setattr(divided, "PART_SECONDS", 9.0)
+    elsewhere, why = [], coverage.why_unfinished
+
+    def unfinished(*given, **more):
+        elsewhere.append(more["elsewhere"])
+        return why(*given, **more)
+
+    monkeypatch.setattr(coverage, "why_unfinished", unfinished)
     result = together(executions=50)
     assert result.verdict is Verdict.UNKNOWN
     assert "the budget of 50 executions ran out" in result.reasons[0]
+    assert sum(elsewhere) > 0
     assert not restarts
 
 

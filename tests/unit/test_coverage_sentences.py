@@ -207,8 +207,11 @@ def test_the_estimate_says_how_many_processes_would_do_in_an_hour(pace, told):
     for _ in range(9):
         size.schedules.add(252.0)
         size.interleavings.add(252.0)
-    reason = why_unfinished(9, 9 * pace, Exploration(search="uniform"), first, search)
+    settings = Exploration(search="uniform")
+    reason = why_unfinished(9, 9 * pace, settings, first, search)
     assert told in reason if told else "processes" not in reason
+    divided = why_unfinished(9, 0.0, settings, first, search, elsewhere=9 * pace)
+    assert divided.split("; ")[2:] == reason.split("; ")[2:]
     for _ in range(3):
         size.interleavings.add(90_000.0)  # now nobody knows
     assert "process" not in why_unfinished(
