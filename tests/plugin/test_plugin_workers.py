@@ -229,6 +229,10 @@ def deadly(layers):
 
 
 LONG = """
+from pytest_supercache.checking import divided
+
+divided.DIVIDED_AFTER = 3600.0  # however slow this machine is, workers keep what they search
+
 class Long(Uncached):
     def get(self, key):
         for _ in range(6):
