@@ -20,6 +20,7 @@ from pytest_supercache.checking.divided import (
     WorkUnit,
     WorkUnitResult,
     explore_subtrees,
+    failing_as_undivided,
 )
 from pytest_supercache.checking.environment import Body, CheckEnvironment, open_environment
 from pytest_supercache.checking.fault_sets import (
@@ -233,10 +234,15 @@ def search_subtrees(
 
     Raises:
         UndividedError: what it has met is to be searched by the process that divides the search.
+        SearchEnded: the budget of the whole search is used up.
     """
     server = start_server(work.backend)
     try:
-        with taken_back(), _environment_for(server, work) as environment:
+        with (
+            failing_as_undivided(),
+            taken_back(),
+            _environment_for(server, work) as environment,
+        ):
             for _ in range(RESTARTS_OF_PART_MAX):
                 environment.hash_globals()
                 environment.know(deepcopy(unit.sharing))

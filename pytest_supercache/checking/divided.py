@@ -141,7 +141,7 @@ class _Division:
             claims = list(islice(iter(self._frontier.take, None), most))
             if not claims:
                 return
-            with _failing_as_undivided():  # a process may have ended meanwhile
+            with failing_as_undivided():  # a process may have ended meanwhile
                 self._out[self._others.submit(self._unit(claims))] = claims
 
     def _unit(self, claims: list[Claim]) -> WorkUnit:
@@ -157,7 +157,7 @@ class _Division:
 
     def _take_in(self, future: "Future[WorkUnitResult]") -> None:
         claims = self._out.pop(future)
-        with _failing_as_undivided():
+        with failing_as_undivided():
             result = future.result()
             self._reduction_check.add(result.tally)
         self._runner.add(result.met)
@@ -169,8 +169,10 @@ class _Division:
 
 
 @contextmanager
-def _failing_as_undivided() -> Iterator[None]:
-    """Take whatever fails in another process for a reason to search in this one.
+def failing_as_undivided() -> Iterator[None]:
+    """Take whatever fails in or around a part for a reason to search in one process.
+
+    Errors of the code under test may be such that cannot be read back, which breaks a pool.
 
     Raises:
         UndividedError: it has failed.

@@ -163,6 +163,32 @@ def test_answers_that_only_look_different_elsewhere_are_no_hidden_state(parts, r
     assert len(restarts) == 1
 
 
+class UnreadableError(SupercacheError):
+    """An error that can be sent, and not read."""
+
+    def __init__(self, one, two):
+        super().__init__(f"{one} {two}")
+
+
+def unreadable(world):
+    if os.getpid() != PARENT:
+        raise UnreadableError("only", "elsewhere")
+    shop(world)
+
+
+class Lasting(ProcessPoolExecutor):
+    """Processes that others can use afterwards."""
+
+    def __exit__(self, *given):
+        assert self.submit(os.getpid).result() != PARENT
+        return super().__exit__(*given)
+
+
+def test_an_error_that_cannot_be_read_here_breaks_no_pool(parts, restarts):
+    assert told(together(unreadable, pool_of=Lasting)) == told(alone())
+    assert len(restarts) == 1
+
+
 def hidden(world):
     """Users whose steps have nothing in common; the answers tell in which order they came."""
     order: list[str] = []
