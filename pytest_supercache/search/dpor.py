@@ -167,7 +167,8 @@ class Exhaustive:
         path = _Path(subtree.root, subtree.script, nodes, len(nodes))
         left = Left()
         try:
-            self._explore_from(path, attempt, subtree.labels)
+            is_explored = self._explore_from(path, attempt, subtree.labels)
+            assert is_explored, "only who has the frontier can say that a search is hopeless"
         except Interrupted:
             if not path.events:
                 raise  # nothing was explored: that is not "nothing is left"
