@@ -45,7 +45,7 @@ from pytest_supercache.search.frontier import (
 from pytest_supercache.search.knowledge import Knowledge
 from pytest_supercache.search.races import Races
 from pytest_supercache.search.search import Attempt, Interrupted
-from pytest_supercache.search.wakeup import Sequel, insert, is_asleep
+from pytest_supercache.search.wakeup import insert, is_asleep, uncovered
 from pytest_supercache.search.walk import Node, ReductionAlarm, Root, SystematicWalk
 
 Seen = Callable[[TraceKey, Sequence[StepEvent], Execution], None]
@@ -242,15 +242,10 @@ class Exhaustive:
             node = path.nodes[at - base]
             if is_asleep(node.sleep, sequel, dependence):
                 continue
-            if insert(node.branches, sequel, dependence):
-                self._note_reversal(at - base, sequel, path.kept)
-
-    def _note_reversal(self, at: int, sequel: Sequel, kept: int) -> None:
-        """Note that a node got another branch; one that a frontier keeps is explored elsewhere."""
-        if at < kept:
-            self._reversals[at, tuple(sequel)] = None
-        else:
-            self._owed += 1
+            if at - base >= path.kept:
+                self._owed += insert(node.branches, sequel, dependence)
+            elif uncovered(node.branches, sequel, dependence) is not None:
+                self._reversals[at - base, tuple(sequel)] = None  # for the frontier
 
     def _owe_early_ticks(
         self, events: list[StepEvent], base: int, execution: Execution, walk: SystematicWalk

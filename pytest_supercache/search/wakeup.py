@@ -50,8 +50,14 @@ def is_asleep(sleep: Mapping[str, int], sequel: Sequel, dependence: Dependence) 
     return False
 
 
-def insert(branches: list[Branch], sequel: Sequel, dependence: Dependence) -> bool:
-    """Add ``sequel`` to a tree unless an equivalent one is there; say whether it was added."""
+def uncovered(
+    branches: list[Branch], sequel: Sequel, dependence: Dependence
+) -> tuple[list[Branch], Sequel] | None:
+    """Follow ``sequel`` down a tree; None: an equivalent one is there.
+
+    Returns:
+        The branches that it would have to be added to, and what is left of it.
+    """
     left = list(sequel)
     while True:
         for branch in branches:
@@ -61,12 +67,21 @@ def insert(branches: list[Branch], sequel: Sequel, dependence: Dependence) -> bo
             if at != INDEPENDENT:
                 del left[at]
             if not branch.then:
-                return False
+                return None
             branches = branch.then
             break
         else:
-            for actor, footprint in left:
-                branch = Branch(actor, footprint)
-                branches.append(branch)
-                branches = branch.then
-            return bool(left)
+            return branches, left
+
+
+def insert(branches: list[Branch], sequel: Sequel, dependence: Dependence) -> bool:
+    """Add ``sequel`` to a tree unless an equivalent one is there; say whether it was added."""
+    found = uncovered(branches, sequel, dependence)
+    if found is None:
+        return False
+    branches, left = found
+    for actor, footprint in left:
+        branch = Branch(actor, footprint)
+        branches.append(branch)
+        branches = branch.then
+    return bool(left)
