@@ -5,13 +5,13 @@ import math
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
+from types import ModuleType
 from typing import Any, TypeVar
 
 from pytest_supercache.core.errors import SupercacheError
-from pytest_supercache.declare import held
+from pytest_supercache.declare import held, switched
 from pytest_supercache.declare.late_binding import bound_late, indistinct
 from pytest_supercache.declare.same import are_one, place_of
-from pytest_supercache.declare.switched import note_replaced, note_switches
 from pytest_supercache.scenario.signatures import check_told, check_verb
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -131,10 +131,19 @@ REGISTRY = Registry()
 """The registry that the decorators below write to."""
 
 
+def note_loaded(module: ModuleType) -> None:
+    """Note which code the systems of a conftest file lead to when all of it is loaded."""
+    for one in REGISTRY.systems.values():
+        if getattr(one.factory, "__globals__", None) is vars(module):
+            switched.note_loaded(one.factory, named_system(one.name))
+
+
 def note_imported() -> None:
     """Note what surrounds the systems, and what they lead to, when all modules are imported."""
     held.note_surroundings(note_imported)
-    note_replaced({named_system(one.name): one.factory for one in REGISTRY.systems.values()})
+    switched.note_replaced(
+        {named_system(one.name): one.factory for one in REGISTRY.systems.values()}
+    )
 
 
 def named_system(name: str) -> str:
@@ -193,7 +202,7 @@ def system(
         _refuse_indistinct(named, factory, [one.factory for one in alike])
         others = [one.factory for one in alike if one.name != name]  # else it is declared again
         _refuse_other_surroundings(named, factory, others)
-        note_switches(factory, named)
+        switched.note_switches(factory, named)
         REGISTRY.systems[name] = declared
         return factory
 

@@ -63,6 +63,15 @@ def note_switches(registered: Callable[..., Any], named: str) -> None:
     _known[named] = _Led(registered, _switches_in(parts), kinds)
 
 
+def note_loaded(registered: Callable[..., Any], named: str) -> None:
+    """Note which code a factory leads to when its file is loaded: the rest of the file is meant."""
+    known = _known[named]
+    parts = _parts_of(registered)
+    known.kinds = {place: type(part.value) for place, part in parts.items()}
+    code = {place: part for place, part in parts.items() if is_a(part.value, type | FunctionType)}
+    known.switches |= code
+
+
 def note_replaced(declared: Mapping[str, Callable[..., Any]]) -> None:
     """Note which code and which objects were replaced since, when everything is imported."""
     for named, registered in declared.items():

@@ -12,7 +12,7 @@ from types import FunctionType, ModuleType
 
 import pytest
 
-from pytest_supercache.declare.registry import REGISTRY
+from pytest_supercache.declare.registry import REGISTRY, note_loaded
 from pytest_supercache.plugin.connection_failures import CONNECTION_FAILURES, begin
 from pytest_supercache.plugin.exit_status import GATE, IS_HELD, ExitStatus, held, held_while_loading
 from pytest_supercache.plugin.fixtures import (
@@ -138,6 +138,7 @@ def pytest_plugin_registered(plugin: object) -> None:
         from pytest_supercache.runtime.kernel.under_test import remember_conftest
 
         remember_conftest(plugin)
+        note_loaded(plugin)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
