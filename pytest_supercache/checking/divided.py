@@ -115,8 +115,8 @@ class _Division:
     def finish(self, few: FewPreemptions) -> End:
         try:
             self._hand_out()
-            few.interrupt()  # meanwhile
             while self._out:
+                few.interrupt_if_due()  # while others go on
                 self._take_in(until_any_done(self._out))
                 if self._is_given_up():
                     return End.OUT_OF_BUDGET
@@ -192,7 +192,9 @@ def explore_subtrees(runner: Runner, unit: WorkUnit) -> WorkUnitResult:
     Raises:
         UndividedError: something does not hold, or is not known to that process.
     """
-    warm_up(runner)
+    first = warm_up(runner)
+    if runner.judge(first).violations:
+        raise UndividedError("users who take turns fail", first.schedule)
     end = real_seconds() + unit.seconds
     is_begun = False
 

@@ -63,8 +63,7 @@ class FewPreemptions:
         Raises:
             SearchEnded: as of :meth:`Runner.attempt`; or no schedule is left.
         """
-        if self._is_due and self._runner.found is None and self._has_begun_in_vain():
-            self.interrupt()
+        self.interrupt_if_due()
         return self._runner.attempt(scheduler)
 
     def conclude(self, end: End) -> None:
@@ -88,16 +87,16 @@ class FewPreemptions:
         runner = self._runner
         return runner.executions + runner.idle - executions, runner.seconds() - seconds
 
-    def interrupt(self) -> None:
-        """Execute the schedules with few preemptions now, unless that was done or is not wanted.
+    def interrupt_if_due(self) -> None:
+        """Execute the schedules with few preemptions if enough of the budget is used in vain.
 
         Raises:
             SearchEnded: one of them fails, or these were all schedules.
         """
-        if not self._is_due:
+        runner = self._runner
+        if not (self._is_due and runner.found is None and self._has_begun_in_vain()):
             return
         self._is_due = False
-        runner = self._runner
         self._before = self._used()
         self._search = search = AllSchedules(None, self._is_enough)
         runner.goes_on = False

@@ -10,7 +10,7 @@ from functools import cache, partial
 
 import pytest
 
-from pytest_supercache import Faults, SupercacheError, Verdict, check
+from pytest_supercache import SupercacheError, Verdict, check
 from pytest_supercache.checking import coverage, divided
 from pytest_supercache.checking.runner import Runner
 from pytest_supercache.core.errors import NotDeterministicError
@@ -253,12 +253,6 @@ class Failing(ProcessPoolExecutor):
 
 def test_processes_that_take_no_further_part_are_done_without(parts, restarts):
     assert told(together(pool_of=Failing)) == told(alone())
-    assert len(restarts) == 1
-
-
-def test_a_process_that_ended_in_a_part_is_named_when_faults_are_searched(parts, restarts):
-    with pytest.raises(SupercacheError, match="ended before it was done"):
-        together(pool_of=Failing, faults=Faults(kinds=("evict",)))
     assert len(restarts) == 1
 
 

@@ -126,6 +126,25 @@ def test_threads_and_a_body_that_cannot_be_sent_are_refused():
         check(lambda world: body(world), faults=BROKEN, executor=pool)
 
 
+class Failing(ProcessPoolExecutor):
+    """Processes of which one has ended when the first set of faults is submitted."""
+
+    def submit(self, function, /, *given, **named):
+        if function is not os.getpid:
+            raise BrokenProcessPool("a process ended")
+        return super().submit(function, *given, **named)
+
+
+def test_processes_that_take_no_set_of_faults_are_named():
+    body = partial(programs.suppressed_message, fixed=True)
+    context = multiprocessing.get_context("fork")
+    with (
+        Failing(1, mp_context=context) as pool,
+        pytest.raises(SupercacheError, match="ended before it was done"),
+    ):
+        check(body, faults=WITHSTOOD, ticks=0, executor=pool)
+
+
 def dies_or_goes_on(dies):
     """End like a process that was killed, or work for longer than anybody waits."""
     if dies:
