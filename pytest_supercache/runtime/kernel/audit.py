@@ -26,12 +26,8 @@ def listen(events: Iterable[str], listener: Listener) -> None:
             listeners.append(listener)
 
 
-def _hear(
-    event: str,
-    arguments: tuple[Any, ...],
-    of_event: dict[str, list[Listener]] = _listeners,  # globals are gone when Python ends
-) -> None:
-    listeners = of_event.get(event)
+def _hear(event: str, arguments: tuple[Any, ...]) -> None:
+    listeners = _listeners.get(event) if _listeners else None  # no globals are left in the end
     if listeners is not None:
         for listener in listeners:
             listener(event, arguments)
