@@ -27,7 +27,9 @@ def listen(events: Iterable[str], listener: Listener) -> None:
 
 
 def _hear(event: str, arguments: tuple[Any, ...]) -> None:
-    listeners = _listeners.get(event) if _listeners else None  # no globals are left in the end
+    if _listeners is None:  # Python is ending, and clears its modules
+        return  # type: ignore[unreachable]
+    listeners = _listeners.get(event)
     if listeners is not None:
         for listener in listeners:
             listener(event, arguments)
