@@ -113,7 +113,7 @@ def _idle(reach: "Reach", execution: Execution) -> Scope:
 def _may_have_cache(reach: "Reach", execution: Execution) -> bool:
     """Say whether anything that was reached may be a cache, such as memory that users share.
 
-    Memory of a user who is alone on a node may be one, too.
+    If each node has only one user, private memory may be a cache as well.
     """
     nodes = {operation.node for operation in execution.history if operation.phase == RACE}
     are_together = len(execution.users) > 1 and len(nodes) == 1

@@ -182,7 +182,7 @@ def failing_as_undivided() -> Iterator[None]:
         yield
     except (UndividedError, SearchEnded):
         raise
-    except Exception as error:
+    except Exception as error:  # whatever it is, this process meets it again where it can be told
         raise UndividedError(f"a process failed: {type(error).__name__}: {error}") from error
 
 

@@ -78,7 +78,7 @@ def are_equal(one: Any, other: Any) -> bool:
     """Say whether two values are equal; by their texts, if they cannot be compared."""
     try:
         return bool(one == other)
-    except Exception:  # noqa: BLE001 - the __eq__ of a project raises anything
+    except Exception:  # noqa: BLE001 - a project's __eq__ may raise anything
         return repr(one) == repr(other)
 
 

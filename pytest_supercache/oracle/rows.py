@@ -95,10 +95,10 @@ def rows_of(statement: SqlStatement) -> tuple[Rows, ...]:
     try:
         tokens = sqlglot.tokenize(statement.text, read=statement.dialect)
         tree = sqlglot.parse_one(_numbered(statement, tokens), read=statement.dialect)
-        tree = tree.transform(partial(_with_value, exp, dict(statement.values)))
-        return (*_written(exp, tree), *_read(exp, tree))
-    except Exception:  # noqa: BLE001 - whatever sqlglot raises, only the name is lost
+    except Exception:  # noqa: BLE001 - a parser's failure costs an anomaly its name, never a verdict
         return ()
+    tree = tree.transform(partial(_with_value, exp, dict(statement.values)))
+    return (*_written(exp, tree), *_read(exp, tree))
 
 
 _NUMBERED = "number_"

@@ -60,8 +60,9 @@ class FixedShop:
         return text
 
     def _fill(self, key: str, text: str, lease: str) -> None:
-        with self._far.pipeline() as transaction:
-            transaction.watch(_lease_of(key))  # type: ignore[no-untyped-call] # untyped in redis-py
+        pipeline: Any = self._far.pipeline()  # redis-py has no types for its methods
+        with pipeline as transaction:
+            transaction.watch(_lease_of(key))
             if transaction.get(_lease_of(key)) != lease:
                 return
             transaction.multi()

@@ -63,7 +63,7 @@ class _Path:
     root: Root
     script: tuple[str, ...]
     nodes: list[Node] = field(default_factory=list)
-    kept: int = 0  # so many nodes, the first ones, belong to a frontier: it has their branches
+    kept: int = 0  # the number of leading nodes whose branches a frontier owns
     events: list[StepEvent] = field(default_factory=list)
     base: int = 0  # events before the first node
 
@@ -168,7 +168,9 @@ class Exhaustive:
         left = Left()
         try:
             is_explored = self._explore_from(path, attempt, subtree.labels)
-            assert is_explored, "only who has the frontier can say that a search is hopeless"
+            assert is_explored, (
+                "a subtree has no budget that its search could give up for"
+            )
         except Interrupted:
             if not path.events:
                 raise  # nothing was explored: that is not "nothing is left"

@@ -11,7 +11,7 @@ Attempt = Callable[[Scheduler], Execution]
 """Runs one execution under a scheduler. Raises :class:`SearchEnded` when the search must stop."""
 
 
-class Interrupted(Exception):  # noqa: N818 - not an error: the search can go on elsewhere
+class Interrupted(Exception):  # noqa: N818 - it steers a loop, as StopIteration does
     """Raised by ``attempt`` before it executes anything: somebody else is to explore the rest."""
 
 

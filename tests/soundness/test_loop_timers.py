@@ -155,7 +155,7 @@ async def a_sleep_after_a_time_limit(world):
 
 
 async def _given_up_beside_a_cancelled_sleep(world, seconds):
-    """What is cancelled in its sleep holds back nobody who has given up."""
+    """A cancelled sleep does not hold back a task whose time limit has passed."""
     far, rows = world.existing_cache.aclient(), []
 
     async def work():
@@ -180,7 +180,7 @@ async def _given_up_beside_a_cancelled_sleep(world, seconds):
     assert rows[1:] in ([1, 2], [2])
 
 
-@right("who is not cancelled wakes before the time is over")
+@right("the sleeper that is not cancelled wakes before the time limit")
 async def a_time_limit_beside_a_sleep_that_is_cancelled(world):
     await _given_up_beside_a_cancelled_sleep(world, 1)
 
@@ -219,7 +219,7 @@ async def a_sleep_without_a_time_limit(world):
 
 
 async def _cut_off_beside_a_sleep(world, slept, other, order=(1, 2)):
-    """One sleeps within a time limit of 1 s, another one sleeps; who goes on first?"""
+    """One task sleeps under a time limit of 1 s, and another one sleeps: which goes on first?"""
     rows = []
 
     async def within():

@@ -101,7 +101,7 @@ class Sleepers:
             self._followers.append(_Follower(step, due, flag))
 
     def has_before(self, due: float) -> bool:
-        """Say whether somebody is asleep who was due before a timer, and still wakes."""
+        """Say whether a sleeper that will still wake was due before a timer."""
         return bool(self._last_before(due))
 
     def _last_before(self, due: float) -> str:

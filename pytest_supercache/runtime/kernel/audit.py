@@ -27,9 +27,7 @@ def listen(events: Iterable[str], listener: Listener) -> None:
 
 
 def _hear(event: str, arguments: tuple[Any, ...]) -> None:
-    if _listeners is None:  # Python is ending, and clears its modules
-        return  # type: ignore[unreachable]
-    listeners = _listeners.get(event)
+    listeners = (_listeners or {}).get(event)  # Python clears its modules when it ends
     if listeners is not None:
         for listener in listeners:
             listener(event, arguments)

@@ -206,7 +206,7 @@ class WatchedMapping:
         object.__setattr__(self, "_supercache_owner", owner)
         object.__setattr__(self, "_supercache_taken", None)
 
-    @property  # type: ignore[misc] # isinstance() shall see the class of the real mapping
+    @property  # type: ignore[misc] # so that isinstance() sees the real class
     def __class__(self) -> type:
         return type(_real(self))
 
@@ -355,7 +355,7 @@ class _View:
         self._mapping = mapping
         self._look = look
 
-    @property  # type: ignore[misc] # isinstance() shall see the class of the real mapping
+    @property  # type: ignore[misc] # so that isinstance() sees the real class
     def __class__(self) -> type:
         return type(self._look(_real(self._mapping)))
 

@@ -157,8 +157,9 @@ def _sizes_differ() -> Iterator[None]:
     try:
         yield
     finally:
-        if ours in warnings.filters:
-            warnings.filters.remove(ours)  # type: ignore[attr-defined] # it is a list
+        filters: Any = warnings.filters  # a list, though it is declared as a sequence
+        if ours in filters:
+            filters.remove(ours)
 
 
 class _Frozen:

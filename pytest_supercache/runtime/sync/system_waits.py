@@ -63,7 +63,7 @@ class PollObject:
 def _noting(kind: Any) -> Any:
     """Return a class of selectors that report their waits."""
 
-    class NotingSelector(kind):  # type: ignore[misc] # its base is a variable
+    class NotingSelector(kind):  # type: ignore[misc] # the base is known only at run time
         """Stands in for a class of ``selectors``."""
 
         def select(self, timeout: float | None = None) -> Any:

@@ -42,6 +42,9 @@ class Heard(dict):
     def __init__(self):
         self.events = []
 
+    def __bool__(self):
+        return True
+
     def get(self, event):
         self.events.append(event)
 
