@@ -168,9 +168,7 @@ class Exhaustive:
         left = Left()
         try:
             is_explored = self._explore_from(path, attempt, subtree.labels)
-            assert is_explored, (
-                "a subtree has no budget that its search could give up for"
-            )
+            assert is_explored, "a subtree has no budget that its search could give up for"
         except Interrupted:
             if not path.events:
                 raise  # nothing was explored: that is not "nothing is left"
