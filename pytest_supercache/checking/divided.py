@@ -2,7 +2,7 @@
 
 Other processes only ever say that all they have executed holds. If one finds anything else, this
 process searches by itself from the start, so that verdict, witness and token are those of a search
-without help. What the others have met counts as if it had been met here.
+without help. What the others observe counts as if it were observed here.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_supercache.checking.few_preemptions import FewPreemptions
 from pytest_supercache.checking.reduction_check import ReductionCheck, Tally
-from pytest_supercache.checking.runner import Met, Runner, UndividedError
+from pytest_supercache.checking.runner import Observations, Runner, UndividedError
 from pytest_supercache.checking.serial_runs import repeat_first, warm_up
 from pytest_supercache.checking.submitted import until_any_done
 from pytest_supercache.core.execution import Execution
@@ -64,7 +64,7 @@ class WorkUnitResult:
     explored: tuple[Explored, ...]
     """Of the subtrees that were begun, in their order."""
     tally: Tally
-    met: Met
+    observations: Observations
     seconds: float
     """How long it took."""
 
@@ -160,7 +160,7 @@ class _Division:
         with failing_as_undivided():
             result = future.result()
             self._reduction_check.add(result.tally)
-        self._runner.add(result.met)
+        self._runner.add(result.observations)
         self._runner.seconds_elsewhere += result.seconds
         for claim, explored in zip(claims, result.explored, strict=False):
             self._frontier.put(claim, explored)
@@ -226,7 +226,7 @@ def explore_subtrees(runner: Runner, unit: WorkUnit) -> WorkUnitResult:
     return WorkUnitResult(
         explored=tuple(explored),
         tally=reduction_check.tally(),
-        met=runner.met(),
+        observations=runner.observations(),
         seconds=runner.seconds(),
     )
 

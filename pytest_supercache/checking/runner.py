@@ -90,8 +90,8 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Met:
-    """What the executions of a part of a search have met, in another process."""
+class Observations:
+    """What another process observes while it executes its part of a search."""
 
     executions: int
     idle: int
@@ -177,12 +177,12 @@ class Runner:
                 raise SearchEnded(End.FOUND)
         return execution
 
-    def met(self) -> Met:
-        """Return what these executions have met, for the process that divides the search."""
-        return Met(**{one.name: getattr(self, one.name) for one in fields(Met)})
+    def observations(self) -> Observations:
+        """Return what was observed, for the process that divides the search."""
+        return Observations(**{one.name: getattr(self, one.name) for one in fields(Observations)})
 
-    def add(self, part: Met) -> None:
-        """Take in what executions in another process have met."""
+    def add(self, part: Observations) -> None:
+        """Take in what another process observed."""
         self.executions += part.executions
         self.idle += part.idle
         self.blocked += part.blocked

@@ -35,12 +35,12 @@ from pytest_supercache.search.events import (
 from pytest_supercache.search.frontier import (
     Explored,
     Frontier,
-    Left,
     Part,
+    Remainder,
     Subtree,
     labels_of,
     node_of,
-    open_node,
+    sent_node,
 )
 from pytest_supercache.search.knowledge import Knowledge
 from pytest_supercache.search.races import Races
@@ -67,15 +67,15 @@ class _Path:
     events: list[StepEvent] = field(default_factory=list)
     base: int = 0  # events before the first node
 
-    def left(self, dependence: Dependence) -> Left:
+    def left(self, dependence: Dependence) -> Remainder:
         """Return the nodes on whose branches somebody else may go on, from the top."""
         if len(self.nodes) == self.kept:
-            return Left()
+            return Remainder()
         before = self.events[: self.base + len(self.nodes) - 1]
         places = [_choices_to(event) for event in before[self.base :]]
-        return Left(
+        return Remainder(
             path=tuple(
-                open_node(node, dependence, has_begun=node is not self.nodes[-1])
+                sent_node(node, dependence, has_begun=node is not self.nodes[-1])
                 for node in self.nodes[self.kept :]
             ),
             choices=self.script[:-1],
@@ -165,7 +165,7 @@ class Exhaustive:
         """
         nodes = [node_of(one, self.dependence) for one in subtree.path]
         path = _Path(subtree.root, subtree.script, nodes, len(nodes))
-        left = Left()
+        left = Remainder()
         try:
             is_explored = self._explore_from(path, attempt, subtree.labels)
             assert is_explored, "a subtree has no budget that its search could give up for"

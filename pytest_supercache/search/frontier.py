@@ -32,19 +32,19 @@ Part = Root | None
 
 
 @dataclass(frozen=True, slots=True)
-class Twig:
+class SentBranch:
     """A branch of a wakeup tree as it is sent."""
 
     step: NamedStep
-    then: tuple["Twig", ...] = ()
+    then: tuple["SentBranch", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class OpenNode:
+class SentNode:
     """A node as it is sent: its sleep set, and its branches; the first one may have been begun."""
 
     sleep: tuple[NamedStep, ...]
-    branches: tuple[Twig, ...]
+    branches: tuple[SentBranch, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Subtree:
     """
 
     root: Root
-    path: tuple[OpenNode, ...] = ()
+    path: tuple[SentNode, ...] = ()
     choices: tuple[str, ...] = ()
     """The choices before the first branch of the last node."""
     labels: Labels = ()
@@ -69,10 +69,10 @@ class Subtree:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Left:
+class Remainder:
     """What an interrupted search leaves: the nodes of its path, and the choices along them."""
 
-    path: tuple[OpenNode, ...] = ()
+    path: tuple[SentNode, ...] = ()
     choices: tuple[str, ...] = ()
     """The choices before the first branch of the last node."""
     places: tuple[int, ...] = ()
@@ -86,7 +86,7 @@ class Explored:
 
     reversals: tuple[tuple[int, tuple[NamedStep, ...]], ...]
     """Steps to take in place of another one, and the position of their node on the path."""
-    left: Left
+    left: Remainder
     """What is left of it; no nodes: it was explored whole."""
     parts: tuple[tuple[TraceKey, Part], ...]
     """What may come before an early tick, and the root of the search after it."""
@@ -148,7 +148,7 @@ class Frontier:
         parts: dict[TraceKey, Part],
         roots: Iterable[Root],
         root: Root,
-        left: Left,
+        left: Remainder,
     ) -> None:
         self._dependence = dependence
         self._parts = parts
@@ -194,17 +194,17 @@ class Frontier:
                 if root is not None:
                     self._roots.append(root)
 
-    def _sent(self, branch: _Branch) -> OpenNode:
+    def _sent(self, branch: _Branch) -> SentNode:
         """Return the node of a branch as it is sent, with that branch and those after it."""
         asleep = branch.node.asleep_below(branch).items()
-        return OpenNode(
+        return SentNode(
             tuple((actor, self._dependence.footprint(number)) for actor, number in asleep),
-            (Twig(self._named(branch)), *map(self._twig, branch.node.after(branch))),
+            (SentBranch(self._named(branch)), *map(self._sent_branch, branch.node.after(branch))),
         )
 
-    def _twig(self, branch: _Branch) -> Twig:
+    def _sent_branch(self, branch: _Branch) -> SentBranch:
         below = () if branch.below is None else branch.below.branches
-        return Twig(self._named(branch), tuple(map(self._twig, below)))
+        return SentBranch(self._named(branch), tuple(map(self._sent_branch, below)))
 
     def _named(self, branch: _Branch) -> NamedStep:
         return branch.actor, self._dependence.footprint(branch.footprint)
@@ -254,52 +254,53 @@ class Frontier:
         branch.below = _KeptNode(node.root, choices, node.labels, branch, asleep)
         return branch.below
 
-    def _keep(self, root: Root, left: Left, via: _Branch | None) -> None:
+    def _keep(self, root: Root, left: Remainder, via: _Branch | None) -> None:
         """Keep what a search has left below a branch."""
         for at, (sent, place) in enumerate(zip(left.path, left.places, strict=True)):
             asleep = {actor: self._dependence.number(one) for actor, one in sent.sleep}
             labels = left.labels[: len(left.labels) - (len(left.path) - 1 - at)]
             node = _KeptNode(root, left.choices[:place], labels, via, asleep)
-            for twig in sent.branches:
-                self._plant(node, twig)
+            for one in sent.branches:
+                self._plant(node, one)
             via = node.branches[0]
             if at < len(left.path) - 1:
                 self._leaves.pop(via, None)  # it leads to the next one
 
-    def _plant(self, node: _KeptNode, twig: Twig) -> None:
-        branch = self._branch(node, (twig.step[0], self._dependence.number(twig.step[1])))
-        if not twig.then:
+    def _plant(self, node: _KeptNode, sent: SentBranch) -> None:
+        branch = self._branch(node, (sent.step[0], self._dependence.number(sent.step[1])))
+        if not sent.then:
             self._leaves[branch] = None
             return
         below = self._below(branch)
-        for one in twig.then:
+        for one in sent.then:
             self._plant(below, one)
 
 
-def open_node(node: Node, dependence: Dependence, *, has_begun: bool) -> OpenNode:
+def sent_node(node: Node, dependence: Dependence, *, has_begun: bool) -> SentNode:
     """Return a node of a search as it is sent; ``has_begun`` of its first branch."""
 
-    def twigs(branches: Iterable[Branch]) -> Iterator[Twig]:
+    def sent_branches(branches: Iterable[Branch]) -> Iterator[SentBranch]:
         for one in branches:
             step = one.actor, dependence.footprint(one.footprint)
-            yield Twig(step, tuple(twigs(one.then)))
+            yield SentBranch(step, tuple(sent_branches(one.then)))
 
     first, *others = node.branches
     taken = (
-        [Twig((first.actor, dependence.footprint(first.footprint)))]
+        [SentBranch((first.actor, dependence.footprint(first.footprint)))]
         if has_begun
-        else twigs([first])
+        else sent_branches([first])
     )
     sleep = tuple((actor, dependence.footprint(number)) for actor, number in node.sleep.items())
-    return OpenNode(sleep, (*taken, *twigs(others)))
+    return SentNode(sleep, (*taken, *sent_branches(others)))
 
 
-def node_of(sent: OpenNode, dependence: Dependence) -> Node:
+def node_of(sent: SentNode, dependence: Dependence) -> Node:
     """Return a node that was sent, with footprints numbered as this process does."""
 
-    def branches(twigs: Iterable[Twig]) -> list[Branch]:
+    def branches(sent_branches: Iterable[SentBranch]) -> list[Branch]:
         return [
-            Branch(one.step[0], dependence.number(one.step[1]), branches(one.then)) for one in twigs
+            Branch(one.step[0], dependence.number(one.step[1]), branches(one.then))
+            for one in sent_branches
         ]
 
     sleep = {actor: dependence.number(footprint) for actor, footprint in sent.sleep}
