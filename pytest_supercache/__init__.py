@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from pytest_supercache.oracle.ttl import TTL_RESPECTED
     from pytest_supercache.plugin.exploring import explore
     from pytest_supercache.plugin.reproducing import reproduce
+    from pytest_supercache.remote.executor import DaskExecutor
     from pytest_supercache.world.world import World
 
 __all__ = [
@@ -63,6 +64,7 @@ __all__ = [
     "CheckResult",
     "Commit",
     "Counterexample",
+    "DaskExecutor",
     "Faults",
     "Guarantee",
     "History",
@@ -104,6 +106,7 @@ _HOMES = {
     "CheckResult": "core.result",
     "Commit": "core.operation",
     "Counterexample": "core.result",
+    "DaskExecutor": "remote.executor",
     "Faults": "core.fault",
     "Guarantee": "oracle.guarantee",
     "History": "core.operation",

@@ -16,9 +16,9 @@ NAMES = {
     "MAX_LOADS", "MONOTONIC_READS", "MONOTONIC_WRITES", "NO_DIRTY_READS", "NO_LOST_FIELD",
     "NO_LOST_INVALIDATION", "NO_RESURRECTION", "READ_ATOMIC", "READ_YOUR_WRITES",
     "REVOCATION_HOLDS", "SEQUENTIALLY_CONSISTENT",
-    "TTL_RESPECTED", "Assume", "CheckResult", "Commit", "Counterexample", "Faults", "Guarantee",
-    "History", "Label", "Operation", "SupercacheError", "Verdict", "Violation", "World", "check",
-    "check_history", "explore", "reproduce", "system", "verb", "watch",
+    "TTL_RESPECTED", "Assume", "CheckResult", "Commit", "Counterexample", "DaskExecutor", "Faults",
+    "Guarantee", "History", "Label", "Operation", "SupercacheError", "Verdict", "Violation",
+    "World", "check", "check_history", "explore", "reproduce", "system", "verb", "watch",
 }  # fmt: skip
 
 

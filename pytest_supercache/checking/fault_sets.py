@@ -21,6 +21,7 @@ from pytest_supercache.core.result import CheckResult
 from pytest_supercache.core.schedule import Schedule
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.core.verdict import Verdict
+from pytest_supercache.remote.program import NotCalledError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +126,7 @@ def _result_of(future: "Future[FaultSetResult] | None") -> FaultSetResult | None
     try:
         with _telling_of_dead_processes():
             return until_done(future).result()
-    except LeftBehindError:
+    except (LeftBehindError, NotCalledError):
         return None
 
 

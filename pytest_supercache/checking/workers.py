@@ -34,6 +34,7 @@ from pytest_supercache.core.real_clock import real_seconds, real_sleep
 from pytest_supercache.core.result import CheckResult
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.oracle.guarantee import Guarantee
+from pytest_supercache.remote.executor import DaskExecutor, address_of, is_of_dask
 from pytest_supercache.runtime.process.interrupt import ctrl_c_deferred
 from pytest_supercache.world.history import Given
 
@@ -99,6 +100,9 @@ def sent_to(executor: Executor | None) -> Dispatch:
             "as concurrent.futures.ProcessPoolExecutor; threads share one clock"
         )
 
+    if is_of_dask(executor):
+        return _sent_beside(executor)
+
     @contextmanager
     def dispatch(work: Work) -> Iterator[WorkerProcesses]:
         try:
@@ -112,6 +116,17 @@ def sent_to(executor: Executor | None) -> Dispatch:
         with _real_time_for_pipes():
             number = getattr(executor, "_max_workers", None) or os.cpu_count() or 1
             yield WorkerProcesses(number, partial(_submit_about, executor, work))
+
+    return dispatch
+
+
+def _sent_beside(executor: Executor) -> Dispatch:
+    """Use the cluster of a client in this process: its threads would not be heard from."""
+
+    @contextmanager
+    def dispatch(work: Work) -> Iterator[WorkerProcesses | None]:
+        with DaskExecutor(address_of(executor)) as own, sent_to(own)(work) as processes:
+            yield processes
 
     return dispatch
 
@@ -164,15 +179,23 @@ def forked(workers: int) -> Dispatch:
                 "its own; use fakeredis or redis-server"
             )
         if _is_worker:
-            yield WorkerProcesses(1, _refuse_to_divide, GIVEN_UP_AFTER)
+            with given_up_when_long(work) as nobody:
+                yield nobody
             return
-        with forks(workers, partial(_with_work, work)) as submit_about:
+        with forks(workers, partial(with_work, work)) as submit_about:
             yield WorkerProcesses(workers, submit_about)
 
     return dispatch
 
 
-def _with_work(work: Work, function: Callable[..., Any], *given: Any) -> Any:
+@contextmanager
+def given_up_when_long(_work: Work) -> Iterator[WorkerProcesses]:
+    """Search in this process, but leave a long search to the process that has all workers."""
+    yield WorkerProcesses(1, _refuse_to_divide, GIVEN_UP_AFTER)
+
+
+def with_work(work: Work, function: Callable[..., Any], *given: Any) -> Any:
+    """Make a call about some work, in a process that helps."""
     return _with_nothing_left(function, work, *given)
 
 

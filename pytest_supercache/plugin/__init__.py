@@ -88,7 +88,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[SESSION], config.stash[GATE] = session, session.gate
     hooks = (RunHooks(session), session.gate, session.allure, Prefetch(session), LeftByTests())
     sharding = () if session.gate.sharding is None else (session.gate.sharding,)
-    for part in (*hooks, *sharding, config.stash[CONNECTION_FAILURES]):
+    cluster = () if session.cluster is None else (session.cluster,)
+    for part in (*hooks, *sharding, *cluster, config.stash[CONNECTION_FAILURES]):
         config.pluginmanager.register(part)
 
 

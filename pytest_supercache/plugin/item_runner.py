@@ -19,6 +19,7 @@ from pytest_supercache.plugin.flow import Flow, flow_of_item, flow_of_test
 from pytest_supercache.plugin.items import is_given
 from pytest_supercache.plugin.progress import progressing
 from pytest_supercache.plugin.recorded import REPLAYED, attempted, recorded_of
+from pytest_supercache.plugin.serving import SERVING
 from pytest_supercache.plugin.session import Session
 from pytest_supercache.plugin.surroundings import may_be_judged_later
 from pytest_supercache.plugin.terminal import whole_text
@@ -26,6 +27,7 @@ from pytest_supercache.plugin.terminal import whole_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from pytest_supercache.checking.workers import Dispatch
     from pytest_supercache.core.schedule import Schedule
     from pytest_supercache.core.settings import Exploration
     from pytest_supercache.oracle.guarantee import Guarantee
@@ -255,12 +257,8 @@ class ItemRunner:
     ) -> CheckResult:
         """Check a body with the run's options; a replay that no longer fits leaves it undecided."""
         from pytest_supercache.checking.check import check_on
-        from pytest_supercache.checking.workers import forked
 
         progress = progressing(node.config, str(own["item"]))
-        # Executions of one example must all be here: it is rejected only if every one rejects it.
-        is_for_workers = not (is_given(node) or may_be_judged_later(node))
-        workers = (is_for_workers and self._session.options.value("workers")) or 1
         stop = _breakpoint(node)
         if stop is not None:
             from pytest_supercache.plugin.debugging import PATIENCE
@@ -273,7 +271,7 @@ class ItemRunner:
                 settings,
                 replay=_replay(node) if told is None else told,
                 hypothesis_seed=self._session.hypothesis_seed,
-                on=forked(workers),
+                on=self._dispatch(node),
                 on_step=stop,
                 on_execution=progress,
                 **own,
@@ -291,6 +289,20 @@ class ItemRunner:
             shown: Any = node
             shown.hypothesis_statistics = result.statistics  # printed by the plugin of Hypothesis
         return result
+
+    def _dispatch(self, node: pytest.Item) -> "Dispatch":
+        """Return what opens the processes that help with an item."""
+        from pytest_supercache.checking.workers import forked, in_process
+
+        # Executions of one example must all be here: it is rejected only if every one rejects it.
+        if is_given(node) or may_be_judged_later(node):
+            return in_process
+        serving = node.config.stash.get(SERVING, None)
+        if serving is not None:
+            return serving.dispatch
+        if self._session.cluster is not None:
+            return partial(self._session.cluster.dispatch, node)
+        return forked(self._session.options.value("workers") or 1)
 
     def _report(self, node: pytest.Item, finding: "Finding") -> None:
         """Attach the finding to its item, then pass or fail the item."""

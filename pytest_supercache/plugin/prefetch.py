@@ -7,8 +7,8 @@ workers.
 """
 
 import sys
-from collections.abc import Generator
-from contextlib import suppress
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -43,15 +43,12 @@ class Prefetch:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
         """Let workers search while items run; their results are kept if the run is interrupted."""
-        workers = self._workers()
-        items = [item for item in session.items if workers > 1 and self._is_for_workers(item)]
+        cluster = self._session.cluster
+        has_help = self._workers() > 1 or (cluster is not None and cluster.is_open)
+        items = [item for item in session.items if has_help and self._is_for_workers(item)]
         if len(items) < 2 or session.testsfailed or self._config.option.collectonly:
             return (yield)
-        from pytest_supercache.checking.workers import forks, refuse_without_forks
-
-        refuse_without_forks()
-        with forks(workers, lambda at: self._search(items[at])) as searched:
-            self._session.coming = {item: searched(at) for at, item in enumerate(items)}
+        with self._searching(items):
             try:
                 return (yield)
             except KeyboardInterrupt:
@@ -59,6 +56,21 @@ class Prefetch:
                 raise
             finally:
                 self._session.coming = {}
+
+    @contextmanager
+    def _searching(self, items: list[pytest.Item]) -> Iterator[None]:
+        """Let the cluster search these items, or forks of this process."""
+        cluster = self._session.cluster
+        if cluster is not None:
+            self._session.coming = cluster.search_ahead(items)
+            yield
+            return
+        from pytest_supercache.checking.workers import forks, refuse_without_forks
+
+        refuse_without_forks()
+        with forks(self._workers(), lambda at: self.search(items[at])) as searched:
+            self._session.coming = {item: searched(at) for at, item in enumerate(items)}
+            yield
 
     def pytest_unconfigure(self) -> None:
         """End workers that an interrupt has left."""
@@ -96,7 +108,7 @@ class Prefetch:
             and "://" not in backend  # a server that nobody else may use
         )
 
-    def _search(self, node: pytest.Item) -> "tuple[CheckResult, dict[str, list[str]]]":
+    def search(self, node: pytest.Item) -> "tuple[CheckResult, dict[str, list[str]]]":
         """In a worker: return the result of an item, and which connections have failed here."""
         from pytest_supercache.checking.left_behind import nothing_left_behind
         from pytest_supercache.checking.workers import lean

@@ -16,6 +16,7 @@ from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.masking import quoted
 from pytest_supercache.declare.registry import REGISTRY, Watch, refuse_nonsense
 from pytest_supercache.plugin.allure_results import AllureResults
+from pytest_supercache.plugin.cluster import Cluster
 from pytest_supercache.plugin.connection_failures import CONNECTION_FAILURES
 from pytest_supercache.plugin.exit_status import MARKED_BY, is_asked
 from pytest_supercache.plugin.findings import ItemFindings
@@ -57,6 +58,8 @@ class Session:
         self.gate = Gate(config, self.options.project, self.run_folder, is_on=is_gate)
         self.options.refuse_mistakes()  # a gate run has taken back the last verdict by now
         self.gate.sharding = self._sharding()
+        address = self.options.value("cluster")
+        self.cluster = None if address is None else Cluster(self, str(address))
         self.allure = AllureResults(config, self.options.link_patterns)
         self._register_watches()
 

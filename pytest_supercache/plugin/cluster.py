@@ -1,0 +1,184 @@
+"""Opens the cluster of a run (``--supercache-cluster``), and sends the work of its items there."""
+
+import pickle
+import sys
+from contextlib import contextmanager
+from functools import partial
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+
+from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.plugin.exit_status import is_listing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from concurrent.futures import Future
+
+    from pytest_supercache.checking.workers import Work, WorkerProcesses
+    from pytest_supercache.plugin.session import Session
+    from pytest_supercache.remote.executor import DaskExecutor
+
+BEGIN_SECONDS = 2.0
+"""How much longer a search is before it is divided, because a child has to start pytest."""
+
+_SERVING = "pytest_supercache.plugin.serving"
+
+
+class Pytest(NamedTuple):
+    """What pytest is started with in another process of a run."""
+
+    options: dict[str, Any]
+    arguments: list[str]
+    told: dict[str, Any]
+    """What plugins of the run tell a worker of xdist."""
+
+
+class Cluster:
+    """The cluster of a run."""
+
+    def __init__(self, session: "Session", address: str) -> None:
+        self._session = session
+        self._config = session.config
+        self._address = address
+        self._executor: DaskExecutor | None = None
+        self._told: dict[str, Any] | None = None
+        self._divided = set[str]()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self) -> None:
+        """Open the cluster before anything runs.
+
+        Raises:
+            UsageError: it cannot be used.
+        """
+        config = self._config
+        if is_listing(config.option) or config.getoption("supercache_replay"):
+            return
+        _refuse_beside_others(config)
+        from pytest_supercache.remote.executor import DaskExecutor
+        from pytest_supercache.remote.identity import Files
+
+        written = (str(self._session.run_folder.top),)
+        files = Files(roots=(str(self._config.rootpath),), left_out=written)
+        try:
+            self._executor = DaskExecutor(self._address, files=files)
+        except SupercacheError as error:
+            raise pytest.UsageError(f"--supercache-cluster={error}") from error
+
+    def pytest_unconfigure(self) -> None:
+        """Close it."""
+        if self._executor is not None:
+            self._executor.shutdown()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the cluster can be used; a replay does not open it."""
+        return self._executor is not None
+
+    def _pytest(self, arguments: list[str]) -> Pytest:
+        plugins = [*self._config.option.plugins, "no:terminal"]
+        loaded = [word for name in plugins for word in ("-p", name)]
+        return Pytest(options_of(self._config), [*loaded, *arguments], self._input())
+
+    def _input(self) -> dict[str, Any]:
+        """Return what plugins tell a worker of xdist; the processes of the cluster are like one.
+
+        Raises:
+            SupercacheError: a plugin cannot tell it anything.
+        """
+        if self._told is None:
+            told = {"workerid": "gw0", "workercount": 1, "testrunuid": "supercache"}
+            told["mainargv"] = sys.argv
+            gateway = SimpleNamespace(id="gw0")
+            node = SimpleNamespace(config=self._config, workerinput=told, gateway=gateway)
+            prepare = getattr(self._config.hook, "pytest_configure_node", None)
+            try:
+                if prepare is not None:  # it is a hook of xdist
+                    prepare(node=node)
+            except Exception as error:
+                raise SupercacheError(
+                    f"--supercache-cluster: a plugin does not know how to prepare a worker: {error}"
+                ) from error
+            self._told = told
+        return self._told
+
+    def search_ahead(self, nodes: list[pytest.Item]) -> "dict[pytest.Item, Future[Any]]":
+        """Let the cluster search whole scenarios."""
+        from pytest_supercache.plugin.serving import search_scenario
+
+        executor = self._executor
+        assert executor is not None, "it was opened before the first item"
+        given = self._pytest(list(self._config.args))
+        program = executor.program(f"{_SERVING}:serve_scenarios", given)
+        return {node: executor.submit_to(program, search_scenario, node.nodeid) for node in nodes}
+
+    @contextmanager
+    def dispatch(self, node: pytest.Item, work: "Work") -> "Iterator[WorkerProcesses | None]":
+        """Yield the processes that help with an item.
+
+        Only with its first check: that is the one which a process that runs the item comes to.
+        """
+        from pytest_supercache.checking.workers import WorkerProcesses
+
+        executor = self._executor
+        if executor is None or "://" in work.backend or node.nodeid in self._divided:
+            yield None
+            return
+        self._divided.add(node.nodeid)
+        given = (self._pytest([str(node.path)]), node.nodeid, told_of(work))
+        program = executor.program(f"{_SERVING}:serve_item", given)
+        submit = partial(executor.submit_to, program)
+        yield WorkerProcesses(executor.threads, submit, BEGIN_SECONDS)
+
+
+def _refuse_beside_others(config: pytest.Config) -> None:
+    """Refuse a second way to search in several processes."""
+    others = {
+        "-n": config.getoption("numprocesses", None),
+        "--supercache-workers": config.getoption("supercache_workers", None),
+    }
+    for name, value in others.items():
+        if value:
+            raise pytest.UsageError(
+                f"--supercache-cluster with {name}: both spread the searches over processes; leave "
+                "one of them out"
+            )
+
+
+def told_of(work: "Work") -> str:
+    """Return what the work of an item must be, wherever it is made."""
+    return repr((work.item, work.system, work.settings, work.backend, work.state, work.isolate))
+
+
+def options_of(config: pytest.Config) -> dict[str, Any]:
+    """Return the options for a process that runs some of the items, as a worker of xdist would."""
+    found = {name: value for name, value in vars(config.option).items() if _can_be_sent(value)}
+    return {
+        **found,
+        "plugins": [],  # only as arguments they come before those that are installed
+        "rootdir": str(config.rootpath),
+        "inifilename": None if config.inipath is None else str(config.inipath),
+        "usepdb": False,
+        "numprocesses": None,
+        "dist": "no",
+        "tx": [],
+        "looponfail": False,
+        "basetemp": None,
+        "allure_report_dir": None,
+        "supercache_gate": False,
+        "supercache_shard": None,
+        "supercache_report": None,
+        "supercache_save": None,
+        "supercache_cluster": None,
+        "supercache_workers": None,
+    }
+
+
+def _can_be_sent(value: object) -> bool:
+    try:
+        pickle.dumps(value)
+    except Exception:  # noqa: BLE001 - whatever an option of another plugin raises
+        return False
+    return True

@@ -1,0 +1,204 @@
+"""The process that has the client of a Dask cluster: it passes calls on, and answers back.
+
+It talks to the process that searches, which has started it, and ends with it. A call goes to
+another worker if its worker is lost, which Dask does by itself, or stands still (paused by a
+signal, or by a machine that sleeps).
+"""
+
+import threading
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing.connection import Connection
+from typing import Any
+
+from pytest_supercache.core.real_clock import real_sleep
+from pytest_supercache.remote.identity import Files, Identity, identity_of
+from pytest_supercache.remote.program import Program
+from pytest_supercache.remote.worker import call_in_child, end_children
+
+SILENT_SECONDS = 15.0
+"""The silence, beside others that are heard, after which a worker counts as standing still."""
+
+_LOOK_SECONDS = 2.0
+"""How often the bridge looks for workers that stand still, or are new."""
+
+_SHOWN_MAX = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """What the process that searches says first."""
+
+    address: str
+    run: str
+    seconds: float
+    """How long the scheduler may take to answer."""
+    files: Files
+    identity: Identity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """The cluster is there, with so many threads of workers."""
+
+    threads: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """Why the cluster is not used."""
+
+    reason: str
+
+
+@dataclass(slots=True)
+class _Passed:
+    """A call that has been passed on, as one task or, if a worker stands still, as several."""
+
+    program: Program
+    call: bytes
+    tasks: list[Any] = field(default_factory=list)
+
+
+class _Bridge:
+    """The calls on their way, and what comes back."""
+
+    def __init__(self, connection: Any, client: Any, opening: Opening) -> None:
+        self._connection = connection
+        self._client = client
+        self._run = opening.run
+        self._passed: dict[int, _Passed] = {}
+        self._lock = threading.RLock()
+        self._threads = 0
+
+    def serve(self) -> None:
+        """Pass calls on until the other end is closed."""
+        threading.Thread(target=self._look_after, daemon=True).start()
+        with suppress(EOFError):
+            while (received := self._connection.recv()) is not None:
+                number, program, call = received
+                if program is None:
+                    self._drop(number)
+                    continue
+                with self._lock:
+                    self._passed[number] = _Passed(program, call)
+                    self._submit(number)
+        for task in [task for passed in self._passed.values() for task in passed.tasks]:
+            task.cancel()
+        with suppress(Exception):  # a worker that is gone has no children any more
+            self._client.run(end_children, self._run, on_error="ignore")
+
+    def _submit(self, number: int, **where: Any) -> None:
+        passed = self._passed[number]
+        key = f"supercache-{self._run}-{number}-{len(passed.tasks)}"
+        task = self._client.submit(
+            call_in_child, passed.program, passed.call, key=key, pure=False, **where
+        )
+        passed.tasks.append(task)
+        task.add_done_callback(partial(self._return, number))
+
+    def _return(self, number: int, task: Any) -> None:
+        """Return the first answer; a task that failed counts if there is no other."""
+        with self._lock:
+            passed = self._passed.get(number)
+            if passed is None or task.cancelled():
+                return
+            if task.status != "finished" and any(not other.done() for other in passed.tasks):
+                return
+            self._drop(number)
+            answer = task.result() if task.status == "finished" else str(task.exception())
+            self._connection.send((number, answer))
+
+    def _drop(self, number: int) -> None:
+        with self._lock:
+            passed = self._passed.pop(number, None)
+            for task in [] if passed is None else passed.tasks:
+                if not task.done():
+                    task.cancel()
+
+    def _look_after(self) -> None:
+        while True:
+            real_sleep(_LOOK_SECONDS)
+            with suppress(OSError, TimeoutError):  # the scheduler is lost: its tasks say so
+                workers = self._client.scheduler_info(n_workers=-1)["workers"]
+                self._tell_threads(workers)
+                self._pass_around(workers)
+
+    def _tell_threads(self, workers: Mapping[str, Any]) -> None:
+        threads = threads_of(workers)
+        if threads != self._threads:
+            self._threads = threads
+            with self._lock:
+                self._connection.send((None, threads))
+
+    def _pass_around(self, workers: Mapping[str, Any]) -> None:
+        """Pass on again what workers hold that stand still."""
+        still = standing_still(workers)
+        others = [address for address in workers if address not in still]
+        if not still or not others:
+            return
+        held = self._client.processing()
+        keys = {str(key) for address in still for key in held.get(address, ())}
+        with self._lock:
+            for number, passed in self._passed.items():
+                if passed.tasks[-1].key in keys:
+                    self._submit(number, workers=others, allow_other_workers=False)
+
+
+def standing_still(workers: Mapping[str, Any]) -> set[str]:
+    """Return the workers that were last heard from long before the one heard from last."""
+    seen = {address: float(worker["last_seen"]) for address, worker in workers.items()}
+    last = max(seen.values(), default=0.0)
+    return {address for address, at in seen.items() if last - at > SILENT_SECONDS}
+
+
+def threads_of(workers: Mapping[str, Any]) -> int:
+    """Return how many calls the workers answer at a time."""
+    return sum(int(worker["nthreads"]) for worker in workers.values())
+
+
+def refusal(here: Identity, there: Mapping[str, Identity | BaseException]) -> str | None:
+    """Return why workers may not search for this process; None: they may."""
+    if not there:
+        return "it has no workers"
+    said = [text for address, one in there.items() for text in _complaint(here, address, one)]
+    more = [f"and {len(said) - _SHOWN_MAX} more"] if len(said) > _SHOWN_MAX else []
+    return "; ".join([*said[:_SHOWN_MAX], *more]) or None
+
+
+def _complaint(here: Identity, address: str, there: Identity | BaseException) -> Iterable[str]:
+    if isinstance(there, BaseException):
+        yield f"worker {address} cannot load pytest-supercache: {there}"
+    elif differences := here.differences(there):
+        yield f"worker {address} has {', '.join(differences)}"
+
+
+def main(descriptor: int) -> None:
+    """Open the cluster, and pass on calls until the process that searches has ended."""
+    connection: Any = Connection(descriptor)
+    opening: Opening = connection.recv()
+    try:
+        client, opened = _opened(opening)
+    except Exception as error:  # noqa: BLE001 - Dask raises many kinds; all are told
+        connection.send(Refused(reason=str(error) or type(error).__name__))
+        return
+    connection.send(opened)
+    if isinstance(opened, Opened):
+        _Bridge(connection, client, opening).serve()
+    client.close()
+
+
+def _opened(opening: Opening) -> tuple[Any, Opened | Refused]:
+    from distributed import Client
+
+    client: Any = Client(  # type: ignore[no-untyped-call]
+        opening.address, timeout=opening.seconds, set_as_default=False
+    )
+    there = client.run(identity_of, opening.files, on_error="return")
+    reason = refusal(opening.identity, there)
+    if reason is not None:
+        return client, Refused(reason=reason)
+    workers = client.scheduler_info(n_workers=-1)["workers"]
+    return client, Opened(threads=threads_of(workers))

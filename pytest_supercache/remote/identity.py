@@ -1,0 +1,130 @@
+"""Tells what processes must have in common if one is to search for the other.
+
+Pickles carry names of functions, and a search rests on all code that it calls. So the interpreter,
+all distributions, this package, and the files of the project have to be the same.
+"""
+
+import os
+import platform
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.metadata import distributions
+from pathlib import Path
+
+import pytest_supercache
+from pytest_supercache.core.folders import PACKAGES, is_in_packages
+
+_SUFFIXES = frozenset({
+    ".cfg", ".env", ".ini", ".json", ".lua", ".py", ".pyd", ".so", ".sql", ".toml", ".yaml", ".yml",
+})  # fmt: skip
+"""The files of a project that may decide what its code does; others are data, logs and pages."""
+
+_SHOWN_MAX = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """Which files of a project count."""
+
+    roots: tuple[str, ...] = ()
+    """Folders, with all that is in them."""
+    left_out: tuple[str, ...] = ()
+    """Folders in them that runs write."""
+    others: tuple[str, ...] = ()
+
+    def paths(self) -> Iterator[str]:
+        """Yield the paths; folders that no project keeps its code in are passed over."""
+        yield from self.others
+        for root in self.roots:
+            for folder, folders, names in os.walk(root):
+                folders[:] = sorted(name for name in folders if self._counts(folder, name))
+                yield from (
+                    f"{folder}{os.sep}{name}"
+                    for name in sorted(names)
+                    if os.path.splitext(name)[1] in _SUFFIXES or name == ".env"  # noqa: PTH122
+                )
+
+    def _counts(self, folder: str, name: str) -> bool:
+        path = f"{folder}{os.sep}{name}"
+        return not (
+            name.startswith(".")
+            or name in {"__pycache__", "node_modules", *PACKAGES}
+            or path in self.left_out
+            or os.path.lexists(f"{path}{os.sep}pyvenv.cfg")
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Interpreter, distributions with their versions, and files with their digests."""
+
+    python: str
+    distributions: Mapping[str, str]
+    files: Mapping[str, str]
+
+    def digest(self) -> str:
+        """Return a digest of everything."""
+        every = (self.python, sorted(self.distributions.items()), sorted(self.files.items()))
+        return sha256(repr(every).encode("utf-8", "surrogateescape")).hexdigest()
+
+    def differences(self, there: "Identity") -> list[str]:
+        """Return what another process has that differs, in words; ``self`` is this process's."""
+        python = f"{there.python}, here {self.python}"
+        return [
+            *([] if self.python == there.python else [python]),
+            *_differing(self.distributions, there.distributions, _version),
+            *_differing(self.files, there.files, _file),
+        ]
+
+
+def identity_of(files: Files) -> Identity:
+    """Return the identity of this process."""
+    package = str(Path(pytest_supercache.__file__).parent)
+    own = ((f"pytest_supercache{path[len(package) :]}", path) for path in _sources(package))
+    every = (*own, *((path, path) for path in files.paths()))
+    return Identity(
+        python=f"{platform.python_implementation()} {platform.python_version()}",
+        distributions=_installed(),
+        files={name: digest_of(path) for name, path in every},
+    )
+
+
+def _installed() -> dict[str, str]:
+    """Return the versions of installed distributions; a project may have its own metadata."""
+    found = dict[str, str]()
+    for one in distributions():
+        if is_in_packages(str(one.locate_file(""))):
+            found.setdefault(str(one.name).lower(), str(one.version))
+    return found
+
+
+def _sources(package: str) -> Iterable[str]:
+    return (path for path in Files(roots=(package,)).paths() if path.endswith(".py"))
+
+
+def digest_of(path: str) -> str:
+    """Return a digest of a file, which need not be there."""
+    try:
+        return sha256(Path(path).read_bytes()).hexdigest()[:16]
+    except OSError as error:
+        return f"not readable: {error.strerror}"
+
+
+def _differing(
+    here: Mapping[str, str], there: Mapping[str, str], said: Callable[..., str]
+) -> Iterator[str]:
+    names = [name for name in sorted({*here, *there}) if here.get(name) != there.get(name)]
+    yield from (said(name, here.get(name), there.get(name)) for name in names[:_SHOWN_MAX])
+    if len(names) > _SHOWN_MAX:
+        yield f"and {len(names) - _SHOWN_MAX} more of these"
+
+
+def _version(name: str, here: str | None, there: str | None) -> str:
+    return f"{name} {there or 'is missing'}, here {here or 'there is none'}"
+
+
+def _file(name: str, here: str | None, there: str | None) -> str:
+    if here is None or there is None:
+        return f"{name} is only {'there' if here is None else 'here'}"
+    return f"{name} differs"

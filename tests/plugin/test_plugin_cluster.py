@@ -1,0 +1,237 @@
+"""`--supercache-cluster`: a Dask cluster searches, and every row is that of a run without it."""
+
+import re
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.clusters import Dask, dask_cluster, standing_still
+from tests.plugin.conftest import Project
+from tests.plugin.projects import race
+
+pytestmark = pytest.mark.python
+
+NOTED = """
+import os
+import pytest
+from pathlib import Path
+from pytest_supercache.checking import divided, workers
+from pytest_supercache.plugin import cluster
+from pytest_supercache.plugin.session import Session
+
+WHO = os.environ.get("PYTEST_XDIST_WORKER", "run")
+HERE = Path(__file__).parent
+(HERE / f"{os.getpid()}.loaded").touch()
+
+if WHO == "run":  # long at once
+    divided.DIVIDED_AFTER = cluster.BEGIN_SECONDS = 0.0
+    divided.PART_SECONDS = 0.1
+    take_in, ahead, result_of = divided._Division._take_in, Session.searched_ahead, None
+
+    def noted(self, future):
+        take_in(self, future)
+        with (HERE / "parts").open("a") as parts:
+            parts.write("part ")
+        os.system(os.environ.get("AFTER_A_PART", "true"))
+
+    def noted_ahead(self, node):
+        found = ahead(self, node)
+        if found is not None:
+            (HERE / f"{node.name}.ahead").touch()
+        return found
+
+    divided._Division._take_in, Session.searched_ahead = noted, noted_ahead
+
+@pytest.fixture
+def content():
+    return {"p": 0, "q": 0}
+"""
+
+TESTS = """
+import pytest
+from pytest_supercache import explore
+from conftest import Shop
+
+def three(world, content, last):
+    shop = Shop(world.existing_cache.client(), world.origin)
+    world.origin.restore(content)
+
+    def user(first, second, value):
+        shop.get(first)
+        shop.set(second, value)
+
+    world.actor("alice", user, "p", "q", 1)
+    world.actor("bob", user, "q", "p", 2)
+    world.actor("carol", shop.set, "p", 3)
+    world.run()
+    assert (world.existing_cache.peek("p"), world.origin.peek("p")) != last
+
+@explore(search="exhaustive", guarantees=[])
+def test_it_holds(world, content):
+    three(world, content, ("0", 99))
+
+@explore(search="exhaustive", guarantees=[])
+def test_a_stale_end(world, content):
+    three(world, content, ("2", 3))
+"""
+
+FAULTS = """
+scenario: A change that was saved is seen
+id: F-1
+system: shop
+given: {origin: {k: 1}, existing_cache: {k: 1}}
+users:
+  bob:
+    - write: {key: k, value: 2}
+    - read: k
+faults: {max: 1, kinds: [error_before]}
+"""
+
+
+@pytest.fixture(scope="module")
+def dask(tmp_path_factory: pytest.TempPathFactory):
+    with dask_cluster(tmp_path_factory.mktemp("dask")) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def long_project(project: Project) -> Project:
+    project.add_to_conftest(NOTED)
+    project.pytester.makepyfile(test_three=TESTS, other="")
+    return project
+
+
+def rows(project: Project, *options: str) -> dict[str, dict[str, Any]]:
+    for path in (*project.path.glob("*.loaded"), *project.path.glob("*.ahead")):
+        path.unlink()
+    (project.path / "parts").unlink(missing_ok=True)
+    project.run_apart(*options)
+    found = project.rows()
+    for row in found.values():
+        row.pop("seconds")
+        row.pop("cost", None)
+    return found
+
+
+def parts(project: Project) -> int:
+    noted = project.path / "parts"
+    return noted.read_text().count("part") if noted.exists() else 0
+
+
+def are_gone(project: Project) -> bool:
+    """Say whether all processes have ended that have loaded the conftest of the project."""
+    pids = [int(path.stem) for path in project.path.glob("*.loaded")]
+    return len(pids) > 1 and not any(Path(f"/proc/{pid}/cmdline").exists() for pid in pids)
+
+
+def test_tests_scenarios_and_sets_of_faults_are_searched_by_the_cluster(
+    long_project: Project, dask: Dask
+) -> None:
+    long_project.scenario(race("S-1", "shop"), "one")
+    long_project.scenario(race("S-2", "shop"), "two")
+    long_project.scenario(FAULTS, "faults")
+    alone = rows(long_project)
+    assert {row["id"]: row["verdict"] for row in alone.values()} == {
+        "test_it_holds": "holds", "test_a_stale_end": "violated",
+        "S-1": "violated", "S-2": "violated", "F-1": "violated",
+    }  # fmt: skip
+    assert alone["test_it_holds"]["interleavings"] > 20
+    assert rows(long_project, f"--supercache-cluster={dask.address}") == alone
+    assert parts(long_project) > 2
+    assert len(list(long_project.path.glob("*.ahead"))) == 2
+    assert are_gone(long_project)
+
+
+def test_a_worker_that_dies_takes_nothing_with_it(
+    long_project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = rows(long_project, "-k", "holds")
+    with dask_cluster(tmp_path) as dask:
+        monkeypatch.setenv("AFTER_A_PART", f"kill -9 {dask.workers[0].pid} 2>/dev/null")
+        cluster = f"--supercache-cluster={dask.address}"
+        assert rows(long_project, "-k", "holds", cluster) == alone
+        assert parts(long_project) > 2
+        assert dask.workers[0].wait() == -9
+        assert are_gone(long_project)
+
+
+@pytest.mark.long
+def test_what_a_paused_worker_holds_is_searched_by_another(
+    long_project: Project, dask: Dask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = rows(long_project, "-k", "holds")
+    paused = dask.workers[1]
+    monkeypatch.setenv("AFTER_A_PART", f"kill -STOP {paused.pid}")
+    cluster = f"--supercache-cluster={dask.address}"
+    try:
+        assert rows(long_project, "-k", "holds", cluster) == alone
+        assert parts(long_project) > 2
+    finally:
+        with standing_still(paused):
+            pass
+
+
+def test_a_project_that_has_changed_since_is_not_searched_elsewhere(
+    long_project: Project, dask: Dask
+) -> None:
+    alone = rows(long_project, "-k", "holds")
+    long_project.add_to_conftest(
+        'def pytest_collection_finish():\n    (HERE / "other.py").write_text(f"# {os.getpid()}")\n'
+    )
+    cluster = f"--supercache-cluster={dask.address}"
+    assert rows(long_project, "-k", "holds", cluster) == alone
+    assert parts(long_project) == 0
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def test_a_scheduler_that_is_not_there_is_an_error_at_once(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.scenario(race("S-1", "shop"))
+    address = f"dask://127.0.0.1:{free_port()}"
+    monkeypatch.setattr("pytest_supercache.remote.executor.CONNECT_SECONDS", 0.5)
+    result = project.run(f"--supercache-cluster={address}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: --supercache-cluster={address}: *Timed out*"])
+
+
+def test_a_cluster_without_workers_is_an_error_at_once(project: Project, tmp_path: Path) -> None:
+    project.scenario(race("S-1", "shop"))
+    with dask_cluster(tmp_path, workers=0) as dask:
+        result = project.run(f"--supercache-cluster={dask.address}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: *={dask.address}: it has no workers"])
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["scheduler:8786"], "'scheduler:8786': expected dask://HOST:PORT, as in dask://scheduler"),
+        (["dask://scheduler"], "'dask://scheduler': expected dask://HOST:PORT"),
+        (["dask://localhost:1", "--supercache-workers=2"], "with --supercache-workers: both"),
+        (["dask://localhost:1", "-n2"], "with -n: both spread the searches over processes"),
+    ],
+)
+def test_what_cannot_be_meant_is_a_usage_error(
+    project: Project, options: list[str], said: str
+) -> None:
+    project.scenario(race("S-1", "shop"))
+    address, *more = options
+    result = project.run(f"--supercache-cluster={address}", *more)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert re.search(re.escape(said), result.stderr.str())
+
+
+def test_a_replay_needs_no_cluster(project: Project) -> None:
+    project.scenario(race("S-1", "shop"))
+    project.run()
+    cluster = f"--supercache-cluster=dask://127.0.0.1:{free_port()}"
+    result = project.run(f"--supercache-replay={project.token()}", cluster)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
