@@ -42,6 +42,9 @@ PART_SHARE = 0.1
 PART_SECONDS_MAX = 10.0
 """The longest that it may: what is left is divided anew."""
 
+ANSWER_SECONDS = 120.0
+"""How long this process waits for any part before it takes the others for dead."""
+
 SUBTREES_MAX = 16
 """The largest number of subtrees in a part."""
 
@@ -117,7 +120,10 @@ class _Division:
             self._hand_out()
             while self._out:
                 few.interrupt_if_due()  # while others go on
-                self._take_in(until_any_done(self._out))
+                done = until_any_done(self._out, ANSWER_SECONDS)
+                if done is None:
+                    raise UndividedError("no other process has answered for a long time")
+                self._take_in(done)
                 if self._is_given_up():
                     return End.OUT_OF_BUDGET
                 self._hand_out()

@@ -10,6 +10,7 @@ from concurrent.futures import Executor, Future
 from contextlib import suppress
 from typing import Any, TypeVar
 
+from pytest_supercache.core.real_clock import real_seconds
 from pytest_supercache.runtime.process.interrupt import ctrl_c_deferred
 
 HEARD_SECONDS = 0.05
@@ -32,15 +33,21 @@ def until_done(future: "Future[Result]") -> "Future[Result]":
             return future
 
 
-def until_any_done(futures: Iterable["Future[Result]"]) -> "Future[Result]":
-    """Wait until one of several futures is done, and return it."""
-    waiting = list(futures)
-    while True:
+def until_any_done(futures: Iterable["Future[Result]"], within: float) -> "Future[Result] | None":
+    """Wait until one of several futures is done, and return it.
+
+    Args:
+        futures: at least one.
+        within: real seconds; None is returned if none is done by then.
+    """
+    waiting, end = list(futures), real_seconds() + within
+    while real_seconds() < end:
         for future in waiting:
             if future.done():
                 return future
         with ctrl_c_deferred(), suppress(TimeoutError):
             waiting[0].exception(HEARD_SECONDS / len(waiting))
+    return None
 
 
 def until_begun(executor: Executor) -> None:

@@ -105,6 +105,7 @@ class _Child:
 
 _idle: defaultdict[Program, list[_Child]] = defaultdict(list)
 _all: set[_Child] = set()
+_ended: set[str] = set()  # runs
 _lock = threading.Lock()
 
 
@@ -135,15 +136,23 @@ def call_in_child(program: Program, call: bytes) -> bytes:
 def _started(program: Program) -> _Child:
     if not Path(program.folder).is_dir():
         raise NotCalledError(f"there is no folder {program.folder}")
-    child = _Child(program)
-    child.begin()
-    _all.add(child)
+    with _lock:
+        if program.run in _ended:
+            raise NotCalledError("the run is over")
+        child = _Child(program)
+        _all.add(child)
+    try:
+        child.begin()
+    except BaseException:
+        _all.discard(child)
+        raise
     return child
 
 
 def end_children(run: str) -> None:
     """End the children of a run that is over."""
     with _lock:
+        _ended.add(run)
         for program in [program for program in _idle if program.run == run]:
             del _idle[program]
         ended = [child for child in _all if child.program.run == run]
