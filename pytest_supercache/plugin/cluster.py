@@ -4,6 +4,7 @@ import pickle
 import sys
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,17 +14,20 @@ from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.plugin.exit_status import is_listing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from concurrent.futures import Future
 
-    from pytest_supercache.checking.workers import Work, WorkerProcesses
-    from pytest_supercache.plugin.session import Session
+    from pytest_supercache.checking.workers import Dispatch, Work, WorkerProcesses
     from pytest_supercache.remote.executor import DaskExecutor
 
 BEGIN_SECONDS = 2.0
 """How much longer a search is before it is divided, because a child has to start pytest."""
 
 _SERVING = "pytest_supercache.plugin.serving"
+
+
+DISPATCHED: "pytest.StashKey[Dispatch]" = pytest.StashKey()
+"""How the work of an item is dispatched in a process of a cluster."""
 
 
 class Pytest(NamedTuple):
@@ -36,12 +40,18 @@ class Pytest(NamedTuple):
 
 
 class Cluster:
-    """The cluster of a run."""
+    """The cluster of a run.
 
-    def __init__(self, session: "Session", address: str) -> None:
-        self._session = session
-        self._config = session.config
+    Args:
+        config: of the run.
+        address: as the option has it.
+        written: the folder of the reports, which is no part of the project.
+    """
+
+    def __init__(self, config: pytest.Config, address: str, written: Path) -> None:
+        self._config = config
         self._address = address
+        self._written = written
         self._executor: DaskExecutor | None = None
         self._told: dict[str, Any] | None = None
         self._divided = set[str]()
@@ -60,8 +70,7 @@ class Cluster:
         from pytest_supercache.remote.executor import DaskExecutor
         from pytest_supercache.remote.identity import Files
 
-        written = (str(self._session.run_folder.top),)
-        files = Files(roots=(str(self._config.rootpath),), left_out=written)
+        files = Files(roots=(str(config.rootpath),), left_out=(str(self._written),))
         try:
             self._executor = DaskExecutor(self._address, files=files)
         except SupercacheError as error:
@@ -104,15 +113,15 @@ class Cluster:
             self._told = told
         return self._told
 
-    def search_ahead(self, nodes: list[pytest.Item]) -> "dict[pytest.Item, Future[Any]]":
-        """Let the cluster search whole scenarios."""
-        from pytest_supercache.plugin.serving import search_scenario
-
+    def search_ahead(
+        self, nodes: list[pytest.Item], search: "Callable[..., Any]"
+    ) -> "dict[pytest.Item, Future[Any]]":
+        """Let the cluster search whole scenarios, by a function about each of them."""
         executor = self._executor
         assert executor is not None, "it was opened before the first item"
         given = self._pytest(list(self._config.args))
         program = executor.program(f"{_SERVING}:serve_scenarios", given)
-        return {node: executor.submit_to(program, search_scenario, node.nodeid) for node in nodes}
+        return {node: executor.submit_to(program, search, node.nodeid) for node in nodes}
 
     @contextmanager
     def dispatch(self, node: pytest.Item, work: "Work") -> "Iterator[WorkerProcesses | None]":
@@ -149,7 +158,9 @@ def _refuse_beside_others(config: pytest.Config) -> None:
 
 def told_of(work: "Work") -> str:
     """Return what the work of an item must be, wherever it is made."""
-    return repr((work.item, work.system, work.settings, work.backend, work.state, work.isolate))
+    judged = tuple(guarantee.name for guarantee in work.guarantees)
+    layers = (work.system, work.backend, work.state, work.clients, work.isolate)
+    return repr((work.item, work.settings, judged, *layers))
 
 
 def options_of(config: pytest.Config) -> dict[str, Any]:

@@ -14,12 +14,12 @@ from pytest_supercache.core.result import CheckResult
 from pytest_supercache.core.schedule import read_token
 from pytest_supercache.core.verdict import Verdict
 from pytest_supercache.plugin.allure_results import show
+from pytest_supercache.plugin.cluster import DISPATCHED
 from pytest_supercache.plugin.findings import FINDING, failure_like, is_at_least_as_bad
 from pytest_supercache.plugin.flow import Flow, flow_of_item, flow_of_test
 from pytest_supercache.plugin.items import is_given
 from pytest_supercache.plugin.progress import progressing
 from pytest_supercache.plugin.recorded import REPLAYED, attempted, recorded_of
-from pytest_supercache.plugin.serving import SERVING
 from pytest_supercache.plugin.session import Session
 from pytest_supercache.plugin.surroundings import may_be_judged_later
 from pytest_supercache.plugin.terminal import whole_text
@@ -297,9 +297,9 @@ class ItemRunner:
         # Executions of one example must all be here: it is rejected only if every one rejects it.
         if is_given(node) or may_be_judged_later(node):
             return in_process
-        serving = node.config.stash.get(SERVING, None)
+        serving = node.config.stash.get(DISPATCHED, None)
         if serving is not None:
-            return serving.dispatch
+            return serving
         if self._session.cluster is not None:
             return partial(self._session.cluster.dispatch, node)
         return forked(self._session.options.value("workers") or 1)

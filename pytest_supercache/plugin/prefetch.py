@@ -62,7 +62,7 @@ class Prefetch:
         """Let the cluster search these items, or forks of this process."""
         cluster = self._session.cluster
         if cluster is not None:
-            self._session.coming = cluster.search_ahead(items)
+            self._session.coming = cluster.search_ahead(items, Prefetch.search)
             yield
             return
         from pytest_supercache.checking.workers import forks, refuse_without_forks

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
-from pytest_supercache.plugin.cluster import Pytest, told_of
+from pytest_supercache.plugin.cluster import DISPATCHED, Pytest, told_of
 from pytest_supercache.remote.child import answer_calls
 
 if TYPE_CHECKING:
@@ -18,11 +18,6 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from pytest_supercache.checking.workers import Work, WorkerProcesses
-    from pytest_supercache.core.result import CheckResult
-    from pytest_supercache.plugin.prefetch import Prefetch
-
-SERVING: "pytest.StashKey[ItemServing | ScenarioServing]" = pytest.StashKey()
-
 
 _TOLD_MAX = 2000
 """How many characters are told of a failure."""
@@ -119,13 +114,6 @@ class ScenarioServing(_Serving):
         return True
 
 
-def search_scenario(
-    prefetch: "Prefetch", node: pytest.Item
-) -> "tuple[CheckResult, dict[str, list[str]]]":
-    """Search a scenario in a process of :class:`ScenarioServing`."""
-    return prefetch.search(node)
-
-
 def serve_item(connection: Any, given: tuple[Pytest, str, str]) -> None:
     """Run an item, and answer calls about its work."""
     of_run, *rest = given
@@ -144,5 +132,5 @@ def _run(of_run: Pytest, serving: ItemServing | ScenarioServing) -> None:
     config: Any = pytest.Config.fromdictargs(of_run.options, of_run.arguments)
     config.workerinput = {**of_run.told, "workerid": name}
     config.pluginmanager.register(serving)
-    config.stash[SERVING] = serving
+    config.stash[DISPATCHED] = serving.dispatch
     serving.end(config.hook.pytest_cmdline_main(config=config))

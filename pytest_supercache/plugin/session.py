@@ -59,7 +59,7 @@ class Session:
         self.options.refuse_mistakes()  # a gate run has taken back the last verdict by now
         self.gate.sharding = self._sharding()
         address = self.options.value("cluster")
-        self.cluster = None if address is None else Cluster(self, str(address))
+        self.cluster = None if address is None else Cluster(config, str(address), top)
         self.allure = AllureResults(config, self.options.link_patterns)
         self._register_watches()
 

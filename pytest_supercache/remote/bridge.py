@@ -54,7 +54,7 @@ class Refused:
 
 
 @dataclass(slots=True)
-class _Passed:
+class _Forwarded:
     """A call that has been passed on, as one task or, if a worker stands still, as several."""
 
     program: Program
@@ -69,7 +69,7 @@ class _Bridge:
         self._connection = connection
         self._client = client
         self._run = opening.run
-        self._passed: dict[int, _Passed] = {}
+        self._passed: dict[int, _Forwarded] = {}
         self._lock = threading.RLock()
         self._threads = 0
 
@@ -83,7 +83,7 @@ class _Bridge:
                     self._drop(number)
                     continue
                 with self._lock:
-                    self._passed[number] = _Passed(program, call)
+                    self._passed[number] = _Forwarded(program, call)
                     self._submit(number)
         for task in [task for passed in self._passed.values() for task in passed.tasks]:
             task.cancel()

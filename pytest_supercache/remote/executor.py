@@ -17,12 +17,11 @@ from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any
 
-import pytest_supercache
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.folders import is_installed, real_path
 from pytest_supercache.core.masking import quoted
 from pytest_supercache.remote.bridge import Opened, Opening, Refused
-from pytest_supercache.remote.identity import Files, digest_of, identity_of
+from pytest_supercache.remote.identity import PACKAGE, Files, digest_of, identity_of
 from pytest_supercache.remote.program import NotCalledError, Program
 from pytest_supercache.remote.worker import OF_THE_MACHINE, running
 
@@ -227,7 +226,6 @@ def read_address(text: str) -> str:
 
 def _imported(before: tuple[str, ...]) -> tuple[str, ...]:
     """Return the files of imported modules that are not installed, and those known before."""
-    own = f"{Path(pytest_supercache.__file__).parent}{os.sep}"
     files = {getattr(module, "__file__", None) or "" for module in list(sys.modules.values())}
     return (
         *before,
@@ -236,6 +234,6 @@ def _imported(before: tuple[str, ...]) -> tuple[str, ...]:
             for file in sorted(files.difference(before))
             if Path(file).is_absolute()
             and not is_installed(real_path(file))
-            and not file.startswith(own)
+            and not file.startswith(PACKAGE)
         ),
     )

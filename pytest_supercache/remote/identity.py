@@ -12,8 +12,10 @@ from hashlib import sha256
 from importlib.metadata import distributions
 from pathlib import Path
 
-import pytest_supercache
 from pytest_supercache.core.folders import PACKAGES, is_in_packages
+
+PACKAGE = str(Path(__file__).parent.parent)
+"""The folder of this package."""
 
 _SUFFIXES = frozenset({
     ".cfg", ".env", ".ini", ".json", ".lua", ".py", ".pyd", ".so", ".sql", ".toml", ".yaml", ".yml",
@@ -80,8 +82,7 @@ class Identity:
 
 def identity_of(files: Files) -> Identity:
     """Return the identity of this process."""
-    package = str(Path(pytest_supercache.__file__).parent)
-    own = ((f"pytest_supercache{path[len(package) :]}", path) for path in _sources(package))
+    own = ((f"pytest_supercache{path[len(PACKAGE) :]}", path) for path in _sources(PACKAGE))
     every = (*own, *((path, path) for path in files.paths()))
     return Identity(
         python=f"{platform.python_implementation()} {platform.python_version()}",

@@ -1,13 +1,8 @@
-"""What a worker has to know to start a child process, and what travels to it and back."""
+"""Describes the child process that a worker starts, and the error that says it has not answered."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from pytest_supercache.remote.identity import Files
-
-Call = tuple[Callable[..., Any], tuple[Any, ...]]
-"""A function that can be imported, and its arguments."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,7 @@ import pymysql
 import pytest
 import xdist
 import xdist.newhooks
+import xdist.workermanage
 from anyio.streams import memory
 from asgiref.local import Local
 from django.core.cache import caches
@@ -164,6 +165,29 @@ def _wrappers_of_pytest_set_what_is_around_an_item(request):
         wrapper = getattr(request.config.pluginmanager.get_plugin(plugin), hook, None)
         assert inspect.isgeneratorfunction(wrapper), f"{hook} of {plugin} is a wrapper"
         assert "item" in inspect.signature(wrapper).parameters
+
+
+@CHECKS.of("pytest.Config.fromdictargs, pytest_configure_node(node) with node.workerinput")
+def _pytest_begins_with_options_as_a_worker_of_xdist_does(pytestconfig):
+    assert list(inspect.signature(pytest.Config.fromdictargs).parameters) == ["option_dict", "args"]
+    assert "node" in inspect.signature(xdist.newhooks.pytest_configure_node).parameters
+    source = inspect.getsource(xdist.workermanage.WorkerController)
+    assert "workerinput" in source
+    assert "pytest_configure_node(node=self)" in source
+
+
+@CHECKS.of(
+    "Dask: Client.run(on_error=), scheduler_info(n_workers=), processing(), ClientExecutor._client"
+)
+def _a_client_of_dask_tells_of_all_workers():
+    from distributed import Client
+    from distributed.cfexecutor import ClientExecutor
+
+    assert "on_error" in inspect.signature(Client.run).parameters
+    assert "n_workers" in inspect.signature(Client.scheduler_info).parameters
+    assert "workers" in inspect.signature(Client.submit).parameters
+    assert callable(Client.processing)
+    assert "self._client" in inspect.getsource(ClientExecutor.__init__)
 
 
 @CHECKS.of("packages _pytest, xdist, _hypothesis_pytestplugin and others")
