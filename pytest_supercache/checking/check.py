@@ -317,7 +317,7 @@ def _search_one(
     others = None
     if workers is not None and not (within.faults is not None and within.faults.max):
         submit = partial(workers.submit, search_subtrees, shared, vector, within)
-        others = OtherProcesses(workers.number, submit, workers.patience)
+        others = OtherProcesses(workers.number, submit, workers.patience, workers.journal)
 
     def fresh() -> tuple[Runner, _Check]:
         runner = _runner(environment, work, within, shared=shared, vector=vector)
@@ -400,17 +400,24 @@ class _Check:
 
     def notes(self, result: CheckResult) -> tuple[str, ...]:
         """Return the notes that accompany the verdict."""
-        own = filter(None, (self._searched.note, self._runner.note_of_first))
+        earlier = coverage.of_earlier_runs(self._runner.executed_before, self._runner.executions)
+        own = filter(None, (self._searched.note, self._runner.note_of_first, earlier, self._kept()))
         slow = coverage.of_slowness(result.counterexample)
         return (*result.notes, *own, *self._runner.environment.sharing.notes(), *slow)
 
+    def _kept(self) -> str:
+        """Say what an unfinished search has left for the next run, if anything."""
+        journal = None if self._others is None else self._others.journal
+        is_kept = journal is not None and journal.division is not None
+        is_unfinished = self._searched.end is End.OUT_OF_BUDGET
+        return coverage.GOES_ON if is_kept and is_unfinished else ""
+
     def scope(self, result: CheckResult) -> coverage.Scope:
         """Return the bounds of the verdict, and whether a first run was left out of them."""
-        return (
-            {**result.scope, "first run": "not searched"}
-            if self._runner.note_of_first
-            else result.scope
-        )
+        runner = self._runner
+        first = {"first run": "not searched"} if runner.note_of_first else {}
+        earlier = {"executed": "partly by earlier runs"} if runner.executed_before else {}
+        return {**result.scope, **first, **earlier}
 
     def result(self) -> CheckResult:
         """Search, and draw the conclusion."""
@@ -479,7 +486,7 @@ class _Check:
             reduction_check = self._searched.reduction_check
             interleavings = 0 if reduction_check is None else reduction_check.interleavings
             why = coverage.why_unfinished(
-                runner.executions + runner.idle, runner.seconds(), runner.settings, runner.first,
+                runner.tried, runner.seconds(), runner.settings, runner.first,
                 self._searched.sampler, self._searched.up_to,
                 different=(len(runner.different), interleavings),
                 elsewhere=runner.seconds_elsewhere,

@@ -378,6 +378,19 @@ def of_slowness(found: Counterexample | None) -> tuple[str, ...]:
     )
 
 
+GOES_ON = "what was executed is kept by --supercache-store: another run goes on from there"
+
+
+def of_earlier_runs(before: int, executions: int) -> str:
+    """Return how many of the executions earlier runs have made, if any."""
+    if not before:
+        return ""
+    return (
+        f"{before:,} of the {executions:,} executions are those of earlier runs of the same code, "
+        "kept by --supercache-store"
+    )
+
+
 def found_by_turns(executions: int, scope: Scope) -> str:
     """Say that earlier searches held, and that with this fault a serial run fails."""
     counted = "1 schedule was" if executions == 1 else f"{executions:,} schedules were"

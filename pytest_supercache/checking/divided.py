@@ -13,6 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_supercache.checking.few_preemptions import FewPreemptions
+from pytest_supercache.checking.journal import Division, Entry, Journal
 from pytest_supercache.checking.reduction_check import ReductionCheck, Tally
 from pytest_supercache.checking.runner import Observations, Runner, UndividedError
 from pytest_supercache.checking.serial_runs import repeat_first, warm_up
@@ -23,7 +24,7 @@ from pytest_supercache.core.schedule import Scheduler
 from pytest_supercache.core.verdict import End
 from pytest_supercache.runtime.memory.sharing import Sharing
 from pytest_supercache.search.dpor import Exhaustive
-from pytest_supercache.search.frontier import Claim, Explored, Frontier, Subtree
+from pytest_supercache.search.frontier import Claim, Explored, Frontier, Leaf, Subtree
 from pytest_supercache.search.knowledge import Knowledge
 from pytest_supercache.search.search import Interrupted, SearchEnded
 
@@ -79,6 +80,8 @@ class OtherProcesses(NamedTuple):
     submit: Callable[[WorkUnit], "Future[WorkUnitResult]"]
     patience: float
     """How many seconds longer than usual a search takes before it is divided."""
+    journal: Journal | None
+    """Keeps the parts that are done, for another run."""
 
 
 def is_long(runner: Runner, reduction_check: ReductionCheck, seconds: float) -> bool:
@@ -92,15 +95,35 @@ def is_long(runner: Runner, reduction_check: ReductionCheck, seconds: float) -> 
 
 
 def search_divided(
-    others: OtherProcesses, runner: Runner, reduction_check: ReductionCheck, few: FewPreemptions
+    others: OtherProcesses,
+    runner: Runner,
+    reduction_check: ReductionCheck,
+    few: FewPreemptions,
+    runs: int,
 ) -> End:
-    """Let other processes finish a search that was interrupted.
+    """Let other processes finish a search that was interrupted after some runs.
 
     Raises:
         UndividedError: this process has to search by itself.
         SearchEnded: a violation was found here meanwhile, with few preemptions.
     """
-    return _Division(others, runner, reduction_check).finish(few)
+    division = _Division(others, runner, reduction_check)
+    journal = others.journal
+    if journal is None:
+        return division.finish(few)
+    try:
+        division.go_on(journal, runs)
+        end = division.finish(few)
+    except UndividedError:
+        journal.end()
+        raise
+    except SearchEnded as ended:
+        if ended.end is End.FOUND:
+            journal.end()
+        raise
+    if end is End.EXHAUSTED:
+        journal.end()
+    return end
 
 
 class _Division:
@@ -114,6 +137,37 @@ class _Division:
         self._reduction_check = reduction_check
         self._frontier: Frontier = reduction_check.search.frontier()
         self._out: dict[Future[WorkUnitResult], list[Claim]] = {}
+
+    def go_on(self, journal: Journal, runs: int) -> None:
+        """Take in what an earlier run has executed, and keep what this one does."""
+        environment = self._runner.environment
+        leases = sorted(environment.stack.existing_cache.leases.known)
+        backend = str(self._runner.scope().get("backend"))
+        known = " ".join((environment.sharing.digest(), backend, *leases))
+        division = Division(runs=runs, known=known)
+        if journal.division != division:
+            journal.begin(division)
+            return
+        for at, entry in enumerate(journal.entries()):
+            claims = self._claims(entry.leaves)
+            if claims is None:
+                journal.cut(at)
+                return
+            self._put(claims, entry)
+            seen = entry.observations
+            self._runner.executed_before += seen.executions + seen.idle
+
+    def _claims(self, leaves: tuple[Leaf, ...]) -> list[Claim] | None:
+        """Return the subtrees of these names; None: not all of them are there."""
+        claims = list[Claim]()
+        for leaf in leaves:
+            claim = self._frontier.claim(leaf)
+            if claim is None:
+                for one in claims:
+                    self._frontier.put_back(one)
+                return None
+            claims.append(claim)
+        return claims
 
     def finish(self, few: FewPreemptions) -> End:
         try:
@@ -165,13 +219,27 @@ class _Division:
         claims = self._out.pop(future)
         with failing_as_undivided():
             result = future.result()
-            self._reduction_check.add(result.tally)
-        self._runner.add(result.observations)
         self._runner.seconds_elsewhere += result.seconds
-        for claim, explored in zip(claims, result.explored, strict=False):
-            self._frontier.put(claim, explored)
-        for claim in claims[len(result.explored) :]:
+        begun = claims[: len(result.explored)]
+        entry = Entry(
+            leaves=tuple(claim.subtree.leaf for claim in begun),
+            explored=result.explored,
+            tally=result.tally,
+            observations=result.observations,
+        )
+        self._put(begun, entry)
+        for claim in claims[len(begun) :]:
             self._frontier.put_back(claim)
+        if self._others.journal is not None:
+            self._others.journal.add(entry)
+
+    def _put(self, claims: list[Claim], entry: Entry) -> None:
+        """Take in what was found in some subtrees."""
+        with failing_as_undivided():
+            self._reduction_check.add(entry.tally)
+        self._runner.add(entry.observations)
+        for claim, explored in zip(claims, entry.explored, strict=True):
+            self._frontier.put(claim, explored)
 
 
 @contextmanager

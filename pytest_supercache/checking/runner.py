@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
+from hashlib import blake2b
 from typing import Any
 
 from pytest_supercache.checking import coverage
@@ -128,6 +129,7 @@ class Runner:
     points: dict[Fault, None] = field(default_factory=dict)  # where others could strike
     first: Execution | None = None
     early_ticks: int = 0
+    executed_before: int = 0  # schedules, by earlier runs
     note_of_first: str = ""  # how the very first run differed from those that were searched
     expired: bool = False  # a time to live ran out before the users had ended
     keeps_keys: bool = False  # a key with a time to live was read, and could not expire early
@@ -168,7 +170,7 @@ class Runner:
             self.further += 1
             return execution
         self.executions += 1
-        self.different.add(hash(execution.schedule.choices))
+        self.different.add(_hash_of(execution.schedule.choices))
         self._tell()
         if violations:
             self.violating += 1
@@ -203,6 +205,7 @@ class Runner:
         """Begin the search again, with all of its time."""
         self.forget_findings()
         self.started, self.seconds_elsewhere = real_seconds(), 0.0
+        self.executed_before = 0
 
     def _tell(self) -> None:
         """Report the progress of the search."""
@@ -265,7 +268,7 @@ class Runner:
         the rest is of unknown size, and a search that was cut off says nothing of it.
         """
         self.owed = owed
-        done, seconds = self.executions + self.idle, self.seconds()
+        done, seconds = self.tried, self.seconds()
         executions, time = self.settings.executions, self.settings.time
         used = max(done / executions, seconds / time)
         if self.found is not None or not done or used < 0.5:
@@ -379,8 +382,12 @@ class Runner:
 
     def is_over_budget(self) -> bool:
         """Say whether executions or time are used up."""
-        tried = self.executions + self.idle
-        return tried >= self.settings.executions or self.seconds() > self.settings.time
+        return self.tried >= self.settings.executions or self.seconds() > self.settings.time
+
+    @property
+    def tried(self) -> int:
+        """How many schedules this run has executed."""
+        return self.executions + self.idle - self.executed_before
 
     def seconds(self) -> float:
         """Return the real seconds since the check began."""
@@ -434,3 +441,9 @@ def look_ahead(environment: CheckEnvironment, preflight: Body | None) -> None:
         environment.stack.forget_nodes()
         environment.notice_new_modules()
     environment.hash_globals()
+
+
+def _hash_of(choices: tuple[str, ...]) -> int:
+    """Return a hash that is the same in every process."""
+    text = "\n".join(choices).encode(errors="surrogatepass")
+    return int.from_bytes(blake2b(text, digest_size=8).digest())

@@ -187,16 +187,25 @@ def _explored(
     if others is None:
         return reduction_check.search.explore(few.attempt)
     since = runner.seconds() + others.patience
+    earlier = None if others.journal is None else others.journal.division
+    runs = 0
+
+    def is_interrupted() -> bool:
+        if earlier is not None:  # so that the frontier is the same
+            return runs == earlier.runs and runner.found is None
+        return is_long(runner, reduction_check, runner.seconds() - since)
 
     def attempt(scheduler: Scheduler) -> Execution:
-        if is_long(runner, reduction_check, runner.seconds() - since):
+        nonlocal runs
+        if is_interrupted():
             raise Interrupted
+        runs += 1
         return few.attempt(scheduler)
 
     try:
         return reduction_check.search.explore(attempt)
     except Interrupted:
-        return search_divided(others, runner, reduction_check, few)
+        return search_divided(others, runner, reduction_check, few, runs)
 
 
 def _searches(

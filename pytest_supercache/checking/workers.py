@@ -23,6 +23,7 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from pytest_supercache.checking.environment import Body
+from pytest_supercache.checking.journal import Journal
 from pytest_supercache.checking.left_behind import nothing_left_behind
 from pytest_supercache.checking.strategy import OfHypothesis
 from pytest_supercache.checking.submitted import submit, until_begun
@@ -75,6 +76,7 @@ class WorkerProcesses(NamedTuple):
     """Submits a call: a function of this package, and its arguments after the work."""
     patience: float = 0.0
     """How many seconds longer than usual a search takes before it is divided."""
+    journal: Journal | None = None
 
 
 Dispatch = Callable[[Work], AbstractContextManager[WorkerProcesses | None]]
@@ -158,13 +160,11 @@ _open: dict[ProcessPoolExecutor, Callable[[], None]] = {}  # and what ends the w
 
 
 def forked(workers: int) -> Dispatch:
-    """Let ``workers`` forks of this process help, which know all that it knows.
+    """Let ``workers`` forks of this process help, at least one, which know all that it knows.
 
     Raises:
         SupercacheError: this system cannot fork.
     """
-    if workers < 2:
-        return in_process
     refuse_without_forks()
 
     @contextmanager

@@ -14,6 +14,10 @@ _NAMED_MAX = 5
 _TOLD = {
     ("memory", "declared"): "only declared memory was searched",
     ("first run", "not searched"): "a first run that took other steps was not searched",
+    (
+        "executed",
+        "partly by earlier runs",
+    ): "earlier runs executed a part (--supercache-store)",
     ("caches", "none"): "no step reached a cache, as if it were switched off",
     ("writes", "what was there"): "the users wrote what was there before, which cannot be outdated",
     ("in common", "nothing"): "the users touched nothing in common, so no order mattered",

@@ -293,6 +293,7 @@ class ItemRunner:
     def _dispatch(self, node: pytest.Item) -> "Dispatch":
         """Return what opens the processes that help with an item."""
         from pytest_supercache.checking.workers import forked, in_process
+        from pytest_supercache.plugin.storing import kept
 
         # Executions of one example must all be here: it is rejected only if every one rejects it.
         if is_given(node) or may_be_judged_later(node):
@@ -300,9 +301,14 @@ class ItemRunner:
         serving = node.config.stash.get(DISPATCHED, None)
         if serving is not None:
             return serving
+        workers, store = self._session.options.value("workers") or 1, self._session.store
         if self._session.cluster is not None:
-            return partial(self._session.cluster.dispatch, node)
-        return forked(self._session.options.value("workers") or 1)
+            dispatch: Dispatch = partial(self._session.cluster.dispatch, node)
+        elif workers > 1 or store is not None:
+            dispatch = forked(workers)
+        else:
+            return in_process
+        return dispatch if store is None else kept(dispatch, store)
 
     def _report(self, node: pytest.Item, finding: "Finding") -> None:
         """Attach the finding to its item, then pass or fail the item."""

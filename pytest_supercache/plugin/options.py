@@ -37,6 +37,7 @@ _OPTIONS: tuple[tuple[str, str, type, str], ...] = (
     ("memory", "NAME", str, "memory of the process: auto (default), declared or shared"),
     ("faults", "N", int, "faults in one execution at most (default: none, or what a file says)"),
     ("workers", "N", int, "processes that search scenarios and sets of faults (default: 1)"),
+    ("store", "DIR", str, "where long searches keep what they have done (default: nowhere)"),
     ("cluster", "dask://HOST:PORT", str, "a Dask cluster whose workers search (default: none)"),
     ("odds", "N", int, "simulated runs for the odds of a conflict; 0: none (default: at most 100)"),
     ("seed", "N", int, "seed of the random search and of the code's own randomness (default: 0)"),
@@ -72,6 +73,12 @@ def add_options(parser: pytest.Parser) -> None:
         dest="supercache_shard",
         default=None,
         help="run the I-th of N parts; `supercache merge` decides from the files of all",
+    )
+    group.addoption(
+        "--supercache-fresh",
+        dest="supercache_fresh",
+        action="store_true",
+        help="with --supercache-store: forget what earlier runs have done",
     )
     group.addoption(
         "--supercache-break",
@@ -229,7 +236,7 @@ _SEARCHED_WHOLE: dict[str, Callable[[Any], bool]] = {
 """Says whether a setting covers all that the default does; by default there are no faults."""
 
 _KINDS = {name: kind for name, _, kind, _ in _OPTIONS}
-_DECIDING_NOTHING = frozenset({"workers", "cluster", "report", "save", "build"})
+_DECIDING_NOTHING = frozenset({"workers", "cluster", "store", "report", "save", "build"})
 _EXPLORATION = tuple(
     option.name
     for option in fields(Exploration)

@@ -24,6 +24,7 @@ from pytest_supercache.plugin.gating import Gate
 from pytest_supercache.plugin.marking import report_folder
 from pytest_supercache.plugin.options import Options
 from pytest_supercache.plugin.run_folder import RunFolder
+from pytest_supercache.plugin.storing import store_of
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -58,6 +59,7 @@ class Session:
         self.gate = Gate(config, self.options.project, self.run_folder, is_on=is_gate)
         self.options.refuse_mistakes()  # a gate run has taken back the last verdict by now
         self.gate.sharding = self._sharding()
+        self.store = store_of(config, self.options, top, is_gate=is_gate)
         address = self.options.value("cluster")
         self.cluster = None if address is None else Cluster(config, str(address), top)
         self.allure = AllureResults(config, self.options.link_patterns)

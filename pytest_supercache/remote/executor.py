@@ -14,14 +14,13 @@ from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from multiprocessing import Pipe
-from pathlib import Path
 from typing import Any
 
 from pytest_supercache.core.errors import SupercacheError
-from pytest_supercache.core.folders import is_installed, real_path
+from pytest_supercache.core.folders import is_installed
 from pytest_supercache.core.masking import quoted
 from pytest_supercache.remote.bridge import Opened, Opening, Refused
-from pytest_supercache.remote.identity import PACKAGE, Files, digest_of, identity_of
+from pytest_supercache.remote.identity import Files, digest_of, identity_of, imported_files
 from pytest_supercache.remote.program import NotCalledError, Program
 from pytest_supercache.remote.worker import OF_THE_MACHINE, running
 
@@ -102,7 +101,7 @@ class DaskExecutor(Executor):
 
         All other files of the project are as they were when the executor was made.
         """
-        self._files = replace(self._files, others=_imported(self._files.others))
+        self._files = replace(self._files, others=imported_files(self._files.others))
         known = self._identity.files
         new = {path: digest_of(path) for path in self._files.others if path not in known}
         self._identity = replace(self._identity, files={**known, **new})
@@ -222,18 +221,3 @@ def read_address(text: str) -> str:
             f"{quoted(text)}: expected {SCHEME}HOST:PORT, as in {SCHEME}scheduler:8786"
         )
     return host if "://" in host else f"tcp://{host}"
-
-
-def _imported(before: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the files of imported modules that are not installed, and those known before."""
-    files = {getattr(module, "__file__", None) or "" for module in list(sys.modules.values())}
-    return (
-        *before,
-        *(
-            file
-            for file in sorted(files.difference(before))
-            if Path(file).is_absolute()
-            and not is_installed(real_path(file))
-            and not file.startswith(PACKAGE)
-        ),
-    )

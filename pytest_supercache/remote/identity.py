@@ -6,13 +6,14 @@ all distributions, this package, and the files of the project have to be the sam
 
 import os
 import platform
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.metadata import distributions
 from pathlib import Path
 
-from pytest_supercache.core.folders import PACKAGES, is_in_packages
+from pytest_supercache.core.folders import PACKAGES, is_in_packages, is_installed, real_path
 
 PACKAGE = str(Path(__file__).parent.parent)
 """The folder of this package."""
@@ -129,3 +130,18 @@ def _file(name: str, here: str | None, there: str | None) -> str:
     if here is None or there is None:
         return f"{name} is only {'there' if here is None else 'here'}"
     return f"{name} differs"
+
+
+def imported_files(before: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Return the files of imported modules that are not installed, and those known before."""
+    files = {getattr(module, "__file__", None) or "" for module in list(sys.modules.values())}
+    return (
+        *before,
+        *(
+            file
+            for file in sorted(files.difference(before))
+            if Path(file).is_absolute()
+            and not is_installed(real_path(file))
+            and not file.startswith(PACKAGE)
+        ),
+    )

@@ -67,6 +67,23 @@ class Subtree:
             return self.root.choices
         return (*self.choices, self.path[-1].branches[0].step[0])
 
+    @property
+    def leaf(self) -> "Leaf":
+        """Its name, which it has in every run of the same search."""
+        if not self.path:
+            return Leaf(self.root)
+        return Leaf(self.root, self.choices, self.path[-1].branches[0].step)
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """Where a subtree begins: the choices before its first step, and that step."""
+
+    root: Root
+    choices: tuple[str, ...] = ()
+    step: NamedStep | None = None
+    """None: all that follows the root."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remainder:
@@ -165,7 +182,22 @@ class Frontier:
         """Hand out a subtree, a large one if there is a choice; None: there is none now."""
         if not self._leaves:
             return Claim(Subtree(self._roots.popleft())) if self._roots else None
-        leaf = min(self._leaves, key=lambda one: len(one.node.choices))
+        return self._claim(min(self._leaves, key=lambda one: len(one.node.choices)))
+
+    def claim(self, leaf: Leaf) -> Claim | None:
+        """Hand out a subtree by its name; None: there is no such one now."""
+        if leaf.step is None:
+            if leaf.root not in self._roots:
+                return None
+            self._roots.remove(leaf.root)
+            return Claim(Subtree(leaf.root))
+        for branch in self._leaves:
+            node, step = branch.node, self._named(branch)
+            if (node.root, node.choices, step) == (leaf.root, leaf.choices, leaf.step):
+                return self._claim(branch)
+        return None
+
+    def _claim(self, leaf: _Branch) -> Claim:
         del self._leaves[leaf]
         path = [leaf]
         while (via := path[-1].node.via) is not None:

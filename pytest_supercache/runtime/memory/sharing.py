@@ -1,9 +1,11 @@
 """Holds what a check has learnt about the memory that its actors share; it only grows."""
 
 from collections.abc import Iterable, Iterator
+from hashlib import blake2b
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.memory_use import WHOLE, MemoryUse
+from pytest_supercache.core.plain import write_plain
 from pytest_supercache.core.schedule import Place
 from pytest_supercache.runtime.memory.listing import Listing
 from pytest_supercache.runtime.memory.used_by_two import UsedByTwo
@@ -18,6 +20,8 @@ DICT = ".__dict__"
 """Stands for the dict that holds an object's attributes: it may be replaced."""
 
 _GROWTH = {"_has_grown": False}
+
+_NOT_LEARNT = frozenset({"listing", *_GROWTH})
 
 Location = tuple[str, str]
 """The name of an object, and its part: ``.name``, ``['key']``, or ``*`` for the whole."""
@@ -144,6 +148,11 @@ class Sharing:
     def has_learnt_since(self, before: "Sharing") -> bool:
         """Say whether anything is known that was not known to an earlier copy of this."""
         return vars(self) | _GROWTH != vars(before) | _GROWTH
+
+    def digest(self) -> str:
+        """Return a digest of what is known, which is the same in every process."""
+        known = {name: value for name, value in vars(self).items() if name not in _NOT_LEARNT}
+        return blake2b(write_plain(known).encode(), digest_size=12).hexdigest()
 
     def stop_learning(self) -> None:
         """Learn nothing more: the search is over."""
