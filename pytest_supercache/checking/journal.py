@@ -70,7 +70,8 @@ class Journal:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            self.close()
+            file.close()
+            self._file = None
             return False
         file.seek(0)
         for line in file.read(JOURNAL_BYTES_MAX).splitlines(keepends=True):

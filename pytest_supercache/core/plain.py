@@ -49,8 +49,8 @@ def _plain(value: object) -> Any:
 
 def _read(kind: Any, given: Any) -> Any:
     origin, arguments = get_origin(kind), get_args(kind)
-    if kind in {bool, int, float, str, NoneType}:
-        return _of_type(kind, given)
+    if kind is None or kind in {bool, int, float, str, NoneType}:
+        return _of_type(kind or NoneType, given)
     if kind is bytes:
         return _bytes(given)
     if origin in {Union, UnionType}:

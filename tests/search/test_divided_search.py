@@ -1,9 +1,13 @@
-"""A search that is divided among processes executes what one process does, and nothing twice."""
+"""A search that is divided among processes executes what one process does, and nothing twice.
+
+Nor does one that is killed and goes on with what it has kept.
+"""
 
 import pickle
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -11,10 +15,11 @@ import pytest
 
 from pytest_supercache.core.errors import NotDeterministicError
 from pytest_supercache.core.execution import Execution
+from pytest_supercache.core.plain import read_plain, write_plain
 from pytest_supercache.core.schedule import Scheduler
 from pytest_supercache.search.dpor import Exhaustive
 from pytest_supercache.search.events import TraceKey
-from pytest_supercache.search.frontier import Claim, Frontier
+from pytest_supercache.search.frontier import Claim, Explored, Frontier, Leaf
 from pytest_supercache.search.knowledge import Knowledge
 from pytest_supercache.search.search import Interrupted
 from pytest_supercache.search.walk import ReductionAlarm
@@ -51,7 +56,7 @@ def limited(programs: Programs, early: int, runs: int) -> Callable[[Scheduler], 
 def interrupted(programs: Programs, early: int, runs: int) -> tuple[Outcomes, Frontier | None]:
     """Explore with some runs; return what was seen, and what is left."""
     seen: Outcomes = []
-    search = Exhaustive(lambda key, _events, run: seen.append((key, run.results["outcome"])))
+    search = Exhaustive(partial(note, seen))
     try:
         search.explore(limited(programs, early, runs))
     except Interrupted:
@@ -60,10 +65,16 @@ def interrupted(programs: Programs, early: int, runs: int) -> tuple[Outcomes, Fr
 
 
 def divided(programs: Programs, early: int, random: Random, *, processes: int = 3) -> Outcomes:
-    """Explore with short parts, which several processes return in any order."""
-    seen, frontier = interrupted(programs, early, random.randint(0, 6))
+    """Explore with short parts, which several processes return in any order.
+
+    Now and then this process is killed: another one begins in the same way, takes in what the first
+    one has kept, and goes on in an order of its own.
+    """
+    runs = random.randint(0, 6)
+    seen, frontier = interrupted(programs, early, runs)
     known = [Knowledge() for _ in range(processes)]
     out: list[Claim] = []
+    kept: list[tuple[str, str, Outcomes]] = []
     while frontier is not None:
         while len(out) < processes and (claim := frontier.take()) is not None:
             out.append(claim)
@@ -74,14 +85,36 @@ def divided(programs: Programs, early: int, random: Random, *, processes: int = 
         if random.random() < 0.1:  # nobody has begun it
             frontier.put_back(claim)
             continue
-        search = Exhaustive(
-            lambda key, _events, run: seen.append((key, run.results["outcome"])),
-            knowledge=random.choice(known),
-        )
+        found: Outcomes = []
+        search = Exhaustive(partial(note, found), knowledge=random.choice(known))
         subtree = pickle.loads(pickle.dumps(claim.subtree))
-        found = search.explore_subtree(subtree, limited(programs, early, random.randint(1, 5)))
-        frontier.put(claim, pickle.loads(pickle.dumps(found)))
+        part = search.explore_subtree(subtree, limited(programs, early, random.randint(1, 5)))
+        explored = write_plain(part)
+        frontier.put(claim, read_plain(Explored, explored))
+        seen += found
+        kept.append((write_plain(claim.subtree.leaf), explored, found))
+        if random.random() < 0.05:
+            out.clear()
+            seen, frontier = gone_on(programs, early, runs, kept)
     return seen
+
+
+def note(seen: Outcomes, key: TraceKey, _events: object, run: Execution) -> None:
+    seen.append((key, run.results["outcome"]))
+
+
+def gone_on(
+    programs: Programs, early: int, runs: int, kept: list[tuple[str, str, Outcomes]]
+) -> tuple[Outcomes, Frontier]:
+    """Return what was seen and what is left when a killed process has kept these parts."""
+    seen, frontier = interrupted(programs, early, runs)
+    assert frontier is not None
+    for leaf, explored, found in kept:
+        claim = frontier.claim(read_plain(Leaf, leaf))
+        assert claim is not None, "it was there when the part was taken in"
+        frontier.put(claim, read_plain(Explored, explored))
+        seen += found
+    return seen, frontier
 
 
 def differences(kind: str, count: int, early: int) -> Iterator[tuple[Programs, int, int]]:

@@ -23,6 +23,7 @@ class Tree:
     counts: Mapping[bytes, int] = field(default_factory=dict)
     pair: tuple[str, bool] = ("", False)
     kept: set[tuple[str, int]] = field(default_factory=set)
+    names: dict[str, None] = field(default_factory=dict)
 
 
 TREE = Tree(
@@ -32,6 +33,7 @@ TREE = Tree(
     {b"\x00\xff": 1 << 95, b"": 0},
     ("z", True),
     {("b", 1), ("a", 2)},
+    {"x": None},
 )
 
 
@@ -54,12 +56,12 @@ def test_equal_values_are_written_alike() -> None:
         ("", "no JSON"),
         ("[" * 100_000, "no JSON"),
         ("{}", "expected list, found dict"),
-        ("[]", "expected 6 values, found 0"),
-        ('[["x"],[],[],[],["",false],[]]', "expected 2 values, found 1"),
-        ('[["x","1"],[],[],[],["",false],[]]', "expected int, found str"),
-        ('[["x",true],[],[],[],["",false],[]]', "expected int, found bool"),
-        ('[["x",1],[],[],[["zz",1]],["",false],[]]', "expected hexadecimal digits"),
-        ('[["x",1],[],[],[["00"]],["",false],[]]', "expected 2 values, found 1"),
+        ("[]", "expected 7 values, found 0"),
+        ('[["x"],[],[],[],["",false],[],[]]', "expected 2 values, found 1"),
+        ('[["x","1"],[],[],[],["",false],[],[]]', "expected int, found str"),
+        ('[["x",true],[],[],[],["",false],[],[]]', "expected int, found bool"),
+        ('[["x",1],[],[],[["zz",1]],["",false],[],[]]', "expected hexadecimal digits"),
+        ('[["x",1],[],[],[["00"]],["",false],[],[]]', "expected 2 values, found 1"),
     ],
 )
 def test_what_is_no_such_value_is_refused(text: str, said: str) -> None:

@@ -1,0 +1,158 @@
+"""`--supercache-store`: a search that was cut off goes on, and ends as without a cut."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.plugin.conftest import Project
+from tests.selection import few
+
+NOTED = """
+import os
+from pathlib import Path
+from pytest_supercache.checking import divided
+
+divided.DIVIDED_AFTER = 0.0
+divided.PART_SECONDS = 0.1
+take_in, killed_after = divided._Division._take_in, int(os.environ.get("PYTEST_KILLED_AFTER", "0"))
+parts = 0
+
+def noted(self, future):
+    global parts
+    take_in(self, future)
+    parts += 1
+    if parts == killed_after:
+        os.kill(os.getpid(), 9)
+
+divided._Division._take_in = noted
+"""
+
+TESTS = """
+from pytest_supercache import explore
+from conftest import Shop
+
+def three(world, last):
+    shop = Shop(world.existing_cache.client(), world.origin)
+    world.origin.restore({"p": 0, "q": 0})
+
+    def user(first, second, value):
+        shop.get(first)
+        shop.set(second, value)
+
+    world.actor("alice", user, "p", "q", 1)
+    world.actor("bob", user, "q", "p", 2)
+    world.actor("carol", shop.set, "p", 3)
+    world.run()
+    assert (world.existing_cache.peek("p"), world.origin.peek("p")) != last
+
+@explore(search="exhaustive", guarantees=[])
+def test_it_holds(world):
+    three(world, ("0", 99))
+
+@explore(search="exhaustive", guarantees=[])
+def test_a_stale_end(world):
+    three(world, ("2", 3))
+"""
+
+STORE = "--supercache-store=kept"
+SAID = "executions are those of earlier runs of the same code, kept by --supercache-store"
+
+
+@pytest.fixture
+def long_project(project: Project) -> Project:
+    project.add_to_conftest(NOTED)
+    project.pytester.makepyfile(test_three=TESTS)
+    return project
+
+
+def row(project: Project, test: str, *options: str) -> dict[str, Any]:
+    """Run a test, and return its row without what every run has of its own."""
+    project.run_apart("-k", test, *options)
+    found = project.row()
+    return {name: value for name, value in found.items() if name not in {"seconds", "cost"}}
+
+
+def killed(project: Project, test: str, monkeypatch: pytest.MonkeyPatch, *options: str) -> None:
+    with monkeypatch.context() as patch:
+        patch.setenv("PYTEST_KILLED_AFTER", "2")
+        assert project.run_apart("-k", test, STORE, *options).ret == -9
+
+
+def goes_on(found: dict[str, Any]) -> bool:
+    return any(SAID in note for note in found["notes"])
+
+
+def as_of_one_run(found: dict[str, Any]) -> dict[str, Any]:
+    notes = [note for note in found["notes"] if SAID not in note]
+    scope = {name: value for name, value in found["scope"].items() if name != "executed"}
+    return found | {"notes": notes, "scope": scope}
+
+
+def journals(project: Project) -> list[Path]:
+    return list((project.path / "kept").glob("*.journal"))
+
+
+@pytest.mark.python
+@pytest.mark.parametrize(("test", "verdict"), [("holds", "holds"), ("stale", "violated")])
+def test_a_killed_search_goes_on_where_it_was(
+    long_project: Project, test: str, verdict: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = row(long_project, test)
+    killed(long_project, test, monkeypatch)
+    assert len(journals(long_project)) == 1
+    found = row(long_project, test, STORE)
+    assert found["verdict"] == verdict
+    assert as_of_one_run(found) == alone
+    assert goes_on(found) == (verdict == "holds"), "a conflict is always that of one whole search"
+    assert journals(long_project) == []
+    assert row(long_project, test, STORE) == alone
+
+
+def test_a_search_that_ran_out_of_its_budget_goes_on_too(long_project: Project) -> None:
+    alone = row(long_project, "holds")
+    budget = "--supercache-executions=50"
+    first = row(long_project, "holds", STORE, budget)
+    assert first["verdict"] == "unknown"
+    assert any("another run goes on from there" in note for note in first["notes"])
+    found = row(long_project, "holds", STORE, budget)
+    assert as_of_one_run(found) == alone
+    assert found["scope"]["executed"] == "partly by earlier runs"
+
+
+@pytest.mark.parametrize("change", few(["code", "environment", "setting", "asked"], 2))
+def test_what_was_executed_of_other_code_or_settings_does_not_count(
+    long_project: Project, change: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed(long_project, "holds", monkeypatch)
+    options = []
+    if change == "code":
+        long_project.add_to_conftest("# changed")
+    elif change == "setting":
+        options = ["--supercache-polls=2"]
+    elif change == "environment":
+        monkeypatch.setenv("SHOP_MODE", "2")
+    else:
+        options = ["--supercache-fresh"]
+    found = row(long_project, "holds", STORE, *options)
+    assert found["verdict"] == "holds"
+    assert not goes_on(found)
+
+
+def test_the_gate_executes_everything(
+    long_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed(long_project, "holds", monkeypatch)
+    assert not goes_on(row(long_project, "holds", STORE, "--supercache-gate"))
+    assert len(journals(long_project)) == 1
+
+
+def test_a_broken_journal_does_not_count(
+    long_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed(long_project, "holds", monkeypatch)
+    (journal,) = journals(long_project)
+    journal.write_bytes(journal.read_bytes().replace(b"alice", b"carol"))
+    found = row(long_project, "holds", STORE)
+    assert found["verdict"] == "holds"
+    assert not goes_on(found)
