@@ -54,7 +54,7 @@ def dask_cluster(folder: Path, workers: int = 2) -> Iterator[Dask]:
     scheduler = started(folder / "scheduler", "scheduler", *options)
     dask = Dask(folder)
     try:
-        until(known.exists)
+        until(lambda: known.exists() and known.read_text().endswith("}"))
         address = str(json.loads(known.read_text())["address"])
         dask.address = address.replace("tcp://", "dask://")
         for _ in range(workers):

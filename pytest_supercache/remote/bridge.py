@@ -5,6 +5,7 @@ another worker if its worker is lost, which Dask does by itself, or stands still
 signal, or by a machine that sleeps).
 """
 
+import os
 import threading
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -20,6 +21,9 @@ from pytest_supercache.remote.worker import call_in_child, end_children
 
 SILENT_SECONDS = 15.0
 """The silence, beside others that are heard, after which a worker counts as standing still."""
+
+END_SECONDS = 10.0
+"""How long the bridge may take to end the children of its run."""
 
 _LOOK_SECONDS = 2.0
 """How often the bridge looks for workers that stand still, or are new."""
@@ -69,9 +73,10 @@ class _Bridge:
         self._connection = connection
         self._client = client
         self._run = opening.run
-        self._passed: dict[int, _Forwarded] = {}
+        self._forwarded: dict[int, _Forwarded] = {}
         self._lock = threading.RLock()
         self._threads = 0
+        self._seconds_without = 0.0
 
     def serve(self) -> None:
         """Pass calls on until the other end is closed."""
@@ -83,29 +88,30 @@ class _Bridge:
                     self._drop(number)
                     continue
                 with self._lock:
-                    self._passed[number] = _Forwarded(program, call)
+                    self._forwarded[number] = _Forwarded(program, call)
                     self._submit(number)
-        for task in [task for passed in self._passed.values() for task in passed.tasks]:
+        _end_within(END_SECONDS)
+        for task in [task for forwarded in self._forwarded.values() for task in forwarded.tasks]:
             task.cancel()
         with suppress(Exception):  # a worker that is gone has no children any more
             self._client.run(end_children, self._run, on_error="ignore")
 
     def _submit(self, number: int, **where: Any) -> None:
-        passed = self._passed[number]
-        key = f"supercache-{self._run}-{number}-{len(passed.tasks)}"
+        forwarded = self._forwarded[number]
+        key = f"supercache-{self._run}-{number}-{len(forwarded.tasks)}"
         task = self._client.submit(
-            call_in_child, passed.program, passed.call, key=key, pure=False, **where
+            call_in_child, forwarded.program, forwarded.call, key=key, pure=False, **where
         )
-        passed.tasks.append(task)
+        forwarded.tasks.append(task)
         task.add_done_callback(partial(self._return, number))
 
     def _return(self, number: int, task: Any) -> None:
         """Return the first answer; a task that failed counts if there is no other."""
         with self._lock:
-            passed = self._passed.get(number)
-            if passed is None or task.cancelled():
+            forwarded = self._forwarded.get(number)
+            if forwarded is None or task.cancelled():
                 return
-            if task.status != "finished" and any(not other.done() for other in passed.tasks):
+            if task.status != "finished" and any(not other.done() for other in forwarded.tasks):
                 return
             self._drop(number)
             answer = task.result() if task.status == "finished" else str(task.exception())
@@ -113,8 +119,8 @@ class _Bridge:
 
     def _drop(self, number: int) -> None:
         with self._lock:
-            passed = self._passed.pop(number, None)
-            for task in [] if passed is None else passed.tasks:
+            forwarded = self._forwarded.pop(number, None)
+            for task in [] if forwarded is None else forwarded.tasks:
                 if not task.done():
                     task.cancel()
 
@@ -125,6 +131,7 @@ class _Bridge:
                 workers = self._client.scheduler_info(n_workers=-1)["workers"]
                 self._tell_threads(workers)
                 self._pass_around(workers)
+                self._give_up_without(workers)
 
     def _tell_threads(self, workers: Mapping[str, Any]) -> None:
         threads = threads_of(workers)
@@ -132,6 +139,15 @@ class _Bridge:
             self._threads = threads
             with self._lock:
                 self._connection.send((None, threads))
+
+    def _give_up_without(self, workers: Mapping[str, Any]) -> None:
+        """Return all calls if there has been no worker for some time."""
+        self._seconds_without = 0.0 if workers else self._seconds_without + _LOOK_SECONDS
+        if self._seconds_without > SILENT_SECONDS:
+            with self._lock:
+                for number in list(self._forwarded):
+                    self._drop(number)
+                    self._connection.send((number, "the cluster has no workers any more"))
 
     def _pass_around(self, workers: Mapping[str, Any]) -> None:
         """Pass on again what workers hold that stand still."""
@@ -142,9 +158,16 @@ class _Bridge:
         held = self._client.processing()
         keys = {str(key) for address in still for key in held.get(address, ())}
         with self._lock:
-            for number, passed in self._passed.items():
-                if passed.tasks[-1].key in keys:
+            for number, forwarded in self._forwarded.items():
+                if forwarded.tasks[-1].key in keys:
                     self._submit(number, workers=others, allow_other_workers=False)
+
+
+def _end_within(seconds: float) -> None:
+    """End this process after some time: a scheduler that is gone is waited for otherwise."""
+    end = threading.Timer(seconds, os._exit, (1,))
+    end.daemon = True
+    end.start()
 
 
 def standing_still(workers: Mapping[str, Any]) -> set[str]:
