@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 BEGIN_SECONDS = 2.0
 """How much longer a search is before it is divided, because a child has to start pytest."""
 
+_SHOWN_MAX = 3
+
 _SERVING = "pytest_supercache.plugin.serving"
 
 
@@ -55,6 +57,7 @@ class Cluster:
         self._executor: DaskExecutor | None = None
         self._told: dict[str, Any] | None = None
         self._divided = set[str]()
+        self._unhelped = dict[str, str]()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
@@ -136,10 +139,33 @@ class Cluster:
             yield None
             return
         self._divided.add(node.nodeid)
-        given = (self._pytest([str(node.path)]), node.nodeid, told_of(work))
+        from pytest_supercache.runtime.process.fingerprints import state_elsewhere
+
+        given = (self._pytest([str(node.path)]), node.nodeid, told_of(work), state_elsewhere())
         program = executor.program(f"{_SERVING}:serve_item", given)
-        submit = partial(executor.submit_to, program)
+
+        def submit(*call: Any) -> "Future[Any]":
+            future = executor.submit_to(program, *call)
+            future.add_done_callback(partial(self._note, node.nodeid))
+            return future
+
         yield WorkerProcesses(executor.threads, submit, BEGIN_SECONDS)
+
+    def _note(self, node_id: str, future: "Future[Any]") -> None:
+        """Keep why a call was not answered."""
+        from pytest_supercache.remote.program import NotCalledError
+
+        error = None if future.cancelled() else future.exception()
+        if isinstance(error, NotCalledError):
+            self._unhelped.setdefault(node_id, str(error))
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say which items the cluster did not help with."""
+        items = list(self._unhelped.items())
+        for node_id, reason in items[:_SHOWN_MAX]:
+            terminalreporter.write_line(f"searched without the cluster: {node_id}: {reason}")
+        if len(items) > _SHOWN_MAX:
+            terminalreporter.write_line(f"and {len(items) - _SHOWN_MAX} more")
 
 
 def _refuse_beside_others(config: pytest.Config) -> None:
