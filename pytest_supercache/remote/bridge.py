@@ -5,6 +5,7 @@ another worker if its worker is lost, which Dask does by itself, or stands still
 signal, or by a machine that sleeps).
 """
 
+import os
 import threading
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -23,6 +24,9 @@ SILENT_SECONDS = 15.0
 
 _LOOK_SECONDS = 2.0
 """How often the bridge looks for workers that stand still, or are new."""
+
+_END_SECONDS = 10.0
+"""How long workers may take to end their children; without a worker, these end by themselves."""
 
 _SHOWN_MAX = 3
 
@@ -76,19 +80,25 @@ class _Bridge:
     def serve(self) -> None:
         """Pass calls on until the other end is closed."""
         threading.Thread(target=self._look_after, daemon=True).start()
-        with suppress(EOFError):
-            while (received := self._connection.recv()) is not None:
-                number, program, call = received
+        with suppress(EOFError, OSError):  # the last message may have been cut in two
+            while True:
+                number, program, call = self._connection.recv()
                 if program is None:
                     self._drop(number)
                     continue
                 with self._lock:
                     self._passed[number] = _Forwarded(program, call)
                     self._submit(number)
-        for task in [task for passed in self._passed.values() for task in passed.tasks]:
-            task.cancel()
+        ending = threading.Thread(target=self._end, daemon=True)
+        ending.start()
+        ending.join(_END_SECONDS)
+
+    def _end(self) -> None:
+        for number in list(self._passed):
+            self._drop(number)
         with suppress(Exception):  # a worker that is gone has no children any more
             self._client.run(end_children, self._run, on_error="ignore")
+            self._client.close()
 
     def _submit(self, number: int, **where: Any) -> None:
         passed = self._passed[number]
@@ -103,13 +113,12 @@ class _Bridge:
         """Return the first answer; a task that failed counts if there is no other."""
         with self._lock:
             passed = self._passed.get(number)
-            if passed is None or task.cancelled():
+            if passed is None:
                 return
             if task.status != "finished" and any(not other.done() for other in passed.tasks):
                 return
             self._drop(number)
-            answer = task.result() if task.status == "finished" else str(task.exception())
-            self._connection.send((number, answer))
+            self._connection.send((number, _answer_of(task)))
 
     def _drop(self, number: int) -> None:
         with self._lock:
@@ -144,7 +153,17 @@ class _Bridge:
         with self._lock:
             for number, passed in self._passed.items():
                 if passed.tasks[-1].key in keys:
-                    self._submit(number, workers=others, allow_other_workers=False)
+                    self._submit(number, workers=others, allow_other_workers=True)
+
+
+def _answer_of(task: Any) -> bytes | str:
+    """Return what a task has answered, or why it has not."""
+    if task.status == "finished":
+        answer: bytes = task.result()
+        return answer
+    if task.cancelled():  # by the client, which does so when it loses its scheduler
+        return "the scheduler was lost"
+    return str(task.exception())
 
 
 def standing_still(workers: Mapping[str, Any]) -> set[str]:
@@ -185,9 +204,11 @@ def main(descriptor: int) -> None:
         connection.send(Refused(reason=str(error) or type(error).__name__))
         return
     connection.send(opened)
-    if isinstance(opened, Opened):
-        _Bridge(connection, client, opening).serve()
-    client.close()
+    try:
+        if isinstance(opened, Opened):
+            _Bridge(connection, client, opening).serve()
+    finally:
+        os._exit(0)  # without waiting for a worker that stands still, or for a lost scheduler
 
 
 def _opened(opening: Opening) -> tuple[Any, Opened | Refused]:

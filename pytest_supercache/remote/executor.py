@@ -4,6 +4,7 @@ import os
 import pickle
 import re
 import secrets
+import socket
 import subprocess
 import sys
 import threading
@@ -171,8 +172,12 @@ class DaskExecutor(Executor):
             _complete(self._futures.popitem()[1], _GONE)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """End the client and all children; calls that are not answered yet never will be."""
-        self._send(None)
+        """End the client and all children; calls that are not answered yet never will be.
+
+        Ctrl-C may have cut a message in two, so the client hears of it by the end of what it reads.
+        """
+        with suppress(OSError), socket.socket(fileno=os.dup(self._connection.fileno())) as pipe:
+            pipe.shutdown(socket.SHUT_WR)
         if wait:
             self._bridge.wait()
             self._connection.close()
@@ -234,6 +239,6 @@ def _imported(before: tuple[str, ...]) -> tuple[str, ...]:
             for file in sorted(files.difference(before))
             if Path(file).is_absolute()
             and not is_installed(real_path(file))
-            and not file.startswith(PACKAGE)
+            and not file.startswith(f"{PACKAGE}{os.sep}")
         ),
     )
