@@ -239,7 +239,8 @@ def in_another_process(seed: str) -> dict[str, int]:
 
 def test_equal_state_is_equal_in_another_process(tmp_path, monkeypatch):
     (tmp_path / "shop_of_two.py").write_text(
-        "NAMES, LIMIT, BOTH = {'a', 'b', 'c'}, 'x', {'k': (1, None)}\nclass Shop:\n    known = ['x']\n"
+        "NAMES, LIMIT, BOTH = {'a', 'b', 'c'}, 'x', {'k': (1, None)}\n"
+        "class Shop:\n    known = ['x']\n"
     )
     monkeypatch.chdir(tmp_path)
     one, other = in_another_process("1"), in_another_process("2")
