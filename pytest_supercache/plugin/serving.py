@@ -5,6 +5,7 @@ report. It answers the calls of the run, about one item or about scenarios.
 """
 
 import os
+import secrets
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -134,8 +135,8 @@ def serve_scenarios(connection: Any, of_run: Pytest) -> None:
 
 
 def _run(of_run: Pytest, serving: ItemServing | ScenarioServing) -> None:
-    """Run pytest as a worker of xdist does, whose name no other process has."""
-    name = f"gw{os.getpid()}"
+    """Run pytest as a worker of xdist does, whose name no process of any machine has."""
+    name = f"gw{secrets.randbelow(10**9)}"
     os.environ |= {"PYTEST_XDIST_WORKER": name, "PYTEST_XDIST_WORKER_COUNT": "1"}
     config: Any = pytest.Config.fromdictargs(of_run.options, of_run.arguments)
     config.workerinput = {**of_run.told, "workerid": name}

@@ -103,8 +103,9 @@ class _Bridge:
     def _submit(self, number: int, **where: Any) -> None:
         passed = self._passed[number]
         key = f"supercache-{self._run}-{number}-{len(passed.tasks)}"
+        call, priority = (passed.program, passed.call), passed.program.priority
         task = self._client.submit(
-            call_in_child, passed.program, passed.call, key=key, pure=False, **where
+            call_in_child, *call, key=key, pure=False, priority=priority, **where
         )
         passed.tasks.append(task)
         task.add_done_callback(partial(self._return, number))

@@ -123,9 +123,9 @@ class DaskExecutor(Executor):
         """How many calls the cluster answers at a time."""
         return self._max_workers
 
-    def program(self, entry: str, given: object) -> Program:
+    def program(self, entry: str, given: object, *, priority: int = 0) -> Program:
         """Return a program for :meth:`submit_to`, with the code that is imported by now."""
-        return replace(self._program(), entry=entry, given=pickle.dumps(given))
+        return replace(self._program(), entry=entry, given=pickle.dumps(given), priority=priority)
 
     def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
         """Submit a call of a function that workers can import."""

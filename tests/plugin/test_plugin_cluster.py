@@ -266,6 +266,25 @@ def test_what_cannot_be_meant_is_a_usage_error(
     assert re.search(re.escape(said), result.stderr.str())
 
 
+@pytest.mark.parametrize(("name", "is_refused"), [("telling", True), ("_cov", False)])
+def test_a_plugin_that_cannot_prepare_workers_is_an_error_unless_it_only_measures(
+    project: Project, monkeypatch: pytest.MonkeyPatch, name: str, is_refused: bool
+) -> None:
+    project.scenario(race("S-1", "shop"))
+    project.add_to_conftest(f"""
+class Telling:
+    def pytest_configure_node(self, node):
+        node.nodemanager
+
+def pytest_configure(config):
+    config.pluginmanager.register(Telling(), {name!r})
+""")
+    monkeypatch.setattr("pytest_supercache.remote.executor.CONNECT_SECONDS", 0.5)
+    result = project.run(f"--supercache-cluster=dask://127.0.0.1:{free_port()}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert ("a plugin does not know how to prepare" in result.stderr.str()) == is_refused
+
+
 def test_a_replay_needs_no_cluster(project: Project) -> None:
     project.scenario(race("S-1", "shop"))
     project.run()
