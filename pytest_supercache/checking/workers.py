@@ -92,7 +92,8 @@ def sent_to(executor: Executor | None) -> Dispatch:
     """Let the workers of an executor help; the body must be importable there.
 
     Raises:
-        SupercacheError: its workers are threads, and executions share the clock of their process.
+        SupercacheError: its workers are threads, and executions share the clock of their process;
+            or its client of Dask lives in this process.
     """
     if executor is None:
         return in_process
@@ -105,7 +106,11 @@ def sent_to(executor: Executor | None) -> Dispatch:
     if isinstance(executor, DaskExecutor):
         return _sent_to_cluster(executor)
     if is_of_dask(executor):
-        return _sent_beside(executor)
+        raise SupercacheError(
+            f"executor={type(executor).__name__}: expected DaskExecutor({address_of(executor)!r}), "
+            "without a client in this process: a search freezes the clock that it lives by, and "
+            "the client does not recover"
+        )
 
     @contextmanager
     def dispatch(work: Work) -> Iterator[WorkerProcesses]:
@@ -141,17 +146,6 @@ def _sent_to_cluster(executor: DaskExecutor) -> Dispatch:
             return submit_about(function, work, *given)
 
         yield WorkerProcesses(executor.threads, submit)
-
-    return dispatch
-
-
-def _sent_beside(executor: Executor) -> Dispatch:
-    """Use the cluster of a client in this process: its threads would not be heard from."""
-
-    @contextmanager
-    def dispatch(work: Work) -> Iterator[WorkerProcesses | None]:
-        with DaskExecutor(address_of(executor)) as own, sent_to(own)(work) as processes:
-            yield processes
 
     return dispatch
 
