@@ -162,6 +162,7 @@ def test_a_worker_that_dies_takes_nothing_with_it(
         until(lambda: are_gone(long_project))  # its children notice
 
 
+@pytest.mark.long
 def test_a_lost_scheduler_is_not_waited_for(
     long_project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
