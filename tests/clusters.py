@@ -17,9 +17,10 @@ START_SECONDS = 60.0
 
 @dataclass
 class Dask:
-    """The address of the scheduler, and the workers."""
+    """The scheduler with its address, and the workers."""
 
     folder: Path
+    scheduler: subprocess.Popen[bytes]
     address: str = ""
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
@@ -52,7 +53,7 @@ def dask_cluster(folder: Path, workers: int = 2) -> Iterator[Dask]:
     known = folder / "scheduler.json"
     options = ["--host=127.0.0.1", "--port=0", "--no-dashboard", f"--scheduler-file={known}"]
     scheduler = started(folder / "scheduler", "scheduler", *options)
-    dask = Dask(folder)
+    dask = Dask(folder, scheduler)
     try:
         until(lambda: known.exists() and known.read_text().endswith("}"))
         address = str(json.loads(known.read_text())["address"])

@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 from pytest_supercache.checking.environment import Body
 from pytest_supercache.checking.journal import Journal
 from pytest_supercache.checking.left_behind import nothing_left_behind
+from pytest_supercache.checking.same_state import answer_alike
 from pytest_supercache.checking.strategy import OfHypothesis
 from pytest_supercache.checking.submitted import submit, until_begun
 from pytest_supercache.core.errors import SupercacheError
@@ -36,6 +37,7 @@ from pytest_supercache.core.result import CheckResult
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.oracle.guarantee import Guarantee
 from pytest_supercache.remote.executor import DaskExecutor, address_of, is_of_dask
+from pytest_supercache.runtime.process.fingerprints import state_elsewhere
 from pytest_supercache.runtime.process.interrupt import ctrl_c_deferred
 from pytest_supercache.world.history import Given
 
@@ -92,7 +94,8 @@ def sent_to(executor: Executor | None) -> Dispatch:
     """Let the workers of an executor help; the body must be importable there.
 
     Raises:
-        SupercacheError: its workers are threads, and executions share the clock of their process.
+        SupercacheError: its workers are threads, and executions share the clock of their process;
+            or its client of Dask lives in this process.
     """
     if executor is None:
         return in_process
@@ -102,18 +105,18 @@ def sent_to(executor: Executor | None) -> Dispatch:
             "as concurrent.futures.ProcessPoolExecutor; threads share one clock"
         )
 
+    if isinstance(executor, DaskExecutor):
+        return _sent_to_cluster(executor)
     if is_of_dask(executor):
-        return _sent_beside(executor)
+        raise SupercacheError(
+            f"executor={type(executor).__name__}: expected DaskExecutor({address_of(executor)!r}), "
+            "without a client in this process: a search freezes the clock that it lives by, and "
+            "the client does not recover"
+        )
 
     @contextmanager
     def dispatch(work: Work) -> Iterator[WorkerProcesses]:
-        try:
-            pickle.dumps(work)
-        except Exception as error:
-            raise SupercacheError(
-                f"executor: the body and its options cannot be sent to another process: {error}. "
-                "Define the body at the top level of a module"
-            ) from error
+        _refuse_unless_sendable(work)
         until_begun(executor)  # before anything is frozen
         with _real_time_for_pipes():
             number = getattr(executor, "_max_workers", None) or os.cpu_count() or 1
@@ -122,13 +125,29 @@ def sent_to(executor: Executor | None) -> Dispatch:
     return dispatch
 
 
-def _sent_beside(executor: Executor) -> Dispatch:
-    """Use the cluster of a client in this process: its threads would not be heard from."""
+def _refuse_unless_sendable(work: Work) -> None:
+    try:
+        pickle.dumps(work)
+    except Exception as error:
+        raise SupercacheError(
+            f"executor: the body and its options cannot be sent to another process: {error}. "
+            "Define the body at the top level of a module"
+        ) from error
+
+
+def _sent_to_cluster(executor: DaskExecutor) -> Dispatch:
+    """Use processes that begin with the modules and the state that this one has by now."""
 
     @contextmanager
-    def dispatch(work: Work) -> Iterator[WorkerProcesses | None]:
-        with DaskExecutor(address_of(executor)) as own, sent_to(own)(work) as processes:
-            yield processes
+    def dispatch(work: Work) -> Iterator[WorkerProcesses]:
+        _refuse_unless_sendable(work)
+        program = executor.program(f"{answer_alike.__module__}:answer_alike", state_elsewhere())
+        submit_about = partial(executor.submit_to, program, _with_nothing_left)
+
+        def submit(function: Callable[..., Any], *given: Any) -> "Future[Any]":
+            return submit_about(function, work, *given)
+
+        yield WorkerProcesses(executor.threads, submit)
 
     return dispatch
 

@@ -23,8 +23,16 @@ if TYPE_CHECKING:
 BEGIN_SECONDS = 2.0
 """How much longer a search is before it is divided, because a child has to start pytest."""
 
+_SHOWN_MAX = 3
+
+_MEASURING = "_cov"
+"""The plugin of pytest-cov, which measures in the process of the run only."""
+
 _SERVING = "pytest_supercache.plugin.serving"
 
+
+AHEAD = -1
+"""The priority of items whose turn has not come: parts of the one whose turn it is come first."""
 
 DISPATCHED: "pytest.StashKey[Dispatch]" = pytest.StashKey()
 """How the work of an item is dispatched in a process of a cluster."""
@@ -53,8 +61,9 @@ class Cluster:
         self._address = address
         self._written = written
         self._executor: DaskExecutor | None = None
-        self._told: dict[str, Any] | None = None
+        self._told = dict[str, Any]()
         self._divided = set[str]()
+        self._unhelped = dict[str, str]()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
@@ -67,6 +76,7 @@ class Cluster:
         if is_listing(config.option) or config.getoption("supercache_replay"):
             return
         _refuse_beside_others(config)
+        self._told = _told_by_plugins(config)
         from pytest_supercache.remote.executor import DaskExecutor
         from pytest_supercache.remote.identity import Files
 
@@ -89,29 +99,7 @@ class Cluster:
     def _pytest(self, arguments: list[str]) -> Pytest:
         plugins = [*self._config.option.plugins, "no:terminal"]
         loaded = [word for name in plugins for word in ("-p", name)]
-        return Pytest(options_of(self._config), [*loaded, *arguments], self._input())
-
-    def _input(self) -> dict[str, Any]:
-        """Return what plugins tell a worker of xdist; the processes of the cluster are like one.
-
-        Raises:
-            SupercacheError: a plugin cannot tell it anything.
-        """
-        if self._told is None:
-            told = {"workerid": "gw0", "workercount": 1, "testrunuid": "supercache"}
-            told["mainargv"] = sys.argv
-            gateway = SimpleNamespace(id="gw0")
-            node = SimpleNamespace(config=self._config, workerinput=told, gateway=gateway)
-            prepare = getattr(self._config.hook, "pytest_configure_node", None)
-            try:
-                if prepare is not None:  # it is a hook of xdist
-                    prepare(node=node)
-            except Exception as error:
-                raise SupercacheError(
-                    f"--supercache-cluster: a plugin does not know how to prepare a worker: {error}"
-                ) from error
-            self._told = told
-        return self._told
+        return Pytest(options_of(self._config), [*loaded, *arguments], self._told)
 
     def search_ahead(
         self, nodes: list[pytest.Item], search: "Callable[..., Any]"
@@ -120,7 +108,7 @@ class Cluster:
         executor = self._executor
         assert executor is not None, "it was opened before the first item"
         given = self._pytest(list(self._config.args))
-        program = executor.program(f"{_SERVING}:serve_scenarios", given)
+        program = executor.program(f"{_SERVING}:serve_scenarios", given, priority=AHEAD)
         return {node: executor.submit_to(program, search, node.nodeid) for node in nodes}
 
     @contextmanager
@@ -136,10 +124,33 @@ class Cluster:
             yield None
             return
         self._divided.add(node.nodeid)
-        given = (self._pytest([str(node.path)]), node.nodeid, told_of(work))
+        from pytest_supercache.runtime.process.fingerprints import state_elsewhere
+
+        given = (self._pytest([str(node.path)]), node.nodeid, told_of(work), state_elsewhere())
         program = executor.program(f"{_SERVING}:serve_item", given)
-        submit = partial(executor.submit_to, program)
+
+        def submit(*call: Any) -> "Future[Any]":
+            future = executor.submit_to(program, *call)
+            future.add_done_callback(partial(self._note, node.nodeid))
+            return future
+
         yield WorkerProcesses(executor.threads, submit, BEGIN_SECONDS)
+
+    def _note(self, node_id: str, future: "Future[Any]") -> None:
+        """Keep why a call was not answered."""
+        from pytest_supercache.remote.program import NotCalledError
+
+        error = None if future.cancelled() else future.exception()
+        if isinstance(error, NotCalledError):
+            self._unhelped.setdefault(node_id, str(error))
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say which items the cluster did not help with."""
+        items = list(self._unhelped.items())
+        for node_id, reason in items[:_SHOWN_MAX]:
+            terminalreporter.write_line(f"searched without the cluster: {node_id}: {reason}")
+        if len(items) > _SHOWN_MAX:
+            terminalreporter.write_line(f"and {len(items) - _SHOWN_MAX} more")
 
 
 def _refuse_beside_others(config: pytest.Config) -> None:
@@ -154,6 +165,29 @@ def _refuse_beside_others(config: pytest.Config) -> None:
                 f"--supercache-cluster with {name}: both spread the searches over processes; leave "
                 "one of them out"
             )
+
+
+def _told_by_plugins(config: pytest.Config) -> dict[str, Any]:
+    """Return what plugins tell a worker of xdist; the processes of the cluster are like one.
+
+    Raises:
+        UsageError: a plugin cannot tell it anything.
+    """
+    told = {"workerid": "gw0", "workercount": 1, "testrunuid": "supercache"}
+    told["mainargv"] = sys.argv
+    gateway = SimpleNamespace(id="gw0")
+    node = SimpleNamespace(config=config, workerinput=told, gateway=gateway)
+    if not hasattr(config.hook, "pytest_configure_node"):  # it is a hook of xdist
+        return told
+    measuring = [config.pluginmanager.get_plugin(_MEASURING)]
+    prepare = config.pluginmanager.subset_hook_caller("pytest_configure_node", measuring)
+    try:
+        prepare(node=node)
+    except Exception as error:
+        raise pytest.UsageError(
+            f"--supercache-cluster: a plugin does not know how to prepare a worker: {error}"
+        ) from error
+    return told
 
 
 def told_of(work: "Work") -> str:
@@ -178,6 +212,7 @@ def options_of(config: pytest.Config) -> dict[str, Any]:
         "looponfail": False,
         "basetemp": None,
         "allure_report_dir": None,
+        "no_cov": True,
         "supercache_gate": False,
         "supercache_shard": None,
         "supercache_report": None,

@@ -5,6 +5,7 @@ report. It answers the calls of the run, about one item or about scenarios.
 """
 
 import os
+import secrets
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -14,7 +15,7 @@ from pytest_supercache.plugin.cluster import DISPATCHED, Pytest, told_of
 from pytest_supercache.remote.child import answer_calls
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
     from pytest_supercache.checking.workers import Work, WorkerProcesses
@@ -68,12 +69,16 @@ class ItemServing(_Serving):
         connection: the way to the worker.
         node_id: of the item.
         told: what its work must be.
+        state: what the code under test must have in its globals.
     """
 
-    def __init__(self, connection: Any, node_id: str, told: str) -> None:
+    def __init__(
+        self, connection: Any, node_id: str, told: str, state: "Mapping[str, int]"
+    ) -> None:
         super().__init__(connection)
         self._node_id = node_id
         self._told = told
+        self._state = state
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -86,10 +91,14 @@ class ItemServing(_Serving):
         Raises:
             ServedError: there are no more.
         """
+        from pytest_supercache.checking.same_state import SameState
         from pytest_supercache.checking.workers import with_work
 
         if told_of(work) == self._told:
-            self.answer(partial(with_work, work))
+            alike = SameState(self._state)
+            self.answer(partial(alike.call, with_work, work))
+        else:
+            self._failures.append("the item comes to another check there")
         raise ServedError
 
 
@@ -114,10 +123,10 @@ class ScenarioServing(_Serving):
         return True
 
 
-def serve_item(connection: Any, given: tuple[Pytest, str, str]) -> None:
+def serve_item(connection: Any, given: "tuple[Pytest, str, str, Mapping[str, int]]") -> None:
     """Run an item, and answer calls about its work."""
-    of_run, *rest = given
-    _run(of_run, ItemServing(connection, *rest))
+    of_run, node_id, told, state = given
+    _run(of_run, ItemServing(connection, node_id, told, state))
 
 
 def serve_scenarios(connection: Any, of_run: Pytest) -> None:
@@ -126,8 +135,8 @@ def serve_scenarios(connection: Any, of_run: Pytest) -> None:
 
 
 def _run(of_run: Pytest, serving: ItemServing | ScenarioServing) -> None:
-    """Run pytest as a worker of xdist does, whose name no other process has."""
-    name = f"gw{os.getpid()}"
+    """Run pytest as a worker of xdist does, whose name no process of any machine has."""
+    name = f"gw{secrets.randbelow(10**9)}"
     os.environ |= {"PYTEST_XDIST_WORKER": name, "PYTEST_XDIST_WORKER_COUNT": "1"}
     config: Any = pytest.Config.fromdictargs(of_run.options, of_run.arguments)
     config.workerinput = {**of_run.told, "workerid": name}

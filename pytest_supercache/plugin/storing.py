@@ -54,9 +54,10 @@ class Store:
         return journal
 
     def _context(self, work: "Work") -> str:
-        """Return a digest of all that a search depends on: code, packages, item, environment."""
+        """Return a digest of all that a search depends on: code and its state, item, environment."""
         from pytest_supercache.remote.identity import Files, identity_of, imported_files
         from pytest_supercache.remote.worker import OF_THE_MACHINE
+        from pytest_supercache.runtime.process.fingerprints import state_elsewhere
 
         left_out = tuple(map(str, (*self.left_out, self.folder)))
         files = Files(roots=(str(self.root),), left_out=left_out, others=imported_files())
@@ -67,7 +68,8 @@ class Store:
             if name not in OF_THE_MACHINE and not name.startswith(_OF_A_RUN)
         )
         item = told_of(replace(work, settings=settings))
-        told = f"{identity_of(files).digest()} {item} {variables}"
+        state = sorted(state_elsewhere().items())  # what earlier tests have left in globals
+        told = f"{identity_of(files).digest()} {item} {variables} {state}"
         return sha256(told.encode(errors="surrogatepass")).hexdigest()[:32]
 
 

@@ -22,11 +22,11 @@ from pytest_supercache.remote.worker import call_in_child, end_children
 SILENT_SECONDS = 15.0
 """The silence, beside others that are heard, after which a worker counts as standing still."""
 
-END_SECONDS = 10.0
-"""How long the bridge may take to end the children of its run."""
-
 _LOOK_SECONDS = 2.0
 """How often the bridge looks for workers that stand still, or are new."""
+
+_END_SECONDS = 10.0
+"""How long workers may take to end their children; without a worker, these end by themselves."""
 
 _SHOWN_MAX = 3
 
@@ -81,26 +81,32 @@ class _Bridge:
     def serve(self) -> None:
         """Pass calls on until the other end is closed."""
         threading.Thread(target=self._look_after, daemon=True).start()
-        with suppress(EOFError):
-            while (received := self._connection.recv()) is not None:
-                number, program, call = received
+        with suppress(EOFError, OSError):  # the last message may have been cut in two
+            while True:
+                number, program, call = self._connection.recv()
                 if program is None:
                     self._drop(number)
                     continue
                 with self._lock:
                     self._forwarded[number] = _Forwarded(program, call)
                     self._submit(number)
-        _end_within(END_SECONDS)
-        for task in [task for forwarded in self._forwarded.values() for task in forwarded.tasks]:
-            task.cancel()
+        ending = threading.Thread(target=self._end, daemon=True)
+        ending.start()
+        ending.join(_END_SECONDS)
+
+    def _end(self) -> None:
+        for number in list(self._forwarded):
+            self._drop(number)
         with suppress(Exception):  # a worker that is gone has no children any more
             self._client.run(end_children, self._run, on_error="ignore")
+            self._client.close()
 
     def _submit(self, number: int, **where: Any) -> None:
         forwarded = self._forwarded[number]
         key = f"supercache-{self._run}-{number}-{len(forwarded.tasks)}"
+        call, priority = (forwarded.program, forwarded.call), forwarded.program.priority
         task = self._client.submit(
-            call_in_child, forwarded.program, forwarded.call, key=key, pure=False, **where
+            call_in_child, *call, key=key, pure=False, priority=priority, **where
         )
         forwarded.tasks.append(task)
         task.add_done_callback(partial(self._return, number))
@@ -109,13 +115,12 @@ class _Bridge:
         """Return the first answer; a task that failed counts if there is no other."""
         with self._lock:
             forwarded = self._forwarded.get(number)
-            if forwarded is None or task.cancelled():
+            if forwarded is None:
                 return
             if task.status != "finished" and any(not other.done() for other in forwarded.tasks):
                 return
             self._drop(number)
-            answer = task.result() if task.status == "finished" else str(task.exception())
-            self._connection.send((number, answer))
+            self._connection.send((number, _answer_of(task)))
 
     def _drop(self, number: int) -> None:
         with self._lock:
@@ -160,14 +165,17 @@ class _Bridge:
         with self._lock:
             for number, forwarded in self._forwarded.items():
                 if forwarded.tasks[-1].key in keys:
-                    self._submit(number, workers=others, allow_other_workers=False)
+                    self._submit(number, workers=others, allow_other_workers=True)
 
 
-def _end_within(seconds: float) -> None:
-    """End this process after some time: a scheduler that is gone is waited for otherwise."""
-    end = threading.Timer(seconds, os._exit, (1,))
-    end.daemon = True
-    end.start()
+def _answer_of(task: Any) -> bytes | str:
+    """Return what a task has answered, or why it has not."""
+    if task.status == "finished":
+        answer: bytes = task.result()
+        return answer
+    if task.cancelled():  # by the client, which does so when it loses its scheduler
+        return "the scheduler was lost"
+    return str(task.exception())
 
 
 def standing_still(workers: Mapping[str, Any]) -> set[str]:
@@ -208,9 +216,11 @@ def main(descriptor: int) -> None:
         connection.send(Refused(reason=str(error) or type(error).__name__))
         return
     connection.send(opened)
-    if isinstance(opened, Opened):
-        _Bridge(connection, client, opening).serve()
-    client.close()
+    try:
+        if isinstance(opened, Opened):
+            _Bridge(connection, client, opening).serve()
+    finally:
+        os._exit(0)  # without waiting for a worker that stands still, or for a lost scheduler
 
 
 def _opened(opening: Opening) -> tuple[Any, Opened | Refused]:

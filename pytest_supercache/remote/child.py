@@ -7,6 +7,7 @@ and then answers one call after another.
 import os
 import pickle
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from importlib import import_module
@@ -16,6 +17,7 @@ from typing import Any
 from pytest_supercache.core.real_clock import real_sleep
 from pytest_supercache.remote.identity import identity_of
 from pytest_supercache.remote.program import NotCalledError, Program
+from pytest_supercache.remote.worker import END_SECONDS
 
 IDLE_SECONDS = 30.0
 """How long a child waits for another call before it ends."""
@@ -27,6 +29,7 @@ _ORPHAN_SECONDS = 0.5
 def main(descriptor: int) -> None:
     """Be the program that is received."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the worker
+    signal.signal(signal.SIGTERM, _leave)
     threading.Thread(target=_end_when_orphaned, args=(os.getppid(),), daemon=True).start()
     connection = Connection(descriptor)
     program: Program = connection.recv()
@@ -62,6 +65,8 @@ def _answer(received: bytes, call: Callable[..., Any]) -> bytes:
     try:
         function, given = pickle.loads(received)
         return pickle.dumps((True, call(function, *given)))
+    except SystemExit:  # it was asked to end
+        raise
     except BaseException as error:  # noqa: BLE001 - it is sent to who has asked
         return _failed(error)
 
@@ -76,7 +81,15 @@ def _failed(error: BaseException) -> bytes:
     return told
 
 
+def _leave(*_: object) -> None:
+    """Unwind the stack, wherever the signal arrives, so that everything open is closed."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(1)
+
+
 def _end_when_orphaned(parent: int) -> None:
     while os.getppid() == parent:
         real_sleep(_ORPHAN_SECONDS)
+    os.kill(os.getpid(), signal.SIGTERM)
+    real_sleep(END_SECONDS)
     os._exit(1)

@@ -4,6 +4,7 @@ import os
 import pickle
 import re
 import secrets
+import socket
 import subprocess
 import sys
 import threading
@@ -121,9 +122,9 @@ class DaskExecutor(Executor):
         """How many calls the cluster answers at a time."""
         return self._max_workers
 
-    def program(self, entry: str, given: object) -> Program:
+    def program(self, entry: str, given: object, *, priority: int = 0) -> Program:
         """Return a program for :meth:`submit_to`, with the code that is imported by now."""
-        return replace(self._program(), entry=entry, given=pickle.dumps(given))
+        return replace(self._program(), entry=entry, given=pickle.dumps(given), priority=priority)
 
     def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
         """Submit a call of a function that workers can import."""
@@ -170,8 +171,12 @@ class DaskExecutor(Executor):
             _complete(self._futures.popitem()[1], _GONE)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """End the client and all children; calls that are not answered yet never will be."""
-        self._send(None)
+        """End the client and all children; calls that are not answered yet never will be.
+
+        Ctrl-C may have cut a message in two, so the client hears of it by the end of what it reads.
+        """
+        with suppress(OSError), socket.socket(fileno=os.dup(self._connection.fileno())) as pipe:
+            pipe.shutdown(socket.SHUT_WR)
         if wait:
             self._bridge.wait()
             self._connection.close()

@@ -86,10 +86,16 @@ def identity_of(files: Files) -> Identity:
     own = ((f"pytest_supercache{path[len(PACKAGE) :]}", path) for path in _sources(PACKAGE))
     every = (*own, *((path, path) for path in files.paths()))
     return Identity(
-        python=f"{platform.python_implementation()} {platform.python_version()}",
+        python=_python(),
         distributions=_installed(),
         files={name: digest_of(path) for name, path in every},
     )
+
+
+def _python() -> str:
+    """Name the interpreter; with ``-O`` it executes no asserts."""
+    optimized = f" -{'O' * sys.flags.optimize}" if sys.flags.optimize else ""
+    return f"{platform.python_implementation()} {platform.python_version()}{optimized}"
 
 
 def _installed() -> dict[str, str]:
@@ -142,6 +148,6 @@ def imported_files(before: tuple[str, ...] = ()) -> tuple[str, ...]:
             for file in sorted(files.difference(before))
             if Path(file).is_absolute()
             and not is_installed(real_path(file))
-            and not file.startswith(PACKAGE)
+            and not file.startswith(f"{PACKAGE}{os.sep}")
         ),
     )

@@ -23,6 +23,8 @@ class Program:
     """The function that answers calls, as ``module:name``."""
     given: bytes = b""
     """What that function needs, pickled."""
+    priority: int = 0
+    """Of calls that wait for a thread of a worker, those with the highest priority come first."""
 
 
 class NotCalledError(Exception):

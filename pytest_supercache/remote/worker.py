@@ -1,5 +1,6 @@
 """Runs in a worker of Dask: hands each call to a child process, which it starts if none is idle."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from multiprocessing import Pipe
 from pathlib import Path
 from typing import IO
 
+from pytest_supercache.core.real_clock import real_seconds
 from pytest_supercache.remote.program import NotCalledError, Program
 
 OF_THE_MACHINE = frozenset({
@@ -18,8 +20,8 @@ OF_THE_MACHINE = frozenset({
 })  # fmt: skip
 """Variables of the environment that each machine has of its own."""
 
-_END_SECONDS = 5.0
-"""How long a child may take to end after its connection has been closed."""
+END_SECONDS = 5.0
+"""How long a child may take to end, with all that its pytest has opened, before it is killed."""
 
 _TOLD_MAX = 2000
 """How many characters of a child's last output are told."""
@@ -88,19 +90,19 @@ class _Child:
         said = self._output.read().decode(errors="replace").strip()[-_TOLD_MAX:]
         return f"a child process ended with {status}: {said or 'it said nothing'}"
 
-    def end(self) -> None:
-        """Close its connection and wait for its end, for a time."""
-        self.connection.close()
-        try:
-            self.process.wait(_END_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.kill()
-        self._output.close()
+    def ask_to_end(self) -> None:
+        """Let it close what it has opened, such as servers of the code under test, and end."""
+        self.process.terminate()
 
-    def kill(self) -> None:
-        """End it now."""
-        self.process.kill()
-        self.process.wait()
+    def end(self, within: float = END_SECONDS) -> None:
+        """Wait for its end, for a time; then kill it."""
+        try:
+            self.process.wait(within)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.connection.close()
+        self._output.close()
 
 
 _idle: defaultdict[Program, list[_Child]] = defaultdict(list)
@@ -124,12 +126,19 @@ def call_in_child(program: Program, call: bytes) -> bytes:
         try:
             answer = child.answer(call)
         except BaseException:
-            _all.discard(child)
+            _forget(child)
             raise
-        if answer is not None:
-            with _lock:
+        if answer is None:
+            _forget(child)
+            continue
+        with _lock:
+            if child in _all:
                 _idle[program].append(child)
-            return answer
+        return answer
+
+
+def _forget(child: _Child) -> None:
+    with _lock:
         _all.discard(child)
 
 
@@ -144,21 +153,28 @@ def _started(program: Program) -> _Child:
     try:
         child.begin()
     except BaseException:
-        _all.discard(child)
+        _forget(child)
         raise
     return child
 
 
-def end_children(run: str) -> None:
-    """End the children of a run that is over."""
+async def end_children(run: str) -> None:
+    """End the children of a run that is over; meanwhile the worker goes on."""
     with _lock:
         _ended.add(run)
         for program in [program for program in _idle if program.run == run]:
             del _idle[program]
         ended = [child for child in _all if child.program.run == run]
         _all.difference_update(ended)
+    await asyncio.to_thread(_end, ended)
+
+
+def _end(ended: list[_Child]) -> None:
     for child in ended:
-        child.kill()
+        child.ask_to_end()
+    limit = real_seconds() + END_SECONDS
+    for child in ended:
+        child.end(max(limit - real_seconds(), 0.0))
 
 
 def _joined(path: tuple[str, ...]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.clusters import Dask, dask_cluster, standing_still
+from tests.clusters import Dask, dask_cluster, standing_still, until
 from tests.plugin.conftest import Project
 from tests.plugin.projects import race
 
@@ -21,14 +21,16 @@ from pytest_supercache.checking import divided, workers
 from pytest_supercache.plugin import cluster
 from pytest_supercache.plugin.session import Session
 
-WHO = os.environ.get("PYTEST_XDIST_WORKER", "run")
 HERE = Path(__file__).parent
 (HERE / f"{os.getpid()}.loaded").touch()
 
-if WHO == "run":  # long at once
+def pytest_unconfigure():
+    (HERE / f"{os.getpid()}.closed").touch()
+
+if "PYTEST_XDIST_WORKER" not in os.environ:  # the run: long at once
     divided.DIVIDED_AFTER = cluster.BEGIN_SECONDS = 0.0
     divided.PART_SECONDS = 0.1
-    take_in, ahead, result_of = divided._Division._take_in, Session.searched_ahead, None
+    take_in, ahead = divided._Division._take_in, Session.searched_ahead
 
     def noted(self, future):
         take_in(self, future)
@@ -104,8 +106,9 @@ def long_project(project: Project) -> Project:
 
 
 def rows(project: Project, *options: str) -> dict[str, dict[str, Any]]:
-    for path in (*project.path.glob("*.loaded"), *project.path.glob("*.ahead")):
-        path.unlink()
+    for kind in ("loaded", "closed", "ahead"):
+        for path in project.path.glob(f"*.{kind}"):
+            path.unlink()
     (project.path / "parts").unlink(missing_ok=True)
     project.run_apart(*options)
     found = project.rows()
@@ -121,9 +124,11 @@ def parts(project: Project) -> int:
 
 
 def are_gone(project: Project) -> bool:
-    """Say whether all processes have ended that have loaded the conftest of the project."""
+    """Say whether all processes that have loaded the conftest have closed everything, and ended."""
     pids = [int(path.stem) for path in project.path.glob("*.loaded")]
-    return len(pids) > 1 and not any(Path(f"/proc/{pid}/cmdline").exists() for pid in pids)
+    have_closed = all((project.path / f"{pid}.closed").exists() for pid in pids)
+    have_ended = not any(Path(f"/proc/{pid}/cmdline").exists() for pid in pids)
+    return len(pids) > 1 and have_closed and have_ended
 
 
 def test_tests_scenarios_and_sets_of_faults_are_searched_by_the_cluster(
@@ -154,7 +159,40 @@ def test_a_worker_that_dies_takes_nothing_with_it(
         assert rows(long_project, "-k", "holds", cluster) == alone
         assert parts(long_project) > 2
         assert dask.workers[0].wait() == -9
-        assert are_gone(long_project)
+        until(lambda: are_gone(long_project))  # its children notice
+
+
+@pytest.mark.long
+def test_a_lost_scheduler_is_not_waited_for(
+    long_project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = rows(long_project, "-k", "holds")
+    with dask_cluster(tmp_path) as dask:
+        monkeypatch.setenv("AFTER_A_PART", f"kill -9 {dask.scheduler.pid} 2>/dev/null")
+        result = long_project.run_apart("-k", "holds", f"--supercache-cluster={dask.address}")
+    assert parts(long_project) >= 1
+    result.stdout.fnmatch_lines(["searched without the cluster: *: the scheduler was lost"])
+    assert long_project.rows().keys() == alone.keys()
+    assert result.ret == pytest.ExitCode.OK
+
+
+def test_what_an_earlier_test_leaves_behind_is_searched_where_it_is(
+    long_project: Project, dask: Dask
+) -> None:
+    long_project.add_to_conftest("IS_NEW = False\n")
+    tests = TESTS.replace("    assert (world", "    assert not conftest.IS_NEW or (world")
+    long_project.pytester.makepyfile(
+        test_three=f"import conftest\n{tests}\ndef test_before():\n    conftest.IS_NEW = True\n"
+    )
+    items = "test_three.py::test_before", "test_three.py::test_a_stale_end"
+    result = long_project.run_apart(*items, f"--supercache-cluster={dask.address}")
+    assert [row["verdict"] for row in long_project.rows().values()] == ["violated"]
+    result.stdout.fnmatch_lines(
+        [
+            "searched without the cluster: *: module globals have another content there: "
+            "conftest:IS_NEW"
+        ]
+    )
 
 
 @pytest.mark.long
@@ -227,6 +265,25 @@ def test_what_cannot_be_meant_is_a_usage_error(
     result = project.run(f"--supercache-cluster={address}", *more)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert re.search(re.escape(said), result.stderr.str())
+
+
+@pytest.mark.parametrize(("name", "is_refused"), [("telling", True), ("_cov", False)])
+def test_a_plugin_that_cannot_prepare_workers_is_an_error_unless_it_only_measures(
+    project: Project, monkeypatch: pytest.MonkeyPatch, name: str, is_refused: bool
+) -> None:
+    project.scenario(race("S-1", "shop"))
+    project.add_to_conftest(f"""
+class Telling:
+    def pytest_configure_node(self, node):
+        node.nodemanager
+
+def pytest_configure(config):
+    config.pluginmanager.register(Telling(), {name!r})
+""")
+    monkeypatch.setattr("pytest_supercache.remote.executor.CONNECT_SECONDS", 0.5)
+    result = project.run(f"--supercache-cluster=dask://127.0.0.1:{free_port()}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert ("a plugin does not know how to prepare" in result.stderr.str()) == is_refused
 
 
 def test_a_replay_needs_no_cluster(project: Project) -> None:

@@ -15,14 +15,13 @@ from pytest_supercache.checking import divided
 
 divided.DIVIDED_AFTER = 0.0
 divided.PART_SECONDS = 0.1
-take_in, killed_after = divided._Division._take_in, int(os.environ.get("PYTEST_KILLED_AFTER", "0"))
-parts = 0
+divided.parts = 0
+take_in = divided._Division._take_in
 
 def noted(self, future):
-    global parts
     take_in(self, future)
-    parts += 1
-    if parts == killed_after:
+    divided.parts += 1
+    if divided.parts == int(os.environ.get("PYTEST_KILLED_AFTER", "0")):
         os.kill(os.getpid(), 9)
 
 divided._Division._take_in = noted
@@ -30,7 +29,11 @@ divided._Division._take_in = noted
 
 TESTS = """
 from pytest_supercache import explore
+import flags
 from conftest import Shop
+
+def test_earlier():
+    flags.IS_NEW.append(True)
 
 def three(world, last):
     shop = Shop(world.existing_cache.client(), world.origin)
@@ -62,7 +65,7 @@ SAID = "executions are those of earlier runs of the same code, kept by --superca
 @pytest.fixture
 def long_project(project: Project) -> Project:
     project.add_to_conftest(NOTED)
-    project.pytester.makepyfile(test_three=TESTS)
+    project.pytester.makepyfile(test_three=TESTS, flags="IS_NEW = []")
     return project
 
 
@@ -120,11 +123,11 @@ def test_a_search_that_ran_out_of_its_budget_goes_on_too(long_project: Project) 
     assert found["scope"]["executed"] == "partly by earlier runs"
 
 
-@pytest.mark.parametrize("change", few(["code", "environment", "setting", "asked"], 2))
+@pytest.mark.parametrize("change", few(["code", "state", "environment", "setting", "asked"], 3))
 def test_what_was_executed_of_other_code_or_settings_does_not_count(
     long_project: Project, change: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    killed(long_project, "holds", monkeypatch)
+    killed(long_project, "earlier or holds" if change == "state" else "holds", monkeypatch)
     options = []
     if change == "code":
         long_project.add_to_conftest("# changed")
@@ -132,7 +135,7 @@ def test_what_was_executed_of_other_code_or_settings_does_not_count(
         options = ["--supercache-polls=2"]
     elif change == "environment":
         monkeypatch.setenv("SHOP_MODE", "2")
-    else:
+    elif change == "asked":
         options = ["--supercache-fresh"]
     found = row(long_project, "holds", STORE, *options)
     assert found["verdict"] == "holds"

@@ -5,6 +5,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache, partial
+from hashlib import blake2b
 from itertools import islice
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
@@ -29,8 +30,59 @@ def memo_sizes() -> dict[str, int]:
     return on_a_fresh_stack(partial(_fingerprint, _is_memo))
 
 
-def _fingerprint(is_wanted: Callable[[Any], bool]) -> dict[str, int]:
-    hashing = _Hashing()
+def state_elsewhere() -> dict[str, int]:
+    """Return what :func:`fingerprint` does, so that another process finds the same for equal state.
+
+    It includes what is rebound instead of changed in place, such as a switch, and the attributes of
+    classes.
+    """
+    found = on_a_fresh_stack(lambda: {**_fingerprint(_is_state, _stable), **_class_attributes()})
+    return {name: digest for name, digest in found.items() if _module_of(name) != "__main__"}
+
+
+def other_state(here: Mapping[str, int], there: Mapping[str, int]) -> list[str]:
+    """Return the names of module globals that another process has otherwise.
+
+    Modules that only one of the two has imported are not compared.
+    """
+    compared = modules_of(there) & sys.modules.keys()
+    return sorted(
+        name
+        for name in {*here, *there}
+        if _module_of(name) in compared and here.get(name) != there.get(name)
+    )
+
+
+def modules_of(state: Iterable[str]) -> set[str]:
+    """Return the modules that have globals of these names."""
+    return {_module_of(name) for name in state}
+
+
+def _module_of(name: str) -> str:
+    return name.partition(":")[0]
+
+
+def _class_attributes() -> dict[str, int]:
+    hashing = _Hashing(_stable)
+    return {
+        f"{module.__name__}:{name}.{attribute}": hashing.of(value, _DEPTH_MAX)
+        for module in modules_under_test()
+        for name, kind in list(vars(module).items())
+        if issubclass(type(kind), type)
+        for attributes in [_attributes_of(kind)]
+        if attributes.get("__module__") == module.__name__
+        for attribute, value in list(attributes.items())
+        if not attribute.startswith("__") and issubclass(type(unwatched(value)), _VALUES)
+    }
+
+
+_attributes_of: Callable[[type], Mapping[str, Any]] = type.__dict__["__dict__"].__get__
+
+
+def _fingerprint(
+    is_wanted: Callable[[Any], bool], digest: Callable[[Any], int] = hash
+) -> dict[str, int]:
+    hashing = _Hashing(digest)
     found = {}
     for module in modules_under_test():
         for name, value in list(vars(module).items()):
@@ -87,6 +139,16 @@ def _is_data(value: Any) -> bool:
     return not issubclass(kind, _CODE) and (issubclass(kind, SWAPPABLE) or bool(members_of(value)))
 
 
+def _is_state(value: Any) -> bool:
+    return issubclass(type(unwatched(value)), _VALUES) or _is_data(value)
+
+
+def _stable(content: Any) -> int:
+    """Return a hash that does not depend on the process, of text, numbers and tuples of them."""
+    text = repr(content).encode(errors="surrogatepass")
+    return int.from_bytes(blake2b(text, digest_size=8).digest())
+
+
 class _Hashing:
     """Hashes the content of objects without running their code.
 
@@ -94,7 +156,8 @@ class _Hashing:
     are cached by identity, so an instance must not be used for more than one walk.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, digest: Callable[[Any], int]) -> None:
+        self._digest = digest
         self._known: dict[tuple[int, int], int] = {}
 
     def of(self, value: Any, depth: int) -> int:
@@ -103,15 +166,17 @@ class _Hashing:
         kind = type(value)
         for base, shown in _PLAIN.items():
             if issubclass(kind, base):
-                return hash((kind.__name__, shown(value)))
+                return self._digest((kind.__name__, shown(value)))
         if kind is _Memo:
-            return hash((kind.__name__, value.cache_info().currsize))
+            return self._digest((kind.__name__, value.cache_info().currsize))
         if value is None or depth == 0 or issubclass(kind, _CODE):
-            return hash(kind.__name__)
+            return self._digest(kind.__name__)
         key = (identity(value), depth)
         if key not in self._known:
             items = self._items(value, kind, depth - 1)
-            self._known[key] = hash((kind.__name__, *items, *self._members(value, depth - 1)))
+            self._known[key] = self._digest(
+                (kind.__name__, *items, *self._members(value, depth - 1))
+            )
         return self._known[key]
 
     def _items(self, value: Any, kind: type, depth: int) -> Iterator[int]:
@@ -140,11 +205,12 @@ _Memo = type(lru_cache(len))
 _CODE = (FunctionType, BuiltinFunctionType, ModuleType, type)
 _BEGIN = slice(500)
 _PLAIN: dict[type, Callable[[Any], Any]] = {
-    str: str.__hash__,
-    bytes: bytes.__hash__,
+    str: str.__str__,
+    bytes: lambda data: bytes.__getitem__(data, slice(None)),
     int: lambda number: int.__format__(number, "x"),  # -1 and -2 have one hash
     float: float.__repr__,  # as have two zeros; and not-a-number has many
     bytearray: lambda data: (bytearray.__len__(data), bytes(bytearray.__getitem__(data, _BEGIN))),
 }
+_VALUES = (*_PLAIN, type(None), tuple, frozenset, *SWAPPABLE)
 _DEPTH_MAX = 4
 _ITEMS_MAX = 200

@@ -1,15 +1,24 @@
 """Looking at the globals of code under test runs none of its code and sees what changes."""
 
 import _thread
+import ast
 import functools
 import itertools
+import os
+import subprocess
+import sys
 import threading
 from collections import OrderedDict, deque
 
 import pytest
 
 from pytest_supercache.core.errors import UndeclaredStateError
-from pytest_supercache.runtime.process.fingerprints import changed_globals, fingerprint
+from pytest_supercache.runtime.process.fingerprints import (
+    changed_globals,
+    fingerprint,
+    other_state,
+    state_elsewhere,
+)
 from pytest_supercache.runtime.process.rebinding import cooperative
 from pytest_supercache.runtime.process.state import ModuleState
 from pytest_supercache.runtime.sync import locks
@@ -212,3 +221,46 @@ def test_a_memo_function_that_has_answered_is_named(module):
     before = fingerprint()
     module.lookup("k")
     assert changed_globals(before, fingerprint()) == ["shop_under_test:lookup"]
+
+
+def in_another_process(seed: str) -> dict[str, int]:
+    code = (
+        "import sys, os; sys.path.insert(0, os.getcwd()); import shop_of_two\n"
+        "from pytest_supercache.runtime.process.fingerprints import state_elsewhere\n"
+        "print(state_elsewhere())"
+    )
+    variables = {**os.environ, "PYTHONHASHSEED": seed}
+    said = subprocess.run(
+        [sys.executable, "-c", code], env=variables, capture_output=True, text=True
+    )
+    state: dict[str, int] = ast.literal_eval(said.stdout)
+    return {name: digest for name, digest in state.items() if name.startswith("shop_of_two:")}
+
+
+def test_equal_state_is_equal_in_another_process(tmp_path, monkeypatch):
+    (tmp_path / "shop_of_two.py").write_text(
+        "NAMES, LIMIT, BOTH = {'a', 'b', 'c'}, 'x', {'k': (1, None)}\n"
+        "class Shop:\n    known = ['x']\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    one, other = in_another_process("1"), in_another_process("2")
+    assert set(one) == {f"shop_of_two:{name}" for name in ("NAMES", "LIMIT", "BOTH", "Shop.known")}
+    assert one == other
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        (lambda module: setattr(module, "limit", 2), "limit"),
+        (lambda module: setattr(module, "new", None), "new"),
+        (lambda module: setattr(module.Switch, "is_on", True), "Switch.is_on"),
+        (lambda module: module.held.entries.update(k=1), "held"),
+    ],
+)
+def test_other_state_is_named(module, change, name):
+    kind = type("Switch", (), {"__module__": module.__name__, "is_on": False})
+    module.limit, module.held, module.Switch = 1, Holder(), kind
+    before = state_elsewhere()
+    assert other_state(state_elsewhere(), before) == []
+    change(module)
+    assert other_state(state_elsewhere(), before) == [f"{module.__name__}:{name}"]
