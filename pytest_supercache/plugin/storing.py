@@ -54,7 +54,7 @@ class Store:
         return journal
 
     def _context(self, work: "Work") -> str:
-        """Return a digest of all that a search depends on: code and its state, item, environment."""
+        """Return a digest of all that a search depends on: code, its state, item, environment."""
         from pytest_supercache.remote.identity import Files, identity_of, imported_files
         from pytest_supercache.remote.worker import OF_THE_MACHINE
         from pytest_supercache.runtime.process.fingerprints import state_elsewhere

@@ -7,6 +7,7 @@ import asyncio
 import datetime
 import inspect
 import json
+import subprocess
 import sys
 import threading
 import time
@@ -180,14 +181,19 @@ def _pytest_begins_with_options_as_a_worker_of_xdist_does(pytestconfig):
     "Dask: Client.run(on_error=), scheduler_info(n_workers=), processing(), ClientExecutor._client"
 )
 def _a_client_of_dask_tells_of_all_workers():
-    from distributed import Client
-    from distributed.cfexecutor import ClientExecutor
+    """In a process of its own: importing it changes how exceptions are pickled."""
+    code = """
+from inspect import getsource, signature
+from distributed import Client
+from distributed.cfexecutor import ClientExecutor
 
-    assert "on_error" in inspect.signature(Client.run).parameters
-    assert "n_workers" in inspect.signature(Client.scheduler_info).parameters
-    assert "workers" in inspect.signature(Client.submit).parameters
-    assert callable(Client.processing)
-    assert "self._client" in inspect.getsource(ClientExecutor.__init__)
+assert "on_error" in signature(Client.run).parameters
+assert "n_workers" in signature(Client.scheduler_info).parameters
+assert {"workers", "priority"} <= signature(Client.submit).parameters.keys()
+assert callable(Client.processing)
+assert "self._client" in getsource(ClientExecutor.__init__)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @CHECKS.of("packages _pytest, xdist, _hypothesis_pytestplugin and others")
