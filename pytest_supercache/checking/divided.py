@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_supercache.checking.few_preemptions import FewPreemptions
 from pytest_supercache.checking.journal import Division, Entry, Journal
-from pytest_supercache.checking.reduction_check import ReductionCheck, Tally
+from pytest_supercache.checking.reduction_check import ReductionCheck, Tally, outcome_of
 from pytest_supercache.checking.runner import Observations, Runner, UndividedError
 from pytest_supercache.checking.serial_runs import repeat_first, warm_up
 from pytest_supercache.checking.submitted import until_any_done
@@ -59,6 +59,8 @@ class WorkUnit:
     """How long it may be explored, in real seconds."""
     sharing: Sharing
     leases: frozenset[str]
+    in_turns: int
+    """The outcome of the first run, in which users take turns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +138,8 @@ class _Division:
         self._runner = runner
         self._reduction_check = reduction_check
         self._frontier: Frontier = reduction_check.search.frontier()
+        assert runner.first is not None, "users have taken turns"
+        self._in_turns = outcome_of(runner.first, ())
         self._out: dict[Future[WorkUnitResult], list[Claim]] = {}
 
     def go_on(self, journal: Journal, runs: int) -> None:
@@ -143,7 +147,7 @@ class _Division:
         environment = self._runner.environment
         leases = sorted(environment.stack.existing_cache.leases.known)
         backend = str(self._runner.scope().get("backend"))
-        known = " ".join((environment.sharing.digest(), backend, *leases))
+        known = " ".join((environment.sharing.digest(), backend, str(self._in_turns), *leases))
         division = Division(runs=runs, known=known)
         if journal.division != division:
             journal.begin(division)
@@ -213,6 +217,7 @@ class _Division:
             seconds=min(seconds, max(runner.settings.time - used, 0.0)),
             sharing=deepcopy(runner.environment.sharing),  # a thread of the pool sends it later
             leases=runner.environment.stack.existing_cache.leases.known,
+            in_turns=self._in_turns,
         )
 
     def _take_in(self, future: "Future[WorkUnitResult]") -> None:
@@ -269,6 +274,8 @@ def explore_subtrees(runner: Runner, unit: WorkUnit) -> WorkUnitResult:
     first = warm_up(runner)
     if runner.judge(first).violations:
         raise UndividedError("users who take turns fail", first.schedule)
+    if outcome_of(first, ()) != unit.in_turns:
+        raise UndividedError("users who take turns see something else")
     end = real_seconds() + unit.seconds
     is_begun = False
 
