@@ -17,6 +17,7 @@ from pytest_supercache.checking.check import check_on
 from pytest_supercache.core.odds import Simulation
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.layers.servers import AnyServer, start_server
+from tests.searched import few_random_schedules
 from tests.selection import either
 
 _server = cache(partial(start_server, "fakeredis"))
@@ -39,7 +40,8 @@ class System:
     def must_be_told(self, server: AnyServer | None = None) -> None:
         """Check it on a server, by default fakeredis, and compare what is said with the truth."""
         settings = Exploration(odds=Simulation(runs=0), **self.options)
-        result = check_on(server or _server(), self.body, settings, guarantees=())
+        with few_random_schedules():
+            result = check_on(server or _server(), self.body, settings, guarantees=())
         told = f"{self.name} is {'broken' if self.is_broken else 'right'}: {self.why}"
         found = result.counterexample
         seen = f"{result.verdict.value}; {result.reasons}; {result.notes}"
@@ -54,8 +56,8 @@ class System:
         assert result.verdict is expected, f"{told}\n{seen}"
 
 
-PAIRS_SKIPPED = 3
-"""The short form checks every third pair of each file."""
+PAIRS_SKIPPED = 5
+"""The short form checks every fifth pair of each file, and always the first one."""
 
 _STATED = "_stated_systems"
 """Where a module keeps its systems: in this one, every check of the suite would look into them."""
@@ -81,7 +83,7 @@ def _stated(why: str, unknown: str, options: dict[str, Any], *, is_broken: bool)
 
 
 def systems_of(module: str) -> list[System]:
-    """Return the systems that a module has stated; in the short form, of every third pair.
+    """Return the systems that a module has stated; in the short form, of every fifth pair.
 
     Raises:
         AssertionError: a name stands for two of them, so that one would not be seen.
