@@ -9,7 +9,6 @@ from contextlib import closing, contextmanager
 import pytest
 
 from pytest_supercache import Verdict, check
-from tests.selection import few
 
 NAMED = "uses a connection to 127.0.0.1:"
 
@@ -38,14 +37,14 @@ def asking(ask):
 
 USES = {
     "recv": lambda near: near.recv(1),
+    "recv_into": lambda near: near.recv_into(bytearray(1)),
     "sendall": lambda near: near.sendall(b"get k"),
     "a file of it": lambda near: near.makefile("rb", buffering=0).read(1),
-    "recv_into": lambda near: near.recv_into(bytearray(1)),
     "send": lambda near: near.send(b"get k"),
 }
 
 
-@pytest.mark.parametrize("use", few(USES, 3))
+@pytest.mark.parametrize("use", USES)
 def test_a_connection_from_before_is_named_where_it_is_used(use):
     with connected() as (near, far):
         far.sendall(b"1" * 100)
