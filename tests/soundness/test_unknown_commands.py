@@ -575,7 +575,7 @@ async def a_task_asks_a_cluster(world):
     await _changed_while_awaited(world, ask, fails=Exception)
 
 
-@pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)
+@pytest.mark.parametrize("system", systems_of(__name__, every=5), ids=lambda system: system.name)
 def test_what_is_said_is_true(system):
     system.must_be_told()
 
