@@ -1,8 +1,19 @@
 """What a complete search of a small program finds: every outcome, or the violation."""
 
 from collections import Counter
+from unittest import mock
 
 from pytest_supercache import Verdict, check
+from pytest_supercache.checking import reduction_check
+from tests.selection import either
+
+RANDOM_SCHEDULES = either(30, reduction_check.RANDOM_RUNS)
+"""The free random schedules of a search; what it finds is the same, or a test fails."""
+
+
+def few_random_schedules():
+    """Execute fewer random schedules meanwhile than a user's check does."""
+    return mock.patch.object(reduction_check, "RANDOM_RUNS", RANDOM_SCHEDULES)
 
 
 def complete(run, **options):

@@ -20,26 +20,43 @@ CHANGES_WITH_PYTHON = (
 """Folders whose claims depend on the interpreter; single tests elsewhere have the mark `python`."""
 
 ANY_PYTHON = (
-    "adapters/test_adapter_asyncpg.py", "adapters/test_adapter_postgres_deadlocks.py",
-    "adapters/test_adapter_postgres_programs.py",
+    "adapters/test_adapter_asyncpg.py", "adapters/test_adapter_cachelib.py",
+    "adapters/test_adapter_diskcache.py", "adapters/test_adapter_django.py",
+    "adapters/test_adapter_django_redis.py", "adapters/test_adapter_dogpile.py",
+    "adapters/test_adapter_postgres_deadlocks.py", "adapters/test_adapter_postgres_programs.py",
     "adapters/test_adapter_psycopg.py", "adapters/test_adapter_psycopg2.py",
     "adapters/test_adapter_psycopg_async.py", "adapters/test_adapter_pymemcache.py",
-    "adapters/test_adapter_pymysql.py",
-    "adapters/test_adapter_redis.py", "adapters/test_adapter_valkey.py", "laws/test_dependence.py",
-    "laws/test_orders.py", "laws/test_tokens.py", "laws/test_waits.py",
-    "litmus/test_adds_and_leases.py", "litmus/test_channels.py", "litmus/test_classes_of_faults.py",
-    "litmus/test_classes_told_apart.py", "litmus/test_classes_without_origin.py",
-    "litmus/test_client_retries.py",
+    "adapters/test_adapter_pymysql.py", "adapters/test_adapter_redis.py",
+    "adapters/test_adapter_redis_cluster.py", "adapters/test_adapter_valkey.py",
+    "conformance/test_existing_cache.py", "laws/test_dependence.py", "laws/test_orders.py",
+    "laws/test_reuse_changes_nothing.py", "laws/test_tokens.py", "laws/test_waits.py",
+    "litmus/test_adds_and_leases.py", "litmus/test_channels.py",
+    "litmus/test_classes_of_databases.py", "litmus/test_classes_of_faults.py",
+    "litmus/test_classes_of_rows.py", "litmus/test_classes_of_several_guarantees.py",
+    "litmus/test_classes_of_stamps_and_locks.py", "litmus/test_classes_of_transactions.py",
+    "litmus/test_classes_of_two_writers.py", "litmus/test_classes_told_apart.py",
+    "litmus/test_classes_without_origin.py", "litmus/test_client_retries.py",
     "litmus/test_conflict_classes.py", "litmus/test_counts_and_workloads.py",
-    "litmus/test_exceptions_as_faults.py", "litmus/test_faults.py", "litmus/test_odds.py",
-    "litmus/test_picture_values.py", "litmus/test_pipelines.py", "litmus/test_reference_systems.py",
-    "litmus/test_runs.py", "litmus/test_unexpired.py", "litmus/test_waiting_commands.py",
+    "litmus/test_exceptions_as_faults.py", "litmus/test_faults.py", "litmus/test_keys.py",
+    "litmus/test_near_entries.py", "litmus/test_nearest_classes.py", "litmus/test_odds.py",
+    "litmus/test_passing.py", "litmus/test_phases.py", "litmus/test_picture_values.py",
+    "litmus/test_pipelines.py", "litmus/test_reference_systems.py", "litmus/test_runs.py",
+    "litmus/test_stories.py", "litmus/test_unexpired.py", "litmus/test_waiting_commands.py",
     "litmus/test_watch.py", "search/test_bounded_counts.py", "search/test_conflict_classes.py",
     "search/test_few_preemptions.py", "search/test_hidden_state.py",
-    "search/test_random_programs.py", "search/test_reference_counts.py",
-    "search/test_two_layers.py",
+    "search/test_random_programs.py", "search/test_real_time_guarantees.py",
+    "search/test_reference_counts.py", "search/test_same_outcomes.py",
+    "search/test_the_reduction_is_checked.py", "search/test_two_layers.py",
+    "soundness/test_assumed_pauses.py", "soundness/test_few_connections.py",
+    "soundness/test_pipelines.py", "soundness/test_scripts_of_redis.py",
+    "soundness/test_servers_that_are_down.py", "soundness/test_unknown_commands.py",
+    "unit/layers/test_fake_connection.py", "unit/layers/test_push_parsers.py",
+    "unit/layers/test_redis_commands.py", "unit/layers/test_reuse.py",
+    "unit/search/test_all_schedules.py", "unit/search/test_counting.py",
+    "unit/search/test_events.py", "unit/search/test_orders.py", "unit/search/test_serial.py",
 )  # fmt: skip
-"""Files in these folders about layers, servers, commands, faults, odds and counts, or about models.
+"""Files in these folders about layers, servers, commands, faults, odds, counts and classes of
+conflicts, or about models.
 
 Their users call plain functions, one on each thread, or a client on a loop, as those of all other
 files do.

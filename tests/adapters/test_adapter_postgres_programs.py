@@ -289,8 +289,22 @@ def is_set_once(n, m, cache):
     return cache == b"1"
 
 
-@pytest.mark.parametrize("use", DRIVERS)
-@pytest.mark.parametrize(("limit", "slug"), few([(5, "unclassified"), (9, "lost-update")], 1))
+@pytest.mark.parametrize(
+    ("use", "limit", "slug"),
+    few(
+        [
+            (on_psycopg2, 5, "unclassified"),
+            (on_asyncpg, 9, "lost-update"),
+            (on_asyncpg, 5, "unclassified"),
+            (on_psycopg, 9, "lost-update"),
+            (on_psycopg, 5, "unclassified"),
+            (on_psycopg_async, 5, "unclassified"),
+            (on_psycopg_async, 9, "lost-update"),
+            (on_psycopg2, 9, "lost-update"),
+        ],
+        3,
+    ),
+)
 def test_an_update_that_finds_no_row_has_overwritten_nothing(address, counters, use, limit, slug):
     result = searched(use, address, counters, (set_once(limit),) * 2, is_set_once)
     assert result.counterexample.conflict_class == slug

@@ -252,7 +252,7 @@ def test_classes_that_tests_call_through_the_same_helpers_of_another_module_have
     assert through(Till.One, "alice") != through(Till.Other, "alice")
 
 
-@pytest.mark.parametrize("extra", few([[], [("read", None)], [("read", "other")]], 2))
+@pytest.mark.parametrize("extra", few([[("read", None)], [], [("read", "other")]], 1))
 def test_what_a_guarantee_names_is_known_by_the_class_that_the_user_calls_who_saw_it(extra):
     class Hasty(Till.Other):
         def set(self, key, value):

@@ -1,6 +1,8 @@
 """Anomalies of databases have their names, and what only looks like one has not."""
 
 import sqlite3
+from contextlib import closing
+from functools import cache
 
 import pytest
 
@@ -24,16 +26,21 @@ DONE = (
 )
 
 
+@cache
+def _template():
+    """Return the file of a database with its tables."""
+    with closing(sqlite3.connect(":memory:")) as database:
+        database.executescript(SCHEMA)
+        return database.serialize()
+
+
 def class_of(tmp_path, one, other, is_right, **options):
     """Return the class of what two users do with a database, each on a connection of its own."""
-    template = tmp_path / "template.db"
-    with sqlite3.connect(template) as database:
-        database.executescript(SCHEMA)
-    database.close()
+    template = _template()
 
     def body(world):
         path = tmp_path / "shop.db"
-        path.write_bytes(template.read_bytes())
+        path.write_bytes(template)
 
         def as_user(deed):
             connection = sqlite3.connect(path, isolation_level=None)

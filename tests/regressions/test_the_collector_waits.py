@@ -3,6 +3,7 @@
 import gc
 import sys
 import weakref
+from collections import Counter
 from functools import partial
 from types import ModuleType
 
@@ -14,6 +15,7 @@ from pytest_supercache.core.odds import Simulation
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.layers.fake_server import FakeRedisServer
 from pytest_supercache.runtime.kernel.controller import Controller
+from pytest_supercache.runtime.process import garbage
 from pytest_supercache.search.all_schedules import AllSchedules
 from pytest_supercache.search.dpor import Exhaustive
 
@@ -25,7 +27,7 @@ class Entry:
         self.itself = self
 
 
-def makes_much(count=30_000):
+def makes_much(count=6_000):
     """Make what the collector comes for: after a few thousand objects, and for all it has seen."""
     return [[] for _ in range(count)]
 
@@ -93,12 +95,13 @@ def test_it_comes_between_executions():
     assert sum(reference() is not None for reference in left) <= 2_000
 
 
-def test_old_garbage_goes_when_the_next_check_begins():
+def test_old_garbage_goes_when_the_next_check_begins(monkeypatch):
     check_of(int)
     first = Entry()
-    much = sys.getallocatedblocks() // 300_000 + 6
+    monkeypatch.setattr(garbage, "_in_use", sys.getallocatedblocks())  # as after a collection
+    monkeypatch.setattr(garbage, "_GROWTH", 1.0)  # for the suite itself is large
     gc.disable()  # it would come a thousand times meanwhile
-    first.more = [makes_much(100_000) for _ in range(much)]
+    first.more = [makes_much(100_000) for _ in range(5)]
     gc.enable()
     gc.collect()  # what is left is old from now on
     left = weakref.ref(first)
@@ -122,7 +125,8 @@ def counts(world, *, writers):
 
 def test_what_searches_and_executions_made_goes_without_it():
     def made():
-        return sum(type(one) in (Controller, Exhaustive, AllSchedules) for one in gc.get_objects())
+        kinds = Counter(map(type, gc.get_objects()))
+        return sum(kinds[kind] for kind in (Controller, Exhaustive, AllSchedules))
 
     gc.collect()
     gc.disable()

@@ -7,7 +7,7 @@ from tests.selection import either
 
 
 def test_random_coroutines_have_the_outcomes_of_brute_force():
-    assert list(disagreements(1, either(10, 1_000))) == []
+    assert list(disagreements(1, either(6, 1_000))) == []
 
 
 def counting(users, *, awaits_between):

@@ -586,6 +586,6 @@ def elements_that_are_asked_for_nothing(world):
     assert asked == []
 
 
-@pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)
+@pytest.mark.parametrize("system", systems_of(__name__, every=5), ids=lambda system: system.name)
 def test_what_is_said_is_true(system):
     system.must_be_told()

@@ -112,6 +112,6 @@ def a_connection_of_the_module_that_only_the_body_uses(world):
     assert HELD.database.execute("select count(*) from stock").fetchone() == rows
 
 
-@pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)
+@pytest.mark.parametrize("system", systems_of(__name__, every=1), ids=lambda system: system.name)
 def test_what_is_said_is_true(system):
     system.must_be_told()

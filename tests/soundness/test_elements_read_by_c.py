@@ -375,7 +375,7 @@ def a_map_of_a_method_that_takes_away_under_a_lock(world):
     assert _counted(world, _emptied, lambda: [[1]], threading.Lock()) == [[]]
 
 
-@pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)
+@pytest.mark.parametrize("system", systems_of(__name__, every=5), ids=lambda system: system.name)
 def test_the_truth_is_told(system: System):
     system.must_be_told()
 

@@ -251,6 +251,6 @@ def a_folder_that_is_listed_by_its_descriptor(world):
         os.close(number)
 
 
-@pytest.mark.parametrize("system", systems_of(__name__))
+@pytest.mark.parametrize("system", systems_of(__name__, every=5))
 def test_verdicts_are_the_truth(system):
     system.must_be_told()

@@ -300,6 +300,6 @@ def rows_added_by_the_right_operand(world):
     assert world.run()["add"] in (["a", "own"], ["a", "b", "own"])
 
 
-@pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)
+@pytest.mark.parametrize("system", systems_of(__name__, every=5), ids=lambda system: system.name)
 def test_the_truth_is_told(system: System):
     system.must_be_told()

@@ -189,6 +189,6 @@ def temporary_folders_of_two(world):
     assert world.run() == {"one": 1, "two": 1}
 
 
-@pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)
+@pytest.mark.parametrize("system", systems_of(__name__, every=5), ids=lambda system: system.name)
 def test_what_is_said_is_true(system):
     system.must_be_told()

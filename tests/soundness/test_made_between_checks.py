@@ -69,11 +69,17 @@ def _in_a_function_of_a_module(lock):
     return lambda world: _hit_by_two(world, HELD.near, lambda: HELD.hit())
 
 
+@pytest.fixture(scope="module")
+def checked():
+    """A check that was made before."""
+    System("first", _in_the_body(threading.Lock()), False, "they hold one lock").must_be_told()
+
+
+@pytest.mark.usefixtures("checked")
 @pytest.mark.parametrize(
     "made", [_in_the_body, _through_its_class, _in_a_module, _in_a_function_of_a_module]
 )
 def test_what_is_made_between_two_checks_is_looked_into(made):
-    System("first", made(threading.Lock()), False, "they hold one lock").must_be_told()
     System("broken", made(nullcontext()), True, "both add to the same number").must_be_told()
     System("right", made(threading.Lock()), False, "they hold one lock").must_be_told()
 

@@ -749,6 +749,6 @@ def keywords_of_a_partial_of_a_module_are_taken_under_a_lock(world):
     assert sorted(_together(world, take, take).values()) == [False, True]
 
 
-@pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)
+@pytest.mark.parametrize("system", systems_of(__name__, every=5), ids=lambda system: system.name)
 def test_what_is_said_is_true(system):
     system.must_be_told()

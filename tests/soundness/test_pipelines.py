@@ -569,6 +569,6 @@ def server(request):
     started.close()
 
 
-@pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)
+@pytest.mark.parametrize("system", systems_of(__name__, every=5), ids=lambda system: system.name)
 def test_what_is_said_is_true(system, server):
     system.must_be_told(server)

@@ -51,12 +51,14 @@ def _counted(module):
     return check(body).verdict
 
 
-@pytest.mark.parametrize("top", ["profile", "antigravity", "rich", "pydevd"])
+@pytest.mark.parametrize(
+    "top", ["profile", "coverage", "pydevd", pytest.param("antigravity", marks=pytest.mark.long)]
+)
 def test_a_package_of_the_project_is_under_test_whatever_its_name(written, top):
     assert _counted(written(f"{top}.store")) is Verdict.VIOLATED
 
 
-@pytest.mark.parametrize("top", ["profile", "rich", "pydevd"])
+@pytest.mark.parametrize("top", ["profile", "coverage", "pydevd"])
 def test_a_library_of_that_name_is_none_of_it(written, top):
     """The twin: it is installed."""
     module = written(f"{top}.store", folder="lib/site-packages")

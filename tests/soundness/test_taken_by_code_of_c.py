@@ -160,6 +160,6 @@ for _name, (_make, _use, _expect) in READERS.items():
     _pair(_name, _make, _use, None, _expect)
 
 
-@pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)
+@pytest.mark.parametrize("system", systems_of(__name__, every=5), ids=lambda system: system.name)
 def test_the_truth_is_told(system: System):
     system.must_be_told()
