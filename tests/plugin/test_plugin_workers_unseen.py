@@ -7,7 +7,6 @@ import pytest
 from tests.plugin.conftest import Project
 from tests.plugin.projects import race
 from tests.plugin.test_plugin_workers import NOTED, who
-from tests.selection import few
 
 READING = """
 import logging, os, warnings
@@ -30,15 +29,12 @@ def reading(layers):
 
 @pytest.mark.parametrize(
     ("said", "status"),
-    few(
-        [
-            ("warnings.warn('get is old', DeprecationWarning)", 1),
-            ("Unraised()", 6),
-            ("assert 'B-1' not in os.environ['PYTEST_CURRENT_TEST']", 1),
-            ("logging.error('%d', 'x')", 1),
-        ],
-        3,
-    ),
+    [
+        ("warnings.warn('get is old', DeprecationWarning)", 1),
+        ("assert 'B-1' not in os.environ['PYTEST_CURRENT_TEST']", 1),
+        ("logging.error('%d', 'x')", 1),
+        ("Unraised()", 6),
+    ],
 )
 def test_what_fails_without_workers_fails_with_them(
     project: Project, said: str, status: int
