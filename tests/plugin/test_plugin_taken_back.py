@@ -1,5 +1,7 @@
 """What one check changes in the process is taken back: the next one is of another system."""
 
+import os
+
 import pytest
 
 from tests.plugin.conftest import Project
@@ -76,3 +78,4 @@ def test_what_an_import_changes_stays(project: Project, monkeypatch: pytest.Monk
     project.scenario(race("B-1", "shop"), "b")
     project.run()
     assert [row["verdict"] for row in project.rows().values()] == ["holds", "holds"]
+    assert os.environ["NO_CACHE"] == "1", "the variable stays as well as the method"
