@@ -12,6 +12,7 @@ PACKAGES = frozenset({"site-packages", "dist-packages"})
 _OF_PYTHON = tuple(
     f"{os.path.realpath(sysconfig.get_path(name))}{os.sep}" for name in ("stdlib", "platstdlib")
 )
+_OWN = f"{Path(__file__).parents[1]}{os.sep}"
 _IN_PACKAGES = re.compile(rf"(?:^|[\\/])(?:{'|'.join(sorted(PACKAGES))})(?:[\\/]|$)")
 
 
@@ -50,10 +51,10 @@ def real_path(file: str) -> str:
 def forget_links() -> None:
     """Forget what :func:`real_path` has found, for links may have changed.
 
-    Those of packages stay as they are while a process has imported them.
+    Those of packages, and of this one, stay as they are while a process has imported them.
     """
     for known in (_real_paths, _real_folders):
-        for path in [path for path in known if not is_installed(path)]:
+        for path in [one for one in known if not (one.startswith(_OWN) or is_installed(one))]:
             del known[path]
 
 

@@ -15,6 +15,7 @@ from glob import escape
 from importlib.machinery import EXTENSION_SUFFIXES
 from importlib.metadata import Distribution, PackageNotFoundError, distribution, distributions
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from urllib.parse import urlparse
 from urllib.request import url2pathname
@@ -62,8 +63,9 @@ def outdated(root: str, top: str) -> Iterator[Outdated]:
     for file in files:
         if _is_below(file, root) and _BUILT.isdisjoint(Path(file).relative_to(root).parts):
             yield from _behind(Path(file))
-        if _is_below(real_path(file), top) and not is_in_packages(real_path(file)):
-            yield from _built_before(Path(real_path(file)), top)
+        real = real_path(file)
+        if _is_below(real, top) and not is_in_packages(real):
+            yield from _built_before(Path(real), top)
 
 
 def _in_packages(projects: list[Path], top: str, files: set[str]) -> Iterator[Outdated]:
@@ -208,6 +210,8 @@ def _of_another_checkout(project: Path, other: Path, files: set[str]) -> Iterato
 
 def _in_checkouts_beside(projects: list[Path], root: str, files: set[str]) -> Iterator[Outdated]:
     """Yield the imported modules of other checkouts, which nothing but a path leads to."""
+    if not projects:
+        return  # else each folder of thousands of modules would be looked at
     real = map(real_path, files)
     beside = [one for one in real if not (_is_below(one, root) or is_installed(one))]
     others = {found for one in beside if (found := _project_of(Path(one).parent)) is not None}
@@ -326,7 +330,11 @@ def _is_below(file: str, folder: str) -> bool:
 
 def file_of(module: object) -> str | None:
     """Return the file of a module; None: it has none."""
-    from pytest_supercache.runtime.kernel.under_test import members_of
+    if type(module) is ModuleType:  # almost all of thousands
+        members = module.__dict__
+    else:
+        from pytest_supercache.runtime.kernel.under_test import members_of
 
-    file = members_of(module).get("__file__")
+        members = members_of(module)
+    file = members.get("__file__")
     return file if isinstance(file, str) else None

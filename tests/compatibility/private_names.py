@@ -5,6 +5,7 @@ import importlib
 import inspect
 import re
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,7 +31,12 @@ class Used(NamedTuple):
 
     def is_in(self, page: str) -> bool:
         """Say whether a page mentions it."""
-        return re.search(rf"(?<!\w){re.escape(self.name)}(?!\w)", page) is not None
+        return self.name in _words_of(page)
+
+
+@cache
+def _words_of(page: str) -> frozenset[str]:
+    return frozenset(re.findall(r"\w+", page))
 
 
 def used_names(package: Path = PACKAGE) -> list[Used]:
@@ -39,7 +45,10 @@ def used_names(package: Path = PACKAGE) -> list[Used]:
     A name is our own where the module that uses it defines it; behind ``self``, in a text or as
     the attribute of another module's class, where any module of the package does.
     """
-    trees = {path: ast.parse(path.read_text("utf-8")) for path in sorted(package.rglob("*.py"))}
+    trees = {
+        path: list(ast.walk(ast.parse(path.read_text("utf-8"))))
+        for path in sorted(package.rglob("*.py"))
+    }
     defined = {path: frozenset(_defined(tree)) for path, tree in trees.items()}
     everywhere = frozenset().union(*defined.values()) | PROMISED | OTHER_WORDS
     found: dict[tuple[str, Path], Used] = {}
@@ -56,9 +65,9 @@ _SHARED = frozenset({"_real", "_take_in", "_is_quiet_by_default"})
 """Attributes of our own classes that other modules of the package use."""
 
 
-def _defined(tree: ast.AST) -> Iterator[str]:
+def _defined(tree: list[ast.AST]) -> Iterator[str]:
     """Yield the names that a module defines: functions, classes, variables, attributes of self."""
-    for node in ast.walk(tree):
+    for node in tree:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield node.name
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
@@ -70,10 +79,10 @@ def _defined(tree: ast.AST) -> Iterator[str]:
             yield node.arg
 
 
-def _used(tree: ast.AST) -> Iterator[tuple[str, int, bool]]:
+def _used(tree: list[ast.AST]) -> Iterator[tuple[str, int, bool]]:
     """Yield private names, the line of each, and whether any module may define it."""
-    described = {id(one) for one in _docstrings(tree)}
-    for node in ast.walk(tree):
+    described = {id(node.value) for node in tree if isinstance(node, ast.Expr)}
+    for node in tree:
         if isinstance(node, ast.Attribute) and _PRIVATE.fullmatch(node.attr):
             yield node.attr, node.lineno, _is_self(node.value)
         elif isinstance(node, ast.Import | ast.ImportFrom):
@@ -86,12 +95,6 @@ def _used(tree: ast.AST) -> Iterator[tuple[str, int, bool]]:
 
 def _is_self(value: ast.expr) -> bool:
     return isinstance(value, ast.Name) and value.id in {"self", "cls"}
-
-
-def _docstrings(tree: ast.AST) -> Iterator[ast.expr]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Expr):
-            yield node.value
 
 
 def _imported(node: ast.Import | ast.ImportFrom) -> Iterable[str]:

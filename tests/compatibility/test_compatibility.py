@@ -72,7 +72,7 @@ def test_the_page_mentions_every_private_name_of_others_that_the_package_uses():
         ("import _thread", ["_thread"]),
         ("self._mine = 1; self._mine", []),
         ("class Kept:\n    _mine = 1\n\nKept()._mine", []),
-        ("def read(one):\n    '''Read `_nothing`.'''\n    return one.public", []),
+        ("def read(one):\n    '''_nothing'''\n    return one.public", []),
     ],
 )
 def test_a_private_name_is_found_unless_it_is_our_own(tmp_path, line, found):

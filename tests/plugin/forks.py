@@ -23,7 +23,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import import_module, invalidate_caches
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -38,6 +38,11 @@ _PLUGINS = (
     "anyio", "hypothesis", "_hypothesis_globals", "pytest_supercache", "xdist", "xdist.plugin",
     "xdist.looponfail",
 )  # fmt: skip
+_OF_LIBRARIES = frozenset({
+    "_hypothesis_globals", "_hypothesis_pytestplugin", "_pytest", "anyio", "pytest_supercache",
+    "xdist",
+})  # fmt: skip
+"""Packages whose plugins wrap no fixture in something else."""
 _NOT_IMPORTED = (
     "pytest_supercache.cli.__main__", "pytest_supercache.runtime.sql.psycopg_doors",
     "pytest_supercache.runtime.sql.psycopg2_doors",
@@ -297,8 +302,9 @@ def _enter(wanted: dict[str, Any]) -> None:
 
 
 class _Installed(importlib.metadata.PathDistribution):
-    """An installed package whose entry points are read once."""
+    """An installed package whose metadata are read once."""
 
+    read_text = cache(importlib.metadata.PathDistribution.read_text)
     entry_points = cached_property(importlib.metadata.PathDistribution.entry_points.fget)  # type: ignore[assignment, attr-defined]
 
 
@@ -306,30 +312,49 @@ def known_beforehand() -> list[tuple[Any, str, Any]]:
     """Return what answers for runs that ask it each time: an object, a name and the replacement.
 
     That is which packages are installed and which plugins they have, which of their files pytest
-    rewrites (they are all imported), and which modules of plugins define no fixture.
+    rewrites (they are all imported), and which fixtures the plugins of libraries define.
     """
     import pytest
-    from _pytest.config import default_plugins
-    from _pytest.fixtures import FixtureFunctionDefinition, FixtureManager
+    from _pytest.fixtures import FixtureManager
 
     installed = [_Installed(one._path) for one in importlib.metadata.distributions()]  # type: ignore[attr-defined]
-    plugins = [import_module(f"_pytest.{name}") for name in default_plugins]
-    plugins += [import_module(name) for name in ("xdist.plugin", "xdist.looponfail")]
-    without_fixtures = {
-        plugin for plugin in plugins
-        if not any(type(one) is FixtureFunctionDefinition for one in vars(plugin).values())
-    }  # fmt: skip
     usual = FixtureManager.pytest_plugin_registered
 
     def pytest_plugin_registered(self: Any, plugin: Any, plugin_name: str) -> None:
-        if not (isinstance(plugin, ModuleType) and plugin in without_fixtures):
+        fixtures = _fixtures_of_a_library(plugin)
+        if fixtures is None:
             usual(self, plugin, plugin_name)
+        elif fixtures:
+            holder = ModuleType(plugin.__name__)
+            vars(holder).update(fixtures)
+            usual(self, holder, plugin_name)
 
     return [
         (importlib.metadata, "distributions", lambda **_: installed),
         (pytest.Config, "_mark_plugins_for_rewrite", lambda *_: None),
         (FixtureManager, "pytest_plugin_registered", pytest_plugin_registered),
     ]
+
+
+def _fixtures_of_a_library(plugin: Any) -> dict[str, Any] | None:
+    """Return the fixtures of a plugin without what else its module has; None: ask pytest.
+
+    pytest would look at each name of each plugin in each run, and at what every object wraps.
+    """
+    from _pytest.fixtures import FixtureFunctionDefinition
+
+    is_module = isinstance(plugin, ModuleType)
+    owners = [plugin] if is_module else type(plugin).__mro__[:-1]
+    names = [plugin.__name__ if is_module else one.__module__ for one in owners]
+    if not all(name.partition(".")[0] in _OF_LIBRARIES for name in names):
+        return None
+    found = {
+        name: value
+        for one in owners
+        for name, value in vars(one).items()
+        if type(value) is FixtureFunctionDefinition
+    }
+    return found if is_module or not found else None
 
 
 def _ask_once() -> None:

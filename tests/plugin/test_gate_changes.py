@@ -117,8 +117,20 @@ def pytest_collection_finish():
     assert gate(project)["reasons"] == ["shop.py was changed while the run went on"]
 
 
-@pytest.mark.parametrize("name", ["new.py", "new.toml", "new.supercache.yaml"])
-@pytest.mark.parametrize("hook", ["pytest_collection_finish", "pytest_unconfigure"])
+@pytest.mark.parametrize(
+    ("name", "hook"),
+    few(
+        [
+            ("new.py", "pytest_collection_finish"),
+            ("new.supercache.yaml", "pytest_unconfigure"),
+            ("new.toml", "pytest_collection_finish"),
+            ("new.py", "pytest_unconfigure"),
+            ("new.supercache.yaml", "pytest_collection_finish"),
+            ("new.toml", "pytest_unconfigure"),
+        ],
+        3,
+    ),
+)
 def test_new_code_that_was_there_before_is_no_output_of_the_run(
     project: Project, name: str, hook: str
 ) -> None:

@@ -317,11 +317,15 @@ EXPLORES = (
 
 @pytest.mark.parametrize(
     ("what", "options"),
-    [
-        *((what, ()) for what in HIDING),
-        ("the error of an import", ("--import-mode=importlib",)),
-        ("the report about a failure", ("-n", "1")),
-    ],
+    few(
+        [
+            ("the report about a failure", ()),
+            ("the error of an import", ("--import-mode=importlib",)),
+            ("the error of an import", ()),
+            ("the report about a failure", ("-n", "1")),
+        ],
+        2,
+    ),
 )
 def test_a_module_whose_failed_import_a_conftest_hides_is_no_verdict(
     project: Project, what: str, options: tuple[str, ...]

@@ -41,24 +41,22 @@ def test_a_go_names_the_scenarios_that_were_judged_by_no_guarantee(
     assert "by no guarantee" in CliRunner().invoke(main, ["report", "--to", "summary"]).output
 
 
-@pytest.mark.parametrize("more", ["finally: [{read: k, expect: missing}]\n", None])
-def test_what_is_checked_besides_is_told(project: Project, more: str | None) -> None:
+def test_what_is_checked_besides_is_told(project: Project) -> None:
     """A scenario without guarantees that holds on a system with the race has not looked for it."""
-    if more:
-        project.scenario(race("L-1", more=f"{NONE}{more}"))
-        besides, name = "what its steps expect", "L-1"
-    else:
-        project.test_file(f"""{STALE_TEST}
+    project.scenario(race("L-1", more=f"{NONE}finally: [{{read: k, expect: missing}}]\n"))
+    project.test_file(f"""{STALE_TEST}
 @sc.explore
 def test_it(world):
     shop = Shop(world.existing_cache.client(), world.origin)
     world.actor("reader", shop.get, "k")
     world.run()
 """)
-        besides, name = "what the body asserts", "test_it"
     assert project.run("--supercache-gate").ret == 0
-    told = f"judged only for errors, deadlocks and {besides}, by no guarantee: {name}"
-    assert limits(project) == [told]
+    told = "judged only for errors, deadlocks and {}, by no guarantee: {}"
+    assert limits(project) == [
+        told.format("what its steps expect", "L-1"),
+        told.format("what the body asserts", "test_it"),
+    ]
 
 
 def test_the_check_of_a_workaround_is_named_when_it_was_not_judged_by_what_is_broken(
@@ -161,14 +159,12 @@ def test_fixed(world):
     assert limits(project) == [told]
 
 
-@pytest.mark.parametrize("is_kept", [True, False])
 def test_a_go_names_the_runs_whose_first_execution_was_not_searched(
-    project: Project, monkeypatch: pytest.MonkeyPatch, is_kept: bool
+    project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The environment is filled once; the twin empties it in each execution."""
     monkeypatch.setenv("SUPERCACHE_TEST_RATES", "")
-    empty = "" if is_kept else "os.environ['SUPERCACHE_TEST_RATES'] = ''"
-    project.test_file(f"""
+    project.test_file("""
 import os
 import pytest_supercache as sc
 
@@ -183,62 +179,69 @@ def test_imports(world):
     world.actor("alice", world.existing_cache.client().get, "price")
     world.run()
 
-@sc.explore
-def test_it(world):
-    {empty}
+def both_load(world):
     for name in ("alice", "bob"):
         world.actor(name, load, world.existing_cache.client())
     world.run()
+
+@sc.explore
+def test_empties(world):
+    os.environ["SUPERCACHE_TEST_RATES"] = ""
+    both_load(world)
+
+@sc.explore
+def test_fills(world):
+    both_load(world)
 """)
     assert project.run("--supercache-gate").ret == 0
-    told = "a first run that took other steps was not searched: test_it"
-    assert (told in limits(project)) is is_kept
+    assert "a first run that took other steps was not searched: test_fills" in limits(project)
 
 
 APART = "the users touched nothing in common, so no order mattered: "
 
 
-@pytest.mark.parametrize("keys", [["product:42", "prodcut:42"], ["product:42", "product:42"]])
-def test_a_go_names_the_scenarios_whose_users_have_nothing_in_common(
-    project: Project, keys: list[str]
-) -> None:
+def test_a_go_names_the_scenarios_whose_users_have_nothing_in_common(project: Project) -> None:
     """The twin: both use one key."""
-    read, written = keys
-    text = race("A-1", "uncached").replace('key: "product:42"', f'key: "{written}"')
-    project.scenario(text.replace('{read: "product:42"}', f'{{read: "{read}"}}'))
+    written = {"A-1": "prodcut:42", "A-2": "product:42"}
+    for name, key in written.items():
+        text = race(name, "uncached").replace('key: "product:42"', f'key: "{key}"')
+        project.scenario(text, name)
     assert project.run("--supercache-gate").ret == 0
-    assert limits(project) == ([f"{APART}A-1"] if read != written else [])
+    assert limits(project) == [f"{APART}A-1"]
 
 
-@pytest.mark.parametrize("given", ['origin: {"prodcut:42": 100}', 'existing_cache: {k: "100"}'])
-def test_what_is_given_and_never_touched_is_no_evidence(project: Project, given: str) -> None:
+def test_what_is_given_and_never_touched_is_no_evidence(project: Project) -> None:
     """The twin: a system that works around its cache touches nothing of it."""
-    text = race("A-1", "uncached")
-    project.scenario(text.replace('origin: {"product:42": 100}', given))
+    given = {"A-1": 'origin: {"prodcut:42": 100}', "A-2": 'existing_cache: {k: "100"}'}
+    for name, untouched in given.items():
+        text = race(name, "uncached").replace('origin: {"product:42": 100}', untouched)
+        project.scenario(text, name)
     result = project.run("--supercache-gate")
-    assert result.ret == (6 if "origin" in given else 0)
-    if "origin" in given:
-        result.stdout.fnmatch_lines(["*A-1 is UNKNOWN: its file says*(origin:prodcut:42)*"])
+    assert result.ret == 6
+    result.stdout.fnmatch_lines(["*A-1 is UNKNOWN: its file says*(origin:prodcut:42)*"])
+    assert project.rows()["A-2"]["verdict"] == "holds"
+    assert "A-2" not in "\n".join(gate(project)["reasons"])
 
 
 @pytest.mark.parametrize(
-    ("values", "names"),
+    ("values", "are_there"),
     [
-        ("120", ["S-1"]),
-        ('"120"', ["S-1"]),
-        ("121", []),
-        ('120}}, {write: {key: "product:42", value: 7', []),
+        (["120", '"120"'], True),
+        (["121", '120}}, {write: {key: "product:42", value: 7'], False),
     ],
 )
 def test_a_go_names_the_scenarios_that_write_what_is_there(
-    project: Project, values: str, names: list[str]
+    project: Project, values: list[str], are_there: bool
 ) -> None:
     """On a system with the race, which shows by an outdated value only. The twins change it."""
-    text = race("S-1").replace("100}", "120}").replace("value: 120", f"value: {values}")
-    project.scenario(text)
-    assert project.run("--supercache-gate").ret == (0 if names else 1)
+    for at, value in enumerate(values):
+        text = race(f"S-{at}").replace("100}", "120}").replace("value: 120", f"value: {value}")
+        project.scenario(text, f"s{at}")
+    assert project.run("--supercache-gate").ret == (0 if are_there else 1)
+    found = {row["verdict"] for row in project.rows().values()}
+    assert found == {"holds" if are_there else "violated"}
     told = "the users wrote what was there before, which cannot be outdated: "
-    assert limits(project) == [f"{told}{name}" for name in names]
+    assert limits(project) == [f"{told}S-0, S-1"] * are_there
 
 
 OFF = "no step reached a cache, as if it were switched off: "
@@ -283,18 +286,13 @@ def near(layers):
 """
 
 
-@pytest.mark.parametrize(
-    ("system", "node", "names"),
-    [("off", "a", [f"{OFF}A-1"]), ("near", "a", []), ("near", "b", []), ("uncached", "a", [])],
-)
-def test_a_go_names_the_scenarios_in_which_no_cache_was_reached(
-    project: Project, system: str, node: str, names: list[str]
-) -> None:
+def test_a_go_names_the_scenarios_in_which_no_cache_was_reached(project: Project) -> None:
     """The twins: a cache in memory, one in that of each node, and one whose entries are deleted."""
     conftest = project.path / "conftest.py"
     conftest.write_text(conftest.read_text() + CACHES)
-    of_node = f"bob:\n    node: {node}\n    steps: ["
-    text = race("A-1", system, "guarantees: [answers]\n")
-    project.scenario(text.replace("bob: [", of_node))
+    for system, node in (("off", "a"), ("near", "a"), ("near", "b"), ("uncached", "a")):
+        of_node = f"bob:\n    node: {node}\n    steps: ["
+        text = race(f"{system}-{node}", system, "guarantees: [answers]\n")
+        project.scenario(text.replace("bob: [", of_node), f"{system}-{node}")
     assert project.run("--supercache-gate").ret == 0
-    assert [one for one in limits(project) if not one.startswith(BARE)] == names
+    assert [one for one in limits(project) if not one.startswith(BARE)] == [f"{OFF}off-a"]

@@ -283,38 +283,38 @@ def test_a_run_without_anything_of_ours_looks_at_no_import(
     assert looked
 
 
-TWICE = """
-import os, pathlib, sys
-import pytest
+AGAIN = """
+import pathlib
+import click.testing, pytest
+from pytest_supercache.cli import main
 arguments = ["-p", "supercache", "-p", "no:cacheprovider", "--supercache-gate"]
-first = pytest.main(arguments)
-with pathlib.Path(os.environ["EDITED"]).open("a") as file:
-    file.write("# edited" + chr(10))
-print("first", int(first), "second", int(pytest.main(arguments)))
+said = []
+for edited in ("", "notes.txt", "shop.py"):
+    if edited:
+        with pathlib.Path(edited).open("a") as file:
+            file.write("# edited" + chr(10))
+    said.append(int(pytest.main(arguments)))
+    said.append(click.testing.CliRunner().invoke(main, ["verdict"]).exit_code)
+print("runs and verdicts", *said)
 """
 
 
-@pytest.mark.parametrize(("edited", "second"), [("shop.py", 6), ("notes.txt", 0)])
-def test_a_second_run_in_one_process_is_none_of_code_that_was_edited_since(
-    project: Project, monkeypatch: pytest.MonkeyPatch, edited: str, second: int
+def test_a_later_run_in_one_process_is_none_of_code_that_was_edited_since(
+    project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It imports nothing anew. The twin: something else was edited."""
     monkeypatch.delenv("SUPERCACHE_RUN_ID", raising=False)
-    monkeypatch.setenv("EDITED", edited)
     monkeypatch.chdir(project.path)
     (project.path / "conftest.py").write_text(AT_IMPORT.format(name="shop", module="shop"))
     (project.path / "shop.py").write_text(HOLDS)
     project.scenario(race("T-1"))
-    (project.path / "drive.py").write_text(TWICE)
+    (project.path / "drive.py").write_text(AGAIN)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [*sys.path, "."])))
     result = project.pytester.run(sys.executable, "drive.py")
-    result.stdout.fnmatch_lines([f"first 0 second {second}"])
-    told = verdict()
-    assert told.exit_code == second
-    if second:
-        assert (
-            "shop.py was imported by this process before the run, and written since" in told.output
-        )
+    result.stdout.fnmatch_lines(["runs and verdicts 0 0 0 0 6 6"])
+    assert "shop.py was imported by this process before the run, and written since" in (
+        verdict().output
+    )
 
 
 CACHED = f"""{RACES}
@@ -360,19 +360,24 @@ def test_code_without_what_the_project_declares_for_it_is_no_verdict(
     said: str,
 ) -> None:
     """The twins: with it, the race is there; other options of that kind are fine."""
-    monkeypatch.setenv("CACHED", "")
+
+    def run(*words: str) -> int | pytest.ExitCode:
+        monkeypatch.setenv("CACHED", "")  # as it was before the run that has set it
+        run_it = project.run_apart if "-n" in words else project.run
+        return run_it("--supercache-gate", "inner", *words).ret
+
     project.pytester.makeini("[pytest]\npythonpath = .\nsupercache_odds = 0\n")
     for name, text in (("conftest", conftest), ("setting", DECLARED), ("shop", CACHED)):
         (project.path / f"{name}.py").write_text(text)
     inner = project.path / "inner"
     inner.mkdir()
     (inner / "test_it.py").write_text(MADE_IN_TEST)
-    assert project.run_apart("--supercache-gate", "inner", *options).ret == 6
+    assert run(*options) == 6
     assert gate(project)["reasons"][0].startswith(said)
-    assert project.run_apart("--supercache-gate", "inner", "-p", "no:doctest").ret == 1
+    assert run("-p", "no:doctest") == 1
     (project.path / "conftest.py").write_text("")
     if "no:setting" in options:
-        assert project.run_apart("--supercache-gate", "inner", *options).ret == 0
+        assert run(*options) == 0
 
 
 def test_settings_that_the_command_line_replaces_are_told(project: Project) -> None:

@@ -38,7 +38,7 @@ TEMPLATES_RUN = {
 }  # fmt: skip
 """Templates that the short form runs; ``tests/unit/cli/test_cli_files.py`` reads each of them."""
 FILES = sorted(FOLDER.glob("*.supercache.yaml"))
-PARTS = either(2, 6)  # each imports the systems of all files once
+PARTS = either(1, 6)  # each imports the systems of all files once
 
 
 def _class_of(path: Path) -> tuple[str, str]:

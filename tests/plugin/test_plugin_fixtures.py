@@ -155,12 +155,14 @@ def test_one_server_serves_scenarios_and_fixtures_of_a_run(project: Project) -> 
 ASKING = """
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 @pytest.fixture(autouse=True)
 def asks():
     {asks}
 """
-REFUSED = "redis.Redis(unix_socket_path='/nowhere').ping()"
+REFUSED = "redis.Redis(unix_socket_path='/nowhere', retry=Retry(NoBackoff(), 0)).ping()"
 HINT = "What fixtures and migrations ask of Redis is asked before the first execution"
 
 

@@ -8,38 +8,36 @@ from pytest_supercache.plugin.item_runner import is_as_stated
 from pytest_supercache.scenario.scenario import Stated
 from tests.plugin.conftest import Project
 from tests.plugin.projects import race
-from tests.selection import few
 
 
-def stating(project: Project, systems: str) -> None:
-    project.scenario(race("P-1").replace("system: shop", f"systems: {systems}"))
+def stating(project: Project, systems: str, name: str = "P-1") -> None:
+    project.scenario(race(name).replace("system: shop", f"systems: {systems}"), name)
 
 
-@pytest.mark.parametrize(
-    ("systems", "outcome", "line"),
-    [
-        ("{shop: violated}", "passed", "P-1[[]shop]: VIOLATED coherent_when_settled, as expected"),
-        ("{shop: holds}", "failed", "P-1[[]shop]: expected to hold, but VIOLATED *"),
-        ("{uncached: holds}", "passed", "P-1[[]uncached]: HOLDS, as expected"),
-        ("{uncached: violated}", "failed", "P-1[[]uncached]: expected to be violated, but HOLDS"),
-    ],
-)
-def test_only_the_stated_verdict_passes(
-    project: Project, systems: str, outcome: str, line: str
-) -> None:
-    stating(project, systems)
+def test_only_the_stated_verdict_passes(project: Project) -> None:
+    files = {
+        ("P-1", "{shop: violated}"): "P-1[[]shop]: VIOLATED coherent_when_settled, as expected",
+        ("P-2", "{uncached: holds}"): "P-2[[]uncached]: HOLDS, as expected",
+        ("P-3", "{shop: holds}"): "P-3[[]shop]: expected to hold, but VIOLATED *",
+        ("P-4", "{uncached: violated}"): "P-4[[]uncached]: expected to be violated, but HOLDS",
+    }
+    for name, systems in files:
+        stating(project, systems, name)
     result = project.run()
-    result.assert_outcomes(**{outcome: 1})
-    assert result.ret == (0 if outcome == "passed" else 1)
-    result.stdout.fnmatch_lines([line])
+    result.assert_outcomes(passed=2, failed=2)
+    for line in files.values():
+        result.stdout.fnmatch_lines([line])
+    assert [row["as_stated"] for row in project.rows().values()] == [True, True, False, False]
+    assert result.ret == 1
+    assert project.run("P-1.supercache.yaml", "P-2.supercache.yaml").ret == 0
 
 
-@pytest.mark.parametrize("stated", ["violated", "holds"])
-def test_unknown_is_never_what_was_stated(project: Project, stated: str) -> None:
-    stating(project, f"{{uncached: {stated}}}")
-    project.run("--supercache-executions=1").assert_outcomes(failed=1)
-    row = project.row()
-    assert (row["verdict"], row["as_stated"]) == ("unknown", False)
+def test_unknown_is_never_what_was_stated(project: Project) -> None:
+    for stated in ("violated", "holds"):
+        stating(project, f"{{uncached: {stated}}}", f"P-{stated}")
+    project.run("--supercache-executions=1").assert_outcomes(failed=2)
+    for row in project.rows().values():
+        assert (row["verdict"], row["as_stated"]) == ("unknown", False)
 
 
 def test_one_wrong_verdict_among_right_ones_fails_the_run(project: Project) -> None:
@@ -52,17 +50,18 @@ def test_one_wrong_verdict_among_right_ones_fails_the_run(project: Project) -> N
     assert counts == {"holds": 2, "unknown": 0, "violated": 1, "not_as_stated": 1}
 
 
-@pytest.mark.parametrize(
-    "search", few(["auto", "all-schedules", "random", "hypothesis", "pct", "uniform"], 4)
-)
-def test_a_search_that_is_stopped_early_is_unknown_and_never_holds(
-    project: Project, search: str
-) -> None:
-    project.scenario(race("P-2", "reference.fixed"))
-    result = project.run("--supercache-executions=5", f"--supercache-search={search}")
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["P-2: UNKNOWN", "*UNKNOWN is not a pass*"])
-    assert not project.row()["exhausted"]
+def test_a_search_that_is_stopped_early_is_unknown_and_never_holds(project: Project) -> None:
+    searches = ("auto", "all-schedules", "random", "hypothesis", "pct", "uniform")
+    for name in searches:
+        text = race(name, "reference.fixed", f"explore: {{search: {name}}}\n")
+        project.scenario(text, name)
+    result = project.run("--supercache-executions=5")
+    result.assert_outcomes(failed=6)
+    assert result.stdout.str().count("UNKNOWN is not a pass") == 6
+    for name in searches:
+        result.stdout.fnmatch_lines([f"{name}: UNKNOWN"])
+        row = project.rows()[name]
+        assert (row["verdict"], row["exhausted"]) == ("unknown", False)
 
 
 def test_the_same_search_left_to_finish_holds_and_says_what_it_covered(project: Project) -> None:

@@ -1,5 +1,7 @@
 """What one check changes in the process is taken back: the next one is of another system."""
 
+import os
+
 import pytest
 
 from tests.plugin.conftest import Project
@@ -39,21 +41,18 @@ def late(layers):
 """
 
 
-@pytest.mark.parametrize(
-    ("first", "second"), [("variable", "shop"), ("method", "shop"), ("new", "late")]
-)
 @pytest.mark.parametrize("options", [[], ["--supercache-workers=2"]])
 def test_what_a_factory_switches_off_is_on_for_the_next_system(
-    project: Project, first: str, second: str, options: list[str]
+    project: Project, monkeypatch: pytest.MonkeyPatch, options: list[str]
 ) -> None:
+    monkeypatch.delenv("NO_CACHE", raising=False)
     project.add_to_conftest(SWITCHED)
-    project.scenario(race("A-1", first), "a")
-    project.scenario(race("B-1", second), "b")
-    project.run_apart(*options)
-    assert {name: row["verdict"] for name, row in project.rows().items()} == {
-        "A-1": "holds",
-        "B-1": "violated",
-    }
+    for at, system in enumerate(("variable", "shop", "method", "shop", "new", "late")):
+        project.scenario(race(f"T-{at}", system), f"{at}")
+    run = project.run_apart if options else project.run
+    run(*options)
+    assert [row["verdict"] for row in project.rows().values()] == ["holds", "violated"] * 3
+    assert list(project.rows()) == [f"T-{at}" for at in range(6)]
 
 
 IMPORTED = """
@@ -70,11 +69,13 @@ def imports(layers):
 """
 
 
-def test_what_an_import_changes_stays(project: Project) -> None:
+def test_what_an_import_changes_stays(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """The twin: nobody imports the module again."""
+    monkeypatch.setenv("NO_CACHE", "")  # and it is set back
     project.add_to_conftest(SWITCHED + IMPORTS)
     (project.path / "settings.py").write_text(IMPORTED)
     project.scenario(race("A-1", "imports"), "a")
     project.scenario(race("B-1", "shop"), "b")
-    project.run_apart()
+    project.run()
     assert [row["verdict"] for row in project.rows().values()] == ["holds", "holds"]
+    assert os.environ["NO_CACHE"] == "1", "the variable stays as well as the method"
