@@ -26,7 +26,7 @@ from pytest_supercache.plugin.project_table import read_table
 from pytest_supercache.plugin.run_folder import looks_again
 
 _IS_WORKER = "PYTEST_XDIST_WORKER"
-_CONTROLLER = "SUPERCACHE_CONTROLLER"  # which process has marked which folder
+CONTROLLER = "SUPERCACHECONTROLLER"  # which process has marked which folder
 _MARKED: pytest.StashKey[Path] = pytest.StashKey()
 _ID: pytest.StashKey[str] = pytest.StashKey()
 _NUMBER: pytest.StashKey[str] = pytest.StashKey()
@@ -48,7 +48,7 @@ def mark_if_asked(config: pytest.Config) -> bool:
     if not is_asked(config, options, table):
         return False
     folder = report_folder(config, options, table)
-    if _IS_WORKER in os.environ and os.environ.get(_CONTROLLER) == f"{os.getppid()} {folder}":
+    if _IS_WORKER in os.environ and os.environ.get(CONTROLLER) == f"{os.getppid()} {folder}":
         interrupt_when_orphaned()  # as early as can be: imports take their time
         return False
     mark(config, options, folder)
@@ -81,14 +81,14 @@ class Presence:
 
 def _tell_workers(config: pytest.Config, who: str) -> None:
     """Announce this process as the controller to its children, until the run is over."""
-    before = os.environ.get(_CONTROLLER)
-    os.environ[_CONTROLLER] = who
+    before = os.environ.get(CONTROLLER)
+    os.environ[CONTROLLER] = who
 
     def come_back() -> None:
         if before is None:
-            os.environ.pop(_CONTROLLER, None)
+            os.environ.pop(CONTROLLER, None)
         else:
-            os.environ[_CONTROLLER] = before
+            os.environ[CONTROLLER] = before
 
     config.add_cleanup(come_back)
 

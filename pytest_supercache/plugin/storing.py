@@ -3,13 +3,16 @@
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_supercache.gate.run_id import RUN_ID
 from pytest_supercache.plugin.cluster import told_of
+from pytest_supercache.plugin.marking import CONTROLLER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,15 +20,18 @@ if TYPE_CHECKING:
     from pytest_supercache.checking.journal import Journal
     from pytest_supercache.checking.workers import Dispatch, Work, WorkerProcesses
     from pytest_supercache.plugin.options import Options
+    from pytest_supercache.remote.identity import OwnIdentity
 
-_OF_A_RUN = ("PYTEST_", "SUPERCACHE_")
-"""How variables begin that name a run or an item, and decide nothing."""
+_OF_PYTEST = "PYTEST_"
+"""How variables begin that name an item, a version or a worker, and decide nothing."""
+
+_OF_A_RUN = frozenset({RUN_ID, CONTROLLER})
 
 _BUDGET: dict[str, Any] = {"time": 1.0, "executions": 1}
 """Settings that do not change what a search executes, as far as it comes."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Store:
     """A folder of journals, one for each search of the same code.
 
@@ -53,23 +59,28 @@ class Store:
             journal.clear()
         return journal
 
+    @cached_property
+    def _own(self) -> "OwnIdentity":
+        from pytest_supercache.remote.identity import Files, OwnIdentity
+
+        left_out = tuple(map(str, (*self.left_out, self.folder)))
+        return OwnIdentity(Files(roots=(str(self.root),), left_out=left_out))
+
     def _context(self, work: "Work") -> str:
         """Return a digest of all that a search depends on: code, its state, item, environment."""
-        from pytest_supercache.remote.identity import Files, identity_of, imported_files
         from pytest_supercache.remote.worker import OF_THE_MACHINE
         from pytest_supercache.runtime.process.fingerprints import state_elsewhere
 
-        left_out = tuple(map(str, (*self.left_out, self.folder)))
-        files = Files(roots=(str(self.root),), left_out=left_out, others=imported_files())
+        self._own.update()
         settings = replace(work.settings, **_BUDGET)
         variables = sorted(
             (name, value)
             for name, value in os.environ.items()
-            if name not in OF_THE_MACHINE and not name.startswith(_OF_A_RUN)
+            if name not in OF_THE_MACHINE | _OF_A_RUN and not name.startswith(_OF_PYTEST)
         )
         item = told_of(replace(work, settings=settings))
         state = sorted(state_elsewhere().items())  # what earlier tests have left in globals
-        told = f"{identity_of(files).digest()} {item} {variables} {state}"
+        told = f"{self._own.identity.digest()} {item} {variables} {state}"
         return sha256(told.encode(errors="surrogatepass")).hexdigest()[:32]
 
 

@@ -21,7 +21,7 @@ from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.folders import is_installed
 from pytest_supercache.core.masking import quoted
 from pytest_supercache.remote.bridge import Opened, Opening, Refused
-from pytest_supercache.remote.identity import Files, digest_of, identity_of, imported_files
+from pytest_supercache.remote.identity import Files, OwnIdentity
 from pytest_supercache.remote.program import NotCalledError, Program
 from pytest_supercache.remote.worker import OF_THE_MACHINE, running
 
@@ -58,8 +58,7 @@ class DaskExecutor(Executor):
                 'pip install "pytest-supercache[dask]"'
             )
         self._run = secrets.token_hex(8)
-        self._files = files or Files()
-        self._identity = identity_of(self._files)
+        self._own = OwnIdentity(files or Files())
         self._futures = dict[int, Future[Any]]()
         self._calls = 0
         self._lock = threading.Lock()
@@ -80,7 +79,7 @@ class DaskExecutor(Executor):
             run=self._run,
             seconds=CONNECT_SECONDS,
             files=self._base.files,
-            identity=self._identity,
+            identity=self._own.identity,
         )
         self._max_workers = self._opened(address, opening)  # the name that all pools have
         threading.Thread(target=self._listen, daemon=True).start()
@@ -98,14 +97,11 @@ class DaskExecutor(Executor):
         return opened.threads
 
     def _program(self) -> Program:
-        """Return a program with the modules that are imported by now, as their files are now.
+        """Return a program with the modules that are imported by now.
 
         All other files of the project are as they were when the executor was made.
         """
-        self._files = replace(self._files, others=imported_files(self._files.others))
-        known = self._identity.files
-        new = {path: digest_of(path) for path in self._files.others if path not in known}
-        self._identity = replace(self._identity, files={**known, **new})
+        self._own.update()
         return Program(
             run=self._run,
             folder=os.getcwd(),  # noqa: PTH109 - as it is
@@ -113,8 +109,8 @@ class DaskExecutor(Executor):
             variables=tuple(
                 (name, value) for name, value in os.environ.items() if name not in OF_THE_MACHINE
             ),
-            files=self._files,
-            identity=self._identity.digest(),
+            files=self._own.files,
+            identity=self._own.identity.digest(),
         )
 
     @property

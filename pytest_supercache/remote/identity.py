@@ -8,7 +8,7 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from importlib.metadata import distributions
 from pathlib import Path
@@ -81,6 +81,26 @@ class Identity:
         ]
 
 
+class OwnIdentity:
+    """The identity of this process, which imports more and more modules.
+
+    Args:
+        files: which files of the project count beside those of imported modules. They count as they
+            are now, and a module's file as it is when this is asked after its import.
+    """
+
+    def __init__(self, files: Files) -> None:
+        self.files = files
+        self.identity = identity_of(files)
+
+    def update(self) -> None:
+        """Take in the files of modules that were imported meanwhile."""
+        known = self.identity.files
+        self.files = replace(self.files, others=_imported_files(self.files.others))
+        new = {path: digest_of(path) for path in self.files.others if path not in known}
+        self.identity = replace(self.identity, files={**known, **new})
+
+
 def identity_of(files: Files) -> Identity:
     """Return the identity of this process."""
     own = ((f"pytest_supercache{path[len(PACKAGE) :]}", path) for path in _sources(PACKAGE))
@@ -138,7 +158,7 @@ def _file(name: str, here: str | None, there: str | None) -> str:
     return f"{name} differs"
 
 
-def imported_files(before: tuple[str, ...] = ()) -> tuple[str, ...]:
+def _imported_files(before: tuple[str, ...]) -> tuple[str, ...]:
     """Return the files of imported modules that are not installed, and those known before."""
     files = {getattr(module, "__file__", None) or "" for module in list(sys.modules.values())}
     return (
