@@ -11,8 +11,6 @@ from tests.clusters import Dask, dask_cluster, standing_still, until
 from tests.plugin.conftest import Project
 from tests.plugin.projects import race
 
-pytestmark = pytest.mark.python
-
 NOTED = """
 import os
 import pytest
@@ -131,6 +129,7 @@ def are_gone(project: Project) -> bool:
     return len(pids) > 1 and have_closed and have_ended
 
 
+@pytest.mark.python
 def test_tests_scenarios_and_sets_of_faults_are_searched_by_the_cluster(
     long_project: Project, dask: Dask
 ) -> None:
