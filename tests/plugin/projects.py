@@ -86,3 +86,23 @@ def on_two_nodes(name: str, system: str) -> str:
 def one_reader(name: str, system: str, more: str = "") -> str:
     """Return the smallest scenario, with further top-level lines."""
     return ONE_READER.format(id=name, system=system) + more
+
+
+THREE_USERS = """
+from conftest import Shop
+
+def three(world, last, content=None):
+    shop = Shop(world.existing_cache.client(), world.origin)
+    world.origin.restore(content or {"p": 0, "q": 0})
+
+    def user(first, second, value):
+        shop.get(first)
+        shop.set(second, value)
+
+    world.actor("alice", user, "p", "q", 1)
+    world.actor("bob", user, "q", "p", 2)
+    world.actor("carol", shop.set, "p", 3)
+    world.run()
+    assert (world.existing_cache.peek("p"), world.origin.peek("p")) != last
+"""
+"""A flow of three users on two keys, in 88 interleavings; ``last`` is an end that must not be."""

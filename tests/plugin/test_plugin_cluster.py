@@ -9,7 +9,7 @@ import pytest
 
 from tests.clusters import Dask, dask_cluster, standing_still, until
 from tests.plugin.conftest import Project
-from tests.plugin.projects import race
+from tests.plugin.projects import THREE_USERS, race
 
 NOTED = """
 import os
@@ -50,31 +50,16 @@ def content():
 """
 
 TESTS = """
-import pytest
 from pytest_supercache import explore
-from conftest import Shop
-
-def three(world, content, last):
-    shop = Shop(world.existing_cache.client(), world.origin)
-    world.origin.restore(content)
-
-    def user(first, second, value):
-        shop.get(first)
-        shop.set(second, value)
-
-    world.actor("alice", user, "p", "q", 1)
-    world.actor("bob", user, "q", "p", 2)
-    world.actor("carol", shop.set, "p", 3)
-    world.run()
-    assert (world.existing_cache.peek("p"), world.origin.peek("p")) != last
+from users import three
 
 @explore(search="exhaustive", guarantees=[])
 def test_it_holds(world, content):
-    three(world, content, ("0", 99))
+    three(world, ("0", 99), content)
 
 @explore(search="exhaustive", guarantees=[])
 def test_a_stale_end(world, content):
-    three(world, content, ("2", 3))
+    three(world, ("2", 3), content)
 """
 
 FAULTS = """
@@ -99,7 +84,7 @@ def dask(tmp_path_factory: pytest.TempPathFactory):
 @pytest.fixture
 def long_project(project: Project) -> Project:
     project.add_to_conftest(NOTED)
-    project.pytester.makepyfile(test_three=TESTS, other="")
+    project.pytester.makepyfile(users=THREE_USERS, test_three=TESTS, other="")
     return project
 
 

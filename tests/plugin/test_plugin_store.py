@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.plugin.conftest import Project
+from tests.plugin.projects import THREE_USERS
 from tests.selection import few
 
 NOTED = """
@@ -30,24 +31,10 @@ divided._Division._take_in = noted
 TESTS = """
 from pytest_supercache import explore
 import flags
-from conftest import Shop
+from users import three
 
 def test_earlier():
     flags.IS_NEW.append(True)
-
-def three(world, last):
-    shop = Shop(world.existing_cache.client(), world.origin)
-    world.origin.restore({"p": 0, "q": 0})
-
-    def user(first, second, value):
-        shop.get(first)
-        shop.set(second, value)
-
-    world.actor("alice", user, "p", "q", 1)
-    world.actor("bob", user, "q", "p", 2)
-    world.actor("carol", shop.set, "p", 3)
-    world.run()
-    assert (world.existing_cache.peek("p"), world.origin.peek("p")) != last
 
 @explore(search="exhaustive", guarantees=[])
 def test_it_holds(world):
@@ -65,7 +52,7 @@ SAID = "executions are those of earlier runs of the same code, kept by --superca
 @pytest.fixture
 def long_project(project: Project) -> Project:
     project.add_to_conftest(NOTED)
-    project.pytester.makepyfile(test_three=TESTS, flags="IS_NEW = []")
+    project.pytester.makepyfile(users=THREE_USERS, test_three=TESTS, flags="IS_NEW = []")
     return project
 
 

@@ -47,7 +47,7 @@ def test_what_fails_without_workers_fails_with_them(
     project.scenario(race("A-1", "uncached"), "a")
     project.scenario(race("B-1", "reading"), "b")
     keep = ("-p", "unraisableexception")
-    # The handler of this process would raise what a log's format does, whoever has none.
+    # The suite's own log handler raises formatting errors, too: this case needs another process.
     run = project.run_apart if "logging" in said else project.run
     for workers in ("1", "2"):
         result = run("--supercache-gate", f"--supercache-workers={workers}", *keep)
