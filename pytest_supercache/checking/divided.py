@@ -261,7 +261,7 @@ def failing_as_undivided() -> Iterator[None]:
         yield
     except (UndividedError, SearchEnded):
         raise
-    except Exception as error:  # whatever it is, this process meets it again where it can be told
+    except Exception as error:  # if it recurs, the search by this process raises it
         raise UndividedError(f"a process failed: {type(error).__name__}: {error}") from error
 
 

@@ -5,7 +5,6 @@ same frontier. What was taken in since, in the same order, leads to the frontier
 """
 
 import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -171,7 +170,7 @@ def forget_oldest(folder: Path) -> None:
     found = list[tuple[float, int, Path]]()
     for path in folder.glob(f"*{SUFFIX}"):
         with suppress(OSError):
-            status = os.stat(path)  # noqa: PTH116 - one call for both
+            status = path.stat()
             found.append((status.st_mtime, status.st_size, path))
     left = STORE_BYTES_MAX
     for _, size, path in sorted(found, reverse=True):

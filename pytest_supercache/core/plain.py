@@ -69,8 +69,8 @@ def _container(origin: Any, arguments: tuple[Any, ...], given: list[Any]) -> Any
     if origin is tuple:
         return tuple(_read(kind, one) for kind, one in _paired(arguments, given))
     assert origin in {dict, Mapping}, f"{origin} is no type of ours"
-    read = (_read(tuple[arguments], pair) for pair in given)  # type: ignore[valid-type]
-    return dict(read)
+    pairs = (_paired(arguments, _of_type(list, pair)) for pair in given)
+    return dict([_read(kind, one) for kind, one in pair] for pair in pairs)
 
 
 def _dataclass(kind: type, given: list[Any]) -> Any:

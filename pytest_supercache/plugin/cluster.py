@@ -225,6 +225,6 @@ def options_of(config: pytest.Config) -> dict[str, Any]:
 def _can_be_sent(value: object) -> bool:
     try:
         pickle.dumps(value)
-    except Exception:  # noqa: BLE001 - whatever an option of another plugin raises
+    except Exception:  # noqa: BLE001 - pickling runs code of other plugins
         return False
     return True

@@ -1,7 +1,7 @@
 """Searches for a run in another process: pytest, which a worker of the run's cluster has started.
 
-It collects what it is told and does what a worker of xdist does: it prints nothing and writes no
-report. It answers the calls of the run, about one item or about scenarios.
+Like a worker of xdist, this process prints nothing and writes no reports. It collects the files of
+the run and answers its calls, about one item or about scenarios.
 """
 
 import os

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from importlib import import_module
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -45,7 +46,7 @@ class Opening:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """The cluster is there, with so many threads of workers."""
+    """The cluster is connected, and its workers have this many threads in all."""
 
     threads: int
 
@@ -212,7 +213,7 @@ def main(descriptor: int) -> None:
     opening: Opening = connection.recv()
     try:
         client, opened = _opened(opening)
-    except Exception as error:  # noqa: BLE001 - Dask raises many kinds; all are told
+    except Exception as error:  # noqa: BLE001 - the process that searches raises it
         connection.send(Refused(reason=str(error) or type(error).__name__))
         return
     connection.send(opened)
@@ -224,11 +225,8 @@ def main(descriptor: int) -> None:
 
 
 def _opened(opening: Opening) -> tuple[Any, Opened | Refused]:
-    from distributed import Client
-
-    client: Any = Client(  # type: ignore[no-untyped-call]
-        opening.address, timeout=opening.seconds, set_as_default=False
-    )
+    dask: Any = import_module("distributed")
+    client = dask.Client(opening.address, timeout=opening.seconds, set_as_default=False)
     there = client.run(identity_of, opening.files, on_error="return")
     reason = refusal(opening.identity, there)
     if reason is not None:

@@ -67,7 +67,7 @@ def _answer(received: bytes, call: Callable[..., Any]) -> bytes:
         return pickle.dumps((True, call(function, *given)))
     except SystemExit:  # it was asked to end
         raise
-    except BaseException as error:  # noqa: BLE001 - it is sent to who has asked
+    except BaseException as error:  # noqa: BLE001 - the caller raises it
         return _failed(error)
 
 
@@ -75,7 +75,7 @@ def _failed(error: BaseException) -> bytes:
     """Pickle an error; one that cannot be read back is told in words."""
     try:
         pickle.loads(told := pickle.dumps((False, error)))
-    except Exception:  # noqa: BLE001 - raised by the code of the error itself
+    except Exception:  # noqa: BLE001 - unpickling runs the code of the error
         said = f"{type(error).__name__}: {error}"
         return pickle.dumps((False, NotCalledError(said)))
     return told

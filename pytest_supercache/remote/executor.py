@@ -15,6 +15,7 @@ from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from multiprocessing import Pipe
+from pathlib import Path
 from typing import Any
 
 from pytest_supercache.core.errors import SupercacheError
@@ -104,7 +105,7 @@ class DaskExecutor(Executor):
         self._own.update()
         return Program(
             run=self._run,
-            folder=os.getcwd(),  # noqa: PTH109 - as it is
+            folder=str(Path.cwd()),
             path=tuple(path for path in sys.path if path and not is_installed(path)),
             variables=tuple(
                 (name, value) for name, value in os.environ.items() if name not in OF_THE_MACHINE
@@ -195,7 +196,7 @@ def _read(answer: bytes | str) -> tuple[bool, Any]:
         return False, NotCalledError(answer)
     try:
         is_value, value = pickle.loads(answer)
-    except Exception as error:  # noqa: BLE001 - raised by the code of what is read
+    except Exception as error:  # noqa: BLE001 - unpickling runs code of the project
         return False, NotCalledError(f"its answer cannot be read: {error}")
     return is_value, value
 

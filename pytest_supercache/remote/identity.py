@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from importlib.metadata import distributions
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from pytest_supercache.core.folders import PACKAGES, is_in_packages, is_installed, real_path
 
@@ -45,7 +45,7 @@ class Files:
                 yield from (
                     f"{folder}{os.sep}{name}"
                     for name in sorted(names)
-                    if os.path.splitext(name)[1] in _SUFFIXES or name == ".env"  # noqa: PTH122
+                    if PurePath(name).suffix in _SUFFIXES or name == ".env"
                 )
 
     def _counts(self, folder: str, name: str) -> bool:
