@@ -408,9 +408,10 @@ class _Check:
     def _kept(self) -> str:
         """Say what an unfinished search has left for the next run, if anything."""
         journal = None if self._others is None else self._others.journal
-        is_kept = journal is not None and journal.division is not None
         is_unfinished = self._searched.end is End.OUT_OF_BUDGET
-        return coverage.GOES_ON if is_kept and is_unfinished else ""
+        if journal is None or journal.division is None or not is_unfinished:
+            return ""
+        return coverage.of_what_is_kept(journal.problem)
 
     def scope(self, result: CheckResult) -> coverage.Scope:
         """Return the bounds of the verdict, and whether a first run was left out of them."""

@@ -378,7 +378,11 @@ def of_slowness(found: Counterexample | None) -> tuple[str, ...]:
     )
 
 
-GOES_ON = "what was executed is kept by --supercache-store: another run goes on from there"
+def of_what_is_kept(problem: str | None) -> str:
+    """Say that an unfinished search is kept for the next run, or why it is not."""
+    if problem is None:
+        return "what was executed is kept by --supercache-store: another run goes on from there"
+    return f"--supercache-store has not kept all that was executed: {problem}"
 
 
 def of_earlier_runs(before: int, executions: int) -> str:

@@ -4,13 +4,11 @@ A search that is divided after the same number of runs, with the same knowledge 
 same frontier. What was taken in since, in the same order, leads to the frontier that was lost.
 """
 
-import fcntl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
-from typing import BinaryIO
+from typing import Protocol
 
 from pytest_supercache.checking.reduction_check import Tally
 from pytest_supercache.checking.runner import Observations
@@ -21,10 +19,24 @@ from pytest_supercache.search.frontier import Explored, Leaf
 JOURNAL_BYTES_MAX = 64 << 20
 """The size at which a journal grows no more: what comes later is executed again."""
 
-STORE_BYTES_MAX = 512 << 20
-"""The size that all journals of a folder may have together; the oldest ones go first."""
 
-SUFFIX = ".journal"
+class KeptLines(Protocol):
+    """Where the lines of one journal are kept; one process has them at a time."""
+
+    def open(self, most: int) -> Sequence[bytes] | None:
+        """Return the lines, up to so many bytes; None: another process has them."""
+
+    def append(self, line: bytes) -> None:
+        """Keep one line more."""
+
+    def cut(self, count: int) -> None:
+        """Keep only the first lines."""
+
+    def problem(self) -> str | None:
+        """Return why lines could not be kept; None: they were."""
+
+    def close(self) -> None:
+        """Leave them for another process; without a line, nothing remains."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,37 +60,33 @@ class Entry:
 
 
 class Journal:
-    """The journal of one search, in a file that no other process writes meanwhile.
+    """The journal of one search.
 
     Each line begins with a digest of the rest. What follows a line that is not whole, because its
     process was killed, is cut off.
 
     Args:
-        path: of the file; there need not be one.
+        lines: where it is kept; there need not be any.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file: BinaryIO | None = None
+    def __init__(self, lines: KeptLines) -> None:
+        self._kept = lines
         self._lines = list[str]()
+        self._size = 0
 
     def open(self) -> bool:
         """Read what is there; say whether this journal can be written, by this process alone."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = file = self._path.open("a+b")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.close()
-            self._file = None
+        found = self._kept.open(JOURNAL_BYTES_MAX)
+        if found is None:
             return False
-        file.seek(0)
-        for line in file.read(JOURNAL_BYTES_MAX).splitlines(keepends=True):
+        for line in found:
             text = _text_of(line)
             if text is None:
                 break
             self._lines.append(text)
-        self._cut(len(self._lines))
+        if len(self._lines) < len(found):
+            self._kept.cut(len(self._lines))
+        self._size = sum(map(_size_of, self._lines))
         return True
 
     @property
@@ -87,6 +95,11 @@ class Journal:
         with suppress(InputError):
             return read_plain(Division, self._lines[0]) if self._lines else None
         return None
+
+    @property
+    def problem(self) -> str | None:
+        """Why what was executed is not kept; None: it is."""
+        return self._kept.problem()
 
     def clear(self) -> None:
         """Forget everything."""
@@ -124,31 +137,29 @@ class Journal:
         self.close()
 
     def close(self) -> None:
-        """Leave it for another run; one that has nothing leaves no file."""
-        if self._file is not None:
-            if not self._lines:
-                self._path.unlink(missing_ok=True)
-            self._file.close()
-            self._file = None
+        """Leave it for another run."""
+        self._kept.close()
 
     def _write(self, text: str) -> None:
-        data = text.encode("ascii")
-        line = _digest(data) + b" " + data + b"\n"
-        if self._file is None or self._file.tell() + len(line) > JOURNAL_BYTES_MAX:
+        if self._size + _size_of(text) > JOURNAL_BYTES_MAX:
             return
-        self._file.write(line)
-        self._file.flush()
+        data = text.encode("ascii")
+        self._kept.append(_digest(data) + b" " + data)
         self._lines.append(text)
+        self._size += _size_of(text)
 
     def _cut(self, lines: int) -> None:
-        del self._lines[lines:]
-        if self._file is not None:
-            size = sum(_DIGEST_LENGTH + 2 + len(line) for line in self._lines)
-            self._file.truncate(size)
-            self._file.seek(size)
+        if lines < len(self._lines):
+            del self._lines[lines:]
+            self._size = sum(map(_size_of, self._lines))
+            self._kept.cut(lines)
 
 
 _DIGEST_LENGTH = 16
+
+
+def _size_of(text: str) -> int:
+    return _DIGEST_LENGTH + 2 + len(text)
 
 
 def _digest(data: bytes) -> bytes:
@@ -157,24 +168,9 @@ def _digest(data: bytes) -> bytes:
 
 def _text_of(line: bytes) -> str | None:
     """Return the text of a line; None: it is not as it was written."""
-    digest, _, data = line.rstrip(b"\n").partition(b" ")
-    if not line.endswith(b"\n") or digest != _digest(data):
+    digest, _, data = line.partition(b" ")
+    if digest != _digest(data):
         return None
     with suppress(UnicodeDecodeError):
         return data.decode("ascii")
     return None
-
-
-def forget_oldest(folder: Path) -> None:
-    """Remove the journals that were not written for longest, until the others are not too large."""
-    found = list[tuple[float, int, Path]]()
-    for path in folder.glob(f"*{SUFFIX}"):
-        with suppress(OSError):
-            status = path.stat()
-            found.append((status.st_mtime, status.st_size, path))
-    left = STORE_BYTES_MAX
-    for _, size, path in sorted(found, reverse=True):
-        left -= size
-        if left < 0:
-            with suppress(OSError):
-                path.unlink()

@@ -37,7 +37,7 @@ _OPTIONS: tuple[tuple[str, str, type, str], ...] = (
     ("memory", "NAME", str, "memory of the process: auto (default), declared or shared"),
     ("faults", "N", int, "faults in one execution at most (default: none, or what a file says)"),
     ("workers", "N", int, "processes that search scenarios and sets of faults (default: 1)"),
-    ("store", "DIR", str, "where long searches keep what they have done (default: nowhere)"),
+    ("store", "DIR|URL", str, "where long searches keep what they have done (default: nowhere)"),
     ("cluster", "dask://HOST:PORT", str, "a Dask cluster whose workers search (default: none)"),
     ("odds", "N", int, "simulated runs for the odds of a conflict; 0: none (default: at most 100)"),
     ("seed", "N", int, "seed of the random search and of the code's own randomness (default: 0)"),

@@ -1,23 +1,24 @@
-"""Keeps what long searches have done in a folder (``--supercache-store``), for the next run."""
+"""Keeps what long searches have done (``--supercache-store``), for the next run."""
 
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.gate.run_id import RUN_ID
 from pytest_supercache.plugin.cluster import told_of
 from pytest_supercache.plugin.marking import CONTROLLER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from pytest_supercache.checking.journal import Journal
+    from pytest_supercache.checking.journal import Journal, KeptLines
     from pytest_supercache.checking.workers import Dispatch, Work, WorkerProcesses
     from pytest_supercache.plugin.options import Options
     from pytest_supercache.remote.identity import OwnIdentity
@@ -33,26 +34,25 @@ _BUDGET: dict[str, Any] = {"time": 1.0, "executions": 1}
 
 @dataclass(frozen=True, kw_only=True)
 class Store:
-    """A folder of journals, one for each search of the same code.
+    """The journals of a run, one for each search of the same code.
 
     Args:
-        folder: it need not exist.
+        lines_of: returns where the lines of a journal are kept, by its name.
         root: of the project.
         left_out: folders there that runs write.
         is_fresh: what earlier runs have done is forgotten.
     """
 
-    folder: Path
+    lines_of: "Callable[[str], KeptLines]"
     root: Path
     left_out: tuple[Path, ...]
     is_fresh: bool
 
     def journal_of(self, work: "Work") -> "Journal | None":
         """Open the journal of the search of an item; None: another run writes it."""
-        from pytest_supercache.checking.journal import SUFFIX, Journal, forget_oldest
+        from pytest_supercache.checking.journal import Journal
 
-        forget_oldest(self.folder)
-        journal = Journal(self.folder / f"{self._context(work)}{SUFFIX}")
+        journal = Journal(self.lines_of(self._context(work)))
         if not journal.open():
             return None
         if self.is_fresh:
@@ -63,7 +63,7 @@ class Store:
     def _own(self) -> "OwnIdentity":
         from pytest_supercache.remote.identity import Files, OwnIdentity
 
-        left_out = tuple(map(str, (*self.left_out, self.folder)))
+        left_out = tuple(map(str, self.left_out))
         return OwnIdentity(Files(roots=(str(self.root),), left_out=left_out))
 
     def _context(self, work: "Work") -> str:
@@ -88,15 +88,40 @@ def store_of(
     config: pytest.Config, options: "Options", reports: Path, *, is_gate: bool
 ) -> Store | None:
     """Return the store of a run; None: it has none, as a gate run, which executes everything."""
-    folder = options.value("store")
-    if folder is None or is_gate or config.getoption("supercache_replay"):
+    place = options.value("store")
+    if place is None or is_gate or config.getoption("supercache_replay"):
         return None
+    is_url = "://" in str(place)
+    folder = config.rootpath / str(place)
     return Store(
-        folder=config.rootpath / str(folder),
+        lines_of=_lists_of(config, str(place)) if is_url else partial(_file_of, folder),
         root=config.rootpath,
-        left_out=(reports,),
+        left_out=(reports,) if is_url else (reports, folder),
         is_fresh=config.getoption("supercache_fresh"),
     )
+
+
+def _file_of(folder: Path, name: str) -> "KeptLines":
+    from pytest_supercache.checking.journal_files import SUFFIX, FileLines, forget_oldest
+
+    forget_oldest(folder)
+    return FileLines(folder / f"{name}{SUFFIX}")
+
+
+def _lists_of(config: pytest.Config, url: str) -> "Callable[[str], KeptLines]":
+    """Open a store in Redis for a run; it is closed in the end.
+
+    Raises:
+        UsageError: it cannot be used.
+    """
+    from pytest_supercache.remote.redis_store import RedisLines, RedisStore
+
+    try:
+        store = RedisStore(url)
+    except SupercacheError as error:
+        raise pytest.UsageError(f"--supercache-store={error}") from error
+    config.add_cleanup(store.close)
+    return partial(RedisLines, store)
 
 
 def kept(dispatch: "Dispatch", store: Store) -> "Dispatch":

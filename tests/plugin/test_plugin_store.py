@@ -4,7 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 
+from pytest_supercache.layers.servers import RealServer
+from tests.clusters import until
 from tests.plugin.conftest import Project
 from tests.plugin.projects import THREE_USERS
 from tests.selection import few
@@ -45,6 +48,17 @@ def test_a_stale_end(world):
     three(world, ("2", 3))
 """
 
+GONE = """
+take_in_before = divided._Division._take_in
+
+def without_its_server(self, future):
+    if divided.parts == 0:
+        os.kill(SERVER, 9)
+    take_in_before(self, future)
+
+divided._Division._take_in = without_its_server
+"""
+
 STORE = "--supercache-store=kept"
 SAID = "executions are those of earlier runs of the same code, kept by --supercache-store"
 
@@ -63,10 +77,12 @@ def row(project: Project, test: str, *options: str) -> dict[str, Any]:
     return {name: value for name, value in found.items() if name not in {"seconds", "cost"}}
 
 
-def killed(project: Project, test: str, monkeypatch: pytest.MonkeyPatch, *options: str) -> None:
+def killed(
+    project: Project, test: str, monkeypatch: pytest.MonkeyPatch, store: str = STORE
+) -> None:
     with monkeypatch.context() as patch:
         patch.setenv("PYTEST_KILLED_AFTER", "2")
-        assert project.run_apart("-k", test, STORE, *options).ret == -9
+        assert project.run_apart("-k", test, store).ret == -9
 
 
 def goes_on(found: dict[str, Any]) -> bool:
@@ -97,6 +113,58 @@ def test_a_killed_search_goes_on_where_it_was(
     assert goes_on(found) == (verdict == "holds"), "a conflict is always that of one whole search"
     assert journals(long_project) == []
     assert row(long_project, test, STORE) == alone
+
+
+@pytest.mark.redis_server
+def test_a_search_goes_on_from_a_redis_server(
+    long_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = RealServer()
+    try:
+        alone = row(long_project, "holds")
+        store = f"--supercache-store={server.url}"
+        killed(long_project, "holds", monkeypatch, store)
+        until(lambda: not kept_in(server, "*:writer"))
+        (journal,) = kept_in(server)
+        assert journal.startswith(b"supercache:journal:")
+        found = row(long_project, "holds", store)
+        assert as_of_one_run(found) == alone
+        assert goes_on(found)
+        assert kept_in(server) == []
+    finally:
+        server.close()
+
+
+def kept_in(server: RealServer, pattern: str = "*") -> list[bytes]:
+    with redis.Redis.from_url(server.url) as client:
+        return list(client.keys(pattern))
+
+
+@pytest.mark.redis_server
+def test_a_server_that_went_away_is_told_where_the_search_is_unfinished(
+    long_project: Project,
+) -> None:
+    long_project.add_to_conftest(GONE)
+    server = RealServer()
+    try:
+        with redis.Redis.from_url(server.url) as client:
+            process = client.info("server")["process_id"]
+        long_project.add_to_conftest(f"SERVER = {process}")
+        store = f"--supercache-store={server.url}"
+        found = row(long_project, "holds", store, "--supercache-executions=50")
+    finally:
+        server.close()
+    (note,) = (note for note in found["notes"] if "supercache-store" in note)
+    assert note.startswith("--supercache-store has not kept all that was executed: Error ")
+
+
+def test_a_server_that_does_not_answer_is_an_error_at_once(project: Project) -> None:
+    project.pytester.makepyfile("def test_one(): pass")
+    result = project.run_apart("--supercache-store=redis://:secret@127.0.0.1:1/0")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        ["ERROR: --supercache-store=redis://[*][*][*]@127.0.0.1:1/0: Error 111 *"]
+    )
 
 
 def test_a_search_that_ran_out_of_its_budget_goes_on_too(long_project: Project) -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from pytest_supercache.checking import journal as journals
+from pytest_supercache.checking import journal_files
 from pytest_supercache.checking.coverage import Reach
-from pytest_supercache.checking.journal import SUFFIX, Division, Entry, Journal, forget_oldest
+from pytest_supercache.checking.journal import Division, Entry, Journal
+from pytest_supercache.checking.journal_files import SUFFIX, FileLines, forget_oldest
 from pytest_supercache.checking.reduction_check import Tally
 from pytest_supercache.checking.runner import Observations
 from pytest_supercache.core.footprint import Footprint
@@ -47,7 +49,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def opened(path: Path) -> Journal:
-    journal = Journal(path)
+    journal = Journal(FileLines(path))
     assert journal.open()
     return journal
 
@@ -116,7 +118,7 @@ def test_a_line_that_is_about_something_else_is_forgotten_with_all_after_it(path
 def test_one_process_writes_it_at_a_time(path: Path) -> None:
     written(path, 1)
     first = opened(path)
-    assert not Journal(path).open()
+    assert not Journal(FileLines(path)).open()
     assert path.exists()
     first.close()
     opened(path).close()
@@ -146,7 +148,7 @@ def test_the_oldest_are_forgotten_first(tmp_path: Path, monkeypatch: pytest.Monk
         os.utime(path, (number, number))
     other = tmp_path / "notes.txt"
     other.write_bytes(b"x" * 1000)
-    monkeypatch.setattr(journals, "STORE_BYTES_MAX", 250)
+    monkeypatch.setattr(journal_files, "STORE_BYTES_MAX", 250)
     forget_oldest(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         f"b{SUFFIX}", f"c{SUFFIX}", "notes.txt",
