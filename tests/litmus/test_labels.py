@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import inspect
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -203,3 +205,64 @@ def test_a_user_who_begins_while_another_one_waits_does_not_take_a_turn():
 
 def test_what_fails_whoever_waits_is_a_plain_bug():
     assert check(coalesced(fails=True)).label is Label.PLAIN_BUG
+
+
+class Slow:
+    """A writer that sleeps before it does anything, as one that retries later."""
+
+    def __init__(self, redis):
+        self.redis = redis
+
+    def get(self, key):
+        return self.redis.get(key)
+
+    def set(self, key, value):
+        time.sleep(0.5)  # noqa: TID251 - what code under test does
+        self.redis.set(key, value)
+
+
+def slow_writer(world, expected):
+    shop = Slow(world.existing_cache.client())
+    world.actor("alice", shop.set, KEY, "new")
+    world.actor("bob", shop.get, KEY)
+    assert world.run()["bob"] in expected
+
+
+def slow_writer_in_operations(world, expected):
+    shop = Slow(world.existing_cache.client())
+    world.actor("alice", world.user("alice", shop).write, KEY, "new")
+    world.actor("bob", world.user("bob", shop).read, KEY)
+    assert world.run()["bob"] in expected
+
+
+async def slow_writer_of_asyncio(world, expected):
+    redis = world.existing_cache.aclient()
+
+    async def write():
+        await asyncio.sleep(0.5)
+        await redis.set(KEY, "new")
+
+    world.actor("alice", write)
+    world.actor("bob", redis.get, KEY)
+    assert (await world.run())["bob"] in expected
+
+
+@pytest.mark.parametrize(
+    "body",
+    [slow_writer, slow_writer_in_operations, slow_writer_of_asyncio],
+    ids=lambda b: b.__name__,
+)
+@pytest.mark.parametrize(
+    ("expected", "label"), [({b"new"}, Label.ORDER_BUG), ({"other"}, Label.PLAIN_BUG)]
+)
+def test_who_begins_with_a_sleep_is_not_overtaken_in_turns(body, expected, label):
+    if inspect.iscoroutinefunction(body):
+
+        async def flow(world):
+            await body(world, expected)
+    else:
+
+        def flow(world):
+            body(world, expected)
+
+    assert check(flow).label is label

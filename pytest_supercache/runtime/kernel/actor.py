@@ -179,6 +179,19 @@ class Actor:
         return self.state is PARKED and self.taken > self.operation_began
 
     @property
+    def is_resting(self) -> bool:
+        """Whether the actor is between two operations, or at its end.
+
+        One whose operation begins with a sleep is inside it.
+        """
+        return not (self.in_flight or (self.is_asleep and self._is_inside))
+
+    @property
+    def _is_inside(self) -> bool:
+        """Whether the actor is inside an operation, or has none, and its code has begun."""
+        return self.operation is not None or bool(self.starts and not self.operations)
+
+    @property
     def has_begun(self) -> bool:
         """Whether the entry code of an operation has run, possibly without any step taken.
 
@@ -215,6 +228,11 @@ class Actor:
         """Whether the actor waits for a deadline that the clock can reach."""
         pending = self.pending
         return pending is not None and pending.deadline is not None and not pending.fired
+
+    @property
+    def is_asleep(self) -> bool:
+        """Whether the actor waits for nothing but its deadline."""
+        return self.waits_for_time and self.pending is not None and self.pending.kind == "clock"
 
     @property
     def is_paused(self) -> bool:

@@ -209,7 +209,7 @@ class Controller(ExecutionState):
             return None
         name = self.record.last
         last = None if name is None else self.actors.get(name)
-        resting = last is None or not last.in_flight
+        resting = last is None or last.is_resting
         choices = Choices(tuple(enabled), name, at, resting, self.record.steps)
         choice = self.scheduler.choose(choices)
         if choice is None:
