@@ -178,6 +178,12 @@ def test_a_search_that_ran_out_of_its_budget_goes_on_too(long_project: Project) 
     assert found["scope"]["executed"] == "partly by earlier runs"
 
 
+def test_a_search_in_a_worker_of_xdist_is_kept_too(long_project: Project) -> None:
+    long_project.run_cold("-k", "holds", "-n1", STORE, "--supercache-executions=50")
+    assert any("another run goes on from there" in note for note in long_project.row()["notes"])
+    assert len(journals(long_project)) == 1
+
+
 @pytest.mark.parametrize("change", few(["code", "state", "environment", "setting", "asked"], 3))
 def test_what_was_executed_of_other_code_or_settings_does_not_count(
     long_project: Project, change: str, monkeypatch: pytest.MonkeyPatch
