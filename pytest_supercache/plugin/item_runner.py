@@ -257,7 +257,10 @@ class ItemRunner:
     ) -> CheckResult:
         """Check a body with the run's options; a replay that no longer fits leaves it undecided."""
         from pytest_supercache.checking.check import check_on
+        from pytest_supercache.checking.workers import in_process
+        from pytest_supercache.plugin.storing import NOT_KEPT
 
+        dispatch = self._dispatch(node)
         progress = progressing(node.config, str(own["item"]))
         stop = _breakpoint(node)
         if stop is not None:
@@ -271,7 +274,7 @@ class ItemRunner:
                 settings,
                 replay=_replay(node) if told is None else told,
                 hypothesis_seed=self._session.hypothesis_seed,
-                on=self._dispatch(node),
+                on=dispatch,
                 on_step=stop,
                 on_execution=progress,
                 **own,
@@ -285,6 +288,8 @@ class ItemRunner:
             pytest.exit("the debugger was left")
         if stop is not None and stop.complaint is not None:
             result = _with_note(result, stop.complaint)
+        if dispatch is in_process and self._session.store is not None:
+            result = _with_note(result, NOT_KEPT) if result.verdict is Verdict.UNKNOWN else result
         if result.statistics:
             shown: Any = node
             shown.hypothesis_statistics = result.statistics  # printed by the plugin of Hypothesis

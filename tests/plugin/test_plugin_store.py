@@ -59,6 +59,14 @@ def without_its_server(self, future):
 divided._Division._take_in = without_its_server
 """
 
+LOOKING = """
+import pytest
+
+@pytest.fixture(autouse=True)
+def looking():
+    yield
+"""
+
 STORE = "--supercache-store=kept"
 SAID = "executions are those of earlier runs of the same code, kept by --supercache-store"
 
@@ -176,6 +184,18 @@ def test_a_search_that_ran_out_of_its_budget_goes_on_too(long_project: Project) 
     found = row(long_project, "holds", STORE, budget)
     assert as_of_one_run(found) == alone
     assert found["scope"]["executed"] == "partly by earlier runs"
+
+
+def test_an_item_of_which_nothing_is_kept_says_so(long_project: Project) -> None:
+    def notes(*options: str) -> list[str]:
+        found = row(long_project, "holds", "--supercache-executions=50", *options)
+        return [note for note in found["notes"] if "supercache-store" in note]
+
+    long_project.add_to_conftest(LOOKING)
+    (note,) = notes(STORE)
+    assert note.startswith("--supercache-store keeps nothing of this item: ")
+    assert notes() == []
+    assert journals(long_project) == []
 
 
 def test_a_search_in_a_worker_of_xdist_is_kept_too(long_project: Project) -> None:
