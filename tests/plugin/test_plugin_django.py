@@ -384,9 +384,14 @@ def test_on_postgresql_each_execution_begins_with_the_same_database(
     begins_alike(on_django, on_postgresql, words, hidden if driver == "psycopg2" else "")
 
 
+PYMYSQL = "import pymysql\n\npymysql.install_as_MySQLdb()\n"
+
+
 @pytest.mark.mariadb
-def test_on_mariadb_each_execution_begins_with_the_same_database(on_django: Project) -> None:
-    driver = "import pymysql\n\npymysql.install_as_MySQLdb()\n"
+@pytest.mark.parametrize("driver", [PYMYSQL, pytest.param("", marks=pytest.mark.mysqlclient)])
+def test_on_mariadb_each_execution_begins_with_the_same_database(
+    on_django: Project, driver: str
+) -> None:
     with mariadb() as address:
         server = {"HOST": address["unix_socket"], "USER": address["user"], "NAME": "store"}
         server["ENGINE"] = "django.db.backends.mysql"
