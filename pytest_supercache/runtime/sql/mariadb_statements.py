@@ -63,7 +63,7 @@ _HARMLESS = frozenset(
         "all", "some", "values", "greatest", "least", "as", "and", "or", "not", "where", "on",
         "select", "from", "over", "version", "database", "schema", "user", "current_user", "char",
         "varchar", "decimal", "connection_id", "last_insert_id", "row", "using", "by", "union",
-        "case", "when", "then", "else", "distinct", "join",
+        "case", "when", "then", "else", "distinct", "join", "convert_tz",
     }
 )  # fmt: skip
 
