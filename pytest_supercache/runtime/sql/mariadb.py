@@ -115,7 +115,6 @@ class MariaDBSession:
         """Roll back, and wait for it: after a mere disconnect its locks are held on."""
         self.tell("ROLLBACK")
         self.touched = Tables()
-        self.has_begun = False
 
     # -- steps -------------------------------------------------------------------------------------
 
