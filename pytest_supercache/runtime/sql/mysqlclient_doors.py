@@ -22,7 +22,8 @@ _NOT_CONTROLLED = (
 _OUT_OF_SYNC = 2014, "Commands out of sync; you can't run this command now"
 
 _patches = Patches()
-_unread: dict[int, Any] = {}  # results that the code has not asked for, by the id of the connection
+_unread: dict[int, Any] = {}
+"""Results that the code has not asked for, by the id of the connection, which each keeps alive."""
 
 
 def open() -> list[tuple[Any, Any]]:
