@@ -369,7 +369,8 @@ def test_what_is_controlled_is_not_named(opened, counters, driver):
         connection.ping()
         asked(connection, "SELECT n FROM counters")
 
-    assert not reasons(opened, counters, driver, harmless, executions=100, use_unicode=False)
+    as_bytes = {"use_unicode": False, "conv": {}}
+    assert not reasons(opened, counters, driver, harmless, executions=100, **as_bytes)
 
 
 def test_a_procedure_that_goes_on_after_a_result_is_named(opened, counters, driver):
