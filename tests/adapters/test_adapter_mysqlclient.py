@@ -135,6 +135,27 @@ def test_who_meets_a_row_lock_waits_and_finds_what_was_committed(outcomes):
     }
 
 
+def test_a_connection_gives_its_locks_back_where_it_ends(opened, counters, driver):
+    def leave():
+        connection = opened()
+        put(connection, 5)
+        connection.close()
+
+    def at_once(connection):
+        return value(connection, lock="FOR UPDATE NOWAIT")
+
+    seen = set()
+
+    def body(world):
+        counters.reset()
+        world.actor("a", leave)
+        world.actor("b", said, driver.Error, at_once, opened, {})
+        seen.add((world.run()["b"], *counters.values()))
+
+    assert judged(body, ticks=0).exhausted
+    assert seen == {(0, 0, 0), (LOCKED, 0, 0)}
+
+
 @pytest.mark.parametrize("seconds", [50, 3])
 def test_a_lock_that_nobody_gives_back_is_an_error_when_the_timeout_is_over(outcomes, seconds):
     def keep(connection):
