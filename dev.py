@@ -9,7 +9,8 @@ python3 dev.py demo       set up, then run the shipped scenarios: a conflict ste
 python3 dev.py test       set up, then run pytest on all cores; formatter, linter, mypy and import
                           contracts are tests too. --second: only the interpreter-dependent tests,
                           on another installed Python, in an environment of its own. --all: also
-                          the long tests, in random order, on every installed Python
+                          the long tests, in random order, on every installed Python. mysqlclient
+                          is built first where that is possible; elsewhere its tests are left out
 python3 dev.py libraries  run the scenarios of published libraries, each version in its environment
 
   --python X   the interpreter to use: a command, a path or a version such as 3.13
@@ -28,6 +29,7 @@ import random
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -42,6 +44,13 @@ LOCKS = {
     "test": "requirements-test.lock",
     "libraries": "requirements-test.lock",
 }
+MYSQLCLIENT = ROOT / "requirements-mysqlclient.lock"
+ITS_BUILDER = ROOT / "requirements-setuptools.lock"
+ITS_HEADERS = ("mysqlclient", "mariadb", "libmariadb")  # as pkg-config knows those of the server
+HAS_PYTHON_H = (
+    "import sys, sysconfig; from pathlib import Path;"
+    "sys.exit(not Path(sysconfig.get_path('include'), 'Python.h').exists())"
+)
 LIBRARIES = ROOT / "scenarios/libraries"
 PLAINLY = ["-p", "no:cacheprovider", "-W", "ignore", "--supercache-odds=0"]
 FOUND = ROOT / "docs/found.md"
@@ -238,6 +247,7 @@ def test(venv: Path, python: Python, extra: list[str]) -> int:
     if "--all" in kinds:
         return test_all(venv, python, extra, began)
     set_up(venv, python, ROOT / LOCKS["test"])
+    add_mysqlclient(venv, python)
     return call(venv, "pytest", *parallel(extra), *extra)
 
 
@@ -250,6 +260,7 @@ def test_all(venv: Path, python: Python, extra: list[str], began: float) -> int:
         say(f"Python {other.version}")
         try:
             set_up(folder, other, ROOT / LOCKS["test"])
+            add_mysqlclient(folder, other)
             status = call(folder, "pytest", *parallel(extra), *extra)
         except SystemExit as error:  # that Python could not be set up; the others are tested
             print(error, flush=True)
@@ -345,7 +356,49 @@ def set_up_for_tests(venv: Path, python: Python) -> int:
         made = [pool.submit(set_up, *each, ROOT / LOCKS["test"]) for each in environments]
     for each in made:
         each.result()
+    add_mysqlclient(venv, python)
     return 0
+
+
+def add_mysqlclient(venv: Path, python: Python) -> None:
+    """Build mysqlclient into the environment, or say what is missing for that.
+
+    It is in no other lock, because it has no wheels for Linux. What builds it stays outside of the
+    environment: setuptools would change how every interpreter there starts.
+    """
+    digest = hashlib.sha256(ITS_BUILDER.read_bytes() + MYSQLCLIENT.read_bytes()).hexdigest()
+    stamp = venv / "mysqlclient.stamp"
+    if stamp.exists() and stamp.read_text() == digest:
+        return
+    if missing := missing_to_build(venv):
+        say(f"mysqlclient's tests are left out: to build it, install {', '.join(missing)}")
+        return
+    say(f"building {MYSQLCLIENT.name}")
+    pip = find_pip(venv, python)
+    install = [*pip, "install", "--quiet", "--require-hashes"]
+    with tempfile.TemporaryDirectory() as folder:
+        run(*install, "--target", folder, "-r", ITS_BUILDER)
+        done = subprocess.run(
+            [*install, "--no-deps", "--no-build-isolation", "-r", MYSQLCLIENT],
+            cwd=ROOT,
+            env={**environment(), "PYTHONPATH": folder},
+        )
+    if done.returncode:
+        say("mysqlclient's tests are left out: it could not be built, see above")
+        return
+    stamp.write_text(digest)
+
+
+def missing_to_build(venv: Path) -> list[str]:
+    """Name the packages, as Debian calls them, that building mysqlclient needs."""
+    pkg_config = shutil.which("pkg-config")
+    is_here = {
+        "gcc": shutil.which("gcc") or shutil.which("cc"),
+        "pkg-config": pkg_config,
+        "libmariadb-dev": pkg_config and any(works(pkg_config, "--exists", x) for x in ITS_HEADERS),
+        "python3-dev": works(str(venv / "bin/python"), "-c", HAS_PYTHON_H),
+    }
+    return [name for name, found in is_here.items() if not found]
 
 
 def find_pip(venv: Path, python: Python) -> list[str]:

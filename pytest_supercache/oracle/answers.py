@@ -107,7 +107,10 @@ def _is_of_a_victim(error: BaseException) -> bool:
     return code in (_POSTGRESQL_DEADLOCK, (_MARIADB_DEADLOCK,))
 
 
-_CODE_OF = {"psycopg": "sqlstate", "asyncpg": "sqlstate", "psycopg2": "pgcode", "pymysql": "args"}
+_CODE_OF = {
+    "psycopg": "sqlstate", "asyncpg": "sqlstate", "psycopg2": "pgcode",
+    "pymysql": "args", "MySQLdb": "args",
+}  # fmt: skip
 """Driver -> where its errors have the code of the server."""
 _POSTGRESQL_DEADLOCK, _MARIADB_DEADLOCK = "40P01", 1213
 _OURS = "pytest_supercache."

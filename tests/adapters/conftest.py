@@ -1,11 +1,12 @@
-"""One PostgreSQL for all tests of adapters, with counters n and m."""
+"""One PostgreSQL and one MariaDB for all tests of adapters, with counters n and m."""
 
 from contextlib import closing
 
 import pytest
 
 from tests.adapters.counters import Counters
-from tests.adapters.servers import postgresql
+from tests.adapters.in_mariadb import MariaDBCounters
+from tests.adapters.servers import mariadb, postgresql
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +23,23 @@ def address():
 def counters(address):
     """What puts the counters back, and reads them."""
     with closing(Counters(address)) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def mariadb_address():
+    """How to connect to the MariaDB."""
+    with mariadb() as where:
+        with closing(MariaDBCounters(where)) as made:
+            made.execute("CREATE TABLE counters (name VARCHAR(9) PRIMARY KEY, n INTEGER)")
+            made.execute("INSERT INTO counters VALUES ('n', 0), ('m', 0)")
+        yield where
+
+
+@pytest.fixture(scope="session")
+def mariadb_counters(mariadb_address):
+    """What puts the counters in the MariaDB back, and reads them."""
+    with closing(MariaDBCounters(mariadb_address)) as made:
         yield made
 
 

@@ -2,6 +2,7 @@
 
 import time
 from contextlib import closing, suppress
+from functools import partial
 
 import pymysql
 import pytest
@@ -10,51 +11,25 @@ from pymysql.constants import CLIENT
 from sqlalchemy import create_engine, text
 
 from pytest_supercache import check
-from tests.adapters.flows import counting, is_conflict, is_lost_update, judged, outcomes_of
-from tests.adapters.servers import mariadb
+from tests.adapters.flows import counting, is_conflict, is_lost_update, judged
+from tests.adapters.in_mariadb import add, asked, outcomes_in_mariadb, put, said, value
 from tests.selection import few
 
 pytestmark = pytest.mark.mariadb
 NO_SNAPSHOT, DEADLOCK, LOCKED, CHANGED = "READ COMMITTED", 1213, 1205, 1020
 
 
-@pytest.fixture(scope="module")
-def address():
-    """A server for this file, with counters n and m."""
-    with mariadb() as where:
-        with pymysql.connect(**where) as connection:
-            connection.query("CREATE TABLE counters (name VARCHAR(9) PRIMARY KEY, n INTEGER)")
-            connection.query("INSERT INTO counters VALUES ('n', 0), ('m', 0)")
-            connection.commit()
-        yield where
-
-
 UNCOMMITTED, TWICE = "uncommitted-visible", "non-repeatable-read"
 
 
-class Counters:
-    """The counters as seen by a connection of which checks know nothing."""
-
-    def __init__(self, address):
-        self._query = Connection.query
-        self._connection = pymysql.connect(**address, autocommit=True)
-        self.close = self._connection.close
-
-    def reset(self):
-        """Put both back to 0."""
-        self._query(self._connection, "UPDATE counters SET n = 0")
-
-    def values(self):
-        """Return n and m."""
-        self._query(self._connection, "SELECT n FROM counters ORDER BY name DESC")
-        return tuple(n for (n,) in self._connection._result.rows)
+@pytest.fixture
+def address(mariadb_address):
+    return mariadb_address
 
 
-@pytest.fixture(scope="module")
-def counters(address):
-    """What puts the counters back, and reads them."""
-    with closing(Counters(address)) as made:
-        yield made
+@pytest.fixture
+def counters(mariadb_counters):
+    return mariadb_counters
 
 
 @pytest.fixture
@@ -66,26 +41,6 @@ def opened(address):
         return pymysql.connect(**address, init_command=first, **options)
 
     return connect
-
-
-def asked(connection, statement, *arguments):
-    with connection.cursor() as cursor:
-        cursor.execute(statement, arguments)
-        return cursor.fetchall()
-
-
-def value(connection, name="n", lock=""):
-    return asked(connection, f"SELECT n FROM counters WHERE name = %s {lock}", name)[0][0]
-
-
-def put(connection, n, name="n"):
-    asked(connection, "UPDATE counters SET n = %s WHERE name = %s", n, name)
-
-
-def add(connection, *names):
-    for name in names:
-        asked(connection, "UPDATE counters SET n = n + 1 WHERE name = %s", name)
-    connection.commit()
 
 
 def read_then_write(connect):
@@ -166,36 +121,10 @@ def test_sqlalchemy_takes_the_same_steps(address, counters, counts):
 @pytest.fixture
 def outcomes(opened, counters):
     """Return everything that can come of flows."""
-
-    def tried(search, flows, options):
-        seen = set()
-
-        def body(world):
-            counters.reset()
-            for name, flow in zip("ab", flows, strict=True):
-                world.actor(name, _said, flow, opened, options)
-            results = world.run()
-            seen.add((results["a"], results["b"], *counters.values()))
-
-        result = judged(body, search=search, ticks=0)
-        assert result.exhausted, result
-        return seen
-
-    def found(*flows, **options):
-        return outcomes_of(lambda search: tried(search, flows, options))
-
-    return found
+    return partial(outcomes_in_mariadb, counters, opened, pymysql.Error)
 
 
-def _said(flow, opened, options):
-    with opened(**options) as connection:
-        try:
-            answer = flow(connection)
-            connection.commit()
-        except pymysql.Error as error:
-            connection.rollback()
-            return error.args[0]
-        return answer
+_said = partial(said, pymysql.Error)
 
 
 def put_and_take_back(connection):
@@ -327,6 +256,7 @@ def test_the_scope_names_the_isolation_levels_of_transactions(opened, counters):
     look, one = "SELECT n FROM counters", "SET TRANSACTION READ ONLY, ISOLATION LEVEL SERIALIZABLE"
     assert levels(look) == "REPEATABLE READ"
     assert levels(look, isolation=NO_SNAPSHOT) == NO_SNAPSHOT
+    assert levels(look, isolation="SERIALIZABLE", use_unicode=False) == "SERIALIZABLE"
     assert levels(one, look) == "SERIALIZABLE"
     assert levels(one, look, "COMMIT", look) == "REPEATABLE READ and SERIALIZABLE"
     assert levels("SET @@tx_isolation = 'READ-UNCOMMITTED'", look) == "READ UNCOMMITTED"
@@ -485,6 +415,7 @@ def test_what_is_only_asked_or_set_is_no_step(opened, counters):
 
     harmless = (
         "SET NAMES utf8mb4", "EXPLAIN UPDATE counters SET n = 5", "SELECT VERSION(), @@sql_mode",
+        "SELECT CONVERT_TZ('2001-01-01 01:00:00', 'UTC', 'UTC') IS NOT NULL",
         "/* a; b */ SHOW TABLES -- ; UPDATE", "SELECT 'x; UPDATE counters'",
     )  # fmt: skip
     assert steps(*harmless) == steps() < steps(*["ANALYZE UPDATE counters SET n = 5"] * 2)
@@ -516,6 +447,7 @@ def reasons(opened, counters, flow, executions=5, **options):
         ("SELECT n FROM counters", "SSCursor", {"cursorclass": pymysql.cursors.SSCursor}),
         ("SET lock_wait_timeout = 1 + 1", "lock_wait_timeout", {}),
         ("SET tx_isolation = DEFAULT", "tx_isolation", {}),
+        ("SET completion_type = 1", "completion_type", {}),
     ],
 )
 def test_what_is_not_controlled_names_itself(opened, counters, statement, why, options):
@@ -523,6 +455,18 @@ def test_what_is_not_controlled_names_itself(opened, counters, statement, why, o
         asked(connection, statement)
 
     assert any(why in reason for reason in reasons(opened, counters, flow, **options))
+
+
+def test_a_procedure_that_goes_on_after_a_result_is_named(opened, counters):
+    def calling(name):
+        return reasons(opened, counters, lambda one: asked(one, f"CALL {name}()"), executions=100)
+
+    for name, answer in (("tells", "SELECT n FROM counters; "), ("acts", "")):
+        counters.execute(
+            f"CREATE OR REPLACE PROCEDURE {name}() BEGIN {answer}UPDATE counters SET n = 5; END"
+        )
+    assert any("more than one result" in reason for reason in calling("tells"))
+    assert not any("more than one result" in reason for reason in calling("acts"))
 
 
 def test_what_is_controlled_is_not_named(opened, counters):

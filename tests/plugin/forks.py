@@ -47,6 +47,7 @@ _NOT_IMPORTED = (
     "pytest_supercache.cli.__main__", "pytest_supercache.runtime.sql.psycopg_doors",
     "pytest_supercache.runtime.sql.psycopg2_doors",
     "pytest_supercache.runtime.sql.asyncpg_doors",
+    "pytest_supercache.runtime.sql.mysqlclient_doors",
 )  # fmt: skip
 """Importing the first runs a command, the others import drivers of databases."""
 _MESSAGE_MAX = 1 << 20

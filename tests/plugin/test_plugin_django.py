@@ -384,13 +384,75 @@ def test_on_postgresql_each_execution_begins_with_the_same_database(
     begins_alike(on_django, on_postgresql, words, hidden if driver == "psycopg2" else "")
 
 
-@pytest.mark.mariadb
-def test_on_mariadb_each_execution_begins_with_the_same_database(on_django: Project) -> None:
-    driver = "import pymysql\n\npymysql.install_as_MySQLdb()\n"
+PYMYSQL = "import pymysql\n\npymysql.install_as_MySQLdb()\n"
+MYSQLCLIENT = pytest.param("", marks=[pytest.mark.mysqlclient, pytest.mark.long])
+
+
+@pytest.fixture(scope="module")
+def on_mariadb() -> Iterator[dict[str, str]]:
+    """How Django finds a MariaDB."""
     with mariadb() as address:
-        server = {"HOST": address["unix_socket"], "USER": address["user"], "NAME": "store"}
-        server["ENGINE"] = "django.db.backends.mysql"
-        begins_alike(on_django, server, "DRIVER = ''\nLIST_DATABASES = 'SHOW DATABASES'", driver)
+        server = {"HOST": address["unix_socket"], "USER": address["user"]}
+        yield {"ENGINE": "django.db.backends.mysql", **server, "NAME": "store"}
+
+
+@pytest.mark.mariadb
+@pytest.mark.parametrize("driver", [PYMYSQL, MYSQLCLIENT])
+def test_on_mariadb_each_execution_begins_with_the_same_database(
+    on_django: Project, on_mariadb: dict[str, str], driver: str
+) -> None:
+    words = "DRIVER = ''\nLIST_DATABASES = 'SHOW DATABASES'"
+    begins_alike(on_django, on_mariadb, words, driver)
+
+
+BY_TWO_USERS = """
+import pytest
+import pytest_supercache as sc
+from django.db import transaction
+
+def read_then_save(products, pk):
+    product = products.get(pk=pk)
+    product.price += 1
+    product.save()
+
+def read_under_a_lock(products, pk):
+    with transaction.atomic():
+        read_then_save(products.select_for_update(), pk)
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("bump", [read_then_save, read_under_a_lock])
+def test_two_users(bump):
+    from MySQLdb._mysql import connection as of_c
+    from django.db import connection
+    from shop.models import Product
+
+    def body(world):
+        product = Product.objects.get()
+        for name in "ab":
+            world.actor(name, bump, Product.objects, product.pk)
+        world.run()
+        assert Product.objects.get().price == product.price + 2
+
+    connection.ensure_connection()
+    assert isinstance(connection.connection, of_c)
+    result = sc.check(body, guarantees=())
+    if bump is read_then_save:
+        found = result.counterexample
+        assert (found.conflict_class, found.replays) == ("lost-update", "10/10")
+    else:
+        assert result.verdict.value == "holds" and result.exhausted, result
+"""
+
+
+@pytest.mark.mariadb
+@pytest.mark.mysqlclient
+def test_on_mysqlclient_a_lost_update_is_found_and_its_fix_holds(
+    on_django: Project, on_mariadb: dict[str, str]
+) -> None:
+    on_django.test_file(BY_TWO_USERS)
+    settings = on_django.path / "shop_settings.py"
+    settings.write_text(f"{settings.read_text()}\nDATABASES = {{'default': {on_mariadb!r}}}\n")
+    on_django.run_apart().assert_outcomes(passed=2)
 
 
 def test_the_recipe_in_the_docs_runs(on_django: Project) -> None:

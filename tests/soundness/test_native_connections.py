@@ -155,7 +155,7 @@ def test_clients_that_are_known_are_named_where_they_are_made(named, module, lat
 
 
 def test_of_a_client_that_is_only_imported_nothing_is_said(named):
-    named("MySQLdb.connections", "Connection")
+    named("pylibmc.client", "Client")
     assert check(raced).verdict is Verdict.HOLDS
 
 

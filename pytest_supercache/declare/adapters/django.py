@@ -1,10 +1,10 @@
 """Django: its caches in the process and in files, and its database, with each statement a step.
 
-The statements of `sqlite3`, psycopg, psycopg2 and PyMySQL are steps already, with the tables they
-touch. Its Redis cache sends commands, which are steps already. Both caches evict when they have too
-many entries, so a store may touch any key; a look-up removes an expired entry. Functions that
-Django builds on these (``incr`` of the file cache, ``get_or_set``, the ``_many`` methods) are not
-atomic there either, so their parts are the steps.
+The statements of `sqlite3`, psycopg, psycopg2, PyMySQL and mysqlclient are steps already, with the
+tables they touch. Its Redis cache sends commands, which are steps already. Both caches evict when
+they have too many entries, so a store may touch any key; a look-up removes an expired entry.
+Functions that Django builds on these (``incr`` of the file cache, ``get_or_set``, the ``_many``
+methods) are not atomic there either, so their parts are the steps.
 """
 
 import importlib
@@ -55,7 +55,7 @@ def _written(sql: Any) -> str | None:
 def _takes_steps(self: Any) -> bool:
     """Say whether the driver's statements are steps themselves, which know their tables."""
     driver = type(self.db.connection).__module__.partition(".")[0]
-    return driver in {"pytest_supercache", "psycopg", "psycopg2", "pymysql"}
+    return driver in {"pytest_supercache", "psycopg", "psycopg2", "pymysql", "MySQLdb"}
 
 
 def _timeout(self: Any, timeout: Any) -> Any:

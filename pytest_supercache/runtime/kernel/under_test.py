@@ -36,8 +36,8 @@ _TOOLS = frozenset(
 _FRAMEWORKS = frozenset(
     {
         "sqlalchemy", "greenlet", "asyncpg", "psycopg", "psycopg2", "psycopg_binary",
-        "psycopg_pool", "aiosqlite", "pymysql", "anyio", "sniffio", "fastapi", "starlette",
-        "uvicorn", "opentelemetry", "pydantic", "pydantic_core",
+        "psycopg_pool", "aiosqlite", "pymysql", "MySQLdb", "anyio", "sniffio", "fastapi",
+        "starlette", "uvicorn", "opentelemetry", "pydantic", "pydantic_core",
         "annotated_types", "typing_inspection", "httpx", "httpcore", "h11", "idna", "certifi",
         "charset_normalizer", "flask", "werkzeug", "numpy", "cffi", "pycparser",
     }

@@ -33,7 +33,7 @@ _CONTROLLED = frozenset(
         "pytest", "_pytest", "pluggy", "iniconfig", "xdist", "execnet", "hypothesis", "coverage",
         "debugpy", "pydevd", "_pydevd_bundle", "IPython", "sqlalchemy", "greenlet", "psycopg",
         "psycopg2", "psycopg_binary", "psycopg_pool", "aiosqlite", "anyio", "sniffio", "asgiref",
-        "asyncpg", "opentelemetry", "pymysql",
+        "asyncpg", "opentelemetry", "pymysql", "MySQLdb",
     }
 ) | (frozenset(LIBRARIES) - {"django"})  # fmt: skip
 """Packages whose objects are steps themselves, are declared by a table, or belong to the run."""

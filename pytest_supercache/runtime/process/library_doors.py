@@ -24,7 +24,9 @@ DOORS = {
     "psycopg2": "pytest_supercache.runtime.sql.psycopg2_doors",
     "psycopg": "pytest_supercache.runtime.sql.psycopg_doors",
     "asyncpg": "pytest_supercache.runtime.sql.asyncpg_doors",
-    "pymysql.connections": "pytest_supercache.runtime.sql.mariadb",
+    "pymysql.connections": "pytest_supercache.runtime.sql.pymysql_doors",
+    # PyMySQL, which code may import by this name, has no such module.
+    "MySQLdb.release": "pytest_supercache.runtime.sql.mysqlclient_doors",
     "pymemcache.client.base": "pytest_supercache.runtime.process.memcached",
     **dict.fromkeys(CLIENTS, "pytest_supercache.runtime.process.native_clients"),
     "anyio._core._synchronization": "pytest_supercache.runtime.aio.anyio_tools",

@@ -8,6 +8,7 @@ import multiprocessing
 import os
 from typing import Any
 
+_DRIVERS = ("MySQLdb", "pymysql")
 _NAME_MAX = 30
 """Of the 64 characters that a name may have."""
 
@@ -82,8 +83,8 @@ class MariaDBCopies:
 
     def _why_none(self, wrapper: Any) -> str:
         driver = type(wrapper.connection).__module__ if wrapper.connection else ""
-        if not (driver or wrapper.Database.connect.__module__).startswith("pymysql"):
-            return f"{wrapper.Database.__name__} is not under control, PyMySQL is"
+        if not (driver or wrapper.Database.connect.__module__).startswith(_DRIVERS):
+            return f"{wrapper.Database.__name__} is not under control, mysqlclient and PyMySQL are"
         if multiprocessing.parent_process() is not None:
             return "another process of this run may copy it; search without workers"
         if wrapper.connection is not None and _is_in_transaction(wrapper.connection):

@@ -11,7 +11,6 @@ from pytest_supercache.runtime.kernel.active import hearing
 from pytest_supercache.runtime.kernel.patches import Patches
 
 CLIENTS = {
-    "MySQLdb.connections": ("Connection", "__init__", "mysqlclient (MySQLdb)", "PyMySQL"),
     "pylibmc.client": ("Client", "__init__", "pylibmc", "pymemcache"),
     "glide.glide_client": ("BaseClient", "create", "valkey-glide", "valkey-py"),
     "glide_sync.glide_client": ("BaseClient", "create", "valkey-glide", "valkey-py"),

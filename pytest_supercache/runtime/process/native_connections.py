@@ -1,6 +1,6 @@
 """Finds connections that native code has opened, of which the interpreter reports nothing.
 
-A client in C or Rust (valkey-glide, mysqlclient, pylibmc) has sockets that no Python code has
+A client in C or Rust (valkey-glide, pylibmc) has sockets that no Python code has
 connected. What it sends is no step, so a run in which one appears proves nothing.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 from pytest_supercache.core.socket_ends import ends_of
 from pytest_supercache.runtime.kernel import audit
 from pytest_supercache.runtime.kernel.notes import Notes
-from pytest_supercache.runtime.sql.postgres import SERVERS
+from pytest_supercache.runtime.sql.native_sockets import SERVERS, SOCKETS
 
 _DESCRIPTORS = "/dev/fd"
 
@@ -53,7 +53,7 @@ def note_native_connections(notes: Notes) -> None:
     if is_same:
         return
     sockets = _sockets()
-    new = sockets.keys() - _known
+    new = sockets.keys() - _known - SOCKETS
     _known.update(new)
     ends = {inode: ends_of(descriptor) for inode, descriptor in sockets.items()}
     known = SERVERS | {own for own, _ in ends.values()}  # or both ends are here
@@ -62,9 +62,9 @@ def note_native_connections(notes: Notes) -> None:
         if peer and peer not in known:
             shown = ":".join(map(str, peer[:2])) if isinstance(peer, tuple) else str(peer)
             notes.leave_control(
-                f"a client in native code has connected to {shown}, past Python (as valkey-glide, "
-                "mysqlclient and pylibmc do): what it sends is no step. Use a client that is under "
-                "control (docs/adapters.md), or put a double in its place"
+                f"a client in native code has connected to {shown}, past Python (as valkey-glide "
+                "and pylibmc do): what it sends is no step. Use a client that is under control "
+                "(docs/adapters.md), or put a double in its place"
             )
 
 

@@ -1,19 +1,17 @@
-"""Makes statements, commits and rollbacks of PyMySQL (MariaDB) steps.
+"""Makes the statements, commits and rollbacks of any driver of MariaDB steps.
 
 No thread ever waits in the server: its lock waits last 0 seconds, and a statement that meets a lock
 has changed nothing then, but it keeps the row locks that it has taken. So the actor waits at a step
 until another one has written, or a transaction has ended, and makes the statement again. Of two
 transactions that wait for each other the server would roll one back; here either may be the one.
+A driver's doors say only how to send a statement.
 """
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
-
-import pymysql
-from pymysql.connections import Connection
-from pymysql.constants import ER, SERVER_STATUS
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.identity import identity
@@ -21,7 +19,6 @@ from pytest_supercache.core.statement import SqlStatement
 from pytest_supercache.runtime.kernel.active import controlled, hearing, name_unreachable
 from pytest_supercache.runtime.kernel.calling import here
 from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
-from pytest_supercache.runtime.kernel.patches import Patches
 from pytest_supercache.runtime.sql.deadlocks import BlockedStatement, Waiter
 from pytest_supercache.runtime.sql.mariadb_statements import MariaDBStatement, understand
 from pytest_supercache.runtime.sql.statements import EVERYTHING, Calls, Tables, noting, perform
@@ -43,71 +40,67 @@ _MET_A_LOCK = (
     "{!r} executes several statements and met a lock: what those before it did cannot be undone. "
     "Execute them one by one"
 )
+_GOES_ON = (
+    "{!r} has more than one result: what it does after the first one it does in the server while "
+    "other users go on. Execute its statements one by one"
+)
+SERVER_SIDE_CURSOR = "a server-side cursor (SSCursor)"
 _SERIALIZABLE = "SERIALIZABLE"
 _NO_WAIT = "SET SESSION innodb_lock_wait_timeout = 0, lock_wait_timeout = 0"
+_SETTINGS = "SELECT @@innodb_lock_wait_timeout, @@tx_isolation, @@innodb_rollback_on_timeout"
+_LOCK_WAIT_TIMEOUT, _DEADLOCK = 1205, 1213  # codes of errors
 
-_Method = Callable[..., Any]
-_FOUND = re.compile(rb"Rows matched: (\d+)")
+Method = Callable[..., Any]
+Make = Callable[[Method], Method]
+_FOUND = re.compile(r"Rows matched: (\d+)")
 
-_patches = Patches()
 _opened: dict[int, "MariaDBSession"] = {}  # by the id of the connection, which it keeps alive
 _connecting: list[Any] = []  # connections
-_real_query = Connection.query
 
 
-def open() -> list[tuple[Any, Any]]:
-    """Patch PyMySQL so that its statements are steps."""
-    _patches.wrap(Connection, "connect", _connect)
-    _patches.wrap(Connection, "query", _query)
-    for name, word in (("begin", "BEGIN"), ("commit", "COMMIT"), ("rollback", "ROLLBACK")):
-        _patches.wrap(Connection, name, partial(_said, word))
-    _patches.wrap(Connection, "autocommit", _autocommit)
-    _patches.wrap(Connection, "close", _close)
-    for name in ("kill", "select_db"):
-        _patches.wrap(Connection, name, _named)
-    return []
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MariaDBDriver:
+    """How connections of one driver are used."""
 
-
-def close() -> None:
-    """Restore PyMySQL."""
-    _patches.undo()
-
-
-def close_opened() -> None:
-    """Close connections that an execution has left open, and roll back their transactions."""
-    while _opened:
-        _, session = _opened.popitem()
-        if session.connection.open:
-            session.roll_back()
-            session.connection.close()
+    name: str
+    error: type[Exception]
+    """The class of all errors of the driver."""
+    failure: type[Exception]
+    """The error of a server that is gone, and of the victim of a deadlock."""
+    ask: Callable[[Any, str], Any]
+    """Executes a statement that is no step, and returns its rows, if it has any."""
+    message: Callable[[Any], str]
+    """Returns what the server has said of the last statement: how many rows it has found."""
+    has_more: Callable[[Any], bool]
+    """Whether the last statement has more results than the first."""
+    in_transaction: Callable[[Any], bool] | None = None
+    """Whether the server has told of an open transaction; None: the driver does not say so."""
 
 
 class MariaDBSession:
-    """What is known of a connection that was opened in an execution.
+    """What is known of a connection that was opened in an execution."""
 
-    Args:
-        connection: PyMySQL's.
-    """
-
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, driver: MariaDBDriver) -> None:
         self.connection = connection
+        self.driver = driver
         self.touched = Tables()  # in the present transaction
         self.waiter = Waiter()
-        (self.timeout, isolation, self.rolls_all_back), *_ = self.ask(
-            "SELECT @@innodb_lock_wait_timeout, @@tx_isolation, @@innodb_rollback_on_timeout"
-        )
-        self.level = str(isolation).replace("-", " ")
+        # The code decides how its connection converts what the server sends.
+        timeout, isolation, rolls_all_back = map(_text, driver.ask(connection, _SETTINGS)[0])
+        self.timeout = float(timeout)
+        self.rolls_all_back = rolls_all_back != "0"
+        self.level = isolation.replace("-", " ")
         self.next_level: str | None = None  # of the present or next transaction, if it has its own
         self.is_serializable = self.level == _SERIALIZABLE
+        self.has_begun = False  # a transaction, by a statement that may do so
         self.tell(_NO_WAIT)
 
     @property
     def is_open(self) -> bool:
         """Whether a transaction may be open: the answer of a SELECT does not say that it is."""
-        status = self.connection.server_status
-        return bool(status & SERVER_STATUS.SERVER_STATUS_IN_TRANS) or not (
-            self.connection.get_autocommit()
-        )
+        says = self.driver.in_transaction
+        is_in_one = self.has_begun if says is None else says(self.connection)
+        return is_in_one or not self.connection.get_autocommit()
 
     @property
     def holds_locks(self) -> bool:
@@ -116,12 +109,7 @@ class MariaDBSession:
 
     def tell(self, statement: str) -> None:
         """Execute a statement without a step."""
-        _real_query(self.connection, statement)
-
-    def ask(self, statement: str) -> list[Any]:
-        """Return the rows of a query, without a step."""
-        self.tell(statement)
-        return list(self.connection._result.rows)  # noqa: SLF001 - a cursor would take steps
+        self.driver.ask(self.connection, statement)
 
     def roll_back(self) -> None:
         """Roll back, and wait for it: after a mere disconnect its locks are held on."""
@@ -129,6 +117,14 @@ class MariaDBSession:
         self.touched = Tables()
 
     # -- steps -------------------------------------------------------------------------------------
+
+    def query(self, execution: ExecutionContext, text: str, call: Callable[[], Any]) -> Any:
+        """Execute a text of the code under test, which should be one statement."""
+        statement = understand(text)
+        answer = self.execute(execution, statement, call, SqlStatement.of("mysql", text))
+        if self.driver.has_more(self.connection) and not statement.leaves_control:
+            execution.controller.hazard(_GOES_ON.format(statement.label))
+        return answer
 
     def execute(
         self,
@@ -145,11 +141,12 @@ class MariaDBSession:
             tables = EVERYTHING  # it commits
         if statement.ends:
             tables = self.released()
+        following = partial(self._follow, statement, call)
         if tables is None:
-            answer = call()
+            answer = following()
         else:
             tables = EVERYTHING if self.is_serializable else tables
-            noted = noting(execution, sent, call, lambda _: self._row_count())
+            noted = noting(execution, sent, following, lambda _: self._row_count())
             answer = self._take(execution, statement, tables, noted)
         if statement.new_timeout is not None:
             self.timeout = statement.new_timeout
@@ -157,10 +154,21 @@ class MariaDBSession:
         self._note_level(statement)
         return answer
 
+    def _follow(self, statement: MariaDBStatement, call: Callable[[], Any]) -> Any:
+        """Make the call of a statement, and note whether a transaction may be open then.
+
+        What commits by itself, such as DDL, may leave a transaction that is taken for an open one.
+        """
+        answer = call()
+        if statement.begins or statement.is_several or statement.chains:
+            self.has_begun = True
+        elif statement.ends_always:
+            self.has_begun = False
+        return answer
+
     def _row_count(self) -> int | None:
         """Return how many rows an UPDATE has found, whatever was in them before."""
-        result: Any = self.connection._result  # noqa: SLF001 - PyMySQL shows the message nowhere else
-        found = _FOUND.search(result.message or b"")
+        found = _FOUND.search(self.driver.message(self.connection))
         return None if found is None else int(found[1])
 
     def _note_level(self, statement: MariaDBStatement) -> None:
@@ -194,7 +202,7 @@ class MariaDBSession:
             execution.controller.isolation.add(("MariaDB", self.next_level or self.level))
 
         def must_wait(error: BaseException) -> Footprint | None:
-            if _code(error) != ER.LOCK_WAIT_TIMEOUT:
+            if self._code(error) != _LOCK_WAIT_TIMEOUT:
                 return None
             if statement.is_several:
                 execution.controller.hazard(_MET_A_LOCK.format(statement.label))
@@ -204,12 +212,12 @@ class MariaDBSession:
         timeout = self.timeout if statement.seconds is None else statement.seconds
         try:
             answer = perform(
-                execution, statement.label, footprint, call, failure=pymysql.OperationalError,
+                execution, statement.label, footprint, call, failure=self.driver.failure,
                 must_wait=must_wait, timeout=None if statement.changes_schema else timeout,
                 when_blocked=partial(self._when_blocked, execution, tables),
             )  # fmt: skip
-        except pymysql.Error as error:
-            self._note(tables, is_over=_code(error) == ER.LOCK_DEADLOCK or not self.is_open)
+        except self.driver.error as error:
+            self._note(tables, is_over=self._code(error) == _DEADLOCK or not self.is_open)
             raise
         finally:
             self.waiter.is_over()
@@ -220,6 +228,10 @@ class MariaDBSession:
         """Note what the transaction has touched, or that it is over."""
         self.touched = Tables() if is_over else self.touched | tables
         self.next_level = None if is_over else self.next_level
+        self.has_begun &= not is_over
+
+    def _code(self, error: BaseException) -> Any:
+        return error.args[0] if isinstance(error, self.driver.error) and error.args else None
 
     def _when_blocked(self, execution: ExecutionContext, tables: Tables) -> Calls:
         """Make the calls between the attempt that found a lock and the wait for it."""
@@ -239,43 +251,56 @@ class MariaDBSession:
     def _be_rolled_back(self) -> Calls:
         """Roll back to end a deadlock, and return the error that tells of it."""
         yield self.roll_back
-        return pymysql.OperationalError(
-            ER.LOCK_DEADLOCK, "Deadlock found when trying to get lock; try restarting transaction"
+        return self.driver.failure(
+            _DEADLOCK, "Deadlock found when trying to get lock; try restarting transaction"
         )
 
 
-def _connect(method: _Method) -> _Method:
-    def connect(connection: Any, *args: Any, **kwargs: Any) -> Any:
-        execution = hearing()
-        if execution is None:
-            return method(connection, *args, **kwargs)
-        if here.is_importing:
-            execution.controller.leave_control(OUTSIDE)
-        execution.controller.databases.add("MariaDB")
-        first = connection.init_command or ""
-        if not understand(first).is_own_affair:
-            execution.controller.hazard(_UNCONTROLLED.format(f"the init_command {first!r}"))
-        _connecting.append(connection)
-        try:
-            answer = method(connection, *args, **kwargs)
-        except pymysql.OperationalError as error:
-            name_unreachable("MariaDB", error)
-            raise
-        finally:
-            _connecting.remove(connection)
-        version = connection.get_server_info()
-        if "MariaDB" not in version:
-            execution.controller.hazard(_NOT_MARIADB.format(version))
-            return answer
-        session = _opened[identity(connection)] = MariaDBSession(connection)
-        if session.rolls_all_back:
-            execution.controller.hazard(_UNCONTROLLED.format("innodb_rollback_on_timeout"))
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+# -- what doors put in the place of a driver's methods ---------------------------------------------
+
+
+def connect(driver: MariaDBDriver, connection: Any, first: str, call: Callable[[], Any]) -> Any:
+    """Connect, and take the connection under control, which executes ``first`` by itself."""
+    execution = hearing()
+    if execution is None:
+        return call()
+    if here.is_importing:
+        execution.controller.leave_control(OUTSIDE)
+    execution.controller.databases.add("MariaDB")
+    if not understand(first).is_own_affair:
+        execution.controller.hazard(_UNCONTROLLED.format(f"the init_command {first!r}"))
+    _connecting.append(connection)
+    try:
+        answer = call()
+    except driver.failure as error:
+        name_unreachable("MariaDB", error)
+        raise
+    finally:
+        _connecting.remove(connection)
+    version = connection.get_server_info()
+    if "MariaDB" not in version:
+        execution.controller.hazard(_NOT_MARIADB.format(version))
         return answer
+    session = _opened[identity(connection)] = MariaDBSession(connection, driver)
+    if session.rolls_all_back:
+        execution.controller.hazard(_UNCONTROLLED.format("innodb_rollback_on_timeout"))
+    return answer
 
-    return connect
+
+def close_opened() -> None:
+    """Close connections that an execution has left open, and roll back their transactions."""
+    while _opened:
+        _, session = _opened.popitem()
+        if session.connection.open:
+            session.roll_back()
+            session.connection.close()
 
 
-def _session(connection: Any) -> tuple[MariaDBSession | None, ExecutionContext | None]:
+def under_control(connection: Any) -> tuple[MariaDBSession | None, ExecutionContext | None]:
     """Return what is known of a connection, and the execution; None: it takes no step."""
     if connection in _connecting or (execution := controlled()) is None:
         return None, None
@@ -285,35 +310,23 @@ def _session(connection: Any) -> tuple[MariaDBSession | None, ExecutionContext |
     return found, execution
 
 
-def _query(method: _Method) -> _Method:
-    def query(connection: Any, sql: Any, unbuffered: bool = False) -> Any:
-        call = partial(method, connection, sql, unbuffered=unbuffered)
-        session, execution = _session(connection)
-        if execution is None or session is None:
-            return call()
-        if unbuffered:
-            execution.controller.hazard(_UNCONTROLLED.format("a server-side cursor (SSCursor)"))
-        text = sql if isinstance(sql, str) else bytes(sql).decode(errors="replace")
-        return session.execute(execution, understand(text), call, SqlStatement.of("mysql", text))
-
-    return query
-
-
-def _said(word: str, method: _Method) -> _Method:
+def said(word: str, method: Method) -> Method:
     """Wrap a method that sends a statement of its own."""
 
-    def said(connection: Any) -> Any:
-        session, execution = _session(connection)
+    def said_by(connection: Any) -> Any:
+        session, execution = under_control(connection)
         if execution is None or session is None or execution.controller.leaving():
             return method(connection)
         return session.execute(execution, understand(word), partial(method, connection))
 
-    return said
+    return said_by
 
 
-def _autocommit(method: _Method) -> _Method:
+def autocommitting(method: Method) -> Method:
+    """Wrap the method that sets whether each statement is a transaction."""
+
     def autocommit(connection: Any, value: Any) -> Any:
-        session, execution = _session(connection)
+        session, execution = under_control(connection)
         if execution is None or session is None:
             return method(connection, value)
         statement = understand(f"SET AUTOCOMMIT = {int(bool(value))}")
@@ -322,7 +335,9 @@ def _autocommit(method: _Method) -> _Method:
     return autocommit
 
 
-def _close(method: _Method) -> _Method:
+def closing(method: Method) -> Method:
+    """Wrap the method that ends a connection, and with it its transaction."""
+
     def close_connection(connection: Any) -> Any:
         execution = controlled()
         session = _opened.pop(identity(connection), None) if execution is not None else None
@@ -340,18 +355,18 @@ def _close(method: _Method) -> _Method:
     return close_connection
 
 
-def _named(method: _Method) -> _Method:
-    """Wrap a call that is not controlled, to report it as a hazard."""
+def named(driver: MariaDBDriver, method: Method) -> Method:
+    """Wrap a method that is not controlled, to report its call as a hazard."""
 
-    def named(connection: Any, *args: Any) -> Any:
-        execution = controlled()
-        if execution is not None:
-            called = f"Connection.{method.__name__} of PyMySQL"
-            execution.controller.hazard(_UNCONTROLLED.format(called))
-        return method(connection, *args)
+    def named_call(connection: Any, *args: Any, **kwargs: Any) -> Any:
+        name_use(f"Connection.{method.__name__} of {driver.name}")
+        return method(connection, *args, **kwargs)
 
-    return named
+    return named_call
 
 
-def _code(error: BaseException) -> Any:
-    return error.args[0] if isinstance(error, pymysql.MySQLError) and error.args else None
+def name_use(what: str) -> None:
+    """Report what code under test has used, and what is not controlled, as a hazard."""
+    execution = controlled()
+    if execution is not None:
+        execution.controller.hazard(_UNCONTROLLED.format(what))

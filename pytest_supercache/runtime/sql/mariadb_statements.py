@@ -45,6 +45,8 @@ _ISOLATION = re.compile(
 )
 _OF_ONE_TRANSACTION = re.compile(r"\bSET\s+(TRANSACTION|@@(tx|transaction)_iso)", re.IGNORECASE)
 _GLOBAL = re.compile(r"\bGLOBAL\b", re.IGNORECASE)
+_CHAINS = re.compile(r"\bAND\s+CHAIN\b", re.IGNORECASE)
+_COMPLETION = re.compile(r"\bcompletion_type\b", re.IGNORECASE)
 _PARTLY = re.compile(r"\bTO\b", re.IGNORECASE)
 _EXPLAINS_BY_DOING = re.compile(r"\bANALYZE\b", re.IGNORECASE)
 _FROM = re.compile(r"\bFROM\b", re.IGNORECASE)
@@ -61,7 +63,7 @@ _HARMLESS = frozenset(
         "all", "some", "values", "greatest", "least", "as", "and", "or", "not", "where", "on",
         "select", "from", "over", "version", "database", "schema", "user", "current_user", "char",
         "varchar", "decimal", "connection_id", "last_insert_id", "row", "using", "by", "union",
-        "case", "when", "then", "else", "distinct", "join",
+        "case", "when", "then", "else", "distinct", "join", "convert_tz",
     }
 )  # fmt: skip
 
@@ -75,6 +77,7 @@ class MariaDBStatement:
     begins: bool = False  # a transaction, which ends the present one
     ends: bool = False  # the present transaction, perhaps
     ends_always: bool = False
+    chains: bool = False  # it begins another transaction where it ends one
     is_several: bool = False  # statements: some of them may be done when one meets a lock
     leaves_control: str = ""  # what about it is not controlled
     seconds: float | None = None  # how long it waits for locks, if it says so
@@ -111,7 +114,10 @@ def understand(text: str) -> MariaDBStatement:
         return MariaDBStatement(label=label, tables=None)
     if word in _ENDS:
         ends = not _PARTLY.search(bare)
-        return MariaDBStatement(label=word, tables=EVERYTHING, ends=ends, ends_always=ends)
+        return MariaDBStatement(
+            label=word, tables=EVERYTHING, ends=ends, ends_always=ends,
+            chains=bool(_CHAINS.search(bare)),
+        )  # fmt: skip
     if word in READ_WORDS and _only_reads(bare):
         return MariaDBStatement(label=label, tables=READS if _FROM.search(bare) else None)
     seconds = _WAITS_SECONDS.search(bare)
@@ -127,6 +133,7 @@ def _setting(label: str, bare: str, text: str) -> MariaDBStatement:
     level = None if _GLOBAL.search(bare) else _ISOLATION.search(text)
     is_unclear = bool(_LOCK_TIMEOUT.search(bare)) and timeout is None
     is_unclear |= level is not None and level[1] is None
+    is_unclear |= bool(_COMPLETION.search(bare))
     touches = _SETS_MORE.search(bare) or _AUTOCOMMIT.search(bare)
     return MariaDBStatement(
         label=label, tables=EVERYTHING if touches else None,

@@ -23,6 +23,7 @@ from pytest_supercache.runtime.kernel.calling import current_actor, here
 from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.sql import postgres_statements
 from pytest_supercache.runtime.sql.deadlocks import BlockedStatement, Waiter
+from pytest_supercache.runtime.sql.native_sockets import SERVERS
 from pytest_supercache.runtime.sql.postgres_statements import CURSOR, Statement, understand
 from pytest_supercache.runtime.sql.statements import (
     EVERYTHING,
@@ -64,9 +65,6 @@ _DEADLOCK = (
 )
 """Raises the error of a victim, which aborts the transaction, or what follows a savepoint of it."""
 _BACK = ("ROLLBACK TO SAVEPOINT supercache", "RELEASE SAVEPOINT supercache")
-
-SERVERS = set[Any]()
-"""The addresses to which drivers in native code have connected under control."""
 
 Method = Callable[..., Any]
 
