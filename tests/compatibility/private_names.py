@@ -20,6 +20,7 @@ OTHER_WORDS = frozenset({"_darcs", "_FAST", "_test"})
 """The name of a folder, a part of names of instructions, and how names of test files end."""
 
 _PRIVATE = re.compile(r"(?<!\w)_[a-zA-Z]\w*(?<!_)(?!\w)")
+_CLASS = re.compile(r"^class ", re.MULTILINE)
 _DOTTED = re.compile(r"[\w.:]+(?: [\w.:]+)*")
 
 
@@ -113,7 +114,7 @@ def overridden_names(package: Path = PACKAGE) -> list[Used]:
     """Return the private methods of others that classes of the package override."""
     found = []
     for path in sorted(package.rglob("*.py")):
-        if "class " in path.read_text("utf-8") and path.stem != "__main__":
+        if _CLASS.search(path.read_text("utf-8")) and path.stem != "__main__":
             name = ".".join(path.relative_to(package.parent).with_suffix("").parts)
             module = importlib.import_module(name.removesuffix(".__init__"))
             for kind in vars(module).values():

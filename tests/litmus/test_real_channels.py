@@ -94,6 +94,16 @@ def test_who_waits_elsewhere_on_a_socket_or_a_pipe_is_not_spoken_of():
     assert _advice(wait, (stop.set, near.close, far.close), is_there=False) == []
 
 
+def test_who_is_on_no_line_is_not_spoken_of():
+    stop = threading.Event()
+
+    def wait():
+        os.getpid(), stop.wait()
+
+    wait.__code__ = wait.__code__.replace(co_linetable=b"")
+    assert _advice(wait, (stop.set,), is_there=False) == []
+
+
 def test_the_reason_of_a_step_that_waits_for_a_socket_says_what_to_do():
     wait, ends = _by_socket()
 

@@ -5,6 +5,7 @@ import json
 from time import sleep  # noqa: TID251 - what code under test does
 
 import pytest
+from aiocache import SimpleMemoryCache
 from cachetools import TTLCache
 
 from tests.soundness.truth import broken, right, systems_of
@@ -199,6 +200,42 @@ async def a_near_cache_of_loads(world):
     world.actor("bob", shop.get, "tea")
     assert await world.run() == {"alice": 100, "bob": 100}
     assert shop.loads == 1
+
+
+async def _swept(world, by=None):
+    backend = SimpleMemoryCache(namespace="swept")
+    await backend.set("x", 0)
+    await backend.set("y", 0)
+
+    async def sweep():
+        await asyncio.sleep(1)
+        return await backend.get("x"), await backend.get("y")
+
+    sweeping = [asyncio.create_task(sweep())] if by is None else []
+    redis = world.existing_cache.aclient()
+
+    async def change():
+        if by == "a user":
+            sweeping.append(asyncio.create_task(sweep()))
+        await redis.ping()
+        await backend.set("x", 1)
+        await backend.set("y", 1)
+
+    world.actor("user", change)
+    await world.run()
+    await world.settle()
+    first, second = await sweeping[0]
+    assert first == second
+
+
+@right("a task of the body is on the one loop: nobody comes between two calls that do not suspend")
+async def a_sweeper_that_the_body_has_started(world):
+    await _swept(world)
+
+
+@right("nor do they if a user has started it")
+async def a_sweeper_that_a_user_has_started(world):
+    await _swept(world, by="a user")
 
 
 @pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)

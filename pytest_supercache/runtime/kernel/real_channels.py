@@ -41,8 +41,11 @@ def explain_channel(actor: Actor, is_ours: Callable[[str], bool]) -> list[str]:
 
 
 def _awaited(frame: FrameType) -> str | None:
+    line: int | None = frame.f_lineno
+    if line is None:
+        return None  # what runs there belongs to no line
     for node in parts_of(frame):
-        if not isinstance(node, ast.Call) or not _is_on(frame.f_lineno, node):
+        if not isinstance(node, ast.Call) or not _is_on(line, node):
             continue
         if _is_of_socket(node.func, frame):
             return "a socket"

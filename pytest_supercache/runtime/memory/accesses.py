@@ -406,6 +406,10 @@ class Accesses:
             "qsize(), empty(), locked(), is_set() or join(), or keep it in a variable of your own"
         )
 
+    def is_of(self, controller: Any) -> bool:
+        """Say whether it is the execution of this controller."""
+        return self._controller is controller
+
     def note_error(self, error: Exception) -> None:
         """Report as a hazard that a hook has failed: an access was not recorded."""
         self._controller.hazard(report_of(error))

@@ -46,14 +46,27 @@ def called_safely(
                 raise
             # A hook may fail in any way that a defect of ours can; none is for the code to handle.
             except Exception as error:
-                if error is here.in_hook or Current.execution is None:
+                if error is here.in_hook or not _noted(error):
                     raise
-                Current.execution.note_error(error)
             finally:
                 here.in_hook = False
         return operands[0] if operands else None
 
     return called
+
+
+def _noted(error: Exception) -> bool:
+    """Note an error of ours, and say whether there was an execution for it.
+
+    A thread that hung in an execution that is over may go on in a hook, whose memory is let go.
+    """
+    controller, execution = here.controller, Current.execution
+    is_left_over = execution is None or not execution.is_of(controller)
+    if controller is not None and is_left_over:
+        return True
+    if execution is not None:
+        execution.note_error(error)
+    return execution is not None
 
 
 def perform(function: Callable[..., Any], *operands: Any) -> Any:

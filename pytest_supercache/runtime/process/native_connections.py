@@ -35,8 +35,8 @@ def native_connections_found() -> Iterator[None]:
     try:
         yield
     finally:
-        _known.clear()
-        _listed.clear()
+        for noted in (_known, SOCKETS, _listed):
+            noted.clear()
 
 
 def _connecting(_event: str, args: tuple[Any, ...]) -> None:

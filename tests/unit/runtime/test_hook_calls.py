@@ -5,11 +5,16 @@ import subprocess
 import sys
 import threading
 from collections import defaultdict
+from types import SimpleNamespace
 
 import pytest
 
 from pytest_supercache import Verdict, check
+from pytest_supercache.runtime.kernel.calling import here
 from pytest_supercache.runtime.memory import hooks
+from pytest_supercache.runtime.memory.accesses import Accesses
+from pytest_supercache.runtime.memory.current import Current
+from pytest_supercache.runtime.memory.hook_calls import called_safely
 
 SOLD = "tea"
 
@@ -60,6 +65,24 @@ def test_an_error_of_ours_is_a_reason_for_unknown_and_the_code_goes_on(hook, mon
         "pytest-supercache itself has failed" in reason and "TypeError: len()" in reason
         for reason in result.reasons
     )
+
+
+def test_a_thread_that_was_left_in_an_earlier_execution_meets_no_error_and_tells_of_none(
+    monkeypatch,
+):
+    """It hung, and goes on while another execution runs; what it touched is let go by then."""
+    noted = []
+    running = SimpleNamespace(is_of=lambda one: one == "running", note_error=noted.append)
+    hook = called_safely(lambda _: Accesses.actor(object()))
+    for controller, execution, told in (
+        ("earlier", running, 0), ("earlier", None, 0), ("running", running, 1), (None, running, 1),
+    ):  # fmt: skip
+        with monkeypatch.context() as patch:
+            patch.setattr(Current, "execution", execution)
+            patch.setattr(here, "controller", controller)
+            noted.clear()
+            assert hook("operand") == "operand"
+            assert len(noted) == told, (controller, execution)
 
 
 @pytest.mark.parametrize(
