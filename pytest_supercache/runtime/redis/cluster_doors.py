@@ -80,7 +80,7 @@ class ClusterDoors:
     """The methods of synchronous clients of clusters, wrapped by the doors of other clients."""
 
     PARSER = "CommandsParser"
-    """The name of the class that finds the keys of commands."""
+    """The name of the class that finds the keys of commands; before redis-py 5 there was one."""
 
     def __init__(self, doors: CommandDoors) -> None:
         self._doors = doors
@@ -92,7 +92,7 @@ class ClusterDoors:
         server = self._doors.cache.server
         if isinstance(server, FakeRedisServer):
             report_scripts(patches, server.script_callers())
-        let_find_keys(patches, getattr(cluster, self.PARSER))
+        let_find_keys(patches, getattr(cluster, self.PARSER, None) or cluster.CommandsParser)
         self._wrap(patches, cluster, client)
 
     def _wrap(self, patches: Patches, cluster: Any, client: type) -> None:
