@@ -39,6 +39,27 @@ class KeptLines(Protocol):
         """Leave them for another process; without a line, nothing remains."""
 
 
+class OthersLines:
+    """The lines of a journal that another process has: none is read, and none is kept."""
+
+    def open(self, most: int) -> Sequence[bytes]:  # noqa: ARG002 - as everywhere
+        """Return none."""
+        return ()
+
+    def append(self, line: bytes) -> None:
+        """Keep nothing."""
+
+    def cut(self, count: int) -> None:
+        """Keep nothing."""
+
+    def problem(self) -> str:
+        """Return why lines are not kept."""
+        return "another run keeps the same search, or did so less than a minute ago"
+
+    def close(self) -> None:
+        """Leave nothing."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Division:
     """The moment at which a search was divided."""

@@ -1,6 +1,8 @@
 """Keeps what long searches have done (``--supercache-store``), for the next run."""
 
 import os
+import platform
+import sys
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -53,13 +55,13 @@ class Store:
     left_out: tuple[Path, ...]
     is_fresh: bool
 
-    def journal_of(self, work: "Work") -> "Journal | None":
-        """Open the journal of the search of an item; None: another run writes it."""
-        from pytest_supercache.checking.journal import Journal
+    def journal_of(self, work: "Work") -> "Journal":
+        """Open the journal of the search of an item; while another run writes it, it is empty."""
+        from pytest_supercache.checking.journal import Journal, OthersLines
 
         journal = Journal(self.lines_of(self._context(work)))
         if not journal.open():
-            return None
+            journal = Journal(OthersLines())
         if self.is_fresh:
             journal.clear()
         return journal
@@ -85,7 +87,8 @@ class Store:
         )
         item = told_of(replace(work, settings=settings))
         state = sorted(state_elsewhere().items())  # what earlier tests have left in globals
-        told = f"{self._own.identity.digest()} {item} {variables} {state}"
+        machine = (sys.platform, platform.machine(), os.cpu_count())
+        told = f"{machine} {self._own.identity.digest()} {item} {variables} {state}"
         return sha256(told.encode(errors="surrogatepass")).hexdigest()[:32]
 
 
@@ -142,7 +145,6 @@ def kept(dispatch: "Dispatch", store: Store) -> "Dispatch":
             try:
                 yield processes._replace(journal=journal)
             finally:
-                if journal is not None:
-                    journal.close()
+                journal.close()
 
     return with_journal

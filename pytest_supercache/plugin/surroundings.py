@@ -24,14 +24,13 @@ _BEFORE = ("pytest_runtest_logstart", "pytest_runtest_setup", "pytest_fixture_se
 """Hooks that can only prepare an item."""
 
 _CHANGE_NOTHING = frozenset({
-    "_pytest", "pytest_supercache", "xdist", "__channelexec__",
+    "_pytest", "pytest_supercache", "xdist",
+    "__channelexec__",  # what execnet calls the code of a worker of xdist
     "_hypothesis_pytestplugin", "allure_pytest", "anyio", "pytest_asyncio", "pytest_cov",
     "pytest_html", "pytest_metadata", "pytest_mock", "pytest_randomly", "pytest_rerunfailures",
     "pytest_split", "pytest_sugar", "pytest_timeout", "random_order",
 })  # fmt: skip
 """Packages whose hooks change nothing that code under test can see; others are unknown.
-
-The last of the first line is what execnet calls the code of a worker of xdist.
 
 Nor do their hooks and fixtures fail an item for what it left behind, except for
 :func:`nothing_left_behind <pytest_supercache.checking.left_behind.nothing_left_behind>`.

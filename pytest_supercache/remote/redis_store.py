@@ -18,7 +18,7 @@ from pytest_supercache.remote.worker import running
 
 SCHEMES = ("redis://", "rediss://", "unix://")
 
-_GONE = "the process of its client has ended"
+_GONE = "the process that writes to it has ended"
 
 
 class RedisStore:
@@ -58,11 +58,19 @@ class RedisStore:
             return self._connection.recv()
         except (EOFError, OSError):
             return _GONE
+        except BaseException:  # Ctrl-C, a timeout: the next answer would be that to this message
+            self._connection.close()
+            raise
 
     def tell(self, message: object) -> None:
         """Send a message that has no answer."""
-        with suppress(OSError):  # the process has ended; `ask` will say so
+        try:
             self._connection.send(message)
+        except OSError:
+            pass  # the process has ended; `ask` will say so
+        except BaseException:  # half of the message may have been sent
+            self._connection.close()
+            raise
 
     def close(self) -> None:
         """End the client, when it has sent what it was told."""

@@ -33,7 +33,11 @@ _ANSWER_SECONDS = 10.0
 
 _READ_AT_ONCE = 100
 
+ANSWERED = frozenset({"open", "problem", "close"})
+"""The messages that have an answer."""
+
 _OTHER_WRITER = "another run keeps the same search"
+_LEASE_ENDED = "this machine stood still for a minute, so that its lease of the list has ended"
 
 
 @dataclass(slots=True)
@@ -62,7 +66,8 @@ class Writer:
         one = _WrittenList(f"{PREFIX}{name}")
         lines = list[bytes]()
         try:
-            if not self._client.set(_lease(one.key), self._token, nx=True, ex=LEASE_SECONDS):
+            is_free = self._client.set(_lease(one.key), self._token, nx=True, ex=LEASE_SECONDS)
+            if not is_free and not self._is_own(self._client, one):  # redis-py may have asked twice
                 return None
             lines = self._read(one.key, most)
         except self._redis.RedisError as error:
@@ -121,7 +126,7 @@ class Writer:
             with self._client.pipeline(transaction=True) as commands:
                 commands.watch(_lease(one.key), one.key)
                 if not self._is_own(commands, one):
-                    one.problem = _OTHER_WRITER
+                    one.problem = self._why_not_own(one)
                     return
                 commands.multi()
                 commands.expire(_lease(one.key), LEASE_SECONDS)
@@ -133,10 +138,11 @@ class Writer:
                     commands.rpush(one.key, *lines)
                 commands.expire(one.key, KEPT_SECONDS)
                 commands.execute()
-        except self._redis.WatchError:
-            one.problem = _OTHER_WRITER
         except self._redis.RedisError as error:
             one.problem = _told(error)
+
+    def _why_not_own(self, one: _WrittenList) -> str:
+        return _OTHER_WRITER if self._client.exists(_lease(one.key)) else _LEASE_ENDED
 
     def _is_own(self, client: Any, one: _WrittenList) -> bool:
         return bool(client.get(_lease(one.key)) == self._token.encode())
@@ -156,14 +162,17 @@ def main(descriptor: int) -> None:
     parent = os.getppid()
     connection: Any = Connection(descriptor)
     url: str = connection.recv()
-    redis: Any = import_module("redis")
     try:
+        redis: Any = import_module("redis")
         client = redis.Redis.from_url(
             url, socket_timeout=_ANSWER_SECONDS, socket_connect_timeout=_ANSWER_SECONDS
         )
         client.get_connection_kwargs()["decode_responses"] = False  # whatever the URL says
         client.ping()
-    except (redis.RedisError, ValueError) as error:
+    except ValueError:  # its text may have a part of the password
+        connection.send("it is no URL of a Redis server")
+        return
+    except Exception as error:  # noqa: BLE001 - the process that has started this one raises it
         connection.send(_told(error))
         return
     connection.send(None)
@@ -176,23 +185,25 @@ def serve(connection: Any, writer: Writer, parent: int) -> None:
     Forks of the process that tells them hold its end of the connection open, so that it counts as
     ended when this process has another parent.
     """
+    try:
+        while (message := _next(connection, writer, parent)) is not None:
+            what, *given = message
+            answer = getattr(writer, what)(*given)
+            if what in ANSWERED:
+                connection.send(answer)
+    except (EOFError, OSError):
+        pass  # the process that tells it has ended
+    finally:
+        writer.close_all()
+
+
+def _next(connection: Any, writer: Writer, parent: int) -> Any:
+    """Return the next message; None: there will be none."""
     looks = 0
-    while True:
-        if not connection.poll(_LOOK_SECONDS):
-            looks += 1
-            if os.getppid() != parent:
-                break
-            if looks % _RENEWED_AFTER == 0:
-                writer.renew()
-            continue
-        try:
-            message = connection.recv()
-        except EOFError:
-            break
-        if message is None:
-            break
-        what, *given = message
-        answer = getattr(writer, what)(*given)
-        if what in {"open", "problem", "close"}:
-            connection.send(answer)
-    writer.close_all()
+    while not connection.poll(_LOOK_SECONDS):
+        looks += 1
+        if os.getppid() != parent:
+            return None
+        if looks % _RENEWED_AFTER == 0:
+            writer.renew()
+    return connection.recv()

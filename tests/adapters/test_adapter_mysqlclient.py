@@ -210,6 +210,8 @@ def begin(connection):
 
 
 def begin_by_a_commit(connection):
+    connection.begin()
+    connection.query("UPDATE counters SET n = n + 0 WHERE name = 'n'")
     connection.query("COMMIT AND CHAIN")
 
 

@@ -53,10 +53,10 @@ def _note_who_could_come_between(state: ExecutionState, actor: Actor, announced:
     done = list(takewhile(lambda step: step.choice == choice, reversed(state.record.steps)))
     if not done:
         return
-    has_nodes = len({one.node for one in state.actors.values()} - {None}) > 1
+    has_several_nodes = len({one.node for one in state.actors.values()} - {None}) > 1
     for other in state.actors.values():
         if (
-            _goes_on_beside(other, actor, has_nodes=has_nodes)
+            _goes_on_beside(other, actor, has_several_nodes=has_several_nodes)
             and _can_see(other, actor, announced)
             and any(_can_see(other, actor, step) for step in done)
         ):
@@ -126,12 +126,12 @@ def _effects_of(steps: dict[int, list[Step]]) -> list[tuple[int, Step, int]]:
     return found
 
 
-def _goes_on_beside(other: Actor, actor: Actor, *, has_nodes: bool) -> bool:
+def _goes_on_beside(other: Actor, actor: Actor, *, has_several_nodes: bool) -> bool:
     """Say whether ``other`` has code left to run on a thread, or on another node.
 
     What the body has started is on no certain node, unless there is only one.
     """
-    is_beside = not other.is_task or (has_nodes and other.node != actor.node)
+    is_beside = not other.is_task or (has_several_nodes and other.node != actor.node)
     return is_beside and other.state is not State.DONE and not other.is_through
 
 

@@ -46,7 +46,7 @@ def called_safely(
                 raise
             # A hook may fail in any way that a defect of ours can; none is for the code to handle.
             except Exception as error:
-                if error is here.in_hook or not _noted(error):
+                if error is here.in_hook or not _is_dealt_with(error):
                     raise
             finally:
                 here.in_hook = False
@@ -55,18 +55,22 @@ def called_safely(
     return called
 
 
-def _noted(error: Exception) -> bool:
-    """Note an error of ours, and say whether there was an execution for it.
+def _is_of_nobody() -> bool:
+    """Say whether the calling thread hung in an execution that is over, and whose memory is let go.
 
-    A thread that hung in an execution that is over may go on in a hook, whose memory is let go.
+    It may go on in a hook, beside a later execution.
     """
     controller, execution = here.controller, Current.execution
-    is_left_over = execution is None or not execution.is_of(controller)
-    if controller is not None and is_left_over:
+    return controller is not None and (execution is None or not execution.is_of(controller))
+
+
+def _is_dealt_with(error: Exception) -> bool:
+    """Note an error of ours in the execution that runs; say whether the code can go on."""
+    if _is_of_nobody():
         return True
-    if execution is not None:
-        execution.note_error(error)
-    return execution is not None
+    if Current.execution is not None:
+        Current.execution.note_error(error)
+    return Current.execution is not None
 
 
 def perform(function: Callable[..., Any], *operands: Any) -> Any:

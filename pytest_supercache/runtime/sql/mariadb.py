@@ -217,7 +217,9 @@ class MariaDBSession:
                 when_blocked=partial(self._when_blocked, execution, tables),
             )  # fmt: skip
         except self.driver.error as error:
-            self._note(tables, is_over=self._code(error) == _DEADLOCK or not self.is_open)
+            is_rolled_back = self._code(error) == _DEADLOCK
+            self.has_begun &= not is_rolled_back
+            self._note(tables, is_over=is_rolled_back or not self.is_open)
             raise
         finally:
             self.waiter.is_over()
@@ -228,7 +230,6 @@ class MariaDBSession:
         """Note what the transaction has touched, or that it is over."""
         self.touched = Tables() if is_over else self.touched | tables
         self.next_level = None if is_over else self.next_level
-        self.has_begun &= not is_over
 
     def _code(self, error: BaseException) -> Any:
         return error.args[0] if isinstance(error, self.driver.error) and error.args else None
@@ -289,6 +290,11 @@ def connect(driver: MariaDBDriver, connection: Any, first: str, call: Callable[[
     if session.rolls_all_back:
         execution.controller.hazard(_UNCONTROLLED.format("innodb_rollback_on_timeout"))
     return answer
+
+
+def is_under_control(connection: Any) -> bool:
+    """Say whether the statements of a connection are steps."""
+    return identity(connection) in _opened
 
 
 def close_opened() -> None:

@@ -14,7 +14,7 @@ from MySQLdb.connections import Connection
 from pytest_supercache.core.identity import identity
 from pytest_supercache.runtime.kernel.patches import Patches
 from pytest_supercache.runtime.sql import mariadb
-from pytest_supercache.runtime.sql.native_sockets import take_under_control
+from pytest_supercache.runtime.sql.native_sockets import note_socket
 
 _NOT_CONTROLLED = (
     "change_user", "kill", "read_query_result", "select_db", "send_query", "shutdown",
@@ -54,11 +54,10 @@ def close_opened() -> None:
 
 def _connect(method: mariadb.Method) -> mariadb.Method:
     def connect(connection: Any, *args: Any, **kwargs: Any) -> None:
-        def call() -> None:
-            method(connection, *args, **kwargs)
-            take_under_control(connection.fileno())
-
+        call = partial(method, connection, *args, **kwargs)
         mariadb.connect(_DRIVER, connection, kwargs.get("init_command") or "", call)
+        if mariadb.is_under_control(connection):
+            note_socket(connection.fileno())
 
     return connect
 
@@ -87,10 +86,10 @@ def _in_sync(make: mariadb.Make, method: mariadb.Method) -> mariadb.Method:
     """Wrap a method that the client refuses as long as there is a result that nobody has read."""
     made = make(method)
 
-    def in_sync(connection: Any, *args: Any) -> Any:
+    def in_sync(connection: Any, *args: Any, **kwargs: Any) -> Any:
         if identity(connection) in _unread:
             raise Connection.ProgrammingError(*_OUT_OF_SYNC)
-        return made(connection, *args)
+        return made(connection, *args, **kwargs)
 
     return in_sync
 
@@ -117,7 +116,14 @@ _real_query = Connection.query
 _real_store_result = Connection.store_result
 
 
+def _has_more(connection: Any) -> bool:
+    result = _unread.get(identity(connection))
+    return result is not None and bool(result.has_next)
+
+
 def _ask(connection: Any, statement: str) -> Any:
+    while connection.next_result() == 0:  # of a procedure, which nobody has read
+        _real_store_result(connection)
     _real_query(connection, statement)
     result = _real_store_result(connection)
     return () if result is None else result.fetch_row(0)
@@ -126,5 +132,5 @@ def _ask(connection: Any, statement: str) -> Any:
 _DRIVER = mariadb.MariaDBDriver(
     name="mysqlclient", error=Connection.Error, failure=Connection.OperationalError, ask=_ask,
     message=lambda connection: connection.info() or "",
-    has_more=lambda connection: bool(connection.more_results()),
+    has_more=_has_more,
 )  # fmt: skip

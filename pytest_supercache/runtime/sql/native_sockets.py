@@ -11,9 +11,9 @@ SERVERS = set[Any]()
 """The addresses to which all connections are under control."""
 
 SOCKETS = set[int]()
-"""The inodes of the sockets of such connections."""
+"""The inodes of the sockets of other connections that are."""
 
 
-def take_under_control(descriptor: int) -> None:
+def note_socket(descriptor: int) -> None:
     """Note the socket of a connection whose statements are steps."""
     SOCKETS.add(os.fstat(descriptor).st_ino)
