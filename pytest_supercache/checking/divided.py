@@ -261,7 +261,7 @@ def failing_as_undivided() -> Iterator[None]:
         yield
     except (UndividedError, SearchEnded):
         raise
-    except Exception as error:  # if it recurs, the search by this process raises it
+    except Exception as error:  # this process searches again, and raises it if it recurs
         raise UndividedError(f"a process failed: {type(error).__name__}: {error}") from error
 
 

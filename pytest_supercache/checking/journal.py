@@ -23,8 +23,8 @@ JOURNAL_BYTES_MAX = 64 << 20
 class KeptLines(Protocol):
     """Where the lines of one journal are kept; one process has them at a time."""
 
-    def open(self, most: int) -> Sequence[bytes] | None:
-        """Return the lines, up to so many bytes; None: another process has them."""
+    def open(self, most: int, /) -> Sequence[bytes] | None:
+        """Return the lines, ``most`` bytes at most, or None if another process holds them."""
 
     def append(self, line: bytes) -> None:
         """Keep one line more."""
@@ -42,7 +42,7 @@ class KeptLines(Protocol):
 class OthersLines:
     """The lines of a journal that another process has: none is read, and none is kept."""
 
-    def open(self, most: int) -> Sequence[bytes]:  # noqa: ARG002 - as everywhere
+    def open(self, _most: int, /) -> Sequence[bytes]:
         """Return none."""
         return ()
 

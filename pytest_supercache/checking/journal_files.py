@@ -28,7 +28,7 @@ class FileLines:
         """Where each line begins, and the last one ends."""
 
     def open(self, most: int) -> Sequence[bytes] | None:
-        """Return the lines, up to so many bytes; None: another process has them."""
+        """Return the lines, ``most`` bytes at most, or None if another process holds them."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         file = self._path.open("a+b")
         try:

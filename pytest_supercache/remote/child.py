@@ -67,7 +67,7 @@ def _answer(received: bytes, call: Callable[..., Any]) -> bytes:
         return pickle.dumps((True, call(function, *given)))
     except SystemExit:  # it was asked to end
         raise
-    except BaseException as error:  # noqa: BLE001 - the caller raises it
+    except BaseException as error:  # noqa: BLE001 - sent to the caller, which raises it
         return _failed(error)
 
 
@@ -75,7 +75,7 @@ def _failed(error: BaseException) -> bytes:
     """Pickle an error; one that cannot be read back is told in words."""
     try:
         pickle.loads(told := pickle.dumps((False, error)))
-    except Exception:  # noqa: BLE001 - unpickling runs the code of the error
+    except Exception:  # noqa: BLE001 - its `__setstate__` may raise anything
         said = f"{type(error).__name__}: {error}"
         return pickle.dumps((False, NotCalledError(said)))
     return told

@@ -5,7 +5,6 @@ import pickle
 import re
 import secrets
 import socket
-import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -24,7 +23,7 @@ from pytest_supercache.core.masking import quoted
 from pytest_supercache.remote.bridge import Opened, Opening, Refused
 from pytest_supercache.remote.identity import Files, OwnIdentity
 from pytest_supercache.remote.program import NotCalledError, Program
-from pytest_supercache.remote.worker import OF_THE_MACHINE, running
+from pytest_supercache.remote.worker import OF_THE_MACHINE, started_beside
 
 SCHEME = "dask://"
 
@@ -65,15 +64,7 @@ class DaskExecutor(Executor):
         self._lock = threading.Lock()
         self._connection, theirs = Pipe()
         with theirs:
-            self._bridge = subprocess.Popen(
-                running("bridge", theirs.fileno()),
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,  # what Dask logs; what it raises is told
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,  # Ctrl-C is for this process, which then ends the bridge
-            )
+            self._bridge = started_beside("bridge", theirs.fileno())
         self._base = self._program()
         opening = Opening(
             address=dask,
@@ -196,7 +187,7 @@ def _read(answer: bytes | str) -> tuple[bool, Any]:
         return False, NotCalledError(answer)
     try:
         is_value, value = pickle.loads(answer)
-    except Exception as error:  # noqa: BLE001 - unpickling runs code of the project
+    except Exception as error:  # noqa: BLE001 - a `__setstate__` may raise anything
         return False, NotCalledError(f"its answer cannot be read: {error}")
     return is_value, value
 

@@ -4,9 +4,6 @@ The client has a process of its own (``redis_writer``): a search freezes the clo
 lives by, and leads the commands of its process to the existing cache.
 """
 
-import os
-import subprocess
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing import Pipe
@@ -14,7 +11,7 @@ from typing import Any
 
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.masking import masked, masked_address
-from pytest_supercache.remote.worker import running
+from pytest_supercache.remote.worker import started_beside
 
 SCHEMES = ("redis://", "rediss://", "unix://")
 
@@ -37,15 +34,7 @@ class RedisStore:
             raise SupercacheError(f"{masked_address(url)}: {expected}")
         self._connection, theirs = Pipe()
         with theirs:
-            self._writer = subprocess.Popen(
-                running("redis_writer", theirs.fileno()),
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,  # Ctrl-C is for this process, which then ends the other one
-            )
+            self._writer = started_beside("redis_writer", theirs.fileno())
         problem = self.ask(url)
         if problem is not None:
             self.close()
@@ -88,7 +77,7 @@ class RedisLines:
         self._name = name
 
     def open(self, most: int) -> Sequence[bytes] | None:
-        """Return the lines, up to so many bytes; None: another process has them."""
+        """Return the lines, ``most`` bytes at most, or None if another process holds them."""
         found = self._store.ask(("open", self._name, most))
         return [] if isinstance(found, str) else found  # `problem` returns that text
 

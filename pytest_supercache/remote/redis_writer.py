@@ -62,7 +62,7 @@ class Writer:
         self._lists: dict[str, _WrittenList] = {}
 
     def open(self, name: str, most: int) -> list[bytes] | None:
-        """Return the lines of a list, up to so many bytes; None: another process writes it."""
+        """Return a list's lines, ``most`` bytes at most, or None if another process writes it."""
         one = _WrittenList(f"{PREFIX}{name}")
         lines = list[bytes]()
         try:
@@ -162,8 +162,8 @@ def main(descriptor: int) -> None:
     parent = os.getppid()
     connection: Any = Connection(descriptor)
     url: str = connection.recv()
+    redis: Any = import_module("redis")
     try:
-        redis: Any = import_module("redis")
         client = redis.Redis.from_url(
             url, socket_timeout=_ANSWER_SECONDS, socket_connect_timeout=_ANSWER_SECONDS
         )
@@ -172,7 +172,7 @@ def main(descriptor: int) -> None:
     except ValueError:  # its text may have a part of the password
         connection.send("it is no URL of a Redis server")
         return
-    except Exception as error:  # noqa: BLE001 - the process that has started this one raises it
+    except (redis.RedisError, TypeError) as error:  # TypeError: an option that no client has
         connection.send(_told(error))
         return
     connection.send(None)

@@ -33,6 +33,19 @@ def running(module: str, descriptor: int) -> list[str]:
     return [sys.executable, "-P", "-c", code]
 
 
+def started_beside(module: str, descriptor: int) -> "subprocess.Popen[bytes]":
+    """Start a process of this package beside this one, which has the other end of a pipe."""
+    return subprocess.Popen(
+        running(module, descriptor),
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,  # what its client logs; what that raises is told
+        pass_fds=[descriptor],
+        start_new_session=True,  # Ctrl-C is for this process, which then ends the other one
+    )
+
+
 class _Child:
     """A child process and the connection to it."""
 

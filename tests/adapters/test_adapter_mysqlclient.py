@@ -12,7 +12,15 @@ from sqlalchemy import create_engine, text
 
 from pytest_supercache import Verdict, check
 from tests.adapters.flows import counting, is_conflict, is_lost_update, judged
-from tests.adapters.in_mariadb import add, asked, outcomes_in_mariadb, put, said, value
+from tests.adapters.in_mariadb import (
+    add,
+    asked,
+    outcomes_in_mariadb,
+    overwrite_or_add,
+    put,
+    said,
+    value,
+)
 from tests.selection import few
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.mysqlclient]
@@ -90,9 +98,7 @@ def test_two_users_lose_a_count_unless_they_read_under_a_lock(opened, counters, 
 def test_an_update_that_finds_no_row_has_overwritten_nothing(opened, counters, limit, is_lost):
     def once(connect):
         with closing(connect(NO_SNAPSHOT)) as connection:
-            if value(connection) == 0:
-                asked(connection, f"UPDATE counters SET n = 7 WHERE name = 'n' AND n < {limit}")
-                add(connection, "m")
+            overwrite_or_add(connection, limit)
 
     def made(_world):
         counters.reset()
@@ -160,7 +166,7 @@ def test_a_connection_gives_its_locks_back_where_it_ends(opened, counters, drive
 def test_a_lock_that_nobody_gives_back_is_an_error_when_the_timeout_is_over(outcomes, seconds):
     def keep(connection):
         put(connection, 5)
-        time.sleep(10)  # noqa: TID251 - virtual
+        time.sleep(10)  # noqa: TID251 - what code under test does
         connection.rollback()
 
     def count(connection):
@@ -290,7 +296,7 @@ def test_transactions_of_two_drivers_wait_for_each_other(opened, counters, maria
     def said_by(connection, names):
         try:
             add(connection, *names)
-        except Exception as error:  # noqa: BLE001 - of either driver
+        except connection.Error as error:
             connection.rollback()
             return error.args[0]
 

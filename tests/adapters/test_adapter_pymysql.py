@@ -12,7 +12,15 @@ from sqlalchemy import create_engine, text
 
 from pytest_supercache import check
 from tests.adapters.flows import counting, is_conflict, is_lost_update, judged
-from tests.adapters.in_mariadb import add, asked, outcomes_in_mariadb, put, said, value
+from tests.adapters.in_mariadb import (
+    add,
+    asked,
+    outcomes_in_mariadb,
+    overwrite_or_add,
+    put,
+    said,
+    value,
+)
 from tests.selection import few
 
 pytestmark = pytest.mark.mariadb
@@ -76,13 +84,9 @@ def test_two_users_lose_a_count_unless_they_read_under_a_lock(opened, counters, 
 
 @pytest.mark.parametrize(("limit", "is_lost"), few([(5, False), (9, True)], 2))
 def test_an_update_that_finds_no_row_has_overwritten_nothing(opened, counters, limit, is_lost):
-    """Where what it sets is there already, the server counts no change: but the row was found."""
-
     def once(connect):
         with closing(connect(NO_SNAPSHOT)) as connection:
-            if value(connection) == 0:
-                asked(connection, f"UPDATE counters SET n = 7 WHERE name = 'n' AND n < {limit}")
-                add(connection, "m")
+            overwrite_or_add(connection, limit)
 
     def made(_world):
         counters.reset()
