@@ -317,7 +317,9 @@ def _search_one(
     others = None
     if workers is not None and not (within.faults is not None and within.faults.max):
         submit = partial(workers.submit, search_subtrees, shared, vector, within)
-        others = OtherProcesses(workers.number, submit, workers.patience, workers.journal)
+        others = OtherProcesses(
+            workers.number, submit, workers.patience, workers.journal, workers.are_ready
+        )
 
     def fresh() -> tuple[Runner, _Check]:
         runner = _runner(environment, work, within, shared=shared, vector=vector)

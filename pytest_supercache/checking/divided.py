@@ -84,6 +84,8 @@ class OtherProcesses(NamedTuple):
     """How many seconds longer than usual a search takes before it is divided."""
     journal: Journal | None
     """Keeps the parts that are done, for another run."""
+    are_ready: Callable[[], bool]
+    """Says of a search that has become long whether any of them could take a part now."""
 
 
 def is_long(runner: Runner, reduction_check: ReductionCheck, seconds: float) -> bool:

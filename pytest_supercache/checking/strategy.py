@@ -193,7 +193,8 @@ def _explored(
     def is_interrupted() -> bool:
         if earlier is not None:  # so that the frontier is the same
             return runs == earlier.runs and runner.found is None
-        return is_long(runner, reduction_check, runner.seconds() - since)
+        seconds = runner.seconds() - since
+        return is_long(runner, reduction_check, seconds) and others.are_ready()
 
     def attempt(scheduler: Scheduler) -> Execution:
         nonlocal runs

@@ -79,6 +79,36 @@ class WorkerProcesses(NamedTuple):
     patience: float = 0.0
     """How many seconds longer than usual a search takes before it is divided."""
     journal: Journal | None = None
+    are_ready: Callable[[], bool] = lambda: True
+    """Says of a search that has become long whether any of them could take a part now."""
+
+
+class Beginning:
+    """The beginning of processes that take seconds to begin: meanwhile a search goes on here.
+
+    Args:
+        submit: submits calls to them, as for :class:`WorkerProcesses`.
+        number: of processes.
+    """
+
+    def __init__(self, submit: Callable[..., "Future[Any]"], number: int) -> None:
+        self._submit = submit
+        self._number = number
+        self._begun = list[Future[Any]]()
+
+    def is_over(self) -> bool:
+        """Say whether one of them has begun; the first call lets them begin."""
+        if not self._begun:
+            self._begun = [self._submit(_have_begun) for _ in range(self._number)]
+        return any(map(_is_answered, self._begun))
+
+
+def _have_begun(_work: Work) -> None:
+    pass
+
+
+def _is_answered(future: "Future[Any]") -> bool:
+    return future.done() and not future.cancelled() and future.exception() is None
 
 
 Dispatch = Callable[[Work], AbstractContextManager[WorkerProcesses | None]]
@@ -147,7 +177,8 @@ def _sent_to_cluster(executor: DaskExecutor) -> Dispatch:
         def submit(function: Callable[..., Any], *given: Any) -> "Future[Any]":
             return submit_about(function, work, *given)
 
-        yield WorkerProcesses(executor.threads, submit)
+        are_ready = Beginning(submit, executor.threads).is_over
+        yield WorkerProcesses(executor.threads, submit, are_ready=are_ready)
 
     return dispatch
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from pytest_supercache.checking.workers import Dispatch, Work, WorkerProcesses
     from pytest_supercache.remote.executor import DaskExecutor
 
-BEGIN_SECONDS = 2.0
-"""How much longer a search is before it is divided, because a child has to start pytest."""
+BEGIN_SECONDS = 1.0
+"""How much longer a search is before children begin, each of which has to start pytest."""
 
 _SHOWN_MAX = 3
 
@@ -117,7 +117,7 @@ class Cluster:
 
         Only with its first check: that is the one which a process that runs the item comes to.
         """
-        from pytest_supercache.checking.workers import WorkerProcesses
+        from pytest_supercache.checking.workers import Beginning, WorkerProcesses
 
         executor = self._executor
         if executor is None or "://" in work.backend or node.nodeid in self._divided:
@@ -134,7 +134,8 @@ class Cluster:
             future.add_done_callback(partial(self._note, node.nodeid))
             return future
 
-        yield WorkerProcesses(executor.threads, submit, BEGIN_SECONDS)
+        are_ready = Beginning(submit, executor.threads).is_over
+        yield WorkerProcesses(executor.threads, submit, BEGIN_SECONDS, are_ready=are_ready)
 
     def _note(self, node_id: str, future: "Future[Any]") -> None:
         """Keep why a call was not answered."""

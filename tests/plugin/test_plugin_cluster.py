@@ -16,6 +16,7 @@ import os
 import pytest
 from pathlib import Path
 from pytest_supercache.checking import divided, workers
+from pytest_supercache.core.real_clock import real_sleep
 from pytest_supercache.plugin import cluster
 from pytest_supercache.plugin.session import Session
 
@@ -28,6 +29,15 @@ def pytest_unconfigure():
 if "PYTEST_XDIST_WORKER" not in os.environ:  # the run: long at once
     divided.DIVIDED_AFTER = cluster.BEGIN_SECONDS = 0.0
     divided.PART_SECONDS = 0.1
+    is_over = workers.Beginning.is_over
+
+    def waited_for(self):
+        while not is_over(self) and not all(begun.done() for begun in self._begun):
+            real_sleep(0.01)
+        return is_over(self)
+
+    if not os.environ.get("IS_NOT_WAITED_FOR"):
+        workers.Beginning.is_over = waited_for
     take_in, ahead = divided._Division._take_in, Session.searched_ahead
 
     def noted(self, future):
@@ -158,6 +168,16 @@ def test_a_lost_scheduler_is_not_waited_for(
     result.stdout.fnmatch_lines(["searched without the cluster: *: the scheduler was lost"])
     assert long_project.rows().keys() == alone.keys()
     assert result.ret == pytest.ExitCode.OK
+
+
+def test_a_search_goes_on_here_while_the_processes_of_the_cluster_begin(
+    long_project: Project, dask: Dask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """This one has ended when the first of them is ready."""
+    alone = rows(long_project, "-k", "holds")
+    monkeypatch.setenv("IS_NOT_WAITED_FOR", "1")
+    assert rows(long_project, "-k", "holds", f"--supercache-cluster={dask.address}") == alone
+    assert parts(long_project) == 0
 
 
 def test_what_an_earlier_test_leaves_behind_is_searched_where_it_is(
