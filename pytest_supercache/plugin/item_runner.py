@@ -21,7 +21,7 @@ from pytest_supercache.plugin.items import is_given
 from pytest_supercache.plugin.progress import progressing
 from pytest_supercache.plugin.recorded import REPLAYED, attempted, recorded_of
 from pytest_supercache.plugin.session import Session
-from pytest_supercache.plugin.surroundings import may_be_judged_later
+from pytest_supercache.plugin.surroundings import later_judge
 from pytest_supercache.plugin.terminal import whole_text
 
 if TYPE_CHECKING:
@@ -258,7 +258,6 @@ class ItemRunner:
         """Check a body with the run's options; a replay that no longer fits leaves it undecided."""
         from pytest_supercache.checking.check import check_on
         from pytest_supercache.checking.workers import in_process
-        from pytest_supercache.plugin.storing import NOT_KEPT
 
         dispatch = self._dispatch(node)
         progress = progressing(node.config, str(own["item"]))
@@ -288,8 +287,8 @@ class ItemRunner:
             pytest.exit("the debugger was left")
         if stop is not None and stop.complaint is not None:
             result = _with_note(result, stop.complaint)
-        if dispatch is in_process and self._session.store is not None:
-            result = _with_note(result, NOT_KEPT) if result.verdict is Verdict.UNKNOWN else result
+        if dispatch is in_process:
+            result = self._with_lack_of_help(node, result)
         if result.statistics:
             shown: Any = node
             shown.hypothesis_statistics = result.statistics  # printed by the plugin of Hypothesis
@@ -301,7 +300,7 @@ class ItemRunner:
         from pytest_supercache.plugin.storing import kept
 
         # Executions of one example must all be here: it is rejected only if every one rejects it.
-        if is_given(node) or may_be_judged_later(node):
+        if is_given(node) or later_judge(node) is not None:
             return in_process
         serving = node.config.stash.get(DISPATCHED, None)
         if serving is not None:
@@ -314,6 +313,27 @@ class ItemRunner:
         else:
             return in_process
         return dispatch if store is None else kept(dispatch, store)
+
+    def _with_lack_of_help(self, node: pytest.Item, result: CheckResult) -> CheckResult:
+        """Note for each option that could help an undecided item to an end why it does not."""
+        if result.verdict is not Verdict.UNKNOWN:
+            return result
+        session = self._session
+        options = {
+            "--supercache-workers": (session.options.value("workers") or 1) > 1,
+            "--supercache-cluster": session.cluster is not None,
+            "--supercache-store": session.store is not None,
+        }
+        judge = later_judge(node)
+        why = (
+            "all examples of @given are searched in one process"
+            if judge is None
+            else f"{judge} may look at what the item leaves behind in its process"
+        )
+        for option, is_on in options.items():
+            if is_on:
+                result = _with_note(result, f"{option} does not help with this item: {why}")
+        return result
 
     def _report(self, node: pytest.Item, finding: "Finding") -> None:
         """Attach the finding to its item, then pass or fail the item."""

@@ -28,11 +28,6 @@ if TYPE_CHECKING:
 _OF_PYTEST = "PYTEST_"
 """How variables begin that name an item, a version or a worker, and decide nothing."""
 
-NOT_KEPT = (
-    "--supercache-store keeps nothing of this item: it has @given, or a fixture or a hook, perhaps "
-    "of a plugin, may look at what it leaves behind"
-)
-
 _OF_A_RUN = frozenset({RUN_ID, CONTROLLER})
 
 _BUDGET: dict[str, Any] = {"time": 1.0, "executions": 1}

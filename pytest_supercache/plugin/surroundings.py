@@ -50,17 +50,24 @@ _AROUND_BY_PYTEST = (
 
 def may_be_prepared(node: pytest.Item) -> bool:
     """Say whether a conftest or a plugin has hooks that may prepare or judge an item."""
-    return _has_hooks(node, (*_BEFORE, *_AROUND))
+    return any(_hooks(node, (*_BEFORE, *_AROUND)))
 
 
-def may_be_judged_later(node: pytest.Item) -> bool:
-    """Say whether hooks, or fixtures that end later, may look at what an item left behind."""
+def later_judge(node: pytest.Item) -> str | None:
+    """Return the hook, or the fixture that ends later, that may look at what an item left behind.
+
+    It is named with its module; None: there is none.
+    """
     known = _fixtures_of(node)
-    return (
-        known is None
-        or _has_hooks(node, _AROUND)
-        or any(_may_judge(name, one.func) for name, each in known.items() for one in each)
-    )
+    if known is None:
+        return "a fixture: this version of pytest does not tell which there are"
+    for hook, function in _hooks(node, _AROUND):
+        return f"the hook {hook} of {function.__module__}"
+    for name, each in known.items():
+        for one in each:
+            if _may_judge(name, one.func):
+                return f"the fixture {name} of {one.func.__module__}"
+    return None
 
 
 def is_runner_overridden(node: pytest.Item) -> bool:
@@ -74,16 +81,15 @@ def _fixtures_of(node: pytest.Item) -> Mapping[str, Sequence[pytest.FixtureDef[A
     return getattr(getattr(node, "_fixtureinfo", None), "name2fixturedefs", None)
 
 
-def _has_hooks(node: pytest.Item, names: Iterable[str]) -> bool:
-    """Say whether there are such hooks.
+def _hooks(node: pytest.Item, names: Iterable[str]) -> Iterator[tuple[str, Any]]:
+    """Yield such hooks, each with its function.
 
-    The module of the hook's function tells where its code is from: plugins may be objects.
+    The module of the function tells where its code is from: plugins may be objects.
     """
-    return any(
-        not _changes_nothing(hook.function)
-        for name in names
-        for hook in getattr(node.ihook, name).get_hookimpls()
-    )
+    for name in names:
+        for hook in getattr(node.ihook, name).get_hookimpls():
+            if not _changes_nothing(hook.function):
+                yield name, hook.function
 
 
 def _may_judge(name: str, fixture: Any) -> bool:
