@@ -81,7 +81,7 @@ class Parents:
 
         If ``stdin`` is bytes, the run reads them; otherwise it reads nothing.
         """
-        assert command[:2] == (sys.executable, "-mpytest"), command
+        assert tuple(command[:2]) == (sys.executable, "-mpytest"), command
         with TemporaryFile() as typed:
             typed.write(stdin if isinstance(stdin, bytes) else b"")
             typed.seek(0)

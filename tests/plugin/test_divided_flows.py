@@ -1,0 +1,40 @@
+"""Searched by one process or by several, in shards, or after kills: a flow has the same row."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.plugin.divided_flows import WAYS, Projects, differences, drawn, searched
+from tests.plugin.forks import Parents
+from tests.selection import either, few
+
+SHORT = (2, 9)
+"""A flow that holds, and one that does not; both have more than 50 interleavings."""
+
+
+@pytest.fixture
+def projects(parents: Parents, tmp_path: Path) -> Projects:
+    return Projects(parents, tmp_path / "output")
+
+
+@pytest.mark.parametrize("way", few(["workers-2", "shards", "dask", "kills", "workers-4"], 2))
+def test_the_rows_are_those_of_one_process(way: str, projects: Projects, tmp_path: Path) -> None:
+    """Short forms for clusters and kills: `test_plugin_cluster`, `test_plugin_store`."""
+    numbers = (*SHORT, *range(10, either(10, 20)))
+    flows = {number: drawn(0, number, are_longer=True) for number in numbers}
+    alone, found = searched(projects, tmp_path / "project", way, flows)
+    verdicts = [alone[f"test_{number}"]["verdict"] for number in SHORT]
+    assert verdicts == ["holds", "violated"]
+    assert list(differences(alone, found.rows)) == []
+    assert (found.parts > 1) == (way != "shards")
+    assert (found.kills > 0) == (way == "kills")
+
+
+def test_every_way_is_among_them() -> None:
+    assert set(WAYS) == {"workers-2", "workers-4", "dask", "shards", "kills"}
+
+
+def test_a_row_that_differs_is_told() -> None:
+    alone = {"test_1": {"verdict": "holds"}, "test_2": {"verdict": "holds"}}
+    found = {"test_1": {"verdict": "holds"}, "test_2": {"verdict": "violated"}}
+    assert list(differences(alone, found)) == ["test_2: verdict: holds violated"]
