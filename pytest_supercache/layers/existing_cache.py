@@ -42,6 +42,7 @@ class ExistingCache:
         self.history: list[Any] = []  # before each write, when a fault asks for it
         self.leases = Leases()
         self.is_observed = False  # every command of a client is looked at
+        self.tells_of_keys = False  # somebody may hear of keyspace notifications
         self.is_plain = False  # and they were nothing but reads and writes of keys
         self._used: list[int] = []  # the numbers of the databases that clients use
         self._given: Mapping[str, Any] = {}  # what each of them began with
@@ -152,6 +153,7 @@ class ExistingCache:
         self.timed.clear()
         self.expiring.clear()
         self.history.clear()
+        self.tells_of_keys = False
         self._admins.clear()
         self._used.clear()
         self._given = given

@@ -23,6 +23,7 @@ class FakeRedisServer:
     addresses: frozenset[Any] = frozenset()
     reuses_connections = True
     tells_of_changes = False  # no client-side caching
+    messages_arrive = True
     has_databases = True
 
     def __init__(self) -> None:
@@ -45,6 +46,9 @@ class FakeRedisServer:
             pool = fakeredis.FakeValkey(server=self._server).connection_pool
             return pool.connection_class(server=self._server, **arguments)
         return self._lent(self._reuse, _connection_class(), arguments)
+
+    def remember(self, setting: str) -> None:
+        """Remember nothing: the next execution has a new server."""
 
     def own_reader(self, client: str) -> type | None:
         """Return the class that parses replies in its own way, for one client library at a time."""

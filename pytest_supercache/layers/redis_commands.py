@@ -1,8 +1,8 @@
 """Computes the footprint of a Redis command, for every command of the server, before it is sent.
 
-It is always a superset: an unknown command accesses everything in its place. Three limits are taken
-on trust, as Redis itself does: a script declares its keys, and no keyspace notifications and no
-client tracking are enabled.
+It is always a superset: an unknown command accesses everything in its place. Two limits are taken
+on trust, as Redis itself does: a script declares its keys, and no client tracking is enabled. Where
+somebody hears of keys, :func:`telling_of_keys` adds what is published.
 
 Besides ``place:key`` there are ``place.channels:*`` (subscriptions, and what is published),
 ``place.scripts:SHA`` (what EVALSHA finds) and ``clock:now`` (commands that set or report a time).
@@ -47,6 +47,10 @@ _PUBSUB = _names(
     "SUNSUBSCRIBE, RESET, PUBSUB CHANNELS, PUBSUB NUMPAT, PUBSUB NUMSUB, PUBSUB SHARDCHANNELS, "
     "PUBSUB SHARDNUMSUB"
 )
+
+_SUBSCRIBES = {"SUBSCRIBE", "PSUBSCRIBE"}
+_OF_KEYS = "__key"
+_PATTERN = re.compile(r"[*?\[\\]")
 
 # They set, report or compare a moment. XADD makes ids from the time; consumer groups measure the
 # idle time of an entry.
@@ -146,6 +150,8 @@ class Described(NamedTuple):
     is_timed: bool  # sets or reads a time to live
     is_usual: bool  # plain, and nothing else is to be remembered of it
     is_attempt: bool  # changes nothing if its answer is "no": nil, 0, or none
+    settings: tuple[str, ...]  # of the server, which it changes
+    hears_of_keys: bool  # subscribes to keyspace notifications, or to a pattern that they match
     blocks: float | None  # the longest wait, in seconds; ``inf``: no limit; None: it never blocks
 
 
@@ -195,8 +201,23 @@ def _described(place: str, *args: Any) -> Described:
         is_timed,
         is_plain and not (is_timed or is_asked or frees or is_attempt),
         is_attempt,
+        tuple(words[2::2]) if name == "CONFIG SET" else (),
+        name in _SUBSCRIBES and any(map(_may_tell_of_keys, words[1:])),
         _blocks(name, words),
     )
+
+
+def telling_of_keys(touched: Footprint, place: str = PLACE) -> Footprint:
+    """Add to the footprint of a command that it publishes what it does to keys."""
+    if not any(resource.startswith(f"{place}:") for resource in touched.reads | touched.writes):
+        return touched
+    return touched | _both(f"{place}.channels:*")
+
+
+def _may_tell_of_keys(channel: str) -> bool:
+    """Say whether a channel, or one that matches a pattern, is one of keyspace notifications."""
+    literal = _PATTERN.split(channel, maxsplit=1)[0]
+    return literal.startswith(_OF_KEYS) or (literal != channel and _OF_KEYS.startswith(literal))
 
 
 def needs_scripts(name: str) -> bool:

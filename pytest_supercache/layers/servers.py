@@ -45,6 +45,8 @@ class RealServer:
     reuses_connections = False
     tells_of_changes = True
     has_databases = True
+    messages_arrive = True
+    """Once it is quiet, all messages of channels that it has sent have arrived."""
 
     def __init__(self, program: str = "redis-server") -> None:
         self.backend = program
@@ -72,6 +74,7 @@ class RealServer:
         number = facts.get("valkey_version") or facts["redis_version"]
         self.description = f"{program} {number}"
         self._has_functions = int(number.partition(".")[0]) >= 7
+        self._usual = dict[str, str]()  # settings that were changed since, as they were before
 
     @property
     def socket(self) -> str:
@@ -94,6 +97,13 @@ class RealServer:
         self._admin.script_flush()
         if self._has_functions:
             self._admin.function_flush()
+        while self._usual:
+            self._admin.config_set(*self._usual.popitem())
+
+    def remember(self, setting: str) -> None:
+        """Remember how a setting is, for the next execution, because it is about to be changed."""
+        for name, value in self._admin.config_get(setting).items():
+            self._usual.setdefault(str(name), str(value))
 
     def strings(self, _database: int) -> dict[str, str] | None:
         """Return None, because another process has no shortcut to its content."""
@@ -167,6 +177,7 @@ class ForeignServer:
     moves_time = False
     reuses_connections = False
     tells_of_changes = True
+    messages_arrive = False  # it may be far away
     has_databases = False  # all numbers stand for the one that the URL names
 
     def __init__(self, url: str) -> None:
@@ -225,6 +236,9 @@ class ForeignServer:
     def reset(self, *, was_plain: bool = False) -> None:  # noqa: ARG002 - they are closed anyway
         """Empty the database."""
         self._admin.flushdb()
+
+    def remember(self, setting: str) -> None:
+        """Remember nothing: what code under test changes of somebody else's server stays so."""
 
     def strings(self, _database: int) -> dict[str, str] | None:
         """Return None, because another process has no shortcut to its content."""

@@ -257,6 +257,28 @@ def _an_asyncio_connection_keeps_the_stream_that_it_writes_to():
     asyncio.run(body())
 
 
+@CHECKS.of("redis.asyncio Connection._reader, _parser, StreamReader._buffer")
+def _an_asyncio_connection_keeps_what_it_has_not_taken_in_its_stream():
+    async def answer(_reader, writer):
+        writer.write(b"+one\r\n+two\r\n")
+        writer.close()
+
+    async def body():
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        host, port = server.sockets[0].getsockname()
+        made = redis.asyncio.connection.Connection(host=host, port=port)
+        await made._connect()
+        made._parser.on_connect(made)
+        assert await made._parser.read_response() == b"one"
+        replies = getattr(made._parser, "_reader", None)  # of hiredis
+        assert made._reader._buffer or replies.has_data(), "the other one was not taken"
+        await made.disconnect(nowait=True)
+        server.close()
+        await server.wait_closed()
+
+    asyncio.run(body())
+
+
 @CHECKS.of(
     "RedisCluster._execute_command, NodeCommands.write, NodesManager.get_node_from_slot, on_connect"
 )

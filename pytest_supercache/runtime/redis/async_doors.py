@@ -30,7 +30,7 @@ from pytest_supercache.runtime.redis.doors import (
 )
 from pytest_supercache.runtime.redis.few_connections import areleasing, awaiting
 from pytest_supercache.runtime.redis.leasing import note_answer
-from pytest_supercache.runtime.redis.listening import HEARD
+from pytest_supercache.runtime.redis.listening import HEARD, areceive, has_arrived
 from pytest_supercache.runtime.redis.pipelines import broken
 from pytest_supercache.runtime.redis.retrying import attempts, retry_of, without_default
 from pytest_supercache.runtime.redis.topologies import (
@@ -123,16 +123,33 @@ class AsyncDoors(Doors):
             execution = execution_for(subscription)
             if execution is None:
                 return await method(subscription, block, timeout, **options)
-            if not self.cache.server.moves_time:
+            server = self.cache.server
+            if not server.messages_arrive:
                 execution.controller.hazard(UNTOLD)
             if not block and not timeout:
                 await async_context.step(execution, "poll for a message", HEARD, kind="command")
+            if server.messages_arrive and not server.moves_time:
+                ask = partial(method, subscription, True, **options)
+                read = partial(self._message, execution, subscription, ask)
+                if block or timeout:
+                    return await areceive(execution, read, None if block else timeout)
+                return await read()
             message = await method(subscription, block, timeout, **options)
             if message is not None and (block or timeout):
                 await async_context.step(execution, "receive a message", HEARD, kind="message")
             return message
 
         return parse_response
+
+    async def _message(
+        self, execution: ExecutionContext, subscription: Any, ask: Callable[[], Any]
+    ) -> Any:
+        """Return a message that a real server has sent; None: it has sent none."""
+        self.cache.server.quiesce()
+        connection = subscription.connection
+        if connection is not None and connection.is_connected and not has_arrived(connection):
+            return None
+        return await self._expect(execution, HEARD, ask)
 
     def _connection(self, method: _Method) -> _Method:
         def make_connection(pool: Any) -> Any:
@@ -216,28 +233,37 @@ class AsyncDoors(Doors):
             execution.controller.simplify("commands of asyncio clients atomic")
             footprint = footprint | SENDS
 
-        async def expecting() -> Any:
-            self._keep(execution, footprint)
-            actor = current_actor()
-            assert actor is not None, "a command is sent by an actor"
-            actor.in_command += 1
-            actor.asks += asks
-            for loop in execution.controller.loops:
-                loop.answers_awaited += 1
-            try:
-                return await make()
-            except BaseException as error:
-                if asks:
-                    self.cache.is_plain = False
-                self.note_failure(error)
-                raise
-            finally:
-                actor.in_command -= 1
-                actor.asks -= asks
-                for loop in execution.controller.loops:
-                    loop.answers_awaited -= 1
-
+        expecting = partial(self._expect, execution, footprint, make, asks=asks)
         return await async_context.call(
             execution, label, footprint, expecting, kind="command", failure=partial(broken, None),
             parts_answer=parts_answer, recheck_from=recheck_from,
         )  # fmt: skip
+
+    async def _expect(
+        self,
+        execution: ExecutionContext,
+        footprint: Footprint,
+        make: Callable[[], Any],
+        *,
+        asks: bool = False,
+    ) -> Any:
+        """Wait for what a server sends, without a context switch."""
+        self._keep(execution, footprint)
+        actor = current_actor()
+        assert actor is not None, "a command is sent by an actor"
+        actor.in_command += 1
+        actor.asks += asks
+        for loop in execution.controller.loops:
+            loop.answers_awaited += 1
+        try:
+            return await make()
+        except BaseException as error:
+            if asks:
+                self.cache.is_plain = False
+            self.note_failure(error)
+            raise
+        finally:
+            actor.in_command -= 1
+            actor.asks -= asks
+            for loop in execution.controller.loops:
+                loop.answers_awaited -= 1

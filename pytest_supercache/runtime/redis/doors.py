@@ -57,8 +57,19 @@ from pytest_supercache.runtime.redis.unsupported import hear_errors, note_unsupp
 from pytest_supercache.runtime.redis.wire import CACHES, SENDS, Wire, note_cached
 
 UNTOLD = (
-    "the code under test reads messages of a Redis channel on a real server; when they arrive is "
-    "not controlled in this version"
+    "the code under test reads messages of a Redis channel on a server that this run has not "
+    "started; when they arrive is not controlled. Use --supercache-backend=redis-server"
+)
+
+OF_KEYS = (
+    "the code under test subscribes to keyspace notifications, or to a pattern that matches their "
+    "channels; fakeredis publishes them whatever its configuration says. Use "
+    "--supercache-backend=redis-server"
+)
+
+EXPIRED = (
+    "the code under test hears of keyspace notifications, and sets keys that expire; a real server "
+    "tells of that in real time, which is not controlled"
 )
 
 _Method = Callable[..., Any]
@@ -160,7 +171,7 @@ class Doors:
             if execution.is_undisturbed and retry is None:
                 command = redis_commands.described(args, PLACE)
                 if command.is_usual:  # nothing to note, and no fault
-                    footprint = _widened(execution, client, command.footprint)
+                    footprint = _widened(execution, client, self.touched(command))
                     take(execution, command.label, footprint, "command")
                     return self._ask(execution, method, client, args, options)
             return self._try(execution, retry, method, client, args, options)
@@ -316,11 +327,13 @@ class Doors:
             execution = execution_for(subscription)
             if execution is None or subscription.connection is None:
                 return method(subscription, block, timeout, **options)
-            if not self.cache.server.moves_time:
+            server = self.cache.server
+            if not server.messages_arrive:
                 execution.controller.hazard(UNTOLD)
                 return method(subscription, block, timeout, **options)
 
             def read() -> Any:
+                server.quiesce()
                 return method(subscription, False, 0, **options)
 
             if not block and not timeout:
@@ -408,9 +421,15 @@ class Doors:
         """
         command = redis_commands.described(args, PLACE)
         if execution.is_undisturbed and command.is_usual:
-            return command.label, command.footprint, True
+            return command.label, self.touched(command), True
         self._note(execution, command)
-        return command.label, execution.logged(command.footprint), command.is_usual
+        return command.label, execution.logged(self.touched(command)), command.is_usual
+
+    def touched(self, command: redis_commands.Described) -> Footprint:
+        """Return the footprint of a command, of whose keys somebody may hear."""
+        if self.cache.tells_of_keys:
+            return redis_commands.telling_of_keys(command.footprint)
+        return command.footprint
 
     def announce_all(
         self,
@@ -425,7 +444,7 @@ class Doors:
         label = "; ".join(command.label for command in commands)
         for command in commands:
             self._note(execution, command, label)
-        together = reduce(or_, (command.footprint for command in commands), NOTHING)
+        together = reduce(or_, map(self.touched, commands), NOTHING)
         footprint = execution.logged(together)
         if is_watching:
             footprint = footprint | Footprint(reads=frozenset({f"{PLACE}:*"}))
@@ -462,6 +481,9 @@ class Doors:
             self.cache.expiring.update(
                 r for r in command.footprint.reads if r.startswith(f"{PLACE}:")
             )
+        for setting in command.settings:
+            self.cache.server.remember(setting)
+        self._note_news_of_keys(execution, command)
         note_lease(execution, self.cache.leases, command)
         note_question(execution, command.label)
         if command.is_script and not self.cache.server.runs_scripts:
@@ -469,6 +491,18 @@ class Doors:
                 f"{command.label}: this fakeredis runs no scripts. Install fakeredis[lua], or use "
                 "--supercache-backend=redis-server"
             )
+
+    def _note_news_of_keys(
+        self, execution: ExecutionContext, command: redis_commands.Described
+    ) -> None:
+        if command.hears_of_keys:
+            self.cache.tells_of_keys = True
+            if self.cache.server.moves_time:
+                execution.controller.hazard(OF_KEYS)
+        if not self.cache.tells_of_keys or self.cache.server.moves_time:
+            return
+        if not all(map(redis_commands.is_container, self.cache.timed)):
+            execution.controller.hazard(EXPIRED)
 
 
 def execution_for(client: Any) -> ExecutionContext | None:

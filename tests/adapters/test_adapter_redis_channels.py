@@ -1,0 +1,306 @@
+"""Channels of real servers: messages, and news of keys, arrive in every order that matters."""
+
+import asyncio
+import re
+
+import pytest
+import redis
+import redis.asyncio
+
+from pytest_supercache import Verdict
+from pytest_supercache.checking.check import check_on
+from pytest_supercache.core.settings import Exploration
+from pytest_supercache.layers.redis_commands import described
+from pytest_supercache.layers.servers import ForeignServer, RealServer, start_server
+from tests.adapters.flows import is_conflict
+from tests.selection import few
+
+SETTINGS = Exploration(search="exhaustive")
+OF_KEYS = "__keyspace@0__:*"
+TOLD = "notify-keyspace-events"
+
+
+@pytest.fixture(scope="module")
+def server():
+    server = start_server("redis-server")
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def fake():
+    return start_server("fakeredis")
+
+
+def outcomes(server, body):
+    """Search a body, which returns an outcome; return all of them, and the result."""
+    seen = set()
+
+    def noted(world):
+        seen.add(body(world))
+
+    async def noted_awaited(world):
+        seen.add(await body(world))
+
+    is_awaited = asyncio.iscoroutinefunction(body)
+    result = check_on(server, noted_awaited if is_awaited else noted, SETTINGS, guarantees=())
+    return seen, result
+
+
+async def next_message(channel):
+    """Wait for a message; that of the subscription is None."""
+    while not (message := await channel.get_message(timeout=None)):
+        pass
+    return message
+
+
+def two_messages(world):
+    client = redis.Redis("production", decode_responses=True)
+    channel = client.pubsub(ignore_subscribe_messages=True)
+    channel.subscribe("news")
+    seen = []
+
+    def publish():
+        client.publish("news", "first")
+        client.publish("news", "second")
+        seen.append("published")
+
+    def hear():
+        messages = channel.listen()
+        seen.extend(next(messages)["data"] for _ in range(2))
+
+    world.actor("alice", publish)
+    world.actor("bob", hear)
+    world.run()
+    return tuple(seen)
+
+
+async def two_messages_awaited(world):
+    seen = []
+
+    async def publish():
+        await client.publish("news", "first")
+        await client.publish("news", "second")
+        seen.append("published")
+
+    async def hear():
+        for _ in range(2):
+            message = await next_message(channel)
+            seen.append(message["data"])
+
+    client = redis.asyncio.Redis(host="production", decode_responses=True)
+    async with client, client.pubsub(ignore_subscribe_messages=True) as channel:
+        await channel.subscribe("news")
+        world.actor("alice", publish)
+        world.actor("bob", hear)
+        await world.run()
+    return tuple(seen)
+
+
+async def two_looks_awaited(world, timeout=0.0):
+    """Somebody looks for messages twice, after that of the subscription."""
+    seen = []
+
+    async def publish():
+        await client.publish("news", "first")
+        await client.publish("news", "second")
+
+    async def hear():
+        await channel.get_message(timeout=timeout)
+        for _ in range(2):
+            message = await channel.get_message(timeout=timeout)
+            seen.append(message and message["data"])
+
+    client = redis.asyncio.Redis(host="production", decode_responses=True)
+    async with client, client.pubsub(ignore_subscribe_messages=True) as channel:
+        await channel.subscribe("news")
+        world.actor("alice", publish)
+        world.actor("bob", hear)
+        await world.run()
+    return tuple(seen)
+
+
+@pytest.mark.redis_server
+@pytest.mark.parametrize("flow", [two_messages, two_messages_awaited, two_looks_awaited])
+def test_messages_arrive_in_the_orders_in_which_they_do_in_virtual_time(server, fake, flow):
+    found, result = outcomes(server, flow)
+    expected, _ = outcomes(fake, flow)
+    assert found == expected
+    assert len(found) > 2
+    assert result.verdict is Verdict.HOLDS
+
+
+@pytest.mark.redis_server
+@pytest.mark.parametrize("is_awaited", [False, True])
+def test_who_listens_to_a_silent_channel_of_a_server_waits_for_ever(server, is_awaited):
+    def body(world):
+        channel = redis.Redis("production").pubsub(ignore_subscribe_messages=True)
+        channel.subscribe("news")
+        world.actor("alice", lambda: next(channel.listen()))
+        world.run()
+
+    async def body_awaited(world):
+        client = redis.asyncio.Redis(host="production")
+        async with client, client.pubsub(ignore_subscribe_messages=True) as channel:
+            await channel.subscribe("news")
+            world.actor("alice", next_message, channel)
+            await world.run()
+
+    result = check_on(server, body_awaited if is_awaited else body, SETTINGS, guarantees=())
+    assert "nobody can go on" in result.counterexample.violation.summary
+
+
+class Near:
+    """A near cache on an event loop that hears of changes; `careful`, it reads after them anew."""
+
+    def __init__(self, client, channel, careful):
+        self.client, self.channel, self.careful = client, channel, careful
+        self.entries, self.heard = {}, 0
+
+    async def get(self, key):
+        if key not in self.entries:
+            heard, value = self.heard, await self.client.get(key)
+            await asyncio.sleep(0)
+            if self.careful and heard != self.heard:
+                return value
+            self.entries[key] = value
+        return self.entries[key]
+
+    async def hear(self):
+        message = await next_message(self.channel)
+        self.heard += 1
+        self.entries.pop(message["channel"].partition(":")[2] or message["data"], None)
+
+
+@pytest.mark.redis_server
+@pytest.mark.parametrize(
+    ("careful", "of_keys"), few([(False, False), (True, False), (False, True), (True, True)], 4)
+)
+def test_a_fill_on_a_loop_is_overtaken_by_its_message(server, careful, of_keys):
+    """Whether the writer publishes the message, or the server tells of its keys."""
+
+    async def body(world):
+        client = redis.asyncio.Redis(host="production", decode_responses=True)
+        async with client, client.pubsub(ignore_subscribe_messages=True) as channel:
+            await client.set("k", "old")
+            if of_keys:
+                await client.config_set(TOLD, "KEA")
+                await channel.psubscribe(OF_KEYS)
+            else:
+                await channel.subscribe("changes")
+            near = Near(client, channel, careful)
+
+            async def change():
+                await client.set("k", "new")
+                if not of_keys:
+                    await client.publish("changes", "k")
+
+            world.actor("alice", near.get, "k")
+            world.actor("bob", change)
+            world.actor("node", near.hear)
+            await world.run()
+            assert await near.get("k") == "new"
+
+    result = check_on(server, body, SETTINGS, guarantees=())
+    assert is_conflict(result) is not careful
+    if careful:
+        assert result.verdict is Verdict.HOLDS
+
+
+def news_of_keys(world):
+    client = redis.Redis("production", decode_responses=True)
+    client.config_set(TOLD, "KEA")
+    channel = client.pubsub(ignore_subscribe_messages=True)
+    channel.psubscribe(OF_KEYS)
+    seen = []
+
+    def change():
+        client.set("k", "new")
+        seen.append("set")
+        client.delete("k")
+        seen.append("deleted")
+
+    def hear():
+        seen.append(f"heard of {next(channel.listen())['data']}")
+
+    world.actor("alice", change)
+    world.actor("bob", hear)
+    world.run()
+    return tuple(seen)
+
+
+@pytest.mark.redis_server
+def test_a_server_tells_of_a_key_at_any_time_after_its_change(server):
+    found, result = outcomes(server, news_of_keys)
+    assert found == {
+        ("set", "deleted", "heard of set"),
+        ("set", "heard of set", "deleted"),
+        ("heard of set", "set", "deleted"),
+    }
+    assert result.verdict is Verdict.HOLDS
+
+
+@pytest.mark.redis_server
+def test_an_execution_does_not_inherit_what_an_earlier_one_has_configured(server):
+    """The other check is about code that subscribes and does not configure anything."""
+
+    def not_configured(world):
+        client = redis.Redis("production")
+        channel = client.pubsub(ignore_subscribe_messages=True)
+        channel.psubscribe(OF_KEYS)
+        client.set("k", 1)
+        seen = []
+        world.actor("alice", lambda: seen.extend(channel.get_message() for _ in range(2)))
+        world.run()
+        return tuple(map(bool, seen))
+
+    outcomes(server, news_of_keys)
+    assert outcomes(server, not_configured)[0] == {(False, False)}
+
+
+@pytest.mark.redis_server
+def test_news_of_keys_that_expire_are_not_controlled(server):
+    def body(world):
+        redis.Redis("production").set("k", 1, ex=60)
+        news_of_keys(world)
+
+    result = check_on(server, body, SETTINGS, guarantees=())
+    assert result.verdict is Verdict.UNKNOWN
+    assert "tells of that in real time" in result.reasons[0]
+
+
+def test_fakeredis_does_not_tell_of_keys_as_a_server_does(fake):
+    result = check_on(fake, news_of_keys, SETTINGS, guarantees=())
+    assert result.verdict is Verdict.UNKNOWN
+    assert "--supercache-backend=redis-server" in result.reasons[0]
+
+
+@pytest.mark.redis_server
+@pytest.mark.parametrize("flow", [two_messages, two_messages_awaited])
+def test_messages_of_a_server_elsewhere_are_unknown(flow):
+    real = RealServer()
+    foreign = ForeignServer(f"{real.url}?db=3")
+    try:
+        result = check_on(foreign, flow, SETTINGS, guarantees=())
+    finally:
+        foreign.close()
+        real.close()
+    assert result.verdict is Verdict.UNKNOWN
+    assert any(re.search("a server that this run has not started", r) for r in result.reasons)
+
+
+@pytest.mark.parametrize(
+    ("words", "hears"),
+    [
+        (["SUBSCRIBE", "__keyevent@0__:del"], True),
+        (["SUBSCRIBE", "news", "__keyspace@0__:k"], True),
+        (["SUBSCRIBE", "news", "__cluster"], False),
+        (["PSUBSCRIBE", "news:*"], False),
+        (["PSUBSCRIBE", "*"], True),
+        (["PSUBSCRIBE", "__k?y*"], True),
+        (["PSUBSCRIBE", "__kez*"], False),
+        (["PUBLISH", "__keyspace@0__:k", "m"], False),
+    ],
+)
+def test_who_may_hear_of_keys_is_known_by_the_channel(words, hears):
+    assert described(words).hears_of_keys is hears
