@@ -8,8 +8,8 @@ from tests.plugin.divided_flows import WAYS, Projects, differences, drawn, searc
 from tests.plugin.forks import Parents
 from tests.selection import either, few
 
-SHORT = (2, 9)
-"""A flow that holds, and one that does not; both have more than 50 interleavings."""
+SHORT = (13, 9)
+"""A flow that holds, with 36 interleavings, and one that does not, with 60."""
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def projects(parents: Parents, tmp_path: Path) -> Projects:
 @pytest.mark.parametrize("way", few(["workers-2", "shards", "dask", "kills", "workers-4"], 2))
 def test_the_rows_are_those_of_one_process(way: str, projects: Projects, tmp_path: Path) -> None:
     """Short forms for clusters and kills: `test_plugin_cluster`, `test_plugin_store`."""
-    numbers = (*SHORT, *range(10, either(10, 20)))
+    numbers = (*SHORT, *range(20, either(20, 30)))
     flows = {number: drawn(0, number, are_longer=True) for number in numbers}
     alone, found = searched(projects, tmp_path / "project", way, flows)
     verdicts = [alone[f"test_{number}"]["verdict"] for number in SHORT]

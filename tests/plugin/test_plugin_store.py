@@ -85,6 +85,16 @@ def row(project: Project, test: str, *options: str) -> dict[str, Any]:
     return {name: value for name, value in found.items() if name not in {"seconds", "cost"}}
 
 
+_alone: dict[str, dict[str, Any]] = {}
+
+
+def row_alone(project: Project, test: str) -> dict[str, Any]:
+    """Return the row of a test that is run without a store, once for all projects like this."""
+    if test not in _alone:
+        _alone[test] = row(project, test)
+    return _alone[test]
+
+
 def killed(
     project: Project, test: str, monkeypatch: pytest.MonkeyPatch, store: str = STORE
 ) -> None:
@@ -112,7 +122,7 @@ def journals(project: Project) -> list[Path]:
 def test_a_killed_search_goes_on_where_it_was(
     long_project: Project, test: str, verdict: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    alone = row(long_project, test)
+    alone = row_alone(long_project, test)
     killed(long_project, test, monkeypatch)
     assert len(journals(long_project)) == 1
     found = row(long_project, test, STORE)
@@ -129,7 +139,7 @@ def test_a_search_goes_on_from_a_redis_server(
 ) -> None:
     server = RealServer()
     try:
-        alone = row(long_project, "holds")
+        alone = row_alone(long_project, "holds")
         store = f"--supercache-store={server.url}"
         killed(long_project, "holds", monkeypatch, store)
         until(lambda: not kept_in(server, "*:writer"))
@@ -176,7 +186,7 @@ def test_a_server_that_does_not_answer_is_an_error_at_once(project: Project) -> 
 
 
 def test_a_search_that_ran_out_of_its_budget_goes_on_too(long_project: Project) -> None:
-    alone = row(long_project, "holds")
+    alone = row_alone(long_project, "holds")
     budget = "--supercache-executions=50"
     first = row(long_project, "holds", STORE, budget)
     assert first["verdict"] == "unknown"
@@ -206,12 +216,12 @@ def test_an_item_that_no_option_helps_with_says_so(long_project: Project) -> Non
 
 
 def test_a_search_in_a_worker_of_xdist_is_kept_too(long_project: Project) -> None:
-    long_project.run_cold("-k", "holds", "-n1", STORE, "--supercache-executions=50")
+    long_project.run_apart("-k", "holds", "-n1", STORE, "--supercache-executions=50")
     assert any("another run goes on from there" in note for note in long_project.row()["notes"])
     assert len(journals(long_project)) == 1
 
 
-@pytest.mark.parametrize("change", few(["code", "state", "environment", "setting", "asked"], 3))
+@pytest.mark.parametrize("change", few(["code", "state", "environment", "setting", "asked"], 2))
 def test_what_was_executed_of_other_code_or_settings_does_not_count(
     long_project: Project, change: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
