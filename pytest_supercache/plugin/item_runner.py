@@ -23,6 +23,7 @@ from pytest_supercache.plugin.recorded import REPLAYED, attempted, recorded_of
 from pytest_supercache.plugin.session import Session
 from pytest_supercache.plugin.surroundings import later_judge
 from pytest_supercache.plugin.terminal import whole_text
+from pytest_supercache.plugin.with_django import has_database_on_a_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -299,8 +300,7 @@ class ItemRunner:
         from pytest_supercache.checking.workers import forked, in_process
         from pytest_supercache.plugin.storing import kept
 
-        # Executions of one example must all be here: it is rejected only if every one rejects it.
-        if is_given(node) or later_judge(node) is not None:
+        if self._only_here(node) is not None:
             return in_process
         serving = node.config.stash.get(DISPATCHED, None)
         if serving is not None:
@@ -314,6 +314,18 @@ class ItemRunner:
             return in_process
         return dispatch if store is None else kept(dispatch, store)
 
+    def _only_here(self, node: pytest.Item) -> str | None:
+        """Return why only this process may search an item; None: others may help."""
+        if is_given(node):  # an example is rejected only if every execution rejects it
+            return "all examples of @given are searched in one process"
+        judge = later_judge(node)
+        if judge is not None:
+            return f"{judge} may look at what the item leaves behind in its process"
+        forks = self._session.cluster is None and DISPATCHED not in node.config.stash
+        if forks and has_database_on_a_server(node):
+            return "forks cannot copy its databases of Django, which are on a server"
+        return None
+
     def _with_lack_of_help(self, node: pytest.Item, result: CheckResult) -> CheckResult:
         """Note for each option that could help an undecided item to an end why it does not."""
         if result.verdict is not Verdict.UNKNOWN:
@@ -324,15 +336,10 @@ class ItemRunner:
             "--supercache-cluster": session.cluster is not None,
             "--supercache-store": session.store is not None,
         }
-        judge = later_judge(node)
-        why = (
-            "all examples of @given are searched in one process"
-            if judge is None
-            else f"{judge} may look at what the item leaves behind in its process"
-        )
         for option, is_on in options.items():
             if is_on:
-                result = _with_note(result, f"{option} does not help with this item: {why}")
+                said = f"{option} does not help with this item: {self._only_here(node)}"
+                result = _with_note(result, said)
         return result
 
     def _report(self, node: pytest.Item, finding: "Finding") -> None:

@@ -36,6 +36,9 @@ Nor do their hooks and fixtures fail an item for what it left behind, except for
 :func:`nothing_left_behind <pytest_supercache.checking.left_behind.nothing_left_behind>`.
 """
 
+_DJANGO, _LIVE_SERVER = "pytest_django", "live_server"
+"""A plugin whose fixtures take back what they have set, and the one of them that code talks to."""
+
 _OF_TEARDOWNS = "_xunit_"
 """How the names of the fixtures begin that pytest makes of `teardown_method` and its like."""
 
@@ -96,12 +99,18 @@ def _may_judge(name: str, fixture: Any) -> bool:
     """Say whether a fixture of the project has a second half."""
     if _changes_nothing(fixture) and not name.startswith(_OF_TEARDOWNS):
         return False
+    if _package(fixture) == _DJANGO:
+        return name == _LIVE_SERVER
     is_generator = inspect.isgeneratorfunction(fixture) or inspect.isasyncgenfunction(fixture)
     return is_generator or "request" in inspect.signature(fixture).parameters
 
 
 def _changes_nothing(function: Any) -> bool:
-    return str(function.__module__).partition(".")[0] in _CHANGE_NOTHING
+    return _package(function) in _CHANGE_NOTHING
+
+
+def _package(function: Any) -> str:
+    return str(function.__module__).partition(".")[0]
 
 
 def is_in_package_with_code(node: pytest.Item) -> bool:

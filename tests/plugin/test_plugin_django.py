@@ -160,6 +160,26 @@ def test_each_execution_begins_with_the_database_of_the_test(on_django: Project)
     assert not (on_django.path / "developer.sqlite3").exists()
 
 
+@pytest.mark.parametrize("serves", [False, True])
+def test_processes_help_with_items_that_use_pytest_django_but_not_its_server(
+    on_django: Project, serves: bool
+) -> None:
+    tests = EVERY_EXECUTION.replace("test_explored(world)", "test_explored(world, live_server)")
+    on_django.test_file(tests if serves else EVERY_EXECUTION)
+    chosen = ("-k", "explored", "--supercache-search=exhaustive", "--supercache-executions=2")
+    on_django.run_apart("--supercache-workers=2", *chosen)
+    notes = [
+        note
+        for row in on_django.rows().values()
+        for note in row["notes"]
+        if "does not help" in note
+    ]
+    assert notes == serves * [
+        "--supercache-workers does not help with this item: the fixture live_server of "
+        "pytest_django.fixtures may look at what the item leaves behind in its process"
+    ]
+
+
 def test_a_database_in_a_file_is_copied_too(on_django: Project) -> None:
     settings = on_django.path / "shop_settings.py"
     text = settings.read_text()
