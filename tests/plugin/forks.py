@@ -297,6 +297,8 @@ def _enter(wanted: dict[str, Any]) -> None:
     os.chdir(wanted["folder"])
     os.environ.clear()
     os.environ.update(wanted["variables"])
+    # multiprocessing's name of this module, whose functions a check would take for a project's.
+    sys.modules.pop("__mp_main__", None)
     path = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     sys.path[:1] = [wanted["folder"], *(part for part in path if part and part not in sys.path)]
     invalidate_caches()
