@@ -13,6 +13,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from pytest_supercache.core.identity import identity
+from pytest_supercache.runtime.kernel.frozen_objects import all_visible
 
 _WALKED_MODULES_MAX = 4
 """Above this number of modules, one pass over all objects is quicker than a walk from each."""
@@ -26,10 +27,10 @@ _OF_THE_IMPORT = frozenset({"__builtins__", "__loader__", "__spec__"})
 
 def functions_of(modules: list[ModuleType]) -> Iterator[FunctionType]:
     """Yield the functions whose globals are those of these modules, and perhaps some twice."""
-    left = modules
-    if len(modules) <= _WALKED_MODULES_MAX:
-        left = []
-        for module in modules:
+    left = [module for module in modules if references(module)]  # to the globals of its functions
+    if len(left) <= _WALKED_MODULES_MAX:
+        walked, left = left, []
+        for module in walked:
             there_are = references(module)
             found = _walked(vars(module), there_are)
             yield from found
@@ -92,19 +93,9 @@ def _is_of_others(value: Any, space: dict[str, Any]) -> bool:
 
 
 def _referrers(spaces: list[dict[str, Any]]) -> list[Any]:
-    """Return all objects that refer to the globals of modules, and maybe others.
-
-    The collector does not report objects that the application has frozen, as servers do before
-    they fork, so it may look at everything again until this returns.
-    """
+    """Return all objects that refer to the globals of modules, and maybe others."""
     if not spaces:
         return []
-    is_frozen = gc.get_freeze_count() > 0
-    if is_frozen:
-        gc.unfreeze()
-    try:
+    with all_visible():
         is_quicker = len(spaces) > _WALKED_MODULES_MAX
         return gc.get_objects() if is_quicker else gc.get_referrers(*spaces)
-    finally:
-        if is_frozen:
-            gc.freeze()

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from pytest_supercache.runtime.kernel import frozen_objects
 from pytest_supercache.runtime.kernel.actor import Actor
 from pytest_supercache.runtime.kernel.controller import Controller
 
@@ -56,7 +57,7 @@ _in_use = 0  # blocks of memory after the last full collection, or before the fi
 def collector_disabled() -> Iterator[Collector]:
     """Disable the collector, and exclude all existing objects from it until the end."""
     collector = Collector()
-    is_frozen = gc.get_freeze_count() > 0  # by other code
+    is_frozen = frozen_objects.is_any_frozen()  # by other code
     try:
         if not is_frozen:
             _freeze(may_collect=collector.is_on)
@@ -65,7 +66,7 @@ def collector_disabled() -> Iterator[Collector]:
     finally:
         collector.enable()
         if not is_frozen:
-            gc.unfreeze()
+            frozen_objects.unfreeze()
 
 
 def _freeze(*, may_collect: bool) -> None:
@@ -80,4 +81,4 @@ def _freeze(*, may_collect: bool) -> None:
     elif may_collect and sys.getallocatedblocks() > _in_use * _GROWTH + _MORE:
         gc.collect()
         _in_use = sys.getallocatedblocks()
-    gc.freeze()
+    frozen_objects.freeze()

@@ -13,6 +13,7 @@ from typing import Any
 from pytest_supercache.runtime.kernel import audit
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.calling import current_actor
+from pytest_supercache.runtime.kernel.frozen_objects import all_visible
 
 _MADE = "sqlite3.connect/handle"
 
@@ -46,14 +47,8 @@ def close() -> None:
 
 def all_objects() -> list[Any]:
     """Return all objects that the collector tracks, those that are frozen, too."""
-    is_frozen = gc.get_freeze_count() > 0
-    if is_frozen:
-        gc.unfreeze()
-    try:
+    with all_visible():
         return gc.get_objects()
-    finally:
-        if is_frozen:
-            gc.freeze()
 
 
 def _heard(_: str, arguments: tuple[Any, ...]) -> None:

@@ -104,6 +104,14 @@ def test_what_only_others_lead_to_is_found_too(is_frozen):
     assert kept_elsewhere
 
 
+def test_modules_without_functions_ask_for_no_look_at_everything(monkeypatch):
+    """Modules of C are many in some processes, and have functions that refer to no globals."""
+    modules = [made("x = 1") for _ in range(9)]
+    modules.insert(5, module := made("def seen(): pass"))
+    monkeypatch.setattr(referring, "_referrers", lambda spaces: [] if not spaces else 1 / 0)
+    assert list(functions_of(modules)) == [module.seen]
+
+
 def test_many_modules_are_found_by_one_look_at_everything(monkeypatch):
     modules = [made("def seen(): pass") for _ in range(5)]
     monkeypatch.setattr(referring, "_walked", lambda space, most: 1 / 0)
