@@ -17,7 +17,6 @@ import importlib.metadata
 import json
 import os
 import pkgutil
-import runpy
 import signal
 import socket
 import subprocess
@@ -289,8 +288,15 @@ def _become_worker(wanted: dict[str, Any]) -> None:
 def _become(wanted: dict[str, Any]) -> None:
     """Be ``python -m pytest`` with these arguments, there, with that environment."""
     _enter(wanted)
-    sys.argv = ["pytest", *wanted["arguments"]]
-    runpy.run_module("pytest", run_name="__main__", alter_sys=True)
+    entry = import_module("pytest.__main__")
+    sys.argv = [str(entry.__file__), *wanted["arguments"]]
+    # One whose code does not run: a check would search all objects for a function that is in no
+    # variable, that of this code.
+    main = ModuleType("__main__")
+    vars(main).update({**vars(entry), "__name__": "__main__"})
+    sys.modules["__main__"] = main
+    del sys.modules["pytest.__main__"]
+    raise SystemExit(vars(main)["_console_main"]())
 
 
 def _enter(wanted: dict[str, Any]) -> None:
@@ -363,11 +369,13 @@ def _fixtures_of_a_library(plugin: Any) -> dict[str, Any] | None:
 def _ask_once() -> None:
     """Ask now what each run would.
 
-    freezegun remembers the modules that it has seen, fakeredis the commands that there are, and
-    the door of sqlite3 that there is no connection yet.
+    freezegun remembers the modules that it has seen, fakeredis the commands that there are, the
+    door of sqlite3 that there is no connection yet, and the plugin where links of packages lead.
     """
+    from pytest_supercache.core.folders import real_path
     from pytest_supercache.layers.clock import VirtualClock
     from pytest_supercache.layers.servers import start_server
+    from pytest_supercache.plugin.copies import imported_files
     from pytest_supercache.runtime.process.virtual_time import frozen
     from pytest_supercache.runtime.sql import sqlite_before
 
@@ -378,6 +386,8 @@ def _ask_once() -> None:
     sqlite_before.open()
     sqlite_before.close()
     start_server("fakeredis").close()
+    for file in imported_files():
+        real_path(file)
 
 
 class _End:
