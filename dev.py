@@ -451,11 +451,14 @@ def run_tests(venv: Path, arguments: list[str]) -> int:
     if "TMPDIR" in os.environ or not has_room(shared):
         return call(venv, "pytest", *arguments)
     folder = tempfile.mkdtemp(prefix="t", dir=shared)
-    status = call(venv, "pytest", *arguments, TMPDIR=folder)
-    if status in {0, NOTHING_SELECTED}:
-        shutil.rmtree(folder, ignore_errors=True)
-    else:
-        say(f"the folders of the failed tests are in {folder}")
+    status = 1  # unless it ends
+    try:
+        status = call(venv, "pytest", *arguments, TMPDIR=folder)
+    finally:
+        if status in {0, NOTHING_SELECTED}:
+            shutil.rmtree(folder, ignore_errors=True)
+        else:
+            say(f"what the tests have left is in {folder}")
     return status
 
 
