@@ -445,20 +445,16 @@ def environment(venv: Path | None = None) -> dict[str, str]:
 def run_tests(venv: Path, arguments: list[str]) -> int:
     """Run pytest with its temporary files in memory, where databases do not wait for a disk.
 
-    What failing tests have left there stays.
+    What failing tests have left there stays. Nothing is printed after pytest's summary.
     """
     shared = Path("/dev/shm")
     if "TMPDIR" in os.environ or not has_room(shared):
         return call(venv, "pytest", *arguments)
     folder = tempfile.mkdtemp(prefix="t", dir=shared)
-    status = 1  # unless it ends
-    try:
-        status = call(venv, "pytest", *arguments, TMPDIR=folder)
-    finally:
-        if status in {0, NOTHING_SELECTED}:
-            shutil.rmtree(folder, ignore_errors=True)
-        else:
-            say(f"what the tests have left is in {folder}")
+    say(f"temporary files are in {folder}, and stay there unless all tests pass")
+    status = call(venv, "pytest", *arguments, TMPDIR=folder)
+    if status in {0, NOTHING_SELECTED}:
+        shutil.rmtree(folder, ignore_errors=True)
     return status
 
 
