@@ -16,7 +16,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import chdir, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -135,8 +135,8 @@ LONGER = (2, 2, 1), (2, 1, 2)
 SAID = "executions are those of earlier runs of the same code, kept by --supercache-store"
 """The note of a row of which a part was kept."""
 
-_FLOWS_OF_A_RUN = 50
-"""How many flows a project has, at most."""
+_FLOWS_OF_A_RUN = 10
+"""How many flows a project has."""
 
 
 def drawn(seed: int, number: int, *, are_longer: bool) -> dict[str, Any]:
@@ -313,40 +313,62 @@ def differences(alone: Rows, found: Rows) -> Iterator[str]:
             yield f"{name}: {'; '.join(told)}"
 
 
+@dataclass
+class Total:
+    """What came of all flows so far."""
+
+    flows: int = 0
+    interleavings: int = 0
+    parts: int = 0
+    kills: int = 0
+    gone_on: int = 0
+    differ: int = 0
+    verdicts: Counter[str] = field(default_factory=Counter)
+
+    def add(self, alone: Rows, found: Searched) -> None:
+        """Count the flows of a project."""
+        self.flows += len(alone)
+        self.interleavings += sum(row["interleavings"] or 0 for row in alone.values())
+        self.parts += found.parts
+        self.kills += found.kills
+        self.gone_on += found.gone_on
+        self.verdicts.update(row["verdict"] for row in alone.values())
+
+    def __str__(self) -> str:
+        verdicts = ", ".join(f"{number} {name}" for name, number in sorted(self.verdicts.items()))
+        return (
+            f"{self.flows} flows ({verdicts}), {self.interleavings} interleavings, {self.parts} "
+            f"parts, {self.kills} kills, {self.gone_on} went on; {self.differ} differ"
+        )
+
+
 def search_many(way: str, seed: int, count: int) -> int:
-    """Search flows in a way, print what differs and a summary; return how many differ."""
+    """Search flows in a way; print what differs, and after each run the total.
+
+    Returns:
+        The number of rows that differ.
+    """
     has_kills = way == "kills"  # most of them shall come while a search is divided
-    verdicts: Counter[str] = Counter()
-    parts = kills = gone_on = interleavings = wrong = at = 0
+    total = Total()
     with TemporaryDirectory(prefix="flows-") as folder:
         parents = Parents()
         projects = Projects(parents, Path(folder) / "output")
         try:
-            while (kills if has_kills else at) < count:
-                size = 10 if has_kills else min(_FLOWS_OF_A_RUN, count - at)
-                numbers = range(at, at + size)
+            while (total.kills if has_kills else total.flows) < count:
+                numbers = range(total.flows, total.flows + _FLOWS_OF_A_RUN)
                 flows = {one: drawn(seed, one, are_longer=has_kills) for one in numbers}
-                path = Path(folder) / str(at)
+                path = Path(folder) / str(total.flows)
                 alone, found = searched(projects, path, way, flows)
-                at += size
+                total.add(alone, found)
                 for difference in differences(alone, found.rows):
-                    wrong += 1
+                    total.differ += 1
                     sys.stdout.write(f"seed {seed}, {difference}\n")
-                verdicts.update(row["verdict"] for row in alone.values())
-                interleavings += sum(row["interleavings"] or 0 for row in alone.values())
-                parts, kills, gone_on = (
-                    parts + found.parts, kills + found.kills, gone_on + found.gone_on
-                )  # fmt: skip
+                sys.stdout.write(f"{way}: {total}\n")
                 sys.stdout.flush()
                 shutil.rmtree(path)
         finally:
             parents.close()
-    told = ", ".join(f"{number} {verdict}" for verdict, number in sorted(verdicts.items()))
-    sys.stdout.write(
-        f"{way}: {at} flows ({told}), {interleavings} interleavings, {parts} parts, {kills} kills, "
-        f"{gone_on} went on; {wrong} differ\n"
-    )
-    return wrong
+    return total.differ
 
 
 def main() -> int:
