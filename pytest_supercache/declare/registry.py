@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.core.places import LAYERS
 from pytest_supercache.declare import held, switched
 from pytest_supercache.declare.late_binding import bound_late, indistinct
 from pytest_supercache.declare.same import are_one, place_of
@@ -178,9 +179,13 @@ def system(
         params: further arguments of the factory by name, as in ``{"isolation": "SERIALIZABLE"}``.
 
     Raises:
-        SupercacheError: another factory has the name, or ``params`` are not what this one takes.
+        SupercacheError: another factory has the name, a role is no layer, or ``params`` are not
+            what this one takes.
     """
     named, given = named_system(name), dict(params or {})
+    for role in (roles or {}).values():
+        if role not in LAYERS:
+            raise SupercacheError(f"{named}: roles={roles!r}: expected one of {', '.join(LAYERS)}")
 
     def register(factory: _Function) -> _Function:
         if given:

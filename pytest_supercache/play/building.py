@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.core.misspelt import nearest_word
 from pytest_supercache.declare.registry import System
 from pytest_supercache.layers.stack import NodeLayers
 from pytest_supercache.runtime.kernel.execution_context import SHARED_LAYERS
@@ -65,10 +66,27 @@ async def _build(
     if made is None:
         raise SupercacheError(f"system {system.name!r}: its factory returned None")
     looks = getattr(made, "layers", None)
-    if callable(looks):
-        for name in looks():
-            world.show(_place(system, name, layers.node), partial(_layer, looks, name))
+    names = tuple(looks()) if callable(looks) else ()
+    _refuse_roles_of_nothing(system, names)
+    for name in names:
+        world.show(_place(system, name, layers.node), partial(_layer, looks, name))
     return made
+
+
+def _refuse_roles_of_nothing(system: System, names: Sequence[str]) -> None:
+    """Refuse a role of a layer that the system does not show: nobody would look into that layer.
+
+    Raises:
+        SupercacheError: its text says which layers there are.
+    """
+    for name in system.roles:
+        if name not in names:
+            near = nearest_word(name, names)
+            meant = f"; did you mean {near!r}?" if near else ""
+            raise SupercacheError(
+                f"system {system.name!r}: `roles` names the layer {name!r}, and `layers()` of the "
+                f"system shows {', '.join(map(repr, names)) or 'none'}{meant}"
+            )
 
 
 async def _made(world: World, system: System, layers: NodeLayers, teardown: AsyncExitStack) -> Any:

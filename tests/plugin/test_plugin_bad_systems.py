@@ -378,3 +378,33 @@ for held["kind"] in (dict, list):
     if given == "held":
         result.stdout.fnmatch_lines(["*leads to ?'kind'?, which had another value when the test *"])
     assert (result.ret == 0) == (given != "held")
+
+
+SHOWN = """
+class Shown:
+    def __init__(self, layers):
+        self.redis = layers.existing_cache.client()
+    def get(self, key):
+        return self.redis.get(key)
+    def layers(self):
+        return {"dry": {}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("roles", "said"),
+    [
+        ({"dry": "super_cache"}, None),
+        ({"dryy": "super_cache"}, "*names the layer 'dryy'*shows 'dry'; did you mean 'dry'[?]*"),
+        ({"dry": "supercache"}, "*expected one of existing_cache, super_cache, origin*"),
+    ],
+)
+def test_a_role_of_no_layer_is_an_error(
+    project: Project, roles: dict[str, str], said: str | None
+) -> None:
+    project.add_to_conftest(f"{SHOWN}sc.system('shown', roles={roles})(Shown)\n")
+    project.scenario(one_reader("R-1", "shown"))
+    result = project.run()
+    assert (result.ret == 0) == (said is None)
+    if said:
+        (result.stderr if "expected" in said else result.stdout).fnmatch_lines([said])
