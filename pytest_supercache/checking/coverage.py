@@ -67,8 +67,10 @@ def scope_of(
     }
     if not judged:
         scope["judged only"] = _and("errors", "deadlocks", own_checks)
+    elif not any(_has_subject(one, execution.history) for one in guarantees):
+        scope["no subject"] = ", ".join(judged)
     scope |= _reached(reach, given, is_apart=not raced and _are_apart(execution))
-    scope |= _idle(reach, execution)
+    scope |= _idle(reach, execution, sees_memory=settings.finds_memory)
     if raced:
         scope["shared memory"] = _listed(raced)
     if atomic:
@@ -80,6 +82,13 @@ def scope_of(
     if settings.assume is not None:
         scope["assumption"] = f"no operation pauses {settings.assume.pause * 1000:g} ms or more"
     return scope
+
+
+def _has_subject(guarantee: Guarantee, history: History) -> bool:
+    """Say whether a run has what could break a guarantee; errors and deadlocks are no guarantee."""
+    if guarantee.name == ANSWERS.name:
+        return False
+    return guarantee.has_subject is None or guarantee.has_subject(history)
 
 
 def _reached(reach: "Reach", given: frozenset[str], *, is_apart: bool) -> Scope:
@@ -102,12 +111,26 @@ def _changes_nothing(history: History) -> bool:
     )
 
 
-def _idle(reach: "Reach", execution: Execution) -> Scope:
+def _idle(reach: "Reach", execution: Execution, *, sees_memory: bool) -> Scope:
     """Return what makes a race show little: no cache takes part in it, or nothing is changed."""
-    caches = "none" if reach.layers and not _may_have_cache(reach, execution) else ""
+    caches = ""
+    if reach.layers and not _may_have_cache(reach, execution):
+        caches = "none"
+    elif reach.layers and _kept_nothing(reach, execution, sees_memory=sees_memory):
+        caches = "kept nothing"
     writes = "what was there" if _changes_nothing(execution.history) else ""
     told: Scope = {"caches": caches, "writes": writes}
     return {name: what for name, what in told.items() if what}
+
+
+def _kept_nothing(reach: "Reach", execution: Execution, *, sees_memory: bool) -> bool:
+    """Say whether a cache was asked, and never had an answer.
+
+    Memory may be a cache, too. Only where nodes are asked in the end, somebody would have found it.
+    """
+    is_in_memory = sees_memory and _is_in_memory(reach, execution)
+    is_asked = reach.asks or (is_in_memory and bool(execution.settled.probes))
+    return is_asked and reach.loads and not (reach.spares or reach.keeps)
 
 
 def _may_have_cache(reach: "Reach", execution: Execution) -> bool:
@@ -115,10 +138,13 @@ def _may_have_cache(reach: "Reach", execution: Execution) -> bool:
 
     If each node has only one user, private memory may be a cache as well.
     """
+    return reach.caches or _is_in_memory(reach, execution)
+
+
+def _is_in_memory(reach: "Reach", execution: Execution) -> bool:
     nodes = {operation.node for operation in execution.history if operation.phase == RACE}
     are_together = len(execution.users) > 1 and len(nodes) == 1
-    is_in_memory = reach.shares_memory if are_together else reach.writes_memory
-    return reach.caches or is_in_memory
+    return reach.shares_memory if are_together else reach.writes_memory
 
 
 def _are_apart(execution: Execution) -> bool:
@@ -149,6 +175,14 @@ class Reach:
     """Whether one has written memory that another one uses."""
     has_met_given: bool = False
     """Whether a step might have touched something that the layers had from the start."""
+    asks: bool = False
+    """Whether a step looked something up in a cache."""
+    loads: bool = False
+    """Whether somebody has asked the origin, or a database, for something that may be kept."""
+    spares: bool = False
+    """Whether anybody was answered without a step of the origin."""
+    keeps: bool = False
+    """Whether a cache held anything in the end."""
 
     def note(self, execution: Execution, given: frozenset[str] = frozenset()) -> None:
         """Take in the steps of one execution."""
@@ -160,6 +194,26 @@ class Reach:
             self.layers |= bool(kinds)
             self.caches = bool(kinds - _OF_ORIGIN)
             self.locks |= bool(visible)
+        if not (self.keeps or self.spares):
+            self._note_answers(execution)
+
+    def _note_answers(self, execution: Execution) -> None:
+        """Note whether answers came from a cache."""
+        asking, loading = set[int | str | None](), Counter[int | str | None]()
+        for step in execution.steps:
+            who = _asker(step)
+            if step.kind in _OF_ORIGIN:
+                loading[who] += 1
+            elif step.kind not in _WITHOUT_DATA and not step.footprint.writes:
+                asking.add(who)
+        left = execution.settled.layers or execution.stock
+        self.asks |= bool(asking)
+        history = execution.history
+        found = any(load.value is not None for load in history.loads)
+        self.loads |= found if history.origin_watched else bool(loading)
+        self.keeps |= any(content for place, content in left.items() if place != "origin")
+        self.spares |= bool(asking - loading.keys())
+        self.spares |= len(execution.settled.probes) > loading[_PROBE]
 
     def add(self, other: "Reach") -> None:
         """Take in what was reached in another process."""
@@ -185,6 +239,15 @@ _WITHOUT_DATA = frozenset(
 _OF_ORIGIN = frozenset({"origin"})
 
 _ORIGIN = "origin:"
+
+_PROBE = "probe"
+
+
+def _asker(step: Step) -> int | str | None:
+    """Return for what a step was taken: an operation, all the probes, or else an actor."""
+    if step.phase == _PROBE:
+        return _PROBE
+    return step.actor if step.operation is None else step.operation
 
 
 def _memory(settings: Exploration, *, shared: bool) -> str:

@@ -19,6 +19,10 @@ _TOLD = {
         "partly by earlier runs",
     ): "earlier runs executed a part (--supercache-store)",
     ("caches", "none"): "no step reached a cache, as if it were switched off",
+    (
+        "caches",
+        "kept nothing",
+    ): "each answer came from the origin, as if caches kept nothing",
     ("writes", "what was there"): "the users wrote what was there before, which cannot be outdated",
     ("in common", "nothing"): "the users touched nothing in common, so no order mattered",
 }
@@ -28,12 +32,7 @@ _TOLD = {
 def limits_of(proofs: Iterable[Row]) -> Iterator[str]:
     """Yield the limits of the rows that a GO rests on, each with the names of the rows."""
     proofs = list(proofs)
-    judged: dict[str, list[str]] = {}
-    for row in proofs:
-        if row.scope.get("judged only"):
-            judged.setdefault(str(row.scope["judged only"]), []).append(row.id)
-    for what, names in sorted(judged.items()):
-        yield f"judged only for {what}, by no guarantee: {listed(names)}"
+    yield from _hardly_judged(proofs)
     for (name, value), what in _TOLD.items():
         if found := [row.id for row in proofs if row.scope.get(name) == value]:
             yield f"{what}: {listed(found)}"
@@ -47,6 +46,20 @@ def limits_of(proofs: Iterable[Row]) -> Iterator[str]:
     drawn = [f"{row.id} ({_examples(row)})" for row in proofs if "examples" in row.scope]
     if drawn:
         yield f"a sample of the inputs, drawn by @given: {listed(drawn)}"
+
+
+def _hardly_judged(proofs: list[Row]) -> Iterator[str]:
+    judged: dict[str, list[str]] = {}
+    for row in proofs:
+        if row.scope.get("judged only"):
+            judged.setdefault(str(row.scope["judged only"]), []).append(row.id)
+    for what, names in sorted(judged.items()):
+        yield f"judged only for {what}, by no guarantee: {listed(names)}"
+    without = [
+        f"{row.id} ({row.scope['no subject']})" for row in proofs if row.scope.get("no subject")
+    ]
+    if without:
+        yield f"nobody did what could break the guarantees: {listed(without)}"
 
 
 def limits_of_run(run: Mapping[str, Any]) -> Iterator[str]:

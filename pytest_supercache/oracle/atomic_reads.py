@@ -13,6 +13,7 @@ from itertools import islice, product
 
 from pytest_supercache.core.value_text import value_text
 from pytest_supercache.core.verdict import Violation
+from pytest_supercache.oracle import preconditions
 from pytest_supercache.oracle.guarantee import Guarantee, NeverJudgedError, NotJudgedError
 from pytest_supercache.oracle.observed import Observed, Sight, decided_by
 from pytest_supercache.oracle.who import subject, who
@@ -109,4 +110,10 @@ def _violation(new: Sight, old: Sight) -> Violation:
     )
 
 
-READ_ATOMIC = Guarantee("read_atomic", decided_by(_findings), asks_nodes=False, ignores_time=True)
+READ_ATOMIC = Guarantee(
+    "read_atomic",
+    decided_by(_findings),
+    has_subject=preconditions.are_keys_committed_together,
+    asks_nodes=False,
+    ignores_time=True,
+)

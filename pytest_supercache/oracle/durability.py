@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pytest_supercache.core.operation import Commit
 from pytest_supercache.core.value_text import value_text
 from pytest_supercache.core.verdict import Violation
+from pytest_supercache.oracle import preconditions
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
 from pytest_supercache.oracle.observed import Observed, Write, decided_by
 from pytest_supercache.oracle.versions import same
@@ -78,5 +79,9 @@ def _follows(observed: Observed, commit: Commit, write: Write) -> bool:
 
 
 DURABLE_WRITES = Guarantee(
-    "durable_writes", decided_by(_findings), asks_nodes=False, ignores_time=True
+    "durable_writes",
+    decided_by(_findings),
+    has_subject=preconditions.is_anything_written,
+    asks_nodes=False,
+    ignores_time=True,
 )

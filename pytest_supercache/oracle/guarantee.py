@@ -68,6 +68,8 @@ class Guarantee:
         real_time_with: the parameter without which it is a function of the trace nevertheless, and
             ignores time.
         find_lack: returns what a history lacks if there is nothing in it to judge, else "".
+        has_subject: says whether a history has what could break it, where few have. Without it, it
+            holds and says nothing. None: not known.
         asks_nodes: it may judge what nodes answer when everything has settled.
         is_default: nobody has asked for it: where there is nothing to judge, it is passed over.
         ignores_time: it says the same whatever the clock shows when a step is taken.
@@ -81,6 +83,7 @@ class Guarantee:
     needs_contents: bool = False
     real_time_with: str | None = None
     find_lack: Callable[[History], str] | None = None
+    has_subject: Callable[[History], bool] | None = None
     asks_nodes: bool = True
     is_default: bool = False
     ignores_time: bool = False

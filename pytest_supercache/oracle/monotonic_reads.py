@@ -88,6 +88,7 @@ MONOTONIC_READS = Guarantee(
     "monotonic_reads",
     decided_by(_findings),
     find_lack=preconditions.answers,
+    has_subject=preconditions.is_key_read_twice,
     asks_nodes=False,
     ignores_time=True,
 )

@@ -4,8 +4,12 @@ Each returns what the history lacks, as a sentence, or an empty text.
 
 A guarantee about answers holds of every history without an answer. Actors that call the system
 themselves, or by verbs that declare nothing, record none: then that would be no evidence.
+
+Those that say yes or no are about single users: what they miss is nobody's mistake where other
+guarantees are judged.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 
 from pytest_supercache.core.misspelt import meant
@@ -42,7 +46,7 @@ def writes_and_answers(history: History) -> str:
 
 def revokes_and_reads(history: History) -> str:
     """Require that somebody deletes, and that somebody reads, be it that the read is refused."""
-    if not any(value is None for operation in history for _, value in written(operation)):
+    if not is_anything_deleted(history):
         return f"no operation deletes. {_REMEDY}"
     is_read = any(operation.kind == "read" or shown(operation) for operation in history)
     return "" if is_read else f"no operation reads. {_REMEDY}"
@@ -81,6 +85,38 @@ def owned_keys(history: History) -> str:
     return (
         f"nobody has or shows a key with an owner ({', '.join(sorted(history.owners))}). {_REMEDY}"
     )
+
+
+def is_own_write_read(history: History) -> bool:
+    """Say whether a user is shown a key after having written it."""
+    own = set[tuple[str, str]]()
+    for operation in history:
+        if any((operation.user, key) in own for key, _ in shown(operation)):
+            return True
+        own |= {(operation.user, key) for key, _ in written(operation)}
+    return False
+
+
+def is_key_read_twice(history: History) -> bool:
+    """Say whether a user is shown one key by two operations."""
+    seen = [(one.user, key) for one in history for key in dict(shown(one))]
+    return len(set(seen)) < len(seen)
+
+
+def are_keys_committed_together(history: History) -> bool:
+    """Say whether a transaction changes two keys."""
+    places = Counter(at for at, _ in {(commit.at, commit.key) for commit in history.commits})
+    return any(count > 1 for count in places.values())
+
+
+def is_anything_written(history: History) -> bool:
+    """Say whether an operation writes."""
+    return any(map(written, history))
+
+
+def is_anything_deleted(history: History) -> bool:
+    """Say whether an operation deletes."""
+    return any(value is None for operation in history for _, value in written(operation))
 
 
 def misnamed(history: History) -> str:

@@ -150,5 +150,6 @@ NO_RESURRECTION = Guarantee(
     real_time=True,
     find_patterns=_find_patterns,
     find_lack=preconditions.answers,
+    has_subject=preconditions.is_anything_deleted,
     ignores_time=True,
 )

@@ -171,6 +171,7 @@ READ_YOUR_WRITES = Guarantee(
     real_time=True,
     find_patterns=_find_patterns,
     find_lack=preconditions.writes_and_answers,
+    has_subject=preconditions.is_own_write_read,
     asks_nodes=False,
     ignores_time=True,
 )

@@ -296,3 +296,71 @@ def test_a_go_names_the_scenarios_in_which_no_cache_was_reached(project: Project
         project.scenario(text.replace("bob: [", of_node), f"{system}-{node}")
     assert project.run("--supercache-gate").ret == 0
     assert [one for one in limits(project) if not one.startswith(BARE)] == [f"{OFF}off-a"]
+
+
+KEPT_NOTHING = "each answer came from the origin, as if caches kept nothing: "
+
+FORGETFUL = """
+class Forgetful(Shop):
+    '''What a shop is with a time to live of 0, or with values that cannot be stored.'''
+
+    def get(self, key):
+        found = self.redis.get(key)
+        if found is not None:
+            return json.loads(found)
+        value = self.db.get(key)
+        if LOST:
+            self.redis.delete(key)
+        else:
+            self.redis.set(key, json.dumps(value))
+        return value
+
+@sc.system("forgetful")
+def forgetful(layers):
+    return Forgetful(layers.existing_cache.client(), layers.origin)
+"""
+
+
+@pytest.mark.parametrize("is_lost", [True, False])
+def test_a_go_names_the_scenarios_whose_cache_kept_nothing(project: Project, is_lost: bool) -> None:
+    """The twins: what is stored is never found in the race, but was there; and nobody asks."""
+    project.add_to_conftest(FORGETFUL.replace("LOST", str(is_lost)))
+    given = "given: {origin: {k: 1}}\nguarantees: [answers]\n"
+    project.scenario(one_reader("L-1", "forgetful", given), "one")
+    project.scenario(race("L-2", "uncached", "guarantees: [answers]\n"), "two")
+    assert project.run("--supercache-gate").ret == 0
+    told = [one for one in limits(project) if not one.startswith(BARE)]
+    assert told == [f"{KEPT_NOTHING}L-1"] * is_lost
+
+
+@pytest.mark.parametrize("is_old", [True, False])
+def test_a_cache_in_memory_that_keeps_nothing_is_named(project: Project, is_old: bool) -> None:
+    """The twin: nodes are asked in the end, and find what was stored."""
+    near = f"if {is_old} or key not in self.near:"
+    project.add_to_conftest(CACHES.replace("if key not in self.near:", near))
+    project.scenario(race("L-1", "near"))
+    assert project.run("--supercache-gate").ret == 0
+    assert limits(project) == [f"{KEPT_NOTHING}L-1"] * is_old
+
+
+NO_SUBJECT = "nobody did what could break the guarantees: "
+
+
+@pytest.mark.parametrize(
+    ("guarantee", "more"),
+    [
+        ("read_your_writes", ', {read: "product:42"}'),
+        ("monotonic_reads", ', {read: "product:42"}, {read: "product:42"}'),
+        ("read_your_writes, coherent_when_settled", ""),
+    ],
+)
+def test_a_go_names_the_scenarios_in_which_nothing_could_break_the_guarantees(
+    project: Project, guarantee: str, more: str
+) -> None:
+    """The twins: somebody does it, or another guarantee is judged."""
+    text = race("L-1", "uncached", f"guarantees: [{guarantee}]\n")
+    project.scenario(text, "one")
+    text = text.replace("L-1", "L-2").replace("value: 120}}]", f"value: 120}}}}{more}]")
+    project.scenario(text, "two")
+    assert project.run("--supercache-gate").ret == 0
+    assert limits(project) == [f"{NO_SUBJECT}L-1 ({guarantee})"] * bool(more)
