@@ -299,7 +299,7 @@ def parts_of(registered: Any, *, made: bool = False) -> Iterator[HeldPart]:
 def _parts_in(value: Any) -> Iterator[HeldPart]:
     """Yield the parts of one object that may be replaced."""
     if is_a(value, FunctionType):
-        read = read_by(value) if _is_of_project(value.__globals__.get("__name__")) else ()
+        read = read_by(value) if is_of_project(value.__globals__.get("__name__")) else ()
         yield from (HeldPart((at, "".join(path)), found, value) for (at, path), found in read)
         return
     for name, found in _members_of(value):
@@ -325,7 +325,7 @@ def _members_of(value: Any) -> Iterator[tuple[str, Any]]:
         if is_a(value, sequence):
             yield from ((f"[{number}]", one) for number, one in enumerate(elements(value)))
     kind = value if is_a(value, type) else type(value)
-    if issubclass(kind, _OPEN) or _is_of_project(kind.__module__):
+    if issubclass(kind, _OPEN) or is_of_project(kind.__module__):
         yield from ((f".{name}", one) for name, one in dict(attributes_of(value)).items())
         yield from ((f".{name}", one) for name, one in slots_of(value))
 
@@ -362,7 +362,7 @@ def _special_of(kind: type) -> list[Any]:
 
 
 @lru_cache(maxsize=1 << 12)
-def _is_of_project(module: str) -> bool:
+def is_of_project(module: str) -> bool:
     """Say whether a module is neither installed, nor of Python, nor of this package."""
     file = attributes_of(sys.modules.get(module)).get("__file__")  # it may be a lazy module
     if file is None:

@@ -142,9 +142,21 @@ def note_loaded(module: ModuleType) -> None:
 def note_imported() -> None:
     """Note what surrounds the systems, and what they lead to, when all modules are imported."""
     held.note_surroundings(note_imported)
-    switched.note_replaced(
-        {named_system(one.name): one.factory for one in REGISTRY.systems.values()}
-    )
+    switched.note_replaced(_factories())
+
+
+def note_plain(tests: Iterable[Any], around: switched.Around) -> None:
+    """Note the plain values that systems, and explored tests, lead to before any test is run."""
+    switched.note_plain(_factories(), tests, around)
+
+
+def note_left(tests: Iterable[Any], around: switched.Around) -> None:
+    """Note which of them tests have left changed."""
+    switched.note_left(_factories(), tests, around)
+
+
+def _factories() -> dict[str, Callable[..., Any]]:
+    return {named_system(one.name): one.factory for one in REGISTRY.systems.values()}
 
 
 def named_system(name: str) -> str:

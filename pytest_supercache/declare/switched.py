@@ -6,10 +6,13 @@ file: when the factories run, both find the last value. Unlike in :mod:`held
 may have good reasons to change: so only switches are compared, which are plain values, classes and
 functions, and only if the other system was registered with the value that is there now. A test
 module that is imported later may also replace code, or an object by a double: that counts whether
-there is another system or not.
+there is another system or not. So does a plain value that a test has left changed, or a conftest
+file of other tests, if no code of the project sets it: then it is no state of that code, but a
+switch.
 """
 
 import dis
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import suppress
@@ -18,11 +21,11 @@ from enum import Enum
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, NoneType
 from typing import Any
 
 from pytest_supercache.core.identity import is_a
-from pytest_supercache.declare.held import PARTS_MAX, HeldPart, parts_of
+from pytest_supercache.declare.held import PARTS_MAX, HeldPart, is_of_project, parts_of
 from pytest_supercache.declare.late_binding import are_same, read_by
 from pytest_supercache.declare.same import are_one, attributes_of
 
@@ -38,10 +41,19 @@ class _Led:
     kinds: dict[_Place, type]
     replaced: dict[_Place, type] = field(default_factory=dict)
     """What is of another class, or is other code, since all modules have been imported."""
+    plain: dict[_Place, HeldPart] = field(default_factory=dict)
+    """The plain values, and then those when all modules have been imported."""
+    modules: frozenset[str] = frozenset()
+    """The modules that had been imported."""
+    left: dict[_Place, HeldPart] = field(default_factory=dict)
+    """The plain values that others than the project's code have changed, and not changed back."""
 
 
 _known: dict[str, _Led] = {}
 """By the words for what was registered."""
+
+_tests = _Led(None, {}, {})
+"""The plain values that explored tests lead to, likewise."""
 
 _doubles: dict[_Place, HeldPart] = {}
 """What test modules have put in the place of code that tests lead to."""
@@ -53,6 +65,8 @@ _STORES = frozenset({"STORE_ATTR", "STORE_GLOBAL", "STORE_SUBSCR"})
 
 _DOUBLES = "unittest.mock"
 
+_MAKING = frozenset({"__init__", "__new__", "__post_init__"})
+
 _IMPORTS = "another module was imported or another test was run"
 
 
@@ -60,7 +74,9 @@ def note_switches(registered: Callable[..., Any], named: str) -> None:
     """Note the switches in the code under test that a factory leads to."""
     parts = _parts_of(registered)
     kinds = {place: type(part.value) for place, part in parts.items()}
-    _known[named] = _Led(registered, _switches_in(parts), kinds)
+    _known[named] = _Led(
+        registered, _switches_in(parts), kinds, plain=_plain_in(parts), modules=_modules()
+    )
 
 
 def note_loaded(registered: Callable[..., Any], named: str) -> None:
@@ -70,6 +86,7 @@ def note_loaded(registered: Callable[..., Any], named: str) -> None:
     known.kinds = {place: type(part.value) for place, part in parts.items()}
     code = {place: part for place, part in parts.items() if is_a(part.value, type | FunctionType)}
     known.switches |= code
+    known.plain, known.modules = _plain_in(parts), _modules()
 
 
 def note_replaced(declared: Mapping[str, Callable[..., Any]]) -> None:
@@ -99,13 +116,141 @@ def switched(registered: Callable[..., Any], named: str) -> tuple[str, str] | No
         before = known.switches.get(place)
         if _last(place[1]) in own or (before is not None and _is_like(before, part)):
             continue
-        if known.replaced.get(place) is type(part.value):
+        if known.replaced.get(place) is type(part.value) or _is_left(known, part):
             return part.shown, _IMPORTS
         for other, led in _known.items() if before is not None else ():
             theirs = led.switches.get(place)
             if other != named and theirs is not None and are_same(theirs.value, part.value):
                 return part.shown, f"{other} was registered"
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """The files of tests around the code under test."""
+
+    apart: Set[str]
+    """Test modules, and conftest files that are not on the way to anything that is checked."""
+    meant: Set[str]
+    """The other conftest files."""
+
+
+def note_plain(
+    declared: Mapping[str, Callable[..., Any]], tests: Iterable[Any], around: "Around"
+) -> None:
+    """Note the plain values that systems and tests lead to, when everything is imported.
+
+    Args:
+        declared: the factories of systems, by the words for them.
+        tests: the explored tests.
+        around: the files around the code under test.
+    """
+    for known, parts in _led_by(declared, tests):
+        known.left = {} if known is _tests else _changed(known, parts, around)
+        known.plain, known.modules = _plain_in(parts), _modules()
+
+
+def note_left(
+    declared: Mapping[str, Callable[..., Any]], tests: Iterable[Any], around: "Around"
+) -> None:
+    """Note which plain values tests have left changed since then."""
+    for known, parts in _led_by(declared, tests):
+        known.left |= _changed(known, parts, around)
+
+
+def _changed(
+    known: _Led, parts: Mapping[_Place, HeldPart], around: "Around"
+) -> dict[_Place, HeldPart]:
+    """Return the plain values that are others now, and that no code sets but that of some files."""
+    changed = {
+        place: part
+        for place, part in parts.items()
+        if (before := known.plain.get(place)) is not None
+        and _is_plain(part)
+        and not are_same(before.value, part.value)
+    }
+    names = {_last(place[1]) for place in changed}
+    own = _set_by_project(names, around, known.modules)
+    own |= {name for part in changed.values() for name in _set_by_bases(part.owner)}
+    return {place: part for place, part in changed.items() if _last(place[1]) not in own}
+
+
+def _led_by(
+    declared: Mapping[str, Callable[..., Any]], tests: Iterable[Any]
+) -> Iterator[tuple[_Led, dict[_Place, HeldPart]]]:
+    for named, registered in declared.items():
+        known = _known.get(named)
+        if known is not None and known.registered is registered:
+            yield known, _parts_of(registered)
+    parts = islice(parts_of(tuple(tests), made=True), PARTS_MAX * _MANY)
+    yield _tests, {part.place: part for part in parts if _is_named(part)}
+
+
+def _is_left(known: _Led, part: HeldPart) -> bool:
+    left = known.left.get(part.place)
+    return left is not None and are_same(left.value, part.value)
+
+
+def _is_plain(part: HeldPart) -> bool:
+    """Say whether a part is a switch as people make it; entries of dicts are mostly data."""
+    name = _last(part.place[1])
+    if part.owner is os.environ or name.startswith("_"):
+        return False
+    if part.place[1].startswith("["):
+        is_constant = name.isidentifier() and name.isupper()
+        return is_constant and is_a(part.value, bool | str | NoneType | Enum)
+    return is_a(part.value, bool | int | float | str | bytes | Enum | NoneType)
+
+
+def _plain_in(parts: Mapping[_Place, HeldPart]) -> dict[_Place, HeldPart]:
+    return {place: part for place, part in parts.items() if _is_plain(part)}
+
+
+def _modules() -> frozenset[str]:
+    return frozenset(sys.modules)
+
+
+def _set_by_project(names: Set[str], around: "Around", known: Set[str]) -> set[str]:
+    """Return which names code of the project sets, other than that of tests.
+
+    What a module sets while it is imported counts if it was imported since. What an object gets
+    when it is made is no change of it.
+    """
+    if not names:
+        return set()
+    files = {
+        str(attributes_of(module).get("__file__")): name not in known
+        for name, module in list(sys.modules.items())
+        if is_of_project(name)
+    }
+    found = set[str]()
+    for file, is_new in {**files, **dict.fromkeys(around.meant, True)}.items():
+        text = b"" if file in around.apart else _text_of(file)
+        if any(one.encode() in text for one in names - found):
+            with suppress(SyntaxError, ValueError):
+                code = compile(text, file, "exec", dont_inherit=True)
+                found |= names & set(_changed_in(code, is_new=is_new))
+    return found
+
+
+def _changed_in(code: CodeType, *, is_new: bool) -> Iterator[str]:
+    """Return what a module sets in its functions, and as a whole if it is imported since."""
+    if is_new:
+        yield from _stored_in(code)
+    for one in code.co_consts:
+        if isinstance(one, CodeType) and one.co_name not in _MAKING:
+            is_class = "__module__" in one.co_names and "__qualname__" in one.co_names
+            yield from _changed_in(one, is_new=not is_class)
+
+
+def _set_by_bases(owner: Any) -> Iterator[str]:
+    """Return what the methods of an object's classes set that are none of the project's."""
+    kind = owner if is_a(owner, type) else type(owner)
+    for base in kind.__mro__:
+        functions = attributes_of(base).values() if not is_of_project(base.__module__) else ()
+        for one in functions:
+            if is_a(one, FunctionType):
+                yield from _stored_in(one.__code__)
 
 
 def note_doubles(tests: Iterable[Any], files: Set[str]) -> None:
@@ -126,7 +271,9 @@ def doubled(test: Any) -> str | None:
     What its own module puts there is meant.
     """
     own = test.__code__.co_filename if is_a(test, FunctionType) else ""
-    for place, part in _parts_of(test).items() if _doubles else ():
+    for place, part in _parts_of(test).items() if _doubles or _tests.left else ():
+        if _is_left(_tests, part):
+            return str(part.shown)
         double = _doubles.get(place)
         if double is None or double.value is not part.value or _is_double(part.value, {own}, own):
             continue

@@ -256,3 +256,81 @@ def test_so_is_one_in_whose_code_a_test_has_left_something(
     assert run("--supercache-gate", "test_unit.py", "a").ret == status
     if status == 6:
         assert apart.run("--supercache-gate", "a").ret == 1, "alone, it has the race"
+
+
+PLAIN = {
+    "def test_it(): others_app.KIND = 'uncached'": ("KIND", 6),
+    "def test_it(): others_app.CONFIG.kind = 'uncached'": ("CONFIG.kind", 6),
+    "def test_it(): others_app.SETTINGS['KIND'] = 'uncached'": ("SETTINGS['KIND']", 6),
+    "def test_it(monkeypatch): monkeypatch.setattr(others_app, 'KIND', 'uncached')": ("KIND", 1),
+    "def test_it(): others_app.switch('uncached')": ("SWITCHED", 0),
+    "@pytest.fixture(scope='session')\n"
+    "def off():\n    others_app.KIND = 'uncached'\n    yield\n"
+    "def test_it(off): pass": ("KIND", 0),
+}
+
+SWITCH = """
+KIND, SWITCHED = "cached", "cached"
+CONFIG.kind, SETTINGS["KIND"] = KIND, KIND
+def switch(kind):
+    global SWITCHED
+    SWITCHED = kind
+"""
+
+
+@pytest.mark.parametrize("is_explored", few([False, True], 1))
+@pytest.mark.parametrize(("test", "read", "status"), few([(one, *PLAIN[one]) for one in PLAIN], 4))
+def test_so_is_one_in_whose_code_a_test_has_left_a_plain_value(
+    apart: Project, test: str, read: str, status: int, is_explored: bool
+) -> None:
+    """The twins: it is taken back, the code sets it itself, or a fixture of the session does."""
+    code = CODE.replace("READ", "").replace("FOUND", read)
+    (apart.path / "others_app.py").write_text(code + SWITCH)
+    apart.test_file(f"import pytest, others_app\n{test}\n", "test_first")
+    explored = EXPLORED.format(kind="cached").replace("os.environ['OTHERS_KIND'] = 'cached'", "")
+    apart.test_file(explored, "test_second")
+    arguments = ["test_first.py", "test_second.py" if is_explored else "a"]
+    assert apart.run("--supercache-gate", *arguments).ret == status
+    if status == 6:
+        assert "another test" in gate(apart)["reasons"][0]
+        assert apart.run("--supercache-gate", arguments[1]).ret == 1, "alone, it has the race"
+
+
+OF_UNITS = {
+    "others_app.KIND = 'uncached'": 6,
+    "others_app.CONFIG.kind = 'uncached'": 6,
+    "others_app.switch('uncached')": 0,
+    "import others_settings": 0,
+}
+
+
+@pytest.mark.parametrize("file", few(["conftest.py", "test_unit.py"], 1))
+@pytest.mark.parametrize(("line", "status"), few(OF_UNITS.items(), 3))
+def test_so_is_one_whose_plain_value_the_files_of_other_tests_have_set(
+    apart: Project, line: str, status: int, file: str
+) -> None:
+    """The twins: code of the project sets it, in a function or while it is imported."""
+    read = "SWITCHED" if "switch" in line else "CONFIG.kind" if "CONFIG" in line else "KIND"
+    code = CODE.replace("READ", "").replace("FOUND", read)
+    (apart.path / "others_app.py").write_text(code + SWITCH)
+    (apart.path / "others_settings.py").write_text("import others_app as it\nit.KIND = 'uncached'")
+    unit = apart.path / "unit"
+    unit.mkdir()
+    (unit / "test_unit.py").write_text("def test_it(): pass\n")
+    (unit / file).write_text(f"import others_app\n{line}\ndef test_it(): pass\n")
+    assert apart.run("--supercache-gate", "a", "unit").ret == status
+    assert apart.run("--supercache-gate", "a").ret == 1, "alone, it has the race"
+
+
+@pytest.mark.parametrize("folder", [".", "a/b"])
+def test_a_plain_value_that_a_conftest_file_on_the_way_sets_is_meant(
+    apart: Project, folder: str
+) -> None:
+    code = CODE.replace("READ", "").replace("FOUND", "KIND")
+    (apart.path / "others_app.py").write_text(code + SWITCH)
+    (apart.path / "a" / "b").mkdir()
+    (apart.path / "a" / "a.supercache.yaml").rename(apart.path / "a" / "b" / "a.supercache.yaml")
+    late = "def pytest_configure():\n    others_app.KIND = 'uncached'\n" if folder == "." else ""
+    line = late or "others_app.KIND = 'uncached'\n"
+    (apart.path / folder / "conftest.py").write_text(f"import others_app\n{line}")
+    assert apart.run("--supercache-gate", "a").ret == 0
