@@ -45,6 +45,7 @@ def scope_of(
     guarantees: tuple[Guarantee, ...] = (),
     own_checks: str = "",
     isolation: tuple[tuple[str, str], ...] = (),
+    left_by_body: tuple[str, ...] = (),
 ) -> Scope:
     """Return the bounds within which a verdict holds.
 
@@ -65,16 +66,15 @@ def scope_of(
         "backend": backend,
         "guarantees": ", ".join(judged) or "none",
     }
-    if not judged:
-        scope["judged only"] = _and("errors", "deadlocks", own_checks)
-    elif not any(_has_subject(one, execution.history) for one in guarantees):
-        scope["no subject"] = ", ".join(judged)
+    scope |= _hardly_judged(guarantees, judged, execution.history, own_checks)
     scope |= _reached(reach, given, is_apart=not raced and _are_apart(execution))
     scope |= _idle(reach, execution, sees_memory=settings.finds_memory)
     if raced:
         scope["shared memory"] = _listed(raced)
     if atomic:
         scope["declared atomic"] = ", ".join(atomic)
+    if left_by_body:
+        scope["left by the body"] = _listed(left_by_body)
     if isolation:
         scope["isolation"] = _levels(isolation)
     if simplified:
@@ -82,6 +82,17 @@ def scope_of(
     if settings.assume is not None:
         scope["assumption"] = f"no operation pauses {settings.assume.pause * 1000:g} ms or more"
     return scope
+
+
+def _hardly_judged(
+    guarantees: tuple[Guarantee, ...], judged: list[str], history: History, own_checks: str
+) -> Scope:
+    """Return by what a run was judged if no guarantee could be broken, or none was named."""
+    if not judged:
+        return {"judged only": _and("errors", "deadlocks", own_checks)}
+    if any(_has_subject(one, history) for one in guarantees):
+        return {}
+    return {"no subject": ", ".join(judged)}
 
 
 def _has_subject(guarantee: Guarantee, history: History) -> bool:

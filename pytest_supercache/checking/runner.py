@@ -103,6 +103,7 @@ class Observations:
     keeps_keys: bool
     simplified: dict[str, None]
     isolation: set[tuple[str, str]]
+    left_by_body: dict[str, None]
     reach: coverage.Reach
     not_judged: dict[str, None]
     never_judged: frozenset[str] | None
@@ -135,6 +136,7 @@ class Runner:
     keeps_keys: bool = False  # a key with a time to live was read, and could not expire early
     simplified: dict[str, None] = field(default_factory=dict)
     isolation: set[tuple[str, str]] = field(default_factory=set)
+    left_by_body: dict[str, None] = field(default_factory=dict)
     found: Failure | None = None
     violations: tuple[Violation, ...] = ()  # of the last execution
     owed: int = 0  # the least number of runs that the search still has to do
@@ -194,6 +196,7 @@ class Runner:
         self.keeps_keys |= part.keeps_keys
         self.simplified |= part.simplified
         self.isolation |= part.isolation
+        self.left_by_body |= part.left_by_body
         self.reach.add(part.reach)
         self.not_judged |= part.not_judged
         never = (self.never_judged, part.never_judged)
@@ -330,6 +333,7 @@ class Runner:
         self.early_ticks = max(self.early_ticks, execution.early_ticks)
         self.simplified.update(dict.fromkeys(execution.simplified))
         self.isolation.update(execution.isolation)
+        self.left_by_body.update(dict.fromkeys(execution.left_by_body))
         self.expired |= execution.expired
         self.keeps_keys |= self.settings.keeps_keys and coverage.outlives_a_key(execution)
         self.not_judged.update(dict.fromkeys(execution.unproven))
@@ -412,6 +416,7 @@ class Runner:
             atomic=tuple(sorted(sharing.taken_as_atomic)), reach=self.reach,
             given=self.environment.given, guarantees=self.guarantees,
             own_checks=self.own_checks, isolation=tuple(sorted(self.isolation)),
+            left_by_body=tuple(sorted(self.left_by_body)),
         )  # fmt: skip
 
 

@@ -53,6 +53,7 @@ class Execution:
     saw_deadline: bool = False  # something waited for time while an early tick was still allowed
     simplified: tuple[str, ...] = ()  # what was taken for simpler than it is
     isolation: tuple[tuple[str, str], ...] = ()  # database, and a level of its transactions
+    left_by_body: tuple[str, ...] = ()  # what the body read, and an earlier execution's had left
     undeclared: tuple[str, ...] = ()  # how actors met without a step: nothing may be skipped
     left_over: tuple[tuple[str, str], ...] = ()  # actor, and what it never finished
     seconds: float = 0.0  # of the virtual clock, at the end of the race

@@ -36,6 +36,13 @@ def limits_of(proofs: Iterable[Row]) -> Iterator[str]:
     for (name, value), what in _TOLD.items():
         if found := [row.id for row in proofs if row.scope.get(name) == value]:
             yield f"{what}: {listed(found)}"
+    left = [
+        f"{row.id} ({row.scope['left by the body']})"
+        for row in proofs
+        if row.scope.get("left by the body")
+    ]
+    if left:
+        yield f"the body read what it had left there in an earlier execution: {listed(left)}"
     atomic = [
         f"{row.id} ({row.scope['declared atomic']})"
         for row in proofs

@@ -388,6 +388,7 @@ class World(Recorder):
             preemptions=controller.preemptions,
             early_ticks=time.early_ticks, waited=tuple(time.waited), saw_deadline=time.saw_deadline,
             simplified=tuple(controller.simplified), isolation=tuple(sorted(controller.isolation)),
+            left_by_body=tuple(controller.left_by_body),
             undeclared=tuple(controller.undeclared),
             left_over=tuple(controller.left_over),
             seconds=self.stack.clock.now(),

@@ -364,3 +364,39 @@ def test_a_go_names_the_scenarios_in_which_nothing_could_break_the_guarantees(
     project.scenario(text, "two")
     assert project.run("--supercache-gate").ret == 0
     assert limits(project) == [f"{NO_SUBJECT}L-1 ({guarantee})"] * bool(more)
+
+
+OWN = "the body read what it had left there in an earlier execution: "
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        (
+            "answers.append(shop.get('k')); assert 2 in answers",
+            f"{OWN}test_it (fixtures['answers'])",
+        ),
+        ("answers.append(shop.get('k'))", ""),
+    ],
+)
+def test_a_go_names_the_tests_that_read_what_an_earlier_execution_has_left(
+    project: Project, statement: str, told: str
+) -> None:
+    """The twin only collects."""
+    project.test_file(f"""{STALE_TEST}
+import pytest
+
+@pytest.fixture
+def answers(): return []
+
+@sc.explore
+def test_it(world, answers):
+    world.origin.set("k", 1)
+    shop = Shop(world.existing_cache.client(), world.origin)
+    world.actor("reader", shop.get, "k")
+    world.actor("writer", shop.set, "k", 2)
+    world.run()
+    {statement}
+""")
+    assert project.run("--supercache-gate").ret == 0
+    assert [one for one in limits(project) if "judged only" not in one] == [told] * bool(told)

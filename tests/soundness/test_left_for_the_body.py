@@ -6,6 +6,7 @@ body finds what was told in an earlier one.
 """
 
 import collections
+import functools
 import io
 import logging.handlers
 import warnings
@@ -219,3 +220,72 @@ def test_what_caplog_and_recwarn_have_recorded_is_named(caplog, recwarn):
     warnings.simplefilter("always")
     assert checked(warned, lambda: recwarn.list).verdict is Verdict.UNKNOWN
     assert checked(warned, lambda: recwarn.list, before=recwarn.clear).verdict is Verdict.VIOLATED
+
+
+def in_global(near, answer):
+    if near.seen is None:
+        near.seen = answer
+    return near.seen
+
+
+def in_dict_of_module(near, answer):
+    if "n" not in near.entries:
+        near.entries["n"] = answer
+    return near.entries["n"]
+
+
+def in_memo(near, answer):
+    near.answer = answer
+    return near.memo()
+
+
+@pytest.mark.parametrize("keep", [in_global, in_dict_of_module, in_memo])
+def test_what_the_body_stores_in_the_code_under_test_is_given_back(keep, module):
+    """The first execution stores 2; a later one that finds it does not see the lost update."""
+    module.seen, module.entries, module.answer = None, {}, None
+    module.memo = functools.cache(lambda: module.answer)
+
+    def body(world):
+        cache = world.existing_cache.client()
+
+        def hit():
+            cache.set("n", int(cache.get("n") or 0) + 1)
+
+        world.actor("a", hit)
+        world.actor("b", hit)
+        world.run()
+        assert keep(module, int(cache.get("n"))) == 2
+
+    assert check(body, guarantees=()).verdict is Verdict.VIOLATED
+
+
+def left_by_the_body(use):
+    """Return what the verdict says that the body has left to itself."""
+
+    def body(world):
+        cache = world.existing_cache.client()
+        world.actor("a", cache.incr, "n")
+        world.actor("b", cache.incr, "n")
+        world.run()
+        assert use(int(cache.get("n")))
+
+    result = check(body, guarantees=())
+    assert result.verdict is Verdict.HOLDS
+    return result.scope.get("left by the body", "")
+
+
+COLLECTED = []
+
+
+def test_what_the_body_has_left_to_itself_is_told(tmp_path):
+    """The twins: it only collects, and it begins anew."""
+    seen, spy, file = [], Spy(), tmp_path / "seen"
+    assert left_by_the_body(lambda n: seen.append(n) or 2 in seen) == "seen"
+    assert left_by_the_body(lambda n: COLLECTED.append(n) or COLLECTED[0] == 2)
+    assert left_by_the_body(lambda n: spy.told.append(n) or 2 in spy.told)
+    assert left_by_the_body(lambda n: bool(file.exists() or file.write_text(str(n)))) == str(file)
+
+    assert not left_by_the_body(lambda n: seen.append(n) is None)
+    assert not left_by_the_body(lambda n: seen.clear() or seen.append(n) or seen == [2])
+    assert not left_by_the_body(lambda n: spy.__setattr__("last", n) or spy.last == 2)
+    assert not left_by_the_body(lambda n: bool(file.write_text(str(n))) and file.read_text() == "2")

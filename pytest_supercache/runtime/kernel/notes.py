@@ -20,6 +20,7 @@ class Notes:
         self.real_servers: set[str] = set()  # libraries connected to a real server
         self.databases: set[str] = set()  # databases outside of the process
         self.isolation: set[tuple[str, str]] = set()  # database, and a level of its transactions
+        self.left_by_body: dict[str, None] = {}  # what the body read, and an earlier one had left
         self.lost: list[tuple[str, BaseException]] = []  # raised in a task, never retrieved
         self.begun: tuple[str, ...] = ()  # actors started by code, begun before the race
         self.left_over: list[tuple[str, str]] = []  # actor, and its unfinished work

@@ -71,6 +71,7 @@ class Accesses:
         lasting: memory that outlives executions, unless it is restored.
         made_before: what outlives executions, and is not restored.
         execution: takes the steps.
+        module: the module of the body.
     """
 
     def __init__(
@@ -79,11 +80,13 @@ class Accesses:
         lasting: Lasting,
         made_before: MadeBefore,
         execution: ExecutionContext,
+        module: str = "",
     ) -> None:
         self.sharing = sharing
         """What is known of shared memory so far."""
         self.lasting = lasting
         self.made_before = made_before
+        self._module = module
         self._execution = execution
         self._controller = execution.controller
         self._record = execution.record
@@ -126,11 +129,11 @@ class Accesses:
     def end_race(self) -> None:
         """Stop recording accesses, unless recording goes on to the end of the body.
 
-        It goes on if the body may find what an earlier execution has left.
+        What the body itself does is noted: it may find what an earlier execution has left, and
+        leave something to the next one.
         """
         if not self._looks_throughout:
-            self._is_over = self.made_before.may_show()
-            Current.accesses = self if self._is_over else None
+            Current.accesses, self._is_over = self, True
             self._record.keep_memory()
             self._live.let_all_go()
 
@@ -426,14 +429,16 @@ class Accesses:
         """
         if path.startswith(_OWN_FOLDERS):
             return
-        is_of_flow = self.actor() is not None
-        if is_of_flow or (self._is_over and not writes):
-            with looking():
-                files = self.made_before
-                found = (
-                    files.touch_file(path, writes=writes) if is_of_flow else files.show_file(path)
-                )
-            self._note_left(found)
+        is_of_flow, files = self.actor() is not None, self.made_before
+        if not is_of_flow and not self._is_over:
+            return
+        with looking():
+            if is_of_flow:
+                found = files.touch_file(path, writes=writes)
+            else:
+                found = "" if writes else files.show_file(path)
+                self._note_own(files.touch_file_in_body(path, writes=writes))
+        self._note_left(found)
 
     def note_asked(self, holder: Any, attribute: str) -> None:
         """Note that code asks a mock, or the like, what it has recorded."""
@@ -443,6 +448,27 @@ class Accesses:
     def _note_left(self, found: str) -> None:
         if found:
             self._controller.hazard(found)
+
+    def _note_own(self, found: str) -> None:
+        if found:
+            self._controller.left_by_body[found] = None
+
+    def _touch_in_body(self, holder: Any, part: str, *, writes: bool) -> None:
+        """Note what the body touches after the race.
+
+        What it changes in the code under test is restored; what is the test's own stays.
+        """
+        number = identity(holder)
+        if number in self.made_before.objects:
+            if not writes:
+                self._note_left(self.made_before.show(holder, part))
+        elif number not in self.lasting.snapshots:
+            return
+        elif not self.lasting.is_of_tests(holder, self._module):
+            if writes:
+                self.note_lasting_use(holder, part)
+            return
+        self._note_own(self.made_before.touch_in_body(holder, part, writes=writes))
 
     def touch(
         self, holder: Any, part: str, *, writes: bool, drops: bool = False
@@ -475,17 +501,17 @@ class Accesses:
         return None if members is holder else members
 
     def _touch_part(self, holder: Any, part: str, *, writes: bool, drops: bool) -> Footprint | None:
+        actor = self.actor()
+        if actor is None and self._is_over:
+            self._touch_in_body(holder, part, writes=writes)
+            return None
         if identity(holder) in self.lasting.snapshots:  # few are
             self.note_lasting_use(holder, part)
         if self.nodes is not None and type(holder) is not Memo:
             self.note_node(holder, part, writes=writes)
-        actor = self.actor()
-        is_made_before = identity(holder) in self.made_before.objects
         if actor is None:
-            if self._is_over and is_made_before and not writes:
-                self._note_left(self.made_before.show(holder, part))
             return None
-        if is_made_before:
+        if identity(holder) in self.made_before.objects:
             self._note_left(self.made_before.touch(holder, part, writes=writes))
         return self._touch_seen(actor, holder, part, writes=writes, drops=drops)
 

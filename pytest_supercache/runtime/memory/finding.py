@@ -59,7 +59,8 @@ class MemoryFinder:
             self._body = body
         self._made_before.begin()
         Current.looked_into.update(self.sharing.looked_into)
-        accesses = Accesses(self.sharing, self._lasting, self._made_before, execution)
+        module = str(getattr(body, "__module__", ""))
+        accesses = Accesses(self.sharing, self._lasting, self._made_before, execution, module)
         execution.controller.memory = execution.controller.parting = accesses
         Current.execution = accesses
         execution.is_undisturbed &= not self.sharing.changes_steps

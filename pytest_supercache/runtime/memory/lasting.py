@@ -72,6 +72,7 @@ class Lasting:
         self._unseen: list[Snapshot] = []  # of objects whose accesses are not looked at
         self._touched: dict[tuple[int, str], None] = {}
         self._packages: dict[int, str] = {}  # of the module that led to each object
+        self._modules: dict[int, str] = {}  # that module
         self._grown: set[str] = set()  # packages of what was changed before a flow touched it
 
     def add(self, modules: Iterable[types.ModuleType]) -> None:
@@ -125,6 +126,7 @@ class Lasting:
         self.snapshots[identity(members)] = (module, Namespace(module))
         name = members["__name__"]
         self._packages[identity(members)] = top(name)
+        self._modules[identity(members)] = name
         return ((value, f"{name}:{part}", False) for part, value in named(members))
 
     def _add_all(self, found: Iterable["_Found"]) -> None:
@@ -162,7 +164,9 @@ class Lasting:
         snapshot = snapshot_of(value, name)
         if snapshot is not None:
             self.snapshots[identity(value)] = (value, snapshot)
-            self._packages.setdefault(identity(value), top(name.partition(":")[0]))
+            module = name.partition(":")[0]
+            self._packages.setdefault(identity(value), top(module))
+            self._modules.setdefault(identity(value), module)
             if is_unseen:
                 self._unseen.append(snapshot)
         return snapshot is not None
@@ -189,6 +193,11 @@ class Lasting:
                 for inner, _ in inside(holder):
                     self.touch_deeply(inner)
         return ""
+
+    def is_of_tests(self, holder: Any, module: str) -> bool:
+        """Say whether an object that is remembered belongs to a test, or to a module like it."""
+        name = self._modules[identity(holder)]
+        return name == module or any(map(_is_of_tests, name.split(".")))
 
     def numbers(self, count: Any) -> Numbers | None:
         """Return what counts in the place of an `itertools.count` in this execution.

@@ -4,7 +4,8 @@ What modules lead to is restored (:mod:`pytest_supercache.runtime.memory.lasting
 makes before its check, such as a fixture or a variable around the body, is not: it may collect what
 the test wants to know afterwards. Nor are files that outlive an execution. If a flow reads there
 what an earlier execution has written, only the first one began as production does. If the body
-reads it after the race, its assertions may hold because of an earlier execution.
+reads it after the race, its assertions may hold because of an earlier execution. So they may where
+the body itself has written it: that may be meant, and the verdict says so.
 """
 
 import io
@@ -95,6 +96,11 @@ class _Place:
         now = self.look() if parts else {}
         return any(_still_has(now.get(one, []), (self.left or {}).get(one, [])) for one in parts)
 
+    def note_gone(self) -> None:
+        """Note which parts have been emptied: what they get then is new, even if it is the same."""
+        now, left = (self.look(), self.left or {}) if self.found else ({}, {})
+        self.found = {one for one in self.found if _still_has(now.get(one, []), left.get(one, []))}
+
     def shows_file(self) -> bool:
         """Say the same of a file, or a folder: one that is written, and as it was, is new."""
         left, now = (self.left or {}).get(WHOLE, []), self.look()[WHOLE] if self.found else []
@@ -140,6 +146,8 @@ class MadeBefore:
         self.objects: dict[int, tuple[Any, str, _Place]] = {}
         """The objects, with their names, by their identity."""
         self._files: dict[str, _Place] = {}
+        self._of_body: dict[int | str, tuple[Any, str, _Place]] = {}
+        """What the body writes after the race: objects by their identity, and files."""
         self._touched: list[_Place] = []  # in the present execution
         self.recorders = Recorders()
 
@@ -193,6 +201,41 @@ class MadeBefore:
         name = self.recorders.shows(identity(holder), attribute)
         return name and _LEFT_IN_RECORDER.format(name)
 
+    def touch_in_body(self, holder: Any, part: str, *, writes: bool) -> str:
+        """Note that the body uses a part of an object after the race.
+
+        Returns:
+            The name of what the body itself has left there in an earlier execution; else nothing.
+        """
+        number = identity(holder)
+        if number not in self._of_body:
+            if not writes:
+                return ""
+            _, name, _ = self.objects.get(number, (None, "", None))
+            place = _Place(_look_at(holder))
+            self._of_body[number] = holder, name or _name_of(holder, part), place
+        _, name, place = self._of_body[number]
+        self._touch(place)
+        place.note_gone()
+        shows = (not writes or type(holder) is Memo) and place.left is not None
+        found = name if shows and place.shows(part) else ""
+        if writes:
+            place.write(part, replaces=part != WHOLE or type(holder) is types.CellType)
+        return found
+
+    def touch_file_in_body(self, name: str, *, writes: bool) -> str:
+        """Note the same of a file, or a folder."""
+        if name not in self._of_body:
+            if not writes:
+                return ""
+            self._of_body[name] = None, name, _Place(lambda: _state_of_file(name))
+        _, _, place = self._of_body[name]
+        self._touch(place)
+        found = name if not writes and place.left is not None and place.shows_file() else ""
+        if writes:
+            place.write(WHOLE, replaces=False)
+        return found
+
     def _may_show(self, place: _Place) -> bool:
         if not place.is_written or place.left is None:  # what only the body writes is its own
             return False
@@ -228,6 +271,13 @@ class MadeBefore:
         if not place.is_touched:
             self._touched.append(place)
             place.touch()
+
+
+def _name_of(holder: Any, part: str) -> str:
+    """Return a name for an object to which no way is known."""
+    if issubclass(type(holder), types.ModuleType) or type(holder) is types.FunctionType:
+        return f"{holder.__name__}{part}"
+    return f"a {type(holder).__name__} of the test"
 
 
 def _look_at(value: Any) -> Callable[[], State]:
