@@ -84,6 +84,15 @@ def scope_of(
     return scope
 
 
+def orders_of(scope: Scope, schedules: int) -> Scope:
+    """Return whether an exhausted search found several users who could come in one order only.
+
+    Steps that share nothing come in one order as far as a search can tell: that is told elsewhere.
+    """
+    is_fixed = schedules == 1 and int(scope["users"]) > 1 and "in common" not in scope
+    return {"orders": "one"} if is_fixed else {}
+
+
 def _hardly_judged(
     guarantees: tuple[Guarantee, ...], judged: list[str], history: History, own_checks: str
 ) -> Scope:

@@ -409,7 +409,7 @@ class Runner:
         self.reach.writes_memory = is_blind or sharing.is_written
         self.reach.shares_memory = is_blind or sharing.is_common
         self.reach.note(self.first, self.environment.given)
-        return coverage.scope_of(
+        scope = coverage.scope_of(
             self.first, self.settings, backend=self.environment.backend, shared=self.shared,
             early_ticks=self.early_ticks, simplified=(*self.simplified, *self._said_of_keys()),
             raced=sharing.names(), faults=len(self.vector),
@@ -418,6 +418,7 @@ class Runner:
             own_checks=self.own_checks, isolation=tuple(sorted(self.isolation)),
             left_by_body=tuple(sorted(self.left_by_body)),
         )  # fmt: skip
+        return scope | coverage.orders_of(scope, len(self.different))
 
 
 def _refuse_missed_names(execution: Execution) -> None:

@@ -24,6 +24,7 @@ _TOLD = {
         "kept nothing",
     ): "each answer came from the origin, as if caches kept nothing",
     ("writes", "what was there"): "the users wrote what was there before, which cannot be outdated",
+    ("orders", "one"): "the users could come in one order only, as if each waited for another",
     ("in common", "nothing"): "the users touched nothing in common, so no order mattered",
 }
 """The limits that an entry of a row's scope names, by the entry and its value."""

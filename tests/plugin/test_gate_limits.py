@@ -210,6 +210,18 @@ def test_a_go_names_the_scenarios_whose_users_have_nothing_in_common(project: Pr
     assert limits(project) == [f"{APART}A-1"]
 
 
+def test_a_go_names_the_scenarios_whose_users_could_come_in_one_order_only(
+    project: Project,
+) -> None:
+    """On a system with the race. The twin: a system without it, in both orders."""
+    text = race("O-1").replace("value: 120}}]", "value: 120}, id: done}]")
+    project.scenario(text.replace("alice: [", "alice: [{wait_for: bob.done}, "), "one")
+    project.scenario(race("O-2", "uncached"), "two")
+    assert project.run("--supercache-gate").ret == 0
+    told = "the users could come in one order only, as if each waited for another: "
+    assert limits(project) == [f"{told}O-1"]
+
+
 def test_what_is_given_and_never_touched_is_no_evidence(project: Project) -> None:
     """The twin: a system that works around its cache touches nothing of it."""
     given = {"A-1": 'origin: {"prodcut:42": 100}', "A-2": 'existing_cache: {k: "100"}'}
