@@ -126,6 +126,7 @@ class Shadows:
         for folder in sources:
             for top in _taken(folder):
                 self._look_at_one(folder, top)
+                self._look_at_one_of_the_project(folder, top, own)
         for folder in {*folders, *(_sources_below(self._root) if own else ())} - sources:
             taken = {top for top in _taken(folder) if top != _CONFTEST}
             for file in own if taken else ():
@@ -138,6 +139,25 @@ class Shadows:
             is_own = _is_below(real_path(got), self._root) and not is_in_packages(got)
             if got.endswith(_SUFFIX) and not is_own:
                 self._found.add(f"{self._shown(own)} is behind {got}, which is installed,")
+
+    def _look_at_one_of_the_project(self, folder: str, top: str, own: list[str]) -> None:
+        """Note the modules of ``src`` that ``PYTHONPATH`` puts behind others of the project.
+
+        What the settings of pytest, or a conftest file, put on the path is meant, and so is what
+        only its own neighbours import.
+        """
+        named = {os.path.realpath(path) for path in _told_by_environment()}
+        if not named or folder in map(os.path.realpath, sys.path):
+            return  # then both are compared
+        for file, got in _imported_instead(folder, top):
+            place = import_folder(real_path(got))
+            importers = [one for one in own if not _is_below(one, place)]
+            if (
+                place in named
+                and _packaged_above(place, self._root)[-1:] == (str(Path(folder).parent),)
+                and any(top in _first_names(one, top) for one in importers)
+            ):
+                self._found.add(f"{self._shown(file)} is behind {self._shown(got)},")
 
     def _shown(self, file: str) -> str:
         return Path(os.path.relpath(real_path(file), self._root)).as_posix()
@@ -274,6 +294,14 @@ def _imported(file: str, names: set[str]) -> set[str]:
             elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
                 found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
     return found
+
+
+def _first_names(file: str, top: str) -> set[str]:
+    return {name.partition(".")[0] for name in _imported(file, {top})}
+
+
+def _told_by_environment() -> list[str]:
+    return [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
 
 
 def _imported_by_call(node: ast.Call) -> set[str]:

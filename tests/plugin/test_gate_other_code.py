@@ -388,3 +388,28 @@ def test_settings_that_the_command_line_replaces_are_told(project: Project) -> N
     assert project.run("--supercache-gate", "-o", "usefixtures=", "-o", "log_cli=0").ret == 0
     told = [line for line in gate(project)["scope"] if "-o" in line]
     assert told == ["not covered: the project's own usefixtures, which -o replaces"]
+
+
+@pytest.mark.parametrize("is_of_environment", [True, False])
+def test_a_module_of_src_behind_another_one_that_pythonpath_names_is_no_verdict(
+    project: Project, monkeypatch: pytest.MonkeyPatch, is_of_environment: bool
+) -> None:
+    """The twin: the settings of pytest name the other folder, so it is meant."""
+    (project.path / "conftest.py").unlink()
+    (project.path / "pyproject.toml").write_text("")
+    service(project, "tests", RACES, module="wares")
+    (project.path / "tests" / "shop.py").unlink()
+    for folder, code in (("src", RACES), ("old", HOLDS)):
+        (project.path / folder).mkdir()
+        (project.path / folder / "wares.py").write_text(code)
+    old = str(project.path / "old")
+    if is_of_environment:
+        monkeypatch.setenv("PYTHONPATH", old)
+        monkeypatch.syspath_prepend(old)
+    else:
+        project.pytester.makeini("[pytest]\nsupercache_odds = 0\npythonpath = old\n")
+        monkeypatch.delenv("PYTHONPATH", raising=False)
+    assert project.run("--supercache-gate").ret == (6 if is_of_environment else 0)
+    if is_of_environment:
+        (reason,) = gate(project)["reasons"]
+        assert reason.startswith("src/wares.py is behind old/wares.py, so that code was not run")
