@@ -73,7 +73,7 @@ from pytest_supercache.core.trace import Step
 from pytest_supercache.core.verdict import End, Label, Verdict
 from pytest_supercache.declare.held import OfOthers
 from pytest_supercache.declare.registry import REGISTRY, named_system
-from pytest_supercache.declare.switched import doubled, switched
+from pytest_supercache.declare.switched import doubled, exchanged, switched
 from pytest_supercache.layers.servers import AnyServer, start_server
 from pytest_supercache.oracle.guarantee import Guarantee, as_guarantees, complete
 from pytest_supercache.oracle.judge import DEFAULT
@@ -264,9 +264,10 @@ def _environment_for(server: AnyServer, work: Work) -> Iterator[CheckEnvironment
         server, work.settings, work.given, state=work.state, clients=work.clients,
         isolate=work.isolate,
     )  # fmt: skip
-    told = _switched(work)  # before the check rewrites the code
+    told, replaced = _switched(work), _exchanged(work)  # before the check rewrites the code
     with reads_reported(_of_others(work)), opened as environment:
         environment.ways_out |= dict.fromkeys(told)
+        environment.replaced = tuple(replaced)
         yield environment
 
 
@@ -289,6 +290,14 @@ _DOUBLED = (
     "the code under test leads to {}, which another test, or its module while it was imported, has "
     "replaced. Replace it in a fixture, which takes it back"
 )
+
+
+def _exchanged(work: Work) -> list[str]:
+    """Return the code, and the plain values, that fixtures have replaced."""
+    declared = REGISTRY.systems.get(work.system)
+    if declared is None:
+        return exchanged(inspect.unwrap(work.body))
+    return exchanged(declared.factory, named_system(work.system))
 
 
 def _switched(work: Work) -> list[str]:

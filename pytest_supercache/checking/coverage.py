@@ -46,6 +46,7 @@ def scope_of(
     own_checks: str = "",
     isolation: tuple[tuple[str, str], ...] = (),
     left_by_body: tuple[str, ...] = (),
+    replaced: tuple[str, ...] = (),
 ) -> Scope:
     """Return the bounds within which a verdict holds.
 
@@ -73,12 +74,13 @@ def scope_of(
         scope["shared memory"] = _listed(raced)
     if atomic:
         scope["declared atomic"] = ", ".join(atomic)
-    if left_by_body:
-        scope["left by the body"] = _listed(left_by_body)
-    if isolation:
-        scope["isolation"] = _levels(isolation)
-    if simplified:
-        scope["simplified"] = ", ".join(simplified)
+    told = {
+        "left by the body": _listed(left_by_body),
+        "replaced by fixtures": _listed(replaced),
+        "isolation": _levels(isolation),
+        "simplified": ", ".join(simplified),
+    }
+    scope |= {name: what for name, what in told.items() if what}
     if settings.assume is not None:
         scope["assumption"] = f"no operation pauses {settings.assume.pause * 1000:g} ms or more"
     return scope

@@ -121,6 +121,8 @@ class CheckEnvironment:
         """Hashes of the module globals of the code under test before the search."""
         self.ways_out: dict[str, None] = {}
         """How code under test has left control, also in executions that are not judged."""
+        self.replaced: tuple[str, ...] = ()
+        """What fixtures have put in the place of code under test."""
         self.first_end: SerialEnd | None = None
         """The outcome of the very first run; None: unknown."""
         self.on_step: Callable[[Step], None] | None = None

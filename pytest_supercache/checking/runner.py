@@ -416,7 +416,7 @@ class Runner:
             atomic=tuple(sorted(sharing.taken_as_atomic)), reach=self.reach,
             given=self.environment.given, guarantees=self.guarantees,
             own_checks=self.own_checks, isolation=tuple(sorted(self.isolation)),
-            left_by_body=tuple(sorted(self.left_by_body)),
+            left_by_body=tuple(sorted(self.left_by_body)), replaced=self.environment.replaced,
         )  # fmt: skip
         return scope | coverage.orders_of(scope, len(self.different))
 

@@ -14,6 +14,7 @@ switch.
 import dis
 import os
 import sys
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -45,6 +46,8 @@ class _Led:
     """The plain values, and then those when all modules have been imported."""
     modules: frozenset[str] = frozenset()
     """The modules that had been imported."""
+    code: dict[_Place, HeldPart] = field(default_factory=dict)
+    """Functions and classes when all modules have been imported."""
     left: dict[_Place, HeldPart] = field(default_factory=dict)
     """The plain values that others than the project's code have changed, and not changed back."""
 
@@ -54,6 +57,9 @@ _known: dict[str, _Led] = {}
 
 _tests = _Led(None, {}, {})
 """The plain values that explored tests lead to, likewise."""
+
+_around: deque["Around"] = deque(maxlen=1)
+"""The files around the code under test, when everything is imported."""
 
 _doubles: dict[_Place, HeldPart] = {}
 """What test modules have put in the place of code that tests lead to."""
@@ -84,8 +90,7 @@ def note_loaded(registered: Callable[..., Any], named: str) -> None:
     known = _known[named]
     parts = _parts_of(registered)
     known.kinds = {place: type(part.value) for place, part in parts.items()}
-    code = {place: part for place, part in parts.items() if is_a(part.value, type | FunctionType)}
-    known.switches |= code
+    known.switches |= _code_in(parts)
     known.plain, known.modules = _plain_in(parts), _modules()
 
 
@@ -145,9 +150,11 @@ def note_plain(
         tests: the explored tests.
         around: the files around the code under test.
     """
+    _around.append(around)
     for known, parts in _led_by(declared, tests):
         known.left = {} if known is _tests else _changed(known, parts, around)
         known.plain, known.modules = _plain_in(parts), _modules()
+        known.code = _code_in(parts)
 
 
 def note_left(
@@ -156,6 +163,32 @@ def note_left(
     """Note which plain values tests have left changed since then."""
     for known, parts in _led_by(declared, tests):
         known.left |= _changed(known, parts, around)
+
+
+def exchanged(registered: Any, named: str = "") -> list[str]:
+    """Return what fixtures have put in the place of code, and of plain values, that it leads to.
+
+    Args:
+        registered: the factory of a system, or a test.
+        named: by which words a system is known.
+    """
+    known = _known.get(named) if named else _tests
+    if not _around or known is None or not known.code:
+        return []
+    parts = {place: part for place, part in _parts_of(registered).items() if not _is_own(part)}
+    code = [one for place, one in parts.items() if _is_unlike(known.code.get(place), one)]
+    plain = [
+        one for one in _changed(known, parts, _around[-1]).values() if not _is_left(known, one)
+    ]
+    return list(dict.fromkeys(one.shown for one in (*code, *plain)))
+
+
+def _is_unlike(before: HeldPart | None, now: HeldPart) -> bool:
+    return before is not None and not _is_like(before, now)
+
+
+def _code_in(parts: Mapping[_Place, HeldPart]) -> dict[_Place, HeldPart]:
+    return {p: one for p, one in parts.items() if is_a(one.value, type | FunctionType)}
 
 
 def _changed(

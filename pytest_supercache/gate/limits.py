@@ -30,6 +30,14 @@ _TOLD = {
 """The limits that an entry of a row's scope names, by the entry and its value."""
 
 
+_TOLD_WITH_NAMES = {
+    "left by the body": "the body read what it had left there in an earlier execution",
+    "replaced by fixtures": "fixtures replaced what belongs to the code under test",
+    "declared atomic": "shared memory was taken as atomic, as declared",
+}
+"""The limits for which an entry of a row's scope has the names."""
+
+
 def limits_of(proofs: Iterable[Row]) -> Iterator[str]:
     """Yield the limits of the rows that a GO rests on, each with the names of the rows."""
     proofs = list(proofs)
@@ -37,20 +45,9 @@ def limits_of(proofs: Iterable[Row]) -> Iterator[str]:
     for (name, value), what in _TOLD.items():
         if found := [row.id for row in proofs if row.scope.get(name) == value]:
             yield f"{what}: {listed(found)}"
-    left = [
-        f"{row.id} ({row.scope['left by the body']})"
-        for row in proofs
-        if row.scope.get("left by the body")
-    ]
-    if left:
-        yield f"the body read what it had left there in an earlier execution: {listed(left)}"
-    atomic = [
-        f"{row.id} ({row.scope['declared atomic']})"
-        for row in proofs
-        if row.scope.get("declared atomic")
-    ]
-    if atomic:
-        yield f"shared memory was taken as atomic, as declared: {listed(atomic)}"
+    for name, what in _TOLD_WITH_NAMES.items():
+        if found := [f"{row.id} ({row.scope[name]})" for row in proofs if row.scope.get(name)]:
+            yield f"{what}: {listed(found)}"
     drawn = [f"{row.id} ({_examples(row)})" for row in proofs if "examples" in row.scope]
     if drawn:
         yield f"a sample of the inputs, drawn by @given: {listed(drawn)}"

@@ -5,7 +5,7 @@ from click.testing import CliRunner
 
 from pytest_supercache.cli import main
 from tests.plugin.conftest import Project
-from tests.plugin.projects import STALE_TEST, one_reader, race
+from tests.plugin.projects import SHOP, STALE_TEST, one_reader, race
 from tests.plugin.test_plugin_gate import TODAY, configure, gate, of_the_race, waive
 from tests.selection import few
 
@@ -412,3 +412,43 @@ def test_it(world, answers):
 """)
     assert project.run("--supercache-gate").ret == 0
     assert [one for one in limits(project) if "judged only" not in one] == [told] * bool(told)
+
+
+REPLACED = "fixtures replaced what belongs to the code under test: "
+
+FIXTURE = """
+import pytest, shop_of_fixtures
+from shop_of_fixtures import Wares, RATES
+
+@pytest.fixture(autouse=True)
+def off(monkeypatch, request):
+    LINE
+
+@sc.system("of_fixtures")
+def of_fixtures(layers):
+    return Wares(layers.existing_cache.client(), layers.origin)
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("monkeypatch.setattr(Wares, 'get', lambda self, key: self.db.get(key))", ["Wares.get"]),
+        ("monkeypatch.setattr(shop_of_fixtures, 'MODE', 'off')", ["MODE"]),
+        ("RATES['EUR'] = 2", []),
+    ],
+)
+def test_a_go_names_what_fixtures_have_replaced(
+    project: Project, line: str, told: list[str]
+) -> None:
+    """The twin: they fill what the code keeps, which is no code."""
+    code = f"{SHOP.partition('@sc.system')[0]}\nMODE, RATES = 'on', {{}}\n"
+    code += "class Wares(Shop):\n    def get(self, key):\n"
+    code += "        return super().get(key) if MODE == 'on' and not RATES else self.db.get(key)\n"
+    (project.path / "shop_of_fixtures.py").write_text(code)
+    project.pytester.makeini("[pytest]\npythonpath = .\nsupercache_odds = 0\n")
+    project.add_to_conftest(FIXTURE.replace("LINE", line))
+    project.scenario(race("F-1", "of_fixtures"))
+    assert project.run("--supercache-gate").ret == 0
+    found = [one.removeprefix(REPLACED) for one in limits(project) if one.startswith(REPLACED)]
+    assert found == [f"F-1 ({name})" for name in told]
