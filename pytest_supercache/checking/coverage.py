@@ -1,7 +1,7 @@
 """Writes the sentence that says what a check has covered, and what it has not."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from itertools import combinations
 from math import ceil, floor, log10
@@ -13,7 +13,7 @@ from pytest_supercache.core.orders import Share
 from pytest_supercache.core.result import Counterexample
 from pytest_supercache.core.settings import SAMPLERS, Exploration
 from pytest_supercache.core.switch import RUN
-from pytest_supercache.core.trace import Step
+from pytest_supercache.core.trace import Layers, Step
 from pytest_supercache.core.waits import LockState
 from pytest_supercache.oracle.answers import ANSWERS
 from pytest_supercache.oracle.guarantee import Guarantee
@@ -204,7 +204,7 @@ class Reach:
     spares: bool = False
     """Whether anybody was answered without a step of the origin."""
     keeps: bool = False
-    """Whether a cache held anything in the end."""
+    """Whether a cache held something in the end that had been looked up."""
 
     def note(self, execution: Execution, given: frozenset[str] = frozenset()) -> None:
         """Take in the steps of one execution."""
@@ -222,18 +222,20 @@ class Reach:
     def _note_answers(self, execution: Execution) -> None:
         """Note whether answers came from a cache."""
         asking, loading = set[int | str | None](), Counter[int | str | None]()
+        asked = set[str]()
         for step in execution.steps:
             who = _asker(step)
             if step.kind in _OF_ORIGIN:
                 loading[who] += 1
             elif step.kind not in _WITHOUT_DATA and not step.footprint.writes:
                 asking.add(who)
+                asked |= step.footprint.reads
         left = execution.settled.layers or execution.stock
         self.asks |= bool(asking)
         history = execution.history
         found = any(load.value is not None for load in history.loads)
         self.loads |= found if history.origin_watched else bool(loading)
-        self.keeps |= any(content for place, content in left.items() if place != "origin")
+        self.keeps |= touches(frozenset(asked), frozenset(_resources_of_caches(left)))
         self.spares |= bool(asking - loading.keys())
         self.spares |= len(execution.settled.probes) > loading[_PROBE]
 
@@ -263,6 +265,12 @@ _OF_ORIGIN = frozenset({"origin"})
 _ORIGIN = "origin:"
 
 _PROBE = "probe"
+
+
+def _resources_of_caches(layers: Layers) -> Iterator[str]:
+    for place, content in layers.items():
+        if place != "origin":
+            yield from (f"{place}:{key}" for key in content)
 
 
 def _asker(step: Step) -> int | str | None:

@@ -321,10 +321,7 @@ class Forgetful(Shop):
         if found is not None:
             return json.loads(found)
         value = self.db.get(key)
-        if LOST:
-            self.redis.delete(key)
-        else:
-            self.redis.set(key, json.dumps(value))
+        STORE
         return value
 
 @sc.system("forgetful")
@@ -333,10 +330,19 @@ def forgetful(layers):
 """
 
 
-@pytest.mark.parametrize("is_lost", [True, False])
-def test_a_go_names_the_scenarios_whose_cache_kept_nothing(project: Project, is_lost: bool) -> None:
+@pytest.mark.parametrize(
+    ("store", "is_lost"),
+    [
+        ("self.redis.delete(key)", True),
+        ("self.redis.set(f'entry:{key}', json.dumps(value))", True),
+        ("self.redis.set(key, json.dumps(value))", False),
+    ],
+)
+def test_a_go_names_the_scenarios_whose_cache_kept_nothing(
+    project: Project, store: str, is_lost: bool
+) -> None:
     """The twins: what is stored is never found in the race, but was there; and nobody asks."""
-    project.add_to_conftest(FORGETFUL.replace("LOST", str(is_lost)))
+    project.add_to_conftest(FORGETFUL.replace("STORE", store))
     given = "given: {origin: {k: 1}}\nguarantees: [answers]\n"
     project.scenario(one_reader("L-1", "forgetful", given), "one")
     project.scenario(race("L-2", "uncached", "guarantees: [answers]\n"), "two")
