@@ -37,7 +37,7 @@ def entry(number: int) -> Entry:
         ),
         observations=Observations(
             executions=number, idle=0, blocked=0, different={number}, early_ticks=0, expired=False,
-            keeps_keys=True, simplified={"a": None}, isolation={("a", "b")},
+            keeps_keys=True, simplified={"a": None}, isolation={("a", "b")}, left_by_body={},
             reach=Reach(layers=True), not_judged={}, never_judged=frozenset({"x"}),
         ),
     )  # fmt: skip
