@@ -123,7 +123,8 @@ def footprint(args: Sequence[Any], place: str = PLACE, script: str | None = None
     if name in _CONNECTION:
         return NOTHING
     if name in _PUBSUB:
-        return _both(f"{place}.channels:*")
+        told = {f"{place}:*"} if _hears_of_keys(command) else set()  # or not, of earlier commands
+        return _both(f"{place}.channels:*", *told)
     if name == "TIME":
         return Footprint(reads=frozenset({CLOCK}))
     if name in {"SCRIPT LOAD", "SCRIPT EXISTS", "SCRIPT FLUSH"}:
@@ -202,7 +203,7 @@ def _described(place: str, *args: Any) -> Described:
         is_plain and not (is_timed or is_asked or frees or is_attempt),
         is_attempt,
         tuple(words[2::2]) if name == "CONFIG SET" else (),
-        name in _SUBSCRIBES and any(map(_may_tell_of_keys, words[1:])),
+        _hears_of_keys(_Command(name, words)),
         _blocks(name, words),
     )
 
@@ -212,6 +213,10 @@ def telling_of_keys(touched: Footprint, place: str = PLACE) -> Footprint:
     if not any(resource.startswith(f"{place}:") for resource in touched.reads | touched.writes):
         return touched
     return touched | _both(f"{place}.channels:*")
+
+
+def _hears_of_keys(command: _Command) -> bool:
+    return command.name in _SUBSCRIBES and any(map(_may_tell_of_keys, command.words[1:]))
 
 
 def _may_tell_of_keys(channel: str) -> bool:

@@ -9,8 +9,9 @@ import redis.asyncio
 
 from pytest_supercache import Verdict
 from pytest_supercache.checking.check import check_on
+from pytest_supercache.core.footprint import dependent
 from pytest_supercache.core.settings import Exploration
-from pytest_supercache.layers.redis_commands import described
+from pytest_supercache.layers.redis_commands import described, footprint
 from pytest_supercache.layers.servers import ForeignServer, RealServer, start_server
 from tests.adapters.flows import is_conflict
 from tests.selection import few
@@ -304,3 +305,13 @@ def test_messages_of_a_server_elsewhere_are_unknown(flow):
 )
 def test_who_may_hear_of_keys_is_known_by_the_channel(words, hears):
     assert described(words).hears_of_keys is hears
+
+
+@pytest.mark.parametrize(
+    ("channel", "is_told"), [("__keyspace@0__:*", True), ("*", True), ("news:*", False)]
+)
+def test_who_begins_to_hear_of_keys_may_come_before_or_after_each_command(channel, is_told):
+    """Those that come earlier publish nothing that anybody hears."""
+    subscription = footprint(["PSUBSCRIBE", channel])
+    assert dependent(subscription, footprint(["SET", "k", 1])) is is_told
+    assert dependent(subscription, footprint(["GET", "k"])) is is_told  # a miss
