@@ -97,8 +97,14 @@ class RealServer:
         self._admin.script_flush()
         if self._has_functions:
             self._admin.function_flush()
+        self._configure_as_usual()
+
+    def _configure_as_usual(self) -> None:
+        """Set what was changed back; what cannot be changed is as it was."""
         while self._usual:
-            self._admin.config_set(*self._usual.popitem())
+            name, value = self._usual.popitem()
+            if self._admin.config_get(name) != {name: value}:
+                self._admin.config_set(name, value)
 
     def remember(self, setting: str) -> None:
         """Remember how a setting is, for the next execution, because it is about to be changed."""

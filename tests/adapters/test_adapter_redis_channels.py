@@ -260,6 +260,20 @@ def test_an_execution_does_not_inherit_what_an_earlier_one_has_configured(server
 
 
 @pytest.mark.redis_server
+def test_settings_that_cannot_be_changed_are_not_set_back(server):
+    def body(world):
+        client = redis.Redis("production")
+        for name in ("databases", "dir"):
+            with pytest.raises(redis.ResponseError):
+                client.config_set(name, 5)
+        world.actor("alice", client.get, "k")
+        world.actor("bob", client.set, "k", 1)
+        world.run()
+
+    assert check_on(server, body, SETTINGS, guarantees=()).verdict is Verdict.HOLDS
+
+
+@pytest.mark.redis_server
 def test_news_of_keys_that_expire_are_not_controlled(server):
     def body(world):
         redis.Redis("production").set("k", 1, ex=60)
