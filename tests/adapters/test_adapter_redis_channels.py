@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 
 import pytest
 import redis
@@ -129,6 +130,85 @@ def test_messages_arrive_in_the_orders_in_which_they_do_in_virtual_time(server, 
     assert found == expected
     assert len(found) > 2
     assert result.verdict is Verdict.HOLDS
+
+
+def two_late_messages(world):
+    """The client of the listener would ask whether its connection still lives."""
+    client = redis.Redis("production", decode_responses=True, health_check_interval=1)
+    channel = client.pubsub(ignore_subscribe_messages=True)
+    channel.subscribe("news")
+
+    def publish():
+        time.sleep(5)  # noqa: TID251 - what code under test does
+        client.publish("news", "first")
+        client.publish("news", "second")
+
+    world.actor("alice", publish)
+    world.actor("bob", lambda: [next(channel.listen()) for _ in range(2)])
+    world.run()
+
+
+async def two_late_messages_awaited(world):
+    async def publish():
+        await asyncio.sleep(5)
+        await client.publish("news", "first")
+        await client.publish("news", "second")
+
+    async def hear():
+        await next_message(channel)
+        await next_message(channel)
+
+    client = redis.asyncio.Redis(host="production", health_check_interval=1)
+    async with client, client.pubsub(ignore_subscribe_messages=True) as channel:
+        await channel.subscribe("news")
+        world.actor("alice", publish)
+        world.actor("bob", hear)
+        await world.run()
+
+
+@pytest.mark.redis_server
+@pytest.mark.parametrize("flow", [two_late_messages, two_late_messages_awaited])
+def test_a_listener_does_not_take_a_health_check_for_a_lack_of_messages(server, fake, flow):
+    assert check_on(fake, flow, SETTINGS, guarantees=()).verdict is Verdict.HOLDS
+    assert check_on(server, flow, SETTINGS, guarantees=()).verdict is Verdict.HOLDS
+
+
+def two_looks_for_a_long_message(world):
+    client = redis.Redis("production")
+    channel = client.pubsub(ignore_subscribe_messages=True)
+    channel.subscribe("news")
+    channel.get_message()
+    seen = []
+    world.actor("alice", client.publish, "news", "long" * 1_000_000)
+    world.actor("bob", lambda: seen.extend(bool(channel.get_message()) for _ in range(2)))
+    world.run()
+    return tuple(seen)
+
+
+@pytest.mark.redis_server
+def test_a_message_longer_than_a_buffer_arrives_as_a_whole(server):
+    found, result = outcomes(server, two_looks_for_a_long_message)
+    assert found == {(False, False), (False, True), (True, False)}
+    assert result.verdict is Verdict.HOLDS
+
+
+@pytest.mark.redis_server
+def test_a_subscription_has_taken_effect_before_the_next_command(server, monkeypatch):
+    """A server that wakes up late reads what was sent meanwhile in an order of its own."""
+    quiet, asked = server.quiesce, []
+    monkeypatch.setattr(server, "quiesce", lambda: asked.append(quiet()))
+
+    def body(world):
+        client = redis.Redis("production")
+        channel = client.pubsub()
+        for change in (channel.subscribe, channel.unsubscribe):
+            before = len(asked)
+            change("news")
+            assert len(asked) > before
+        world.actor("alice", client.publish, "news", "first")
+        world.run()
+
+    assert check_on(server, body, SETTINGS, guarantees=()).verdict is Verdict.HOLDS
 
 
 @pytest.mark.redis_server

@@ -116,6 +116,21 @@ class AsyncDoors(Doors):
         """Take a step of a pipeline and send its commands; the last answer is a switch point."""
         return await self._call(execution, label, footprint, ask, parts_answer=is_last)
 
+    def _subscribing(self, method: _Method) -> _Method:
+        async def execute_command(subscription: Any, *args: Any, **options: Any) -> Any:
+            answer = await method(subscription, *args, **options)
+            self.cache.server.quiesce()
+            return answer
+
+        return self.command(execute_command)
+
+    def _checking_health(self, method: _Method) -> _Method:
+        async def check_health(subscription: Any) -> None:
+            if execution_for(subscription) is None:
+                await method(subscription)
+
+        return check_health
+
     def _subscription(self, method: _Method) -> _Method:
         async def parse_response(
             subscription: Any, block: bool = True, timeout: float = 0, **options: Any

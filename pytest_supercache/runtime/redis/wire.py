@@ -165,7 +165,7 @@ class _Reading:
         """Wait until the connection has data; receiving after a wait is a step."""
         timeout = getattr(self._connection, "socket_timeout", None)
         deadline = None if timeout is None else self._execution.now() + timeout
-        while not _has_data(self._connection):
+        while not has_data(self._connection):
             self._wait(deadline)
             self._step()
 
@@ -189,7 +189,8 @@ class _Reading:
             _time_out(self._connection)
 
 
-def _has_data(connection: Any) -> bool:
+def has_data(connection: Any) -> bool:
+    """Say whether a connection has something to read, or is broken."""
     try:
         return bool(connection.can_read(0))
     except Exception:  # noqa: BLE001 - reading will say what is wrong
