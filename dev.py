@@ -57,7 +57,6 @@ FOUND = ROOT / "docs/found.md"
 REPLAYS = 10
 FAILS_ALIKE = 1  # exit status of `supercache replay`
 NOTHING_SELECTED = 5  # pytest's exit status
-TEMPORARY_FILES = 4 << 30  # several times what all tests write
 CONFLICTS = ROOT / "reports/conflicts"
 STORY = "scenarios/story"
 SHOWN = ["-v", "--no-header", f"{STORY}/price-change.supercache.yaml", "-k", "naive"]
@@ -249,7 +248,7 @@ def test(venv: Path, python: Python, extra: list[str]) -> int:
         return test_all(venv, python, extra, began)
     set_up(venv, python, ROOT / LOCKS["test"])
     add_mysqlclient(venv, python)
-    return run_tests(venv, [*parallel(extra), *extra])
+    return call(venv, "pytest", *parallel(extra), *extra)
 
 
 def test_all(venv: Path, python: Python, extra: list[str], began: float) -> int:
@@ -262,7 +261,7 @@ def test_all(venv: Path, python: Python, extra: list[str], began: float) -> int:
         try:
             set_up(folder, other, ROOT / LOCKS["test"])
             add_mysqlclient(folder, other)
-            status = run_tests(folder, [*parallel(extra), *extra])
+            status = call(folder, "pytest", *parallel(extra), *extra)
         except SystemExit as error:  # that Python could not be set up; the others are tested
             print(error, flush=True)
             status = 1
@@ -278,7 +277,7 @@ def second(python: Python, extra: list[str]) -> int:
     """Run the interpreter-dependent tests on another installed Python; succeed without one."""
     for other, venv in others(python)[:1]:
         set_up(venv, other, ROOT / LOCKS["test"])
-        return run_tests(venv, [*parallel(extra), "--second-python", *extra])
+        return call(venv, "pytest", *parallel(extra), "--second-python", *extra)
     say(f"no Python but {python.version} is installed")
     return 0
 
@@ -442,37 +441,13 @@ def environment(venv: Path | None = None) -> dict[str, str]:
     return clean
 
 
-def run_tests(venv: Path, arguments: list[str]) -> int:
-    """Run pytest with its temporary files in memory, where databases do not wait for a disk.
-
-    What failing tests have left there stays. Nothing is printed after pytest's summary.
-    """
-    shared = Path("/dev/shm")
-    if "TMPDIR" in os.environ or not has_room(shared):
-        return call(venv, "pytest", *arguments)
-    folder = tempfile.mkdtemp(prefix="t", dir=shared)
-    say(f"temporary files are in {folder}, and stay there unless all tests pass")
-    status = call(venv, "pytest", *arguments, TMPDIR=folder)
-    if status in {0, NOTHING_SELECTED}:
-        shutil.rmtree(folder, ignore_errors=True)
-    return status
-
-
-def has_room(folder: Path) -> bool:
-    """Say whether the files of all tests fit into a folder, and programs may be run from there."""
-    if not (folder.is_dir() and os.access(folder, os.W_OK)):
-        return False
-    there = os.statvfs(folder)
-    return there.f_bavail * there.f_frsize >= TEMPORARY_FILES and not there.f_flag & os.ST_NOEXEC
-
-
-def call(venv: Path, tool: str, *arguments: str, quietly: bool = False, **variables: str) -> int:
+def call(venv: Path, tool: str, *arguments: str, quietly: bool = False) -> int:
     """Run a tool of the environment and return its exit status; ``quietly``: show only failures."""
     say(" ".join(["$", tool, *arguments]))
     # Not by its script, which names the folder where the environment was made.
     command = [venv / "bin/python", "-m", tool, *arguments]
     output = subprocess.PIPE if quietly else None
-    done = subprocess.run(command, cwd=ROOT, env=environment(venv) | variables, stdout=output)
+    done = subprocess.run(command, cwd=ROOT, env=environment(venv), stdout=output)
     if quietly and done.returncode not in {0, NOTHING_SELECTED}:
         print(done.stdout.decode(errors="replace"), flush=True)
     return done.returncode

@@ -13,7 +13,8 @@ SHORT = (13, 9)
 
 
 @pytest.fixture
-def projects(parents: Parents, tmp_path: Path) -> Projects:
+def projects(parents: Parents, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Projects:
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # each run is one of its own
     return Projects(parents, tmp_path / "output")
 
 
