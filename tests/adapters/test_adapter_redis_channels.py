@@ -3,6 +3,8 @@
 import asyncio
 import re
 import time
+from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 import redis
@@ -15,6 +17,7 @@ from pytest_supercache.core.settings import Exploration
 from pytest_supercache.layers.redis_commands import described, footprint
 from pytest_supercache.layers.servers import ForeignServer, RealServer, start_server
 from tests.adapters.flows import is_conflict
+from tests.litmus.test_channels import two_messages
 from tests.selection import few
 
 SETTINGS = Exploration(search="exhaustive")
@@ -34,7 +37,7 @@ def fake():
     return start_server("fakeredis")
 
 
-def outcomes(server, body):
+def outcomes(server, body, **settings):
     """Search a body, which returns an outcome; return all of them, and the result."""
     seen = set()
 
@@ -44,9 +47,8 @@ def outcomes(server, body):
     async def noted_awaited(world):
         seen.add(await body(world))
 
-    is_awaited = asyncio.iscoroutinefunction(body)
-    result = check_on(server, noted_awaited if is_awaited else noted, SETTINGS, guarantees=())
-    return seen, result
+    noting = noted_awaited if asyncio.iscoroutinefunction(body) else noted
+    return seen, check_on(server, noting, replace(SETTINGS, **settings), guarantees=())
 
 
 async def next_message(channel):
@@ -56,25 +58,13 @@ async def next_message(channel):
     return message
 
 
-def two_messages(world):
-    client = redis.Redis("production", decode_responses=True)
-    channel = client.pubsub(ignore_subscribe_messages=True)
-    channel.subscribe("news")
-    seen = []
-
-    def publish():
-        client.publish("news", "first")
-        client.publish("news", "second")
-        seen.append("published")
-
-    def hear():
-        messages = channel.listen()
-        seen.extend(next(messages)["data"] for _ in range(2))
-
-    world.actor("alice", publish)
-    world.actor("bob", hear)
-    world.run()
-    return tuple(seen)
+@asynccontextmanager
+async def listening():
+    """Open a client, and a channel of it on which news arrive."""
+    client = redis.asyncio.Redis(host="production", decode_responses=True)
+    async with client, client.pubsub(ignore_subscribe_messages=True) as channel:
+        await channel.subscribe("news")
+        yield client, channel
 
 
 async def two_messages_awaited(world):
@@ -90,9 +80,7 @@ async def two_messages_awaited(world):
             message = await next_message(channel)
             seen.append(message["data"])
 
-    client = redis.asyncio.Redis(host="production", decode_responses=True)
-    async with client, client.pubsub(ignore_subscribe_messages=True) as channel:
-        await channel.subscribe("news")
+    async with listening() as (client, channel):
         world.actor("alice", publish)
         world.actor("bob", hear)
         await world.run()
@@ -113,17 +101,49 @@ async def two_looks_awaited(world, timeout=0.0):
             message = await channel.get_message(timeout=timeout)
             seen.append(message and message["data"])
 
-    client = redis.asyncio.Redis(host="production", decode_responses=True)
-    async with client, client.pubsub(ignore_subscribe_messages=True) as channel:
-        await channel.subscribe("news")
+    async with listening() as (client, channel):
         world.actor("alice", publish)
         world.actor("bob", hear)
         await world.run()
     return tuple(seen)
 
 
+async def within_a_second_awaited(world):
+    """Somebody waits twice for the only message, for a second each."""
+    seen = []
+
+    async def publish():
+        await client.publish("news", "heard")
+        seen.append("published")
+
+    async def hear():
+        for _ in range(2):
+            try:
+                async with asyncio.timeout(1):
+                    message = await channel.get_message(timeout=None)
+            except TimeoutError:
+                seen.append("too late")
+            else:
+                seen.append(message["data"])
+
+    async with listening() as (client, channel):
+        await channel.get_message(timeout=1)  # of the subscription
+        world.actor("alice", publish)
+        world.actor("bob", hear)
+        await world.run()
+    return tuple(seen)
+
+
+def test_a_time_limit_takes_no_message_with_it(fake):
+    found, _ = outcomes(fake, within_a_second_awaited, ticks=1)
+    assert ("published", "too late", "heard") in found
+    assert ("published", "too late", "too late") not in found
+
+
 @pytest.mark.redis_server
-@pytest.mark.parametrize("flow", [two_messages, two_messages_awaited, two_looks_awaited])
+@pytest.mark.parametrize(
+    "flow", [two_messages, two_messages_awaited, two_looks_awaited, within_a_second_awaited]
+)
 def test_messages_arrive_in_the_orders_in_which_they_do_in_virtual_time(server, fake, flow):
     found, result = outcomes(server, flow)
     expected, _ = outcomes(fake, flow)
@@ -139,7 +159,7 @@ def two_late_messages(world):
     channel.subscribe("news")
 
     def publish():
-        time.sleep(5)  # noqa: TID251 - what code under test does
+        time.sleep(5)  # noqa: TID251 - virtual: a health check becomes due
         client.publish("news", "first")
         client.publish("news", "second")
 

@@ -97,28 +97,30 @@ def test_a_fill_that_was_overtaken_by_its_message_stays_unless_it_is_dropped(lis
     assert is_conflict(judged(body, ticks=0, memory="declared")) is not careful
 
 
+def two_messages(world):
+    """Publish two messages to somebody who listens; return who did what in which order."""
+    client = world.existing_cache.client(decode_responses=True)
+    channel = client.pubsub(ignore_subscribe_messages=True)
+    channel.subscribe("news")
+    seen = []
+
+    def publish():
+        client.publish("news", "first")
+        client.publish("news", "second")
+        seen.append("published")
+
+    def hear():
+        messages = channel.listen()
+        seen.extend(next(messages)["data"] for _ in range(2))
+
+    world.actor("alice", publish)
+    world.actor("bob", hear)
+    world.run()
+    return tuple(seen)
+
+
 def test_messages_arrive_once_in_their_order_and_at_any_later_time():
-    def run(world):
-        client = world.existing_cache.client(decode_responses=True)
-        channel = client.pubsub(ignore_subscribe_messages=True)
-        channel.subscribe("news")
-        seen = []
-
-        def publish():
-            client.publish("news", "first")
-            client.publish("news", "second")
-            seen.append("published")
-
-        def hear():
-            messages = channel.listen()
-            seen.extend(next(messages)["data"] for _ in range(2))
-
-        world.actor("alice", publish)
-        world.actor("bob", hear)
-        world.run()
-        return tuple(seen)
-
-    assert set(complete(run)) == {
+    assert set(complete(two_messages)) == {
         ("published", "first", "second"),
         ("first", "published", "second"),
         ("first", "second", "published"),

@@ -141,29 +141,32 @@ class AsyncDoors(Doors):
             server = self.cache.server
             if not server.messages_arrive:
                 execution.controller.hazard(UNTOLD)
-            if not block and not timeout:
-                await async_context.step(execution, "poll for a message", HEARD, kind="command")
-            if server.messages_arrive and not server.moves_time:
-                ask = partial(method, subscription, True, **options)
-                read = partial(self._message, execution, subscription, ask)
-                if block or timeout:
-                    return await areceive(execution, read, None if block else timeout)
-                return await read()
-            message = await method(subscription, block, timeout, **options)
-            if message is not None and (block or timeout):
-                await async_context.step(execution, "receive a message", HEARD, kind="message")
-            return message
+                return await method(subscription, block, timeout, **options)
+            ask = partial(method, subscription, True, **options)
+            read = partial(self._message, execution, subscription, ask)
+            if block or timeout:
+                return await areceive(execution, read, None if block else timeout)
+            await async_context.step(execution, "poll for a message", HEARD, kind="command")
+            return await read()
 
         return parse_response
 
     async def _message(
         self, execution: ExecutionContext, subscription: Any, ask: Callable[[], Any]
     ) -> Any:
-        """Return a message that a real server has sent; None: it has sent none."""
-        self.cache.server.quiesce()
-        connection = subscription.connection
-        if connection is not None and connection.is_connected and not has_arrived(connection):
-            return None
+        """Return a message that the server has sent; None: it has sent none.
+
+        It is taken in the step that asks for it: a switch point behind it would let a time limit
+        end the task that has it, and the message would be lost.
+        """
+        server, connection = self.cache.server, subscription.connection
+        server.quiesce()
+        if connection is not None and connection.is_connected:
+            is_there = (
+                connection.can_read if server.moves_time else partial(has_arrived, connection)
+            )
+            if not await is_there():
+                return None
         return await self._expect(execution, HEARD, ask)
 
     def _connection(self, method: _Method) -> _Method:

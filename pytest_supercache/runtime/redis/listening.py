@@ -4,8 +4,8 @@ A listener first checks for a message, then waits for a publication (or a subscr
 non-blocking read is a poll (`polling`).
 """
 
+import select
 from collections.abc import Awaitable, Callable
-from select import select
 from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
@@ -69,14 +69,18 @@ def receive_now(execution: ExecutionContext, read: Read) -> Any:
     return poll(execution, _POLL, HEARD, read, kind="message")
 
 
-def has_arrived(connection: Any) -> bool:
-    """Say whether a connection of asyncio, to a server that is quiet, has something to read."""
-    parser = getattr(connection, "_parser", None)
-    replies = getattr(parser, "_reader", None)  # of hiredis, which reads more than one
+async def has_arrived(connection: Any) -> bool:
+    """Say whether a connection of asyncio, to a server that is quiet, has something to read.
+
+    Its parser, its stream and its socket may each hold something that the one before has not taken.
+    """
+    stream = connection._reader  # noqa: SLF001 - redis-py 7 has no method that only looks
+    writer = connection._writer  # noqa: SLF001 - nor one that returns the socket
+    replies = getattr(getattr(connection, "_parser", None), "_reader", None)  # those of hiredis
     if replies is not None and replies.has_data():
         return True
-    stream = connection._reader  # noqa: SLF001 - no method tells what is there without taking it
-    if stream._buffer or stream.at_eof():  # noqa: SLF001 - see above
+    if stream._buffer or stream.at_eof():  # noqa: SLF001 - a stream has no method that only looks
         return True
-    sock = connection._writer.get_extra_info("socket")  # noqa: SLF001 - see above
-    return bool(select([sock.fileno()], [], [], 0)[0])
+    sockets = select.poll()
+    sockets.register(writer.get_extra_info("socket").fileno(), select.POLLIN)
+    return bool(sockets.poll(0))
