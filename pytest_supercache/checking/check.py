@@ -16,7 +16,7 @@ from functools import partial
 from pytest_supercache.checking import coverage
 from pytest_supercache.checking.diagnose import diagnosed, place_of_conflict
 from pytest_supercache.checking.divided import (
-    OtherProcesses,
+    WorkerProcesses,
     WorkUnit,
     WorkUnitResult,
     explore_subtrees,
@@ -54,7 +54,6 @@ from pytest_supercache.checking.strategy import Searched, search
 from pytest_supercache.checking.workers import (
     Dispatch,
     Work,
-    WorkerProcesses,
     in_process,
     lean,
     sent_to,
@@ -326,9 +325,7 @@ def _search_one(
     others = None
     if workers is not None and not (within.faults is not None and within.faults.max):
         submit = partial(workers.submit, search_subtrees, shared, vector, within)
-        others = OtherProcesses(
-            workers.number, submit, workers.patience, workers.journal, workers.are_ready
-        )
+        others = workers._replace(submit=submit)
 
     def fresh() -> tuple[Runner, _Check]:
         runner = _runner(environment, work, within, shared=shared, vector=vector)
@@ -399,7 +396,7 @@ class _Check:
     """One check, from the first serial run to the result."""
 
     def __init__(
-        self, runner: Runner, work: Work, again: Rerun | None, others: OtherProcesses | None
+        self, runner: Runner, work: Work, again: Rerun | None, others: WorkerProcesses | None
     ) -> None:
         self._runner = runner
         self._others = others

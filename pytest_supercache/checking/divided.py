@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_supercache.checking.few_preemptions import FewPreemptions
 from pytest_supercache.checking.journal import Division, Entry, Journal
@@ -75,16 +75,18 @@ class WorkUnitResult:
     """How long it took."""
 
 
-class OtherProcesses(NamedTuple):
-    """The processes that may take a part of a search."""
+class WorkerProcesses(NamedTuple):
+    """Processes that help with some work, and may take parts of a search."""
 
     number: int
-    submit: Callable[[WorkUnit], "Future[WorkUnitResult]"]
-    patience: float
+    submit: Callable[..., "Future[Any]"]
+    """Submits a call: a function of this package and its arguments after the work; in a search that
+    may be divided, the arguments alone."""
+    patience: float = 0.0
     """How many seconds longer than usual a search takes before it is divided."""
-    journal: Journal | None
+    journal: Journal | None = None
     """Keeps the parts that are done, for another run."""
-    are_ready: Callable[[], bool]
+    are_ready: Callable[[], bool] = lambda: True
     """Says of a search that has become long whether any of them could take a part now."""
 
 
@@ -99,7 +101,7 @@ def is_long(runner: Runner, reduction_check: ReductionCheck, seconds: float) -> 
 
 
 def search_divided(
-    others: OtherProcesses,
+    others: WorkerProcesses,
     runner: Runner,
     reduction_check: ReductionCheck,
     few: FewPreemptions,
@@ -134,7 +136,7 @@ class _Division:
     """What is left of a search, and the parts of it that others work on."""
 
     def __init__(
-        self, others: OtherProcesses, runner: Runner, reduction_check: ReductionCheck
+        self, others: WorkerProcesses, runner: Runner, reduction_check: ReductionCheck
     ) -> None:
         self._others = others
         self._runner = runner
@@ -263,7 +265,7 @@ def failing_as_undivided() -> Iterator[None]:
         yield
     except (UndividedError, SearchEnded):
         raise
-    except Exception as error:  # this process searches again, and raises it if it recurs
+    except Exception as error:  # also of the code under test, which raises it again if it recurs
         raise UndividedError(f"a process failed: {type(error).__name__}: {error}") from error
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_supercache.checking.divided import (
-    OtherProcesses,
+    WorkerProcesses,
     is_long,
     search_divided,
 )
@@ -54,7 +54,7 @@ class Searched:
 
 
 def search(
-    runner: Runner, item: str, hypothesis: OfHypothesis, others: OtherProcesses | None = None
+    runner: Runner, item: str, hypothesis: OfHypothesis, others: WorkerProcesses | None = None
 ) -> Searched:
     """Run the chosen searches, one after the other, until one gives the answer.
 
@@ -130,7 +130,7 @@ def _take(schedule: Schedule | None, runner: Runner, searched: Searched) -> None
     searched.end = End.FOUND
 
 
-def _reduced(runner: Runner, searched: Searched, others: OtherProcesses | None) -> None:
+def _reduced(runner: Runner, searched: Searched, others: WorkerProcesses | None) -> None:
     """Execute every interleaving once, and test that this was enough.
 
     Raises:
@@ -181,7 +181,7 @@ def _explored(
     runner: Runner,
     reduction_check: ReductionCheck,
     few: FewPreemptions,
-    others: OtherProcesses | None,
+    others: WorkerProcesses | None,
 ) -> End:
     """Execute every interleaving; as soon as that becomes long, with the help of others."""
     if others is None:

@@ -20,10 +20,10 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 
+from pytest_supercache.checking.divided import WorkerProcesses
 from pytest_supercache.checking.environment import Body
-from pytest_supercache.checking.journal import Journal
 from pytest_supercache.checking.left_behind import nothing_left_behind
 from pytest_supercache.checking.same_state import answer_alike
 from pytest_supercache.checking.strategy import OfHypothesis
@@ -68,19 +68,6 @@ class Work:
     hypothesis: OfHypothesis = (None, None)
     backend: str = "fakeredis"
     own_checks: str = ""  # what the body checks itself, in words
-
-
-class WorkerProcesses(NamedTuple):
-    """Processes that help with some work."""
-
-    number: int
-    submit: Callable[..., "Future[Any]"]
-    """Submits a call: a function of this package, and its arguments after the work."""
-    patience: float = 0.0
-    """How many seconds longer than usual a search takes before it is divided."""
-    journal: Journal | None = None
-    are_ready: Callable[[], bool] = lambda: True
-    """Says of a search that has become long whether any of them could take a part now."""
 
 
 class Beginning:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from concurrent.futures import Future
 
-    from pytest_supercache.checking.workers import Dispatch, Work, WorkerProcesses
+    from pytest_supercache.checking.divided import WorkerProcesses
+    from pytest_supercache.checking.workers import Dispatch, Work
     from pytest_supercache.remote.executor import DaskExecutor
 
 BEGIN_SECONDS = 1.0
@@ -117,7 +118,8 @@ class Cluster:
 
         Only with its first check: that is the one which a process that runs the item comes to.
         """
-        from pytest_supercache.checking.workers import Beginning, WorkerProcesses
+        from pytest_supercache.checking.divided import WorkerProcesses
+        from pytest_supercache.checking.workers import Beginning
 
         executor = self._executor
         if executor is None or "://" in work.backend or node.nodeid in self._divided:
@@ -226,6 +228,6 @@ def options_of(config: pytest.Config) -> dict[str, Any]:
 def _can_be_sent(value: object) -> bool:
     try:
         pickle.dumps(value)
-    except Exception:  # noqa: BLE001 - a plugin's `__reduce__` may raise anything
+    except Exception:  # noqa: BLE001 - to pickle it runs the `__reduce__` of a plugin's objects
         return False
     return True

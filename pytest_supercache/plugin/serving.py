@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
-    from pytest_supercache.checking.workers import Work, WorkerProcesses
+    from pytest_supercache.checking.divided import WorkerProcesses
+    from pytest_supercache.checking.workers import Work
 
 _TOLD_MAX = 2000
 """How many characters are told of a failure."""

@@ -20,8 +20,9 @@ from pytest_supercache.plugin.marking import CONTROLLER
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from pytest_supercache.checking.divided import WorkerProcesses
     from pytest_supercache.checking.journal import Journal, KeptLines
-    from pytest_supercache.checking.workers import Dispatch, Work, WorkerProcesses
+    from pytest_supercache.checking.workers import Dispatch, Work
     from pytest_supercache.plugin.options import Options
     from pytest_supercache.remote.identity import OwnIdentity
 

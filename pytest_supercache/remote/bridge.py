@@ -213,7 +213,7 @@ def main(descriptor: int) -> None:
     opening: Opening = connection.recv()
     try:
         client, opened = _opened(opening)
-    except Exception as error:  # noqa: BLE001 - Dask raises anything; the caller is told
+    except Exception as error:  # noqa: BLE001 - nobody sees what this process prints: the run is told
         connection.send(Refused(reason=str(error) or type(error).__name__))
         return
     connection.send(opened)

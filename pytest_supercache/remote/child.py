@@ -75,7 +75,7 @@ def _failed(error: BaseException) -> bytes:
     """Pickle an error; one that cannot be read back is told in words."""
     try:
         pickle.loads(told := pickle.dumps((False, error)))
-    except Exception:  # noqa: BLE001 - its `__setstate__` may raise anything
+    except Exception:  # noqa: BLE001 - to read it back runs its own `__setstate__`
         said = f"{type(error).__name__}: {error}"
         return pickle.dumps((False, NotCalledError(said)))
     return told

@@ -187,7 +187,7 @@ def _read(answer: bytes | str) -> tuple[bool, Any]:
         return False, NotCalledError(answer)
     try:
         is_value, value = pickle.loads(answer)
-    except Exception as error:  # noqa: BLE001 - a `__setstate__` may raise anything
+    except Exception as error:  # noqa: BLE001 - to read it runs the `__setstate__` of its objects
         return False, NotCalledError(f"its answer cannot be read: {error}")
     return is_value, value
 

@@ -166,7 +166,7 @@ def test_a_connection_gives_its_locks_back_where_it_ends(opened, counters, drive
 def test_a_lock_that_nobody_gives_back_is_an_error_when_the_timeout_is_over(outcomes, seconds):
     def keep(connection):
         put(connection, 5)
-        time.sleep(10)  # noqa: TID251 - what code under test does
+        time.sleep(10)  # noqa: TID251 - virtual: for so long nobody gives the lock back
         connection.rollback()
 
     def count(connection):

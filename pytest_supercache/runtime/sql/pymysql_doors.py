@@ -61,7 +61,7 @@ def _query(method: mariadb.Method) -> mariadb.Method:
 
 
 def _result(connection: Any) -> Any:
-    return connection._result  # noqa: SLF001 - nothing public has the message
+    return connection._result  # noqa: SLF001 - PyMySQL has no method that returns the server's answer
 
 
 def _ask(connection: Any, statement: str) -> Any:
