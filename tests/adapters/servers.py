@@ -4,10 +4,12 @@ import os
 import pwd
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 READY_SECONDS = 60
@@ -46,7 +48,19 @@ def running(command, owner, *, is_ready, cwd, ends_by=signal.SIGTERM):
         yield
     finally:
         server.send_signal(ends_by)
-        server.wait(READY_SECONDS)
+        try:
+            server.wait(READY_SECONDS)
+        finally:
+            server.kill()  # one that does not end; nothing, if it has
+            server.wait()
+
+
+def accepts(path):
+    """Say whether a server listens at a socket, whose file is there before."""
+    with socket.socket(socket.AF_UNIX) as client, suppress(OSError):
+        client.connect(str(path))
+        return True
+    return False
 
 
 @contextmanager
@@ -85,15 +99,15 @@ def mariadb():
 
     owner = unprivileged()
     with folder_of(owner) as folder:
-        socket = folder / "socket"
+        place = folder / "socket"
         # Else each connection would read the certificates of the machine, three times the rest.
-        address = {"unix_socket": str(socket), "user": "root", "ssl_disabled": True}
+        address = {"unix_socket": str(place), "user": "root", "ssl_disabled": True}
         data = folder / "data"
         data.mkdir()
         if owner is not None:
             os.chown(data, owner.pw_uid, owner.pw_gid)
         settings = {
-            "datadir": data, "socket": socket, "pid-file": folder / "pid",
+            "datadir": data, "socket": place, "pid-file": folder / "pid",
             "innodb-flush-log-at-trx-commit": 0, "innodb-flush-method": "nosync",
             "innodb-buffer-pool-size": "16M", "innodb-log-file-size": "8M",
         }  # fmt: skip
@@ -109,7 +123,7 @@ def mariadb():
             text=True, cwd=folder, check=True, capture_output=True, timeout=READY_SECONDS, **who,
         )  # fmt: skip
 
-        with running(command, owner, is_ready=socket.exists, cwd=folder):
+        with running(command, owner, is_ready=partial(accepts, place), cwd=folder):
             with pymysql.connect(**address) as connection:
                 connection.query("CREATE DATABASE shop")
             yield {**address, "database": "shop"}
@@ -120,7 +134,7 @@ def memcached():
     """Run a memcached of its own; the value is its socket."""
     owner = unprivileged()
     with folder_of(owner) as folder:
-        socket = folder / "socket"
-        command = [shutil.which("memcached"), "-s", socket, "-a", "0777", "-m", "8", "-t", "1"]
-        with running(command, owner, is_ready=socket.exists, cwd=folder):
-            yield str(socket)
+        place = folder / "socket"
+        command = [shutil.which("memcached"), "-s", place, "-a", "0777", "-m", "8", "-t", "1"]
+        with running(command, owner, is_ready=partial(accepts, place), cwd=folder):
+            yield str(place)
