@@ -23,6 +23,7 @@ from pytest_supercache.core.real_clock import real_seconds
 from pytest_supercache.core.schedule import Scheduler
 from pytest_supercache.core.verdict import End
 from pytest_supercache.runtime.memory.sharing import Sharing
+from pytest_supercache.runtime.process.pinned import give_up_claim
 from pytest_supercache.search.dpor import Exhaustive
 from pytest_supercache.search.frontier import Claim, Explored, Frontier, Leaf, Subtree
 from pytest_supercache.search.knowledge import Knowledge
@@ -113,6 +114,7 @@ def search_divided(
         UndividedError: this process has to search by itself.
         SearchEnded: a violation was found here meanwhile, with few preemptions.
     """
+    give_up_claim()
     division = _Division(others, runner, reduction_check)
     journal = others.journal
     if journal is None:

@@ -4,29 +4,60 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from socket import AF_UNIX, SOCK_DGRAM, SocketType
 
 _STAT = Path("/proc/thread-self/stat")
 _PROCESSOR = 36
 """The position of the core in that file, after the name of the thread, which may have spaces."""
 
+_CLAIM = "pytest-supercache is pinned to core"
+
+_claims: list[SocketType] = []
+"""What holds the claim of this process; never made by a class that a test replaces in `socket`."""
+
 
 @contextmanager
 def pinned() -> Iterator[None]:
-    """Pin this thread, and those it starts, to the core it runs on; then restore the allowed cores.
+    """Pin this thread, and those it starts, to a core; then restore the allowed cores.
 
-    The kernel has chosen that core by the load: workers, and runs that do not know of each other,
-    are spread over the cores.
+    It is the core that the thread runs on, which the kernel has chosen by the load, unless another
+    check on this machine has claimed it: a process that was woken for a part of a search often runs
+    on the core of the process that woke it. If all cores are claimed, it stays where it is.
     """
     allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
     if len(allowed) <= 1:
         yield
         return
-    core = core_of_this_thread()
-    os.sched_setaffinity(0, {core if core in allowed else min(allowed)})
+    here = core_of_this_thread()
+    cores = sorted(allowed, key=lambda core: (core != here, core))
+    os.sched_setaffinity(0, {next(filter(_claim, cores), cores[0])})
     try:
         yield
     finally:
         os.sched_setaffinity(0, allowed)
+        give_up_claim()
+
+
+def _claim(core: int) -> bool:
+    """Claim a core for the check of this process; return whether nobody else has claimed it.
+
+    The claim is the address of a socket in Linux's abstract namespace: it is no file, and ends with
+    the process at the latest.
+    """
+    claim = SocketType(AF_UNIX, SOCK_DGRAM)
+    try:
+        claim.bind(f"\0{_CLAIM} {core}")
+    except OSError:
+        claim.close()
+        return False
+    _claims.append(claim)
+    return True
+
+
+def give_up_claim() -> None:
+    """Let another check claim the core of this one: it has ended, or only waits for processes."""
+    while _claims:
+        _claims.pop().close()
 
 
 def core_of_this_thread() -> int | None:
