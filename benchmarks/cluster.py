@@ -1,0 +1,114 @@
+"""How much sooner a cluster on this machine finishes a large search than one process.
+
+    python -m benchmarks.cluster [--rounds 2] [--workers 2]
+
+Three users look aside through fakeredis at two keys and write them; the search is exhaustive and
+HOLDS after 20,872 interleavings. Each round runs pytest without a cluster and then with a scheduler
+and workers of Dask on loopback, which are started before the clock is. The first ratio is that of
+the seconds of the search, the second that of the whole command. The machine should have a core for
+each worker, and nothing else to do.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+from tests.clusters import dask_cluster
+
+SCENARIO = """
+from pytest_supercache import explore
+
+class Shop:
+    def __init__(self, cache, origin):
+        self.cache, self.origin = cache, origin
+
+    def get(self, key):
+        known = self.cache.get(key)
+        if known is not None:
+            return int(known)
+        value = self.origin.get(key)
+        self.cache.set(key, value)
+        return value
+
+    def set(self, key, value):
+        self.origin.set(key, value)
+        self.cache.delete(key)
+
+def flow(user, first, operations):
+    for number, operation in enumerate(operations, first):
+        key = f"k{number % 2}"
+        user.read(key) if operation == "R" else user.write(key, 10 * (first + 1) + number)
+
+@explore(search="exhaustive", executions=1_000_000, time=600, memory="declared")
+def test_large(world):
+    shop = Shop(world.existing_cache.client(decode_responses=True), world.origin)
+    world.origin.restore({"k0": 0, "k1": 0})
+    for first, operations in enumerate(["RWR", "RWR", "RWRR"]):
+        name = f"user{first}"
+        world.actor(name, flow, world.user(name, shop), first, operations)
+    world.run()
+    world.settle()
+"""
+
+
+class Measured(NamedTuple):
+    """One run of pytest: its seconds, and what verdict.json says about the search."""
+
+    whole: float
+    search: float
+    verdict: str
+    interleavings: int
+    executions: int
+
+    def __str__(self) -> str:
+        """Return everything but the seconds of the whole command."""
+        counts = f"{self.interleavings:,} interleavings, {self.executions:,} executions"
+        return f"{self.verdict}, {counts}, {self.search:.1f} s"
+
+
+def measured(folder: Path, *options: str) -> Measured:
+    """Run pytest in a folder with the scenario."""
+    reports = folder / "reports"
+    command = [sys.executable, "-m", "pytest", "-q", f"--supercache-report={reports}", *options]
+    began = time.perf_counter()
+    done = subprocess.run(
+        [*command, "-p", "supercache"], cwd=folder, check=False, capture_output=True, text=True
+    )
+    whole = time.perf_counter() - began
+    if done.returncode != 0:
+        raise SystemExit(done.stdout + done.stderr)
+    written = json.loads((reports / "verdict.json").read_text(encoding="utf-8"))
+    row: dict[str, Any] = written["scenarios"][0]
+    counted = (row["verdict"], row["interleavings"], row["executions"])
+    return Measured(whole, row["seconds"], *counted)
+
+
+def main() -> None:
+    """Run the rounds and print them."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=2)
+    given = parser.parse_args()
+    for _ in range(given.rounds):
+        with TemporaryDirectory() as name:
+            folder = Path(name) / "project"
+            folder.mkdir()
+            (folder / "test_large.py").write_text(SCENARIO, encoding="utf-8")
+            alone = measured(folder)
+            with dask_cluster(Path(name), given.workers) as dask:
+                together = measured(folder, f"--supercache-cluster={dask.address}")
+        print(f"one process: {alone}")
+        print(f"a cluster of {given.workers} workers: {together}")
+        search, whole = alone.search / together.search, alone.whole / together.whole
+        more = together.executions / alone.executions
+        print(f"{search:.2f} times faster ({whole:.2f} with the start of pytest), ", end="")
+        print(f"{more:.2f} times the executions", flush=True)
+
+
+if __name__ == "__main__":
+    main()
