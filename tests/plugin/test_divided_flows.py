@@ -18,7 +18,7 @@ def projects(parents: Parents, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     return Projects(parents, tmp_path / "output")
 
 
-@pytest.mark.parametrize("way", few(["workers-2", "shards", "dask", "kills", "workers-4"], 2))
+@pytest.mark.parametrize("way", few(["workers-2", "shards", "dask", "kills", "workers-4"], 1))
 def test_the_rows_are_those_of_one_process(way: str, projects: Projects, tmp_path: Path) -> None:
     """Short forms for clusters and kills: `test_plugin_cluster`, `test_plugin_store`."""
     numbers = (*SHORT, *range(20, either(20, 30)))

@@ -87,7 +87,8 @@ faults: {max: 1, kinds: [error_before]}
 
 @pytest.fixture(scope="module")
 def dask(tmp_path_factory: pytest.TempPathFactory):
-    with dask_cluster(tmp_path_factory.mktemp("dask")) as cluster:
+    """One worker: each child that a worker starts takes more than a second of the processor."""
+    with dask_cluster(tmp_path_factory.mktemp("dask"), workers=1) as cluster:
         yield cluster
 
 
@@ -124,7 +125,6 @@ def are_gone(project: Project) -> bool:
     return len(pids) > 1 and have_closed and have_ended
 
 
-@pytest.mark.python
 def test_tests_scenarios_and_sets_of_faults_are_searched_by_the_cluster(
     long_project: Project, dask: Dask
 ) -> None:
@@ -181,6 +181,7 @@ def test_a_search_goes_on_here_while_the_processes_of_the_cluster_begin(
     assert parts(long_project) == 0
 
 
+@pytest.mark.python
 def test_what_an_earlier_test_leaves_behind_is_searched_where_it_is(
     long_project: Project, dask: Dask
 ) -> None:
@@ -202,18 +203,19 @@ def test_what_an_earlier_test_leaves_behind_is_searched_where_it_is(
 
 @pytest.mark.long
 def test_what_a_paused_worker_holds_is_searched_by_another(
-    long_project: Project, dask: Dask, monkeypatch: pytest.MonkeyPatch
+    long_project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alone = rows(long_project, "-k", "holds")
-    paused = dask.workers[1]
-    monkeypatch.setenv("AFTER_A_PART", f"kill -STOP {paused.pid}")
-    cluster = f"--supercache-cluster={dask.address}"
-    try:
-        assert rows(long_project, "-k", "holds", cluster) == alone
-        assert parts(long_project) > 2
-    finally:
-        with standing_still(paused):
-            pass
+    with dask_cluster(tmp_path) as dask:
+        paused = dask.workers[1]
+        monkeypatch.setenv("AFTER_A_PART", f"kill -STOP {paused.pid}")
+        try:
+            cluster = f"--supercache-cluster={dask.address}"
+            assert rows(long_project, "-k", "holds", cluster) == alone
+            assert parts(long_project) > 2
+        finally:
+            with standing_still(paused):
+                pass
 
 
 @pytest.mark.long

@@ -117,8 +117,7 @@ def journals(project: Project) -> list[Path]:
     return list((project.path / "kept").glob("*.journal"))
 
 
-@pytest.mark.python
-@pytest.mark.parametrize(("test", "verdict"), [("holds", "holds"), ("stale", "violated")])
+@pytest.mark.parametrize(("test", "verdict"), few([("holds", "holds"), ("stale", "violated")], 1))
 def test_a_killed_search_goes_on_where_it_was(
     long_project: Project, test: str, verdict: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
