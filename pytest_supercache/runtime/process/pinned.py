@@ -1,10 +1,10 @@
 """Pins a check to one core: a handoff between threads is three times cheaper there."""
 
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from socket import AF_UNIX, SOCK_DGRAM, SocketType
 
 _STAT = Path("/proc/thread-self/stat")
 _PROCESSOR = 36
@@ -12,8 +12,8 @@ _PROCESSOR = 36
 
 _CLAIM = "pytest-supercache is pinned to core"
 
-_claims: list[SocketType] = []
-"""What holds the claim of this process; never made by a class that a test replaces in `socket`."""
+_claims: list[socket.SocketType] = []
+"""What holds the claim of this process: not made by `socket.socket`, which tests replace."""
 
 
 @contextmanager
@@ -44,7 +44,7 @@ def _claim(core: int) -> bool:
     The claim is the address of a socket in Linux's abstract namespace: it is no file, and ends with
     the process at the latest.
     """
-    claim = SocketType(AF_UNIX, SOCK_DGRAM)
+    claim = socket.SocketType(socket.AF_UNIX, socket.SOCK_DGRAM)
     try:
         claim.bind(f"\0{_CLAIM} {core}")
     except OSError:

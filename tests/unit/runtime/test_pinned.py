@@ -1,6 +1,7 @@
 """A check stays on a core: where it begins, or on one that no other check has claimed."""
 
 import os
+import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -108,6 +109,15 @@ def test_a_check_that_only_waits_gives_up_its_claim_and_stays_where_it_is(monkey
         give_up_claim()
         with another_check(CORES[0]) as (_, there):
             assert there == os.sched_getaffinity(0) == {CORES[0]}
+
+
+def test_a_claim_needs_no_socket_that_tests_may_forbid(monkeypatch):
+    def refused(*_):
+        raise RuntimeError("a test must not use sockets")
+
+    monkeypatch.setattr(socket, "socket", refused)
+    with pinned():
+        assert len(os.sched_getaffinity(0)) == 1
 
 
 def on_core(core):
