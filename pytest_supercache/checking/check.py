@@ -6,7 +6,7 @@ reported.
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
 from copy import deepcopy
@@ -22,7 +22,13 @@ from pytest_supercache.checking.divided import (
     explore_subtrees,
     failing_as_undivided,
 )
-from pytest_supercache.checking.environment import Body, CheckEnvironment, open_environment
+from pytest_supercache.checking.environment import (
+    UNOBSERVED,
+    Body,
+    CheckEnvironment,
+    Observers,
+    open_environment,
+)
 from pytest_supercache.checking.fault_sets import (
     FaultSetResult,
     Rerun,
@@ -63,12 +69,10 @@ from pytest_supercache.core.fault import Faults, Vector
 from pytest_supercache.core.masking import masked
 from pytest_supercache.core.mistakes import reported_as_unknown
 from pytest_supercache.core.orders import Share
-from pytest_supercache.core.progress import Progress
 from pytest_supercache.core.real_clock import real_seconds
 from pytest_supercache.core.result import CheckResult
 from pytest_supercache.core.schedule import Schedule
 from pytest_supercache.core.settings import Assume, Exploration, refuse_unavailable
-from pytest_supercache.core.trace import Step
 from pytest_supercache.core.verdict import End, Label, Verdict
 from pytest_supercache.declare.held import OfOthers
 from pytest_supercache.declare.registry import REGISTRY, named_system
@@ -173,8 +177,7 @@ def check_on(
     hypothesis_seed: int | None = None,
     reproduce: tuple[str, bytes] | None = None,
     on: Dispatch = in_process,
-    on_step: Callable[[Step], None] | None = None,
-    on_execution: Callable[[Progress], None] | None = None,
+    observers: Observers = UNOBSERVED,
 ) -> CheckResult:
     """Check ``body`` with every option given; :func:`check` and the plugin both call this."""
     refuse_unavailable(settings)
@@ -187,7 +190,7 @@ def check_on(
     )  # fmt: skip
     dispatch = on if replay is None else in_process
     with taken_back(), dispatch(work) as workers, _environment_for(server, work) as environment:
-        environment.on_step, environment.on_execution = on_step, on_execution
+        environment.observers = observers
         look_ahead(environment, preflight)
 
         def explore(*, shared: bool) -> CheckResult:

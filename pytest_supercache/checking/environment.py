@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import partial
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_supercache.core.errors import SupercacheError
@@ -85,6 +85,20 @@ class SerialEnd(NamedTuple):
     """Whether readings of the clock were steps: each shows a later time than those before it."""
 
 
+class Observers(NamedTuple):
+    """Who watches a check, or looks at what it leaves in the process."""
+
+    on_step: "Callable[[Step], None] | None" = None
+    """Called with each step of a race under a recorded schedule, before its effect."""
+    on_execution: "Callable[[Progress], None] | None" = None
+    """Called after each execution of a search."""
+    judges: Mapping[str, str] = MappingProxyType({})
+    """Fixtures and hooks that may judge what is left: what to call them, by their package."""
+
+
+UNOBSERVED = Observers()
+
+
 class CheckEnvironment:
     """Runs executions; made by :func:`open_environment`."""
 
@@ -125,10 +139,7 @@ class CheckEnvironment:
         """What fixtures have put in the place of code under test."""
         self.first_end: SerialEnd | None = None
         """The outcome of the very first run; None: unknown."""
-        self.on_step: Callable[[Step], None] | None = None
-        """Called with each step of a race under a recorded schedule, before its effect."""
-        self.on_execution: Callable[[Progress], None] | None = None
-        """Called after each execution of a search."""
+        self.observers = UNOBSERVED
 
     @property
     def given(self) -> frozenset[str]:
@@ -204,7 +215,7 @@ class CheckEnvironment:
         )
         controller = self._controller(scheduler, time, kept, faults, shared_memory=shared_memory)
         execution = ExecutionContext(controller, self.stack.switch, expiries, faults)
-        execution.on_step = self.on_step if isinstance(scheduler, Replay) else None
+        execution.on_step = self.observers.on_step if isinstance(scheduler, Replay) else None
         world = World(self.stack, execution, self._given)
         self._collector.disable()
         self._start_over(execution)
@@ -216,6 +227,7 @@ class CheckEnvironment:
             self._name_real_time(controller, expiries)
             if controller.phase == "before":  # else the race has done it
                 note_native_connections(controller)
+            self._name_what_judges_miss(controller)
         finally:
             self._forget()
         failure = self._wrong_time() or (None if type(actor.error) is Abandoned else actor.error)
@@ -356,6 +368,19 @@ class CheckEnvironment:
             controller.hazard(
                 f"{min(cache.timed)}: keys of {self.backend} expire by real time, which cannot be "
                 "moved; use the default backend, fakeredis, for flows in which time matters"
+            )
+
+    def _name_what_judges_miss(self, controller: Controller) -> None:
+        """Report as a reason for UNKNOWN what a judge would have to see, and is restored."""
+        judges = self.observers.judges
+        if not judges:
+            return
+        for name, package in self._finding.changed_for_judges(judges).items():
+            judge = judges.get(package) or next(iter(judges.values()))
+            controller.hazard(
+                f"{judge} may look at {name}, which the body of the test has changed, but each "
+                "execution begins with what was there before the check. Let the body assert what "
+                "must hold, or let a fixture make what it collects"
             )
 
     def hash_globals(self) -> None:

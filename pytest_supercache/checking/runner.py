@@ -212,10 +212,10 @@ class Runner:
 
     def _tell(self) -> None:
         """Report the progress of the search."""
-        if self.environment.on_execution is None:
+        tell, found = self.environment.observers.on_execution, self.found
+        if tell is None:
             return
-        found = self.found
-        self.environment.on_execution(
+        tell(
             Progress(
                 executions=self.executions,
                 executions_max=self.settings.executions,

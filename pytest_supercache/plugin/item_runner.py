@@ -21,7 +21,7 @@ from pytest_supercache.plugin.items import is_given
 from pytest_supercache.plugin.progress import progressing
 from pytest_supercache.plugin.recorded import REPLAYED, attempted, recorded_of
 from pytest_supercache.plugin.session import Session
-from pytest_supercache.plugin.surroundings import later_judge
+from pytest_supercache.plugin.surroundings import later_judges
 from pytest_supercache.plugin.terminal import whole_text
 from pytest_supercache.plugin.with_django import has_database_on_a_server
 
@@ -258,6 +258,7 @@ class ItemRunner:
     ) -> CheckResult:
         """Check a body with the run's options; a replay that no longer fits leaves it undecided."""
         from pytest_supercache.checking.check import check_on
+        from pytest_supercache.checking.environment import Observers
         from pytest_supercache.checking.workers import in_process
 
         dispatch = self._dispatch(node)
@@ -275,8 +276,7 @@ class ItemRunner:
                 replay=_replay(node) if told is None else told,
                 hypothesis_seed=self._session.hypothesis_seed,
                 on=dispatch,
-                on_step=stop,
-                on_execution=progress,
+                observers=Observers(stop, progress, later_judges(node)),
                 **own,
             )
         except ReplayDivergedError as error:
@@ -318,8 +318,7 @@ class ItemRunner:
         """Return why only this process may search an item; None: others may help."""
         if is_given(node):  # an example is rejected only if every execution rejects it
             return "all examples of @given are searched in one process"
-        judge = later_judge(node)
-        if judge is not None:
+        for judge in later_judges(node).values():
             return f"{judge} may look at what the item leaves behind in its process"
         forks = self._session.cluster is None and DISPATCHED not in node.config.stash
         if forks and has_database_on_a_server(node):

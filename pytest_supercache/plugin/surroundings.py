@@ -56,21 +56,23 @@ def may_be_prepared(node: pytest.Item) -> bool:
     return any(_hooks(node, (*_BEFORE, *_AROUND)))
 
 
-def later_judge(node: pytest.Item) -> str | None:
-    """Return the hook, or the fixture that ends later, that may look at what an item left behind.
+def later_judges(node: pytest.Item) -> dict[str, str]:
+    """Return the hooks, and the fixtures that end later, that may look at what an item left behind.
 
-    It is named with its module; None: there is none.
+    One of each package is named, with its module, by that package.
     """
     known = _fixtures_of(node)
     if known is None:
-        return "a fixture: this version of pytest does not tell which there are"
+        return {"": "a fixture: this version of pytest does not tell which there are"}
+    found = dict[str, str]()
     for hook, function in _hooks(node, _AROUND):
-        return f"the hook {hook} of {function.__module__}"
+        found.setdefault(_package(function), f"the hook {hook} of {function.__module__}")
     for name, each in known.items():
         for one in each:
             if _may_judge(name, one.func):
-                return f"the fixture {name} of {one.func.__module__}"
-    return None
+                told = f"the fixture {name} of {one.func.__module__}"
+                found.setdefault(_package(one.func), told)
+    return found
 
 
 def is_runner_overridden(node: pytest.Item) -> bool:

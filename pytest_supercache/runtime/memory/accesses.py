@@ -417,9 +417,9 @@ class Accesses:
         """Report as a hazard that a hook has failed: an access was not recorded."""
         self._controller.hazard(report_of(error))
 
-    def note_lasting_use(self, holder: Any, part: str = WHOLE) -> None:
+    def note_lasting_use(self, holder: Any, part: str = WHOLE, *, by_flow: bool = True) -> None:
         """Record the use of an object that may outlive the execution: a hazard for iterators."""
-        if reason := self.lasting.touch(holder, part):
+        if reason := self.lasting.touch(holder, part, by_flow=by_flow):
             self._controller.hazard(reason)
 
     def note_file(self, path: str, *, writes: bool) -> None:
@@ -466,7 +466,8 @@ class Accesses:
             return
         elif not self.lasting.is_of_tests(holder, self._module):
             if writes:
-                self.note_lasting_use(holder, part)
+                self.note_lasting_use(holder, part, by_flow=False)
+                self.lasting.note_body(holder, part)
             return
         self._note_own(self.made_before.touch_in_body(holder, part, writes=writes))
 
@@ -506,7 +507,7 @@ class Accesses:
             self._touch_in_body(holder, part, writes=writes)
             return None
         if identity(holder) in self.lasting.snapshots:  # few are
-            self.note_lasting_use(holder, part)
+            self.note_lasting_use(holder, part, by_flow=actor is not None)
         if self.nodes is not None and type(holder) is not Memo:
             self.note_node(holder, part, writes=writes)
         if actor is None:

@@ -78,6 +78,10 @@ class MemoryFinder:
         finally:
             self.sharing = learnt
 
+    def changed_for_judges(self, packages: Iterable[str]) -> dict[str, str]:
+        """Return what is restored before others see it (:meth:`Lasting.changed_for_judges`)."""
+        return self._lasting.changed_for_judges(packages)
+
     def restore(self) -> None:
         """Restore the memory that outlives executions to its state when the check began."""
         self._lasting.restore()

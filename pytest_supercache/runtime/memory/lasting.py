@@ -8,6 +8,7 @@ What no actor touches, such as a list in which a test collects what it saw, is l
 """
 
 import random
+import sys
 import types
 import weakref
 from collections import Counter, deque
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
+from pytest_supercache.core.folders import is_installed, real_path
 from pytest_supercache.core.identity import identity
 from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.declare.adapters import LIBRARIES
@@ -72,7 +74,9 @@ class Lasting:
         self._unseen: list[Snapshot] = []  # of objects whose accesses are not looked at
         self._touched: dict[tuple[int, str], None] = {}
         self._packages: dict[int, str] = {}  # of the module that led to each object
-        self._modules: dict[int, str] = {}  # that module
+        self._names: dict[int, str] = {}  # the global, after its module and a colon
+        self._of_flows: set[tuple[int, str]] = set()  # parts that flows touch
+        self._of_the_body: dict[tuple[int, str], None] = {}  # those that it writes after a race
         self._grown: set[str] = set()  # packages of what was changed before a flow touched it
 
     def add(self, modules: Iterable[types.ModuleType]) -> None:
@@ -126,7 +130,7 @@ class Lasting:
         self.snapshots[identity(members)] = (module, Namespace(module))
         name = members["__name__"]
         self._packages[identity(members)] = top(name)
-        self._modules[identity(members)] = name
+        self._names[identity(members)] = name
         return ((value, f"{name}:{part}", False) for part, value in named(members))
 
     def _add_all(self, found: Iterable["_Found"]) -> None:
@@ -164,15 +168,19 @@ class Lasting:
         snapshot = snapshot_of(value, name)
         if snapshot is not None:
             self.snapshots[identity(value)] = (value, snapshot)
-            module = name.partition(":")[0]
-            self._packages.setdefault(identity(value), top(module))
-            self._modules.setdefault(identity(value), module)
+            self._packages.setdefault(identity(value), top(name.partition(":")[0]))
+            self._names.setdefault(identity(value), name)
             if is_unseen:
                 self._unseen.append(snapshot)
         return snapshot is not None
 
-    def touch(self, holder: Any, part: str) -> str:
+    def touch(self, holder: Any, part: str, *, by_flow: bool = True) -> str:
         """Note that the code under test is about to use a part of an object.
+
+        Args:
+            holder: the object.
+            part: the part.
+            by_flow: False: the body is, before the race, or to write it after the race.
 
         Returns:
             Why it cannot be restored; nothing if it can.
@@ -183,20 +191,62 @@ class Lasting:
         snapshot = self.snapshots[number][1]
         if isinstance(snapshot, UnrestorableIterator | Numbers):
             return _OUTLIVES.format(snapshot.name)
-        if type(snapshot) not in IN_PARTS:
-            part = WHOLE
-        if (number, part) not in self._touched:
-            self._touched[number, part] = None
-            if not snapshot.is_unchanged(part):
+        key = self._key(number, part)
+        if by_flow:
+            self._of_flows.add(key)
+        if key not in self._touched:
+            self._touched[key] = None
+            if not snapshot.is_unchanged(key[1]):
                 self._grown.add(self._packages[number])
             if derives_from_foreign(type(holder)):  # its code is not looked at
                 for inner, _ in inside(holder):
                     self.touch_deeply(inner)
         return ""
 
+    def note_body(self, holder: Any, part: str) -> None:
+        """Note that the body writes a part of an object that is remembered, after the race."""
+        self._of_the_body[self._key(identity(holder), part)] = None
+
+    def _key(self, number: int, part: str) -> tuple[int, str]:
+        """Return an object's number, and the part of it that is restored with this one."""
+        return number, part if type(self.snapshots[number][1]) in IN_PARTS else WHOLE
+
+    def changed_for_judges(self, packages: Iterable[str]) -> dict[str, str]:
+        """Return what will be restored before somebody who looks at it afterwards can see it.
+
+        That is what is changed now in packages of those who look, and what the body has changed
+        after the race in the project's own modules, where no flow has ever touched it.
+
+        Args:
+            packages: the top-level packages of those who look.
+
+        Returns:
+            The names of what is changed, and the package that leads to each.
+        """
+        of_judges = [part for part in self._touched if self._packages[part[0]] in packages]
+        of_body = [
+            part
+            for part in self._of_the_body
+            if part not in self._of_flows and not self._is_installed(part[0])
+        ]
+        return {
+            self._told(number, part): self._packages[number]
+            for number, part in dict.fromkeys((*of_judges, *of_body))
+            if not self.snapshots[number][1].is_unchanged(part)
+        }
+
+    def _is_installed(self, number: int) -> bool:
+        module = sys.modules.get(self._names[number].partition(":")[0])
+        file = getattr(module, "__file__", None)
+        return file is None or is_installed(real_path(file))
+
+    def _told(self, number: int, part: str) -> str:
+        module, _, name = self._names[number].partition(":")
+        return f"{module}.{name}" if name else f"{module}{part}"
+
     def is_of_tests(self, holder: Any, module: str) -> bool:
         """Say whether an object that is remembered belongs to a test, or to a module like it."""
-        name = self._modules[identity(holder)]
+        name = self._names[identity(holder)].partition(":")[0]
         return name == module or any(map(_is_of_tests, name.split(".")))
 
     def numbers(self, count: Any) -> Numbers | None:
