@@ -67,7 +67,7 @@ class Store:
         from pytest_supercache.remote.identity import Files, OwnIdentity
 
         left_out = tuple(map(str, self.left_out))
-        return OwnIdentity(Files(roots=(str(self.root),), left_out=left_out))
+        return OwnIdentity(Files(roots=(str(self.root),), left_out=left_out, with_data=True))
 
     def _context(self, work: "Work") -> str:
         """Return a digest of all that a search depends on: code, its state, item, environment."""

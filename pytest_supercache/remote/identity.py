@@ -21,7 +21,13 @@ PACKAGE = str(Path(__file__).parent.parent)
 _SUFFIXES = frozenset({
     ".cfg", ".env", ".ini", ".json", ".lua", ".py", ".pyd", ".so", ".sql", ".toml", ".yaml", ".yml",
 })  # fmt: skip
-"""The files of a project that may decide what its code does; others are data, logs and pages."""
+"""The files of a project that decide what its code does; others are data, logs and pages."""
+
+_WRITTEN = frozenset({
+    ".db", ".err", ".html", ".lock", ".log", ".out", ".pid", ".png", ".prof", ".pyc", ".sock",
+    ".sqlite", ".sqlite3", ".svg", ".tmp", ".xml",
+})  # fmt: skip
+"""The files that runs of tests write; others are data that code may read."""
 
 _SHOWN_MAX = 3
 
@@ -35,6 +41,8 @@ class Files:
     left_out: tuple[str, ...] = ()
     """Folders in them that runs write."""
     others: tuple[str, ...] = ()
+    with_data: bool = False
+    """Whether data counts, too: whatever is not among the files that runs write."""
 
     def paths(self) -> Iterator[str]:
         """Yield the paths; folders that no project keeps its code in are passed over."""
@@ -43,10 +51,14 @@ class Files:
             for folder, folders, names in os.walk(root):
                 folders[:] = sorted(name for name in folders if self._counts(folder, name))
                 yield from (
-                    f"{folder}{os.sep}{name}"
-                    for name in sorted(names)
-                    if PurePath(name).suffix in _SUFFIXES or name == ".env"
+                    f"{folder}{os.sep}{name}" for name in sorted(names) if self._is_read(name)
                 )
+
+    def _is_read(self, name: str) -> bool:
+        suffix = PurePath(name).suffix
+        if self.with_data and not name.startswith("."):
+            return suffix not in _WRITTEN
+        return suffix in _SUFFIXES or name == ".env"
 
     def _counts(self, folder: str, name: str) -> bool:
         path = f"{folder}{os.sep}{name}"
@@ -132,8 +144,10 @@ def _sources(package: str) -> Iterable[str]:
 
 
 def digest_of(path: str) -> str:
-    """Return a digest of a file, which need not be there."""
+    """Return a digest of a file, which need not be there, nor be one that ends."""
     try:
+        if Path(path).exists() and not Path(path).is_file():
+            return "no regular file"
         return sha256(Path(path).read_bytes()).hexdigest()[:16]
     except OSError as error:
         return f"not readable: {error.strerror}"

@@ -220,7 +220,9 @@ def test_a_search_in_a_worker_of_xdist_is_kept_too(long_project: Project) -> Non
     assert len(journals(long_project)) == 1
 
 
-@pytest.mark.parametrize("change", few(["code", "state", "environment", "setting", "asked"], 2))
+@pytest.mark.parametrize(
+    "change", few(["code", "state", "environment", "setting", "asked", "data"], 2)
+)
 def test_what_was_executed_of_other_code_or_settings_does_not_count(
     long_project: Project, change: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -228,6 +230,8 @@ def test_what_was_executed_of_other_code_or_settings_does_not_count(
     options = []
     if change == "code":
         long_project.add_to_conftest("# changed")
+    elif change == "data":
+        (long_project.path / "prices.txt").write_text("2")
     elif change == "setting":
         options = ["--supercache-polls=2"]
     elif change == "environment":

@@ -1,5 +1,6 @@
 """What workers of a cluster must have in common with a run, and how a difference is told."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -74,6 +75,19 @@ def test_files_that_decide_what_code_does_count(tmp_path: Path) -> None:
     assert identity_of(files).digest() == before.digest()
     (tmp_path / "shop" / "cache.py").write_text("2")
     assert before.differences(identity_of(files)) == [f"{tmp_path}/shop/cache.py differs"]
+
+
+def test_with_data_all_files_count_but_those_that_runs_write(tmp_path: Path) -> None:
+    for name in ("shop.py", ".env", "mode.txt", "VERSION", "prices.csv", "app.log", "test.db",
+                 "report.html", ".coverage", ".mode.txt"):  # fmt: skip
+        (tmp_path / name).write_text("1")
+    os.mkfifo(tmp_path / "pipe")
+    files = Files(roots=(str(tmp_path),), with_data=True)
+    found = {Path(path).name for path in files.paths()}
+    assert found == {"shop.py", ".env", "mode.txt", "VERSION", "prices.csv", "pipe"}
+    before = identity_of(files)
+    (tmp_path / "mode.txt").write_text("2")
+    assert before.differences(identity_of(files)) == [f"{tmp_path}/mode.txt differs"]
 
 
 def test_a_file_that_cannot_be_read_differs_from_one_that_can(tmp_path: Path) -> None:
