@@ -6,12 +6,13 @@ they run, at the end of the run.
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_supercache.core.folders import real_path
 from pytest_supercache.declare.registry import REGISTRY, Decorated
 from pytest_supercache.plugin.arguments import given_paths
 from pytest_supercache.plugin.unimported import is_among_tests
@@ -43,7 +44,8 @@ class NoTests:
     def look(self, items: Iterable[pytest.Item], words: list[str]) -> None:
         """Find, after collection, the explored functions of collected modules that became no test.
 
-        Functions that are defined in collected modules, or made for one, count, and so do those of
+        Functions that are defined in collected modules, made for one, or imported there by the name
+        of a test (`collect_imported_tests` leaves these out) count, and so do those of
         modules among tests that these import, unless the run is one of some files. If a node id
         selects a part of a file, the rest of the file is not checked.
 
@@ -59,10 +61,11 @@ class NoTests:
         made = [getattr(getattr(item, "obj", None), "decorated", None) for item in items]
         tests = {one.whichever_import for one in made if one is not None}
         modules = self._modules - parts
+        held = set(_held_as_tests(modules))
         is_whole = not any(path.is_file() for path in given_paths(self._config))
         for one in REGISTRY.explored:
             paths = {os.path.realpath(one.path), os.path.realpath(one.module_path)}
-            is_collected = not modules.isdisjoint(paths)
+            is_collected = not modules.isdisjoint(paths) or one.whichever_import in held
             is_meant = is_collected or (is_whole and self._is_meant_as_test(one))
             if is_meant and one.whichever_import not in tests:
                 self._lost[one] = self._shown(one)
@@ -115,6 +118,17 @@ class NoTests:
     def _shown(self, one: Decorated) -> str:
         path = os.path.relpath(os.path.realpath(one.path), self._config.rootpath)
         return f"{Path(path).as_posix()}:{one.line} {one.name}"
+
+
+def _held_as_tests(paths: set[str]) -> Iterator[Any]:
+    """Yield the explored functions that modules have under the name of a test."""
+    for module in list(sys.modules.values()):
+        file = getattr(module, "__file__", None)
+        if file and real_path(file) in paths:
+            for name, value in list(vars(module).items()):
+                decorated = getattr(value, "decorated", None) if name.startswith("test") else None
+                if isinstance(decorated, Decorated):
+                    yield decorated.whichever_import
 
 
 def being_imported() -> tuple[str, str]:

@@ -305,6 +305,18 @@ def test_a_factory_of_another_module_loses_no_test_of_its_callers(project: Proje
     assert reason.startswith("factories.py:4 made.<locals>.test is decorated with @explore and did")
 
 
+@pytest.mark.parametrize(("imported", "status"), [("", 0), ("false", 6)])
+def test_an_imported_test_that_a_setting_leaves_out_is_named(
+    project: Project, imported: str, status: int
+) -> None:
+    (project.path / "races.py").write_text(f"{TEST}\n@sc.explore\ndef test_lost(world): {BODY}\n")
+    project.test_file(f"from races import *\n{TEST.replace('that_holds', 'here')}")
+    options = ("-o", f"collect_imported_tests={imported}") if imported else ()
+    assert project.run("--supercache-gate", *options).ret == status
+    lost = ["races.py:4 test_that_holds", "races.py:9 test_lost"] if imported else []
+    assert sorted(project.verdict()["run"]["no_tests"]) == sorted(lost)
+
+
 @pytest.mark.parametrize(
     ("functions", "lost"),
     [
