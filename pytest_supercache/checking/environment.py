@@ -86,14 +86,14 @@ class SerialEnd(NamedTuple):
 
 
 class Observers(NamedTuple):
-    """Who watches a check, or looks at what it leaves in the process."""
+    """The observers of a check, and of what it leaves in the process."""
 
     on_step: "Callable[[Step], None] | None" = None
     """Called with each step of a race under a recorded schedule, before its effect."""
     on_execution: "Callable[[Progress], None] | None" = None
     """Called after each execution of a search."""
     judges: Mapping[str, str] = MappingProxyType({})
-    """Fixtures and hooks that may judge what is left: what to call them, by their package."""
+    """Fixtures and hooks that may judge what is left: their names in messages, by package."""
 
 
 UNOBSERVED = Observers()
@@ -371,16 +371,16 @@ class CheckEnvironment:
             )
 
     def _name_what_judges_miss(self, controller: Controller) -> None:
-        """Report as a reason for UNKNOWN what a judge would have to see, and is restored."""
+        """Report as a hazard the changed memory that a later judge will find restored."""
         judges = self.observers.judges
         if not judges:
             return
         for name, package in self._finding.changed_for_judges(judges).items():
             judge = judges.get(package) or next(iter(judges.values()))
             controller.hazard(
-                f"{judge} may look at {name}, which the body of the test has changed, but each "
-                "execution begins with what was there before the check. Let the body assert what "
-                "must hold, or let a fixture make what it collects"
+                f"{judge} may look at {name} after the check, and what an execution changes there "
+                "is restored before the next one begins. Let the body of the test assert what must "
+                "hold, or let a fixture make the object in which it collects failures"
             )
 
     def hash_globals(self) -> None:

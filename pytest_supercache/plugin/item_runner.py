@@ -318,7 +318,8 @@ class ItemRunner:
         """Return why only this process may search an item; None: others may help."""
         if is_given(node):  # an example is rejected only if every execution rejects it
             return "all examples of @given are searched in one process"
-        for judge in later_judges(node).values():
+        judge = next(iter(later_judges(node).values()), None)
+        if judge is not None:
             return f"{judge} may look at what the item leaves behind in its process"
         forks = self._session.cluster is None and DISPATCHED not in node.config.stash
         if forks and has_database_on_a_server(node):

@@ -61,7 +61,7 @@ class NoTests:
         made = [getattr(getattr(item, "obj", None), "decorated", None) for item in items]
         tests = {one.whichever_import for one in made if one is not None}
         modules = self._modules - parts
-        held = set(_held_as_tests(modules))
+        held = {one.whichever_import for one in _held_as_tests(modules)}
         is_whole = not any(path.is_file() for path in given_paths(self._config))
         for one in REGISTRY.explored:
             paths = {os.path.realpath(one.path), os.path.realpath(one.module_path)}
@@ -120,7 +120,7 @@ class NoTests:
         return f"{Path(path).as_posix()}:{one.line} {one.name}"
 
 
-def _held_as_tests(paths: set[str]) -> Iterator[Any]:
+def _held_as_tests(paths: set[str]) -> Iterator[Decorated]:
     """Yield the explored functions that modules have under the name of a test."""
     for module in list(sys.modules.values()):
         file = getattr(module, "__file__", None)
@@ -128,7 +128,7 @@ def _held_as_tests(paths: set[str]) -> Iterator[Any]:
             for name, value in list(vars(module).items()):
                 decorated = getattr(value, "decorated", None) if name.startswith("test") else None
                 if isinstance(decorated, Decorated):
-                    yield decorated.whichever_import
+                    yield decorated
 
 
 def being_imported() -> tuple[str, str]:

@@ -59,7 +59,7 @@ def may_be_prepared(node: pytest.Item) -> bool:
 def later_judges(node: pytest.Item) -> dict[str, str]:
     """Return the hooks, and the fixtures that end later, that may look at what an item left behind.
 
-    One of each package is named, with its module, by that package.
+    The first one of each top-level package stands under its name, in words that name its module.
     """
     known = _fixtures_of(node)
     if known is None:

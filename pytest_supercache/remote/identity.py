@@ -6,6 +6,7 @@ all distributions, this package, and the files of the project have to be the sam
 
 import os
 import platform
+import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -27,7 +28,7 @@ _WRITTEN = frozenset({
     ".db", ".err", ".html", ".lock", ".log", ".out", ".pid", ".png", ".prof", ".pyc", ".sock",
     ".sqlite", ".sqlite3", ".svg", ".tmp", ".xml",
 })  # fmt: skip
-"""The files that runs of tests write; others are data that code may read."""
+"""Suffixes of files that runs of tests write; any other file may be data that code reads."""
 
 _SHOWN_MAX = 3
 
@@ -42,7 +43,7 @@ class Files:
     """Folders in them that runs write."""
     others: tuple[str, ...] = ()
     with_data: bool = False
-    """Whether data counts, too: whatever is not among the files that runs write."""
+    """Whether data counts as well: every file but those that runs write."""
 
     def paths(self) -> Iterator[str]:
         """Yield the paths; folders that no project keeps its code in are passed over."""
@@ -144,11 +145,12 @@ def _sources(package: str) -> Iterable[str]:
 
 
 def digest_of(path: str) -> str:
-    """Return a digest of a file, which need not be there, nor be one that ends."""
+    """Return a digest of a file, also of one that is missing, or no regular file."""
+    file = Path(path)
     try:
-        if Path(path).exists() and not Path(path).is_file():
+        if not stat.S_ISREG(file.stat().st_mode):  # to read a pipe would wait for a writer
             return "no regular file"
-        return sha256(Path(path).read_bytes()).hexdigest()[:16]
+        return sha256(file.read_bytes()).hexdigest()[:16]
     except OSError as error:
         return f"not readable: {error.strerror}"
 

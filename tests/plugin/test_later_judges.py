@@ -1,4 +1,4 @@
-"""What a later judge, a fixture or a hook, would look at and each execution takes back: UNKNOWN."""
+"""A fixture or a hook that may look at memory which each execution restores makes UNKNOWN."""
 
 import pytest
 
@@ -22,6 +22,7 @@ def count(is_right):
 TESTS = """
 from pytest_supercache import explore
 from conftest import Shop
+import conftest
 import softly
 
 SEEN = {}
@@ -59,6 +60,14 @@ def test_a_flow(world):
 
 def test_its_own(world):
     SEEN[played(world)] = True
+
+def test_a_near_cache(world):
+    shop = conftest.Near(None, world.origin)
+    world.origin.restore({"k": 1})
+    world.actor("alice", shop.get, "k")
+    world.actor("bob", shop.get, "k")
+    world.run()
+    assert shop.get("k") == 1
 """
 
 FIXTURE = """
@@ -80,10 +89,20 @@ def pytest_runtest_call(item):
 """
 
 REASON = (
-    "{} may look at {}, which the body of the test has changed, but each execution begins with "
-    "what was there before the check. Let the body assert what must hold, or let a fixture make "
-    "what it collects"
+    "{} may look at {} after the check, and what an execution changes there is restored before the "
+    "next one begins. Let the body of the test assert what must hold, or let a fixture make the "
+    "object in which it collects failures"
 )
+
+CACHED = """
+NEAR = {}
+
+class Near(Shop):
+    def get(self, key):
+        if key not in NEAR:
+            NEAR[key] = self.db.get(key)
+        return NEAR[key]
+"""
 
 
 @pytest.fixture
@@ -108,34 +127,54 @@ def verdicts(project: Project):
         (HOOK, "the hook pytest_runtest_call of conftest"),
     ],
 )
-def test_what_a_judge_would_miss_is_named(verdicts, conftest: str, judge: str) -> None:
+def test_a_judge_of_what_is_restored_is_named(verdicts, conftest: str, judge: str) -> None:
     names = "a_list", "a_list_that_is_emptied", "a_number"
     held = "softly.FAILED", "softly.FAILED", "softly.COUNT"
     found = verdicts(conftest, *names)
     assert found == [("unknown", [REASON.format(judge, name)]) for name in held]
 
 
-def test_where_nobody_looks_later_nothing_is_missed(verdicts) -> None:
+def test_without_a_later_judge_it_holds(verdicts) -> None:
     assert verdicts(WITHOUT_AN_END, "a_list", "a_number") == [("holds", [])] * 2
 
 
-def test_what_is_as_before_or_also_that_of_a_flow_or_a_test_s_own_is_not_missed(verdicts) -> None:
+def test_memory_that_is_unchanged_or_of_a_flow_or_the_test_s_own_is_not_judged(verdicts) -> None:
     found = verdicts(FIXTURE, "nothing_wrong", "a_flow", "its_own")
     assert found == [("holds", [])] * 3
 
 
-def test_the_memory_of_a_plugin_with_a_hook_is_its_own_in_a_flow_too(verdicts) -> None:
-    plugin = SOFTLY + HOOK
-    ((verdict, reasons),) = verdicts("pytest_plugins = ['softly']\n", "a_flow", softly=plugin)
-    judge = "the hook pytest_runtest_call of softly"
-    assert (verdict, reasons) == ("unknown", [REASON.format(judge, "softly.FAILED")])
+def test_a_cache_beside_the_judge_is_the_code_s_own(verdicts) -> None:
+    assert verdicts(CACHED + FIXTURE, "a_near_cache") == [("holds", [])]
 
 
-def test_the_memory_of_an_installed_package_is_not_looked_at(verdicts, project: Project) -> None:
+@pytest.fixture
+def library(project: Project):
+    """Return what installs a module for the project, and the lines of a conftest that find it."""
+
+    def install(text: str) -> str:
+        folder = project.path / "site-packages"
+        folder.mkdir()
+        (folder / "library.py").write_text(text)
+        return f"import sys\nsys.path.insert(0, {str(folder)!r})\n"
+
+    return install
+
+
+IMPORTED = "from library import FAILED, check, count\n"
+
+
+def test_an_installed_plugin_may_look_at_its_memory_that_a_flow_has_changed(
+    verdicts, library
+) -> None:
+    found = library(SOFTLY + HOOK) + "pytest_plugins = ['library']\n"
+    judge = "the hook pytest_runtest_call of library"
+    reason = REASON.format(judge, "library.FAILED")
+    assert verdicts(found, "a_flow", softly=IMPORTED) == [("unknown", [reason])]
+
+
+def test_the_memory_of_an_installed_package_without_a_hook_is_not_looked_at(
+    verdicts, library
+) -> None:
     """A library keeps what it has computed; a judge of the project looks at the project."""
-    installed = project.path / "site-packages"
-    installed.mkdir()
-    (installed / "library.py").write_text(SOFTLY)
-    ini = f"import sys\nsys.path.insert(0, {str(installed)!r})\n"
-    found = verdicts(ini + FIXTURE, "a_list", softly="from library import FAILED, check, count\n")
-    assert found == [("holds", [])]
+    found = library(SOFTLY) + FIXTURE
+    assert verdicts(found, "a_list", "a_flow", softly=IMPORTED) == [("holds", [])] * 2

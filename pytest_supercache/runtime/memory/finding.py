@@ -79,7 +79,7 @@ class MemoryFinder:
             self.sharing = learnt
 
     def changed_for_judges(self, packages: Iterable[str]) -> dict[str, str]:
-        """Return what is restored before others see it (:meth:`Lasting.changed_for_judges`)."""
+        """Return changed memory that judges will find restored, with its packages."""
         return self._lasting.changed_for_judges(packages)
 
     def restore(self) -> None:

@@ -76,7 +76,7 @@ class Lasting:
         self._packages: dict[int, str] = {}  # of the module that led to each object
         self._names: dict[int, str] = {}  # the global, after its module and a colon
         self._of_flows: set[tuple[int, str]] = set()  # parts that flows touch
-        self._of_the_body: dict[tuple[int, str], None] = {}  # those that it writes after a race
+        self._of_the_body: dict[tuple[int, str], None] = {}  # that the body writes after a race
         self._grown: set[str] = set()  # packages of what was changed before a flow touched it
 
     def add(self, modules: Iterable[types.ModuleType]) -> None:
@@ -180,7 +180,7 @@ class Lasting:
         Args:
             holder: the object.
             part: the part.
-            by_flow: False: the body is, before the race, or to write it after the race.
+            by_flow: False: the body uses it, before the race or after it.
 
         Returns:
             Why it cannot be restored; nothing if it can.
@@ -208,30 +208,32 @@ class Lasting:
         self._of_the_body[self._key(identity(holder), part)] = None
 
     def _key(self, number: int, part: str) -> tuple[int, str]:
-        """Return an object's number, and the part of it that is restored with this one."""
+        """Return an object's number, with the part that is restored if this one was used."""
         return number, part if type(self.snapshots[number][1]) in IN_PARTS else WHOLE
 
     def changed_for_judges(self, packages: Iterable[str]) -> dict[str, str]:
-        """Return what will be restored before somebody who looks at it afterwards can see it.
+        """Return the changed memory that a later judge may look at, and finds restored.
 
-        That is what is changed now in packages of those who look, and what the body has changed
-        after the race in the project's own modules, where no flow has ever touched it.
+        A judge that is installed, such as a plugin for soft assertions, may look at its own memory,
+        whether a flow or the body has changed it. The project's judges may look at the project's
+        memory. What a flow touches there belongs to the code under test, as its caches do; what
+        only the body has changed, after the race, may be what it tells them.
 
         Args:
-            packages: the top-level packages of those who look.
+            packages: the top-level packages of the judges.
 
         Returns:
-            The names of what is changed, and the package that leads to each.
+            The names of what is changed, with the package that leads to each.
         """
-        of_judges = [part for part in self._touched if self._packages[part[0]] in packages]
-        of_body = [
-            part
-            for part in self._of_the_body
-            if part not in self._of_flows and not self._is_installed(part[0])
-        ]
+        of_plugins = [key for key in self._touched if self._packages[key[0]] in packages]
+        of_body = [key for key in self._of_the_body if key not in self._of_flows]
+        changed = {
+            **{key: None for key in of_plugins if self._is_installed(key[0])},
+            **{key: None for key in of_body if not self._is_installed(key[0])},
+        }
         return {
             self._told(number, part): self._packages[number]
-            for number, part in dict.fromkeys((*of_judges, *of_body))
+            for number, part in changed
             if not self.snapshots[number][1].is_unchanged(part)
         }
 

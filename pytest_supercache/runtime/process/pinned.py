@@ -13,7 +13,7 @@ _PROCESSOR = 36
 _CLAIM = "pytest-supercache is pinned to core"
 
 _claims: list[socket.SocketType] = []
-"""What holds the claim of this process: not made by `socket.socket`, which tests replace."""
+"""The socket that is this process's claim; not a `socket.socket`, a name that tests replace."""
 
 
 @contextmanager
@@ -39,7 +39,7 @@ def pinned() -> Iterator[None]:
 
 
 def _claim(core: int) -> bool:
-    """Claim a core for the check of this process; return whether nobody else has claimed it.
+    """Claim a core for the check of this process; return False if another check has claimed it.
 
     The claim is the address of a socket in Linux's abstract namespace: it is no file, and ends with
     the process at the latest.
@@ -58,6 +58,10 @@ def give_up_claim() -> None:
     """Let another check claim the core of this one: it has ended, or only waits for processes."""
     while _claims:
         _claims.pop().close()
+
+
+if hasattr(os, "register_at_fork"):  # a fork has a copy of the socket, which would keep the claim
+    os.register_at_fork(after_in_child=give_up_claim)
 
 
 def core_of_this_thread() -> int | None:
