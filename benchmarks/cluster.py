@@ -19,25 +19,11 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from tests.clusters import dask_cluster
+from tests.plugin.projects import SHOP
 
 SCENARIO = """
+from conftest import Shop
 from pytest_supercache import explore
-
-class Shop:
-    def __init__(self, cache, origin):
-        self.cache, self.origin = cache, origin
-
-    def get(self, key):
-        known = self.cache.get(key)
-        if known is not None:
-            return int(known)
-        value = self.origin.get(key)
-        self.cache.set(key, value)
-        return value
-
-    def set(self, key, value):
-        self.origin.set(key, value)
-        self.cache.delete(key)
 
 def flow(user, first, operations):
     for number, operation in enumerate(operations, first):
@@ -98,6 +84,7 @@ def main() -> None:
         with TemporaryDirectory() as name:
             folder = Path(name) / "project"
             folder.mkdir()
+            (folder / "conftest.py").write_text(SHOP, encoding="utf-8")
             (folder / "test_large.py").write_text(SCENARIO, encoding="utf-8")
             alone = measured(folder)
             with dask_cluster(Path(name), given.workers) as dask:

@@ -4,8 +4,9 @@ import os
 import socket
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
+from multiprocessing import get_context
 
 import pytest
 
@@ -18,15 +19,13 @@ from pytest_supercache.runtime.process.pinned import (
 
 CORES = sorted(os.sched_getaffinity(0))
 
-CHECK = """
-import os, sys
+CLAIM = """
+import sys
 from pytest_supercache.runtime.process import pinned as module
 
-module._CLAIM, core = sys.argv[1:]
-module.core_of_this_thread = lambda: int(core)
-with module.pinned():
-    print(*os.sched_getaffinity(0), flush=True)
-    sys.stdin.read()
+module._CLAIM, *cores = sys.argv[1:]
+print([module._claim(int(core)) for core in cores], flush=True)
+sys.stdin.read()
 """
 
 
@@ -37,12 +36,26 @@ def _claims_of_this_test(monkeypatch):
 
 
 @contextmanager
-def another_check(core):
-    """Start a check in another process, on a core; yield its process and where it is pinned."""
-    program = [sys.executable, "-c", CHECK, module._CLAIM, str(core)]
+def claimed(*cores):
+    """Claim cores in another process; yield that process."""
+    program = [sys.executable, "-c", CLAIM, module._CLAIM, *map(str, cores)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with subprocess.Popen(program, text=True, **pipes) as process:
-        yield process, {int(process.stdout.readline())}
+        assert process.stdout.readline() == f"{[True] * len(cores)}\n"
+        yield process
+
+
+@pytest.fixture
+def two_cores(monkeypatch):
+    """Stand in for a machine with the cores 0 and 1, of which a thread runs on 1.
+
+    It is the list of what the thread was pinned to: sets of cores.
+    """
+    pinned_to = []
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    monkeypatch.setattr(os, "sched_setaffinity", lambda _, cores: pinned_to.append(cores))
+    monkeypatch.setattr(module, "core_of_this_thread", lambda: 1)
+    return pinned_to
 
 
 @pytest.mark.parametrize("core", CORES)
@@ -67,48 +80,51 @@ def test_where_the_system_does_not_say_it_is_the_first_core(monkeypatch, told):
         assert os.sched_getaffinity(0) == {CORES[0]}
 
 
-needs_two_cores = pytest.mark.skipif(len(CORES) < 2, reason="this machine has one core")
+def test_a_check_that_begins_on_a_claimed_core_runs_on_another_one(two_cores):
+    with claimed(1), pinned():
+        assert two_cores == [{0}]
 
 
-@needs_two_cores
-def test_two_checks_that_begin_on_one_core_run_on_two(monkeypatch):
-    monkeypatch.setattr(module, "core_of_this_thread", lambda: CORES[-1])
-    with another_check(CORES[-1]) as (_, there), pinned():
-        assert there == {CORES[-1]}
-        assert os.sched_getaffinity(0) == {CORES[0]}
+@pytest.mark.parametrize("cores", [(), (0,), (0, 1)])
+def test_a_check_stays_where_it_begins_if_that_core_is_free_or_all_are_claimed(two_cores, cores):
+    with claimed(*cores), pinned():
+        assert two_cores == [{1}]
 
 
-@needs_two_cores
-def test_a_check_stays_where_it_begins_when_all_cores_are_claimed(monkeypatch):
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(CORES[:2]))
-    pinned_to = []
-    monkeypatch.setattr(os, "sched_setaffinity", lambda _, cores: pinned_to.append(cores))
-    monkeypatch.setattr(module, "core_of_this_thread", lambda: CORES[1])
-    with another_check(CORES[0]), another_check(CORES[1]), pinned():
-        assert pinned_to == [{CORES[1]}]
+def test_two_checks_claim_two_cores(two_cores):
+    with pinned(), pinned():
+        assert two_cores == [{1}, {0}]
 
 
-@needs_two_cores
-@pytest.mark.parametrize("end", ["the block ends", "its process is killed"])
-def test_a_claim_ends_with_its_check(monkeypatch, end):
-    monkeypatch.setattr(module, "core_of_this_thread", lambda: CORES[0])
-    with another_check(CORES[0]) as (process, _):
-        if end == "its process is killed":
-            process.kill()
-        else:
-            process.stdin.close()
+@pytest.mark.parametrize("end", ["it ends", "it is killed"])
+def test_a_claim_ends_with_its_process(two_cores, end):
+    with claimed(1) as process:
+        process.kill() if end == "it is killed" else process.stdin.close()
         process.wait()
         with pinned():
-            assert os.sched_getaffinity(0) == {CORES[0]}
+            assert two_cores == [{1}]
 
 
-@needs_two_cores
-def test_a_check_that_only_waits_gives_up_its_claim_and_stays_where_it_is(monkeypatch):
-    monkeypatch.setattr(module, "core_of_this_thread", lambda: CORES[0])
+def test_a_claim_ends_with_its_check(two_cores):
+    with pinned():
+        pass
+    with claimed(1):
+        assert two_cores == [{1}, {0, 1}]
+
+
+def test_a_check_that_only_waits_gives_up_its_claim_and_stays_where_it_is(two_cores):
     with pinned():
         give_up_claim()
-        with another_check(CORES[0]) as (_, there):
-            assert there == os.sched_getaffinity(0) == {CORES[0]}
+        with claimed(1):
+            assert two_cores == [{1}]
+
+
+def test_a_fork_does_not_keep_the_claim(two_cores):
+    with pinned(), ProcessPoolExecutor(1, get_context("fork")) as pool:
+        assert pool.submit(os.getpid).result() != os.getpid()
+        give_up_claim()
+        with claimed(1):
+            assert two_cores == [{1}]
 
 
 def test_a_claim_needs_no_socket_that_tests_may_forbid(monkeypatch):
