@@ -15,7 +15,9 @@ import pytest
 from pytest_supercache.core.folders import real_path
 from pytest_supercache.declare.registry import REGISTRY, Decorated
 from pytest_supercache.plugin.arguments import given_paths
+from pytest_supercache.plugin.copies import file_of
 from pytest_supercache.plugin.unimported import is_among_tests
+from pytest_supercache.runtime.kernel.under_test import members_of
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -123,10 +125,10 @@ class NoTests:
 def _held_as_tests(paths: set[str]) -> Iterator[Decorated]:
     """Yield the explored functions that modules have under the name of a test."""
     for module in list(sys.modules.values()):
-        file = getattr(module, "__file__", None)
+        file = file_of(module)
         if file and real_path(file) in paths:
-            for name, value in list(vars(module).items()):
-                decorated = getattr(value, "decorated", None) if name.startswith("test") else None
+            for name, value in list(members_of(module).items()):
+                decorated = members_of(value).get("decorated") if name.startswith("test") else None
                 if isinstance(decorated, Decorated):
                     yield decorated
 

@@ -21,7 +21,7 @@ from pytest_supercache.core.identity import identity
 from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.declare.adapters import LIBRARIES
 from pytest_supercache.runtime.kernel.kinds import module_of
-from pytest_supercache.runtime.kernel.under_test import is_standard_name
+from pytest_supercache.runtime.kernel.under_test import is_standard_name, members_of
 from pytest_supercache.runtime.memory.effects import (
     CONTAINERS,
     SCALARS,
@@ -239,8 +239,8 @@ class Lasting:
 
     def _is_installed(self, number: int) -> bool:
         module = sys.modules.get(self._names[number].partition(":")[0])
-        file = getattr(module, "__file__", None)
-        return file is None or is_installed(real_path(file))
+        file = members_of(module).get("__file__")
+        return type(file) is not str or is_installed(real_path(file))
 
     def _told(self, number: int, part: str) -> str:
         module, _, name = self._names[number].partition(":")
