@@ -174,9 +174,18 @@ def _file(name: str, here: str | None, there: str | None) -> str:
     return f"{name} differs"
 
 
+def _file_of(module: object) -> str:
+    """Return the file of a module without running its code; "": it has none."""
+    try:
+        file = object.__getattribute__(module, "__dict__").get("__file__")
+    except AttributeError:  # it is no module
+        return ""
+    return file if type(file) is str else ""
+
+
 def _imported_files(before: tuple[str, ...]) -> tuple[str, ...]:
     """Return the files of imported modules that are not installed, and those known before."""
-    files = {getattr(module, "__file__", None) or "" for module in list(sys.modules.values())}
+    files = set(map(_file_of, list(sys.modules.values())))
     return (
         *before,
         *(

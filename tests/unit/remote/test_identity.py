@@ -1,13 +1,15 @@
 """What workers of a cluster must have in common with a run, and how a difference is told."""
 
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from pytest_supercache.remote.bridge import refusal, standing_still
-from pytest_supercache.remote.identity import Files, Identity, identity_of
+from pytest_supercache.remote.identity import Files, Identity, OwnIdentity, identity_of
 
 HERE = Identity(
     python="CPython 3.13.5", distributions={"redis": "6.4.0"}, files={"/app/shop.py": "1"}
@@ -75,6 +77,21 @@ def test_files_that_decide_what_code_does_count(tmp_path: Path) -> None:
     assert identity_of(files).digest() == before.digest()
     (tmp_path / "shop" / "cache.py").write_text("2")
     assert before.differences(identity_of(files)) == [f"{tmp_path}/shop/cache.py differs"]
+
+
+def test_a_module_that_fails_when_it_is_asked_for_its_file_is_not_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Libraries have such ones for what may not be installed."""
+
+    class Lazy(ModuleType):
+        def __getattr__(self, name: str) -> object:
+            raise ImportError(f"it is asked for {name}")
+
+    monkeypatch.setitem(sys.modules, "lazy", Lazy("lazy"))
+    own = OwnIdentity(Files())
+    own.update()
+    assert __file__ in own.files.others
 
 
 def test_with_data_all_files_count_but_those_that_runs_write(tmp_path: Path) -> None:
