@@ -67,7 +67,7 @@ from pathlib import Path
 from conftest import Shop
 
 if "PYTEST_XDIST_WORKER" not in os.environ:  # this is the run, and its search comes next
-    Path(f"{os.getpid()}.run").touch()
+    Path(f"{os.getpid()}.pid").touch()
 
 class Users:
     """What three users do to a shop, to counters and locks beside it, and to a near cache."""
@@ -214,11 +214,11 @@ class Projects:
 
     def killed(self, path: Path, seconds: float, *options: str) -> bool:
         """Kill a run, by SIGKILL, some time after its tests were imported; say whether it was."""
-        for file in path.glob("*.run"):
+        for file in path.glob("*.pid"):
             file.unlink()
         with self._begun(path, *options) as wait:
-            until(lambda: list(path.glob("*.run")))
-            (file,) = path.glob("*.run")
+            until(lambda: list(path.glob("*.pid")))
+            (file,) = path.glob("*.pid")
             with suppress(ProcessLookupError):
                 process = os.pidfd_open(int(file.stem))
                 real_sleep(seconds)
