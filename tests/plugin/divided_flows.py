@@ -54,7 +54,7 @@ if "PYTEST_XDIST_WORKER" not in os.environ:  # this process begins each search, 
 
     def noted(self, future):
         take_in(self, future)
-        with open("parts", "a") as parts:
+        with open("parts.log", "a") as parts:
             parts.write("part ")
 
     divided._Division._take_in = noted
@@ -296,10 +296,10 @@ def searched(
     """Search these flows in one process, and in a way."""
     write_project(path, flows)
     alone = projects.rows(path)
-    (path / "parts").unlink(missing_ok=True)
+    (path / "parts.log").unlink(missing_ok=True)
     found = WAYS[way](projects, path, Random(f"{way} {list(flows)}"))
     with suppress(FileNotFoundError):
-        found.parts = (path / "parts").read_text().count("part")
+        found.parts = (path / "parts.log").read_text().count("part")
     return alone, found
 
 
