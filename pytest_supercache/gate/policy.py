@@ -330,8 +330,9 @@ _HAPPENED = {
     ),
     "no_tests": (
         "is decorated with @explore and did not become a test: it was made inside of a function "
-        "and nobody called it, its name or its class's is none of a test, the class has __init__ "
-        "or __test__ = False, another test has the same name, or pytest does not collect its module"
+        "and nobody called it, it stands under a condition that is false, its name or its class's "
+        "is none of a test, the class has __init__ or __test__ = False, another test has the same "
+        "name, or pytest does not collect its module"
     ),
 }
 

@@ -16,7 +16,7 @@ from pytest_supercache.core.folders import real_path
 from pytest_supercache.declare.registry import REGISTRY, Decorated
 from pytest_supercache.plugin.arguments import given_paths
 from pytest_supercache.plugin.copies import file_of
-from pytest_supercache.plugin.unimported import is_among_tests
+from pytest_supercache.plugin.unimported import explored_tests, is_among_tests
 from pytest_supercache.runtime.kernel.under_test import members_of
 
 if TYPE_CHECKING:
@@ -33,10 +33,13 @@ class NoTests:
         self._config = config
         self._modules: set[str] = set()  # of tests, that were collected
         self._lost = dict[Decorated, str]()  # once all was collected
+        self._written = dict[str, tuple[str, str]]()  # as shown -> its module's path, and its name
         self._known: frozenset[Decorated] | None = None  # then; None before
         self._program = ("", "")  # the module that is running while none is being imported
         self._told: set[str] = set()  # by workers of xdist
         self._told_made: set[str] = set()
+        self._told_unmade: set[str] = set()
+        self._made_by_workers: set[str] = set()
         self._called: set[str] = set()
 
     def note_module(self, path: Path) -> None:
@@ -49,7 +52,9 @@ class NoTests:
         Functions that are defined in collected modules, made for one, or imported there by the name
         of a test (`collect_imported_tests` leaves these out) count, and so do those of
         modules among tests that these import, unless the run is one of some files. If a node id
-        selects a part of a file, the rest of the file is not checked.
+        selects a part of a file, the rest of the file is not checked. Nor was a function made
+        that the text of a collected module has under a condition, or in a function that nobody
+        calls.
 
         Args:
             items: all items of the files, also those that node ids leave out.
@@ -63,6 +68,9 @@ class NoTests:
         made = [getattr(getattr(item, "obj", None), "decorated", None) for item in items]
         tests = {one.whichever_import for one in made if one is not None}
         modules = self._modules - parts
+        for path in modules:
+            for line, name in explored_tests(Path(path)) if path.endswith(".py") else ():
+                self._written[f"{self._place(path, line)} {name}"] = path, name
         held = {one.whichever_import for one in _held_as_tests(modules)}
         is_whole = not any(path.is_file() for path in given_paths(self._config))
         for one in REGISTRY.explored:
@@ -83,7 +91,9 @@ class NoTests:
     def lost(self) -> list[str]:
         """Return the functions that became no test and were never called."""
         here = {text for one, text in self._lost.items() if not REGISTRY.explored.get(one)}
-        return sorted(((here | self._told) - self._called) | self._made() | self._told_made)
+        lost = (here | self._told) - self._called
+        unmade = (self._unmade() | self._told_unmade) - self._made_by_workers
+        return sorted(lost | unmade | self._made() | self._told_made)
 
     def called(self) -> list[str]:
         """Return the functions that became no test and were called all the same."""
@@ -103,12 +113,23 @@ class NoTests:
             and (one.module, one.module_path) in nobody_is_imported
         }
 
+    def _unmade(self) -> set[str]:
+        """Return the functions of collected modules that the run did not come to decorate."""
+        made = {
+            (os.path.realpath(path), one.name.rpartition(".")[2])
+            for one in REGISTRY.explored
+            for path in (one.path, one.module_path)
+        }
+        return {shown for shown, written in self._written.items() if written not in made}
+
     def part(self) -> dict[str, Any]:
         """Return what a worker of xdist sends to its controller."""
         return {
             "lost": sorted(self._lost.values()),
             "called": self.called(),
             "made": sorted(self._made()),
+            "unmade": sorted(self._unmade()),
+            "written": sorted(self._written),
         }
 
     def learn(self, part: dict[str, Any]) -> None:
@@ -116,10 +137,15 @@ class NoTests:
         self._told |= set(part["lost"])
         self._called |= set(part["called"])
         self._told_made |= set(part["made"])
+        self._told_unmade |= set(part["unmade"])
+        self._made_by_workers |= set(part["written"]) - set(part["unmade"])
 
     def _shown(self, one: Decorated) -> str:
-        path = os.path.relpath(os.path.realpath(one.path), self._config.rootpath)
-        return f"{Path(path).as_posix()}:{one.line} {one.name}"
+        return f"{self._place(one.path, one.line)} {one.name}"
+
+    def _place(self, path: str, line: int) -> str:
+        shown = os.path.relpath(os.path.realpath(path), self._config.rootpath)
+        return f"{Path(shown).as_posix()}:{line}"
 
 
 def _held_as_tests(paths: set[str]) -> Iterator[Decorated]:

@@ -63,10 +63,43 @@ def has_explored_tests(path: Path) -> bool:
 _MAY_EXPLORE = re.compile(rb"\bexplore\b.*\bdef\s+test", re.DOTALL)
 
 
+def explored_tests(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the line and the name of each function like a test that an import should decorate.
+
+    They have ``explore`` among their decorators, wherever they stand in the module: under a
+    condition, too, or in a function that nothing in the module calls or decorates.
+    """
+    text = text_of(path)
+    nodes = _nodes(text) if NAME in text else []
+    explores = {"explore", *_names_of_explore(nodes)}
+    waiting: list[ast.AST] = nodes[:1]  # the module
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, _FUNCTION):
+            if not _words(node.decorator_list).isdisjoint(explores):
+                if node.name.startswith("test"):
+                    yield node.lineno, node.name
+                continue
+            if _may_be_called(node, text):
+                continue
+        waiting += ast.iter_child_nodes(node)
+
+
+def _may_be_called(function: ast.FunctionDef | ast.AsyncFunctionDef, text: bytes) -> bool:
+    """Say whether pytest, or other code of the module, may call a function."""
+    name = function.name
+    times = len(re.findall(rb"\b%s\b" % re.escape(name.encode()), text))
+    return times > 1 or bool(function.decorator_list) or name.startswith(_CALLED_BY_PYTEST)
+
+
+_CALLED_BY_PYTEST = ("test", "pytest_", "setup", "teardown")
+_FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
+
+
 def _made_as_tests(nodes: Iterable[ast.AST]) -> Iterator[list[ast.expr]]:
     """Yield what makes each test: its decorators, or the value that has its name."""
     for node in nodes:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        if isinstance(node, _FUNCTION):
             names, made = [node.name], node.decorator_list
         elif isinstance(node, ast.Assign):
             names, made = _targets(node), [node.value]
@@ -123,8 +156,7 @@ def _definitions(text: bytes) -> list[str]:
         nodes = ast.parse(text).body
     except (SyntaxError, ValueError, RecursionError):
         return []
-    kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
-    return [node.name for node in nodes if isinstance(node, kinds)]
+    return [node.name for node in nodes if isinstance(node, _FUNCTION | ast.ClassDef)]
 
 
 def _lead_to_us(files: Iterable[Path], root: Path) -> bool:
@@ -152,7 +184,7 @@ def _decorators_and_imports(text: bytes) -> tuple[set[str], dict[str, list[_Modu
     """Return the first names of functions' decorators, and the modules of imported names."""
     decorators, imported = set[str](), dict[str, list[_Module]]()
     for node in _nodes(text):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        if isinstance(node, _FUNCTION):
             decorators |= {_first_name(one) for one in node.decorator_list}
         for name, module in _imports(node):
             imported.setdefault(name, []).append(module)

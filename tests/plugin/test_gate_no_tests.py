@@ -65,6 +65,26 @@ def test_lost(world): {BODY}
 """,
 }
 
+NEVER_MADE = {
+    "a condition": f"""
+if sc.__doc__ is None:
+    @sc.explore
+    def test_lost(world): {BODY}
+""",
+    "a class under a condition, by another name": f"""
+from pytest_supercache import explore as raced
+if sc.__doc__ is None:
+    class TestIt:
+        @raced(search="exhaustive")
+        def test_lost(self, world): {BODY}
+""",
+    "a function that a plugin would call": f"""
+def describe_a_shop():
+    @sc.explore
+    def test_lost(world): {BODY}
+""",
+}
+NO_TESTS |= NEVER_MADE
 
 TOGETHER = "all of them"
 
@@ -180,6 +200,14 @@ def test_workers_name_what_is_made_while_tests_run(project: Project) -> None:
 
 
 MEANT = {
+    "one of two, by a condition": f"""
+if sc.__doc__ is None:
+    @sc.explore
+    def test_either(world): {BODY}
+else:
+    @sc.explore
+    def test_either(world): {BODY}
+""",
     "a helper that a test calls": f"""
 @sc.explore
 def helper(world): {BODY}
@@ -268,8 +296,11 @@ def test_what_is_decorated_on_purpose_is_not_named(project: Project, what: str) 
 
 @pytest.mark.parametrize("part", [("-k", "holds"), ("test_it.py::test_that_holds",)])
 def test_what_was_not_asked_for_is_no_lost_test(project: Project, part: tuple[str, ...]) -> None:
+    """Nor is one that another test would have made."""
     project.test_file(
         f"{TEST}\nclass TestMore:\n    @sc.explore\n    def test_it(self, world): {BODY}\n"
+        + MEANT["one that a test makes and calls"]
+        + MEANT["one that a fixture makes and a test calls"]
     )
     assert project.run("--supercache-gate", *part).ret == 0
     assert project.verdict()["run"]["no_tests"] == []
