@@ -6,7 +6,6 @@ and this package's own timings must stay real.
 """
 
 import copyreg
-import datetime as datetime_module
 import sys
 import time
 import warnings
@@ -32,7 +31,6 @@ from pytest_supercache.runtime.kernel.under_test import (
 )
 from pytest_supercache.runtime.memory.shown_times import note_if_shown_to_two
 from pytest_supercache.runtime.process.derived_dates import derived_from_real_dates
-from pytest_supercache.runtime.sync import locks
 
 _REAL_TIME = ["pytest_supercache.", "hypothesis.", "xdist.", "execnet.", "_pytest.", "allure"]
 
@@ -44,12 +42,6 @@ _FROZEN_INSIDE = (
 _MOVED_INSIDE = (
     "a clock that was frozen before the check was moved in its body, where nobody sees it: a check "
     "has time of its own. Let time pass by time.sleep instead"
-)
-
-_REPLACED_INSIDE = (
-    "{} was replaced inside of a check (mock.patch or monkeypatch, in its body or in code that it "
-    "runs), so that code does not see the time that the search moves. Leave it as it is: to sleep "
-    "takes no real time in a check, and every clock begins at one instant in each execution"
 )
 
 
@@ -193,8 +185,6 @@ class _Frozen:
         self._instants = [factory.time_to_freeze for factory in self._before]
         self._freezers: Any = type(self._freezer)  # freezing time starts one of them
         self._patches = Patches()
-        self._earlier = _clocks_in_place()  # real ones, or what other code has put in their place
-        self._stand_ins = dict[tuple[ModuleType, str], Any]()
 
     def begin(self) -> None:
         """Freeze time."""
@@ -214,7 +204,6 @@ class _Frozen:
         self._patches.wrap(self._freezers, "start", self._watched)
         for real, stand_in in _OTHER_CLOCKS:
             self._patches.put(time, real.__name__, stand_in)
-        self._stand_ins = _clocks_in_place()
 
     def _watched(self, start: Callable[..., Any]) -> Callable[..., Any]:
         def watched(freezer: Any) -> Any:
@@ -243,13 +232,6 @@ class _Frozen:
             return _FROZEN_INSIDE
         if self._before and [one.time_to_freeze for one in self._before] != self._instants:
             return _MOVED_INSIDE
-        return self._complaint_about_replaced()
-
-    def _complaint_about_replaced(self) -> str | None:
-        stand_ins = self._stand_ins | {(time, "sleep"): locks.sleep}
-        for (module, name), stand_in in stand_ins.items():
-            if getattr(module, name, None) is not stand_in:
-                return _REPLACED_INSIDE.format(f"{module.__name__}.{name}")
         return None
 
     def end(self) -> None:
@@ -264,15 +246,6 @@ class _Frozen:
         for real in (self._api.real_datetime, self._api.real_date):
             copyreg.dispatch_table.setdefault(real, _nothing)
         self._freezer.stop()
-        for (module, name), clock in self._earlier.items():
-            setattr(module, name, clock)
-
-
-def _clocks_in_place() -> dict[tuple[ModuleType, str], Any]:
-    """Return the clocks that `time` and `datetime` have now, by module and name."""
-    names = [(datetime_module if isinstance(real, type) else time, real.__name__)
-             for real, _ in clock_pairs()]  # fmt: skip
-    return {(module, name): getattr(module, name) for module, name in names}
 
 
 @contextmanager
