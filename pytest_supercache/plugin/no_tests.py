@@ -16,7 +16,7 @@ from pytest_supercache.core.folders import real_path
 from pytest_supercache.declare.registry import REGISTRY, Decorated
 from pytest_supercache.plugin.arguments import given_paths
 from pytest_supercache.plugin.copies import file_of
-from pytest_supercache.plugin.unimported import explored_tests, is_among_tests
+from pytest_supercache.plugin.unimported import explored_tests, is_among_tests, was_imported
 from pytest_supercache.runtime.kernel.under_test import members_of
 
 if TYPE_CHECKING:
@@ -69,8 +69,9 @@ class NoTests:
         tests = {one.whichever_import for one in made if one is not None}
         modules = self._modules - parts
         for path in modules:
-            for line, name in explored_tests(Path(path)) if path.endswith(".py") else ():
-                self._written[f"{self._place(path, line)} {name}"] = path, name
+            if path.endswith(".py") and was_imported(Path(path)):
+                for line, name in explored_tests(Path(path)):
+                    self._written[f"{self._place(path, line)} {name}"] = path, name
         held = {one.whichever_import for one in _held_as_tests(modules)}
         is_whole = not any(path.is_file() for path in given_paths(self._config))
         for one in REGISTRY.explored:

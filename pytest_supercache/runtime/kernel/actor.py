@@ -3,6 +3,7 @@
 import sys
 import threading
 from collections.abc import Callable
+from contextvars import Context
 from dataclasses import dataclass, field
 from enum import Enum
 from types import FrameType
@@ -151,6 +152,7 @@ class Actor:
     writes: int = 0  # to memory of the code under test; clocks and random numbers count
     baton: Any = field(default_factory=Baton)
     thread: threading.Thread | None = None
+    context: Context | None = None  # the context variables that it begins with; None: none
     loop: Any = None  # the event loop that its thread runs now
     section: Any = None  # the critical section it is in; see runtime.memory.sections
 

@@ -10,6 +10,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from contextvars import copy_context
 from typing import Any, NamedTuple
 
 from pytest_supercache.core.schedule import Choices, Scheduler
@@ -143,13 +144,18 @@ def _nothing() -> None:
 
 
 def _alone(controller: Controller, body: Callable[[], Any]) -> Actor:
-    """Make the actor that runs the body; its steps are taken at once, without the scheduler."""
+    """Make the actor that runs the body; its steps are taken at once, without the scheduler.
+
+    The body sees the caller's context variables, which fixtures may have set, as it would if it was
+    called directly; what it sets itself ends with the execution.
+    """
     actor = Actor("body", None, body, direct=True)
+    context = copy_context()
 
     def live() -> None:
         bind_thread(actor, controller)
         try:
-            actor.result = body()
+            actor.result = context.run(body)
         except BaseException as error:  # noqa: BLE001 - handed to the caller
             actor.error = error
         try:
