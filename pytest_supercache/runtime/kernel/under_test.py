@@ -27,12 +27,11 @@ _TOOLS = frozenset(
         "bytecode", "sqlglot", "mypy", "ruff", "debugpy", "pydevd", "_pydevd_bundle", "IPython",
         "py",
         "_hypothesis_globals", "_hypothesis_pytestplugin", "_hypothesis_ftz_detector",
-        "random_order", "playwright", "selenium",
+        "pytest_asyncio", "pytest_check", "pytest_cov", "pytest_django", "pytest_html",
+        "pytest_metadata", "pytest_mock", "pytest_randomly", "pytest_rerunfailures", "pytest_timeout",
+        "random_order", "playwright", "pytest_playwright", "selenium",
     }
 )  # fmt: skip
-
-_PLUGINS = "pytest_"
-"""Prefix of the modules of pytest's plugins, as the packages are called by convention."""
 
 _FRAMEWORKS = frozenset(
     {
@@ -96,7 +95,7 @@ def is_standard_name(top: str) -> bool:
 
 
 def _has_tools_name(top: str) -> bool:
-    return top in _TOOLS or top in _FRAMEWORKS or top.startswith(_PLUGINS)
+    return top in _TOOLS or top in _FRAMEWORKS
 
 
 def is_shadowing(top: str) -> bool:
