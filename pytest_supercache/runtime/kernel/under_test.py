@@ -28,8 +28,8 @@ _TOOLS = frozenset(
         "py",
         "_hypothesis_globals", "_hypothesis_pytestplugin", "_hypothesis_ftz_detector",
         "pytest_asyncio", "pytest_check", "pytest_cov", "pytest_django", "pytest_html",
-        "pytest_metadata", "pytest_mock", "pytest_randomly", "pytest_rerunfailures", "pytest_timeout",
-        "random_order", "playwright", "pytest_playwright", "selenium",
+        "pytest_metadata", "pytest_mock", "pytest_randomly", "pytest_rerunfailures",
+        "pytest_timeout", "random_order", "playwright", "pytest_playwright", "selenium",
     }
 )  # fmt: skip
 
