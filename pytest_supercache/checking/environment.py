@@ -268,6 +268,7 @@ class CheckEnvironment:
             grain=self._settings.grain,
         )
         controller.new_thread, controller.polls = self._crew.thread, self._settings.polls
+        controller.hands_context_on = self._crew.hands_context_on
         controller.look_outside = note_native_connections
         return controller
 

@@ -33,13 +33,11 @@ class NoTests:
         self._config = config
         self._modules: set[str] = set()  # of tests, that were collected
         self._lost = dict[Decorated, str]()  # once all was collected
-        self._written = dict[str, tuple[str, str]]()  # as shown -> its module's path, and its name
+        self._unmade = set[str]()  # what an import should have decorated, and did not
         self._known: frozenset[Decorated] | None = None  # then; None before
         self._program = ("", "")  # the module that is running while none is being imported
         self._told: set[str] = set()  # by workers of xdist
         self._told_made: set[str] = set()
-        self._told_unmade: set[str] = set()
-        self._made_by_workers: set[str] = set()
         self._called: set[str] = set()
 
     def note_module(self, path: Path) -> None:
@@ -52,9 +50,10 @@ class NoTests:
         Functions that are defined in collected modules, made for one, or imported there by the name
         of a test (`collect_imported_tests` leaves these out) count, and so do those of
         modules among tests that these import, unless the run is one of some files. If a node id
-        selects a part of a file, the rest of the file is not checked. Nor was a function made
-        that the text of a collected module has under a condition, or in a function that nobody
-        calls.
+        selects a part of a file, the rest of the file is not checked.
+
+        A function that its module has only in its text, under a condition that is false or in a
+        function that nobody calls, is found by that text.
 
         Args:
             items: all items of the files, also those that node ids leave out.
@@ -68,10 +67,7 @@ class NoTests:
         made = [getattr(getattr(item, "obj", None), "decorated", None) for item in items]
         tests = {one.whichever_import for one in made if one is not None}
         modules = self._modules - parts
-        for path in modules:
-            if path.endswith(".py") and was_imported(Path(path)):
-                for line, name in explored_tests(Path(path)):
-                    self._written[f"{self._place(path, line)} {name}"] = path, name
+        self._unmade = set(self._only_written(modules))
         held = {one.whichever_import for one in _held_as_tests(modules)}
         is_whole = not any(path.is_file() for path in given_paths(self._config))
         for one in REGISTRY.explored:
@@ -89,12 +85,27 @@ class NoTests:
         is_test = name.startswith("test") and "<locals>" not in within
         return is_test and path.is_relative_to(root) and is_among_tests(path, root)
 
+    def _only_written(self, modules: set[str]) -> Iterator[str]:
+        """Yield what is like a test in the text of modules, and that their import did not make."""
+        made = {
+            (os.path.realpath(path), one.name.rpartition(".")[2])
+            for one in REGISTRY.explored
+            for path in (one.path, one.module_path)
+        }
+        for path in (one for one in modules if one.endswith(".py")):
+            lost = [
+                (line, name)
+                for line, name in explored_tests(Path(path))
+                if (path, name) not in made
+            ]
+            if lost and was_imported(Path(path)):
+                yield from (f"{self._place(path, line)} {name}" for line, name in lost)
+
     def lost(self) -> list[str]:
         """Return the functions that became no test and were never called."""
         here = {text for one, text in self._lost.items() if not REGISTRY.explored.get(one)}
         lost = (here | self._told) - self._called
-        unmade = (self._unmade() | self._told_unmade) - self._made_by_workers
-        return sorted(lost | unmade | self._made() | self._told_made)
+        return sorted(lost | self._unmade | self._made() | self._told_made)
 
     def called(self) -> list[str]:
         """Return the functions that became no test and were called all the same."""
@@ -114,23 +125,12 @@ class NoTests:
             and (one.module, one.module_path) in nobody_is_imported
         }
 
-    def _unmade(self) -> set[str]:
-        """Return the functions of collected modules that the run did not come to decorate."""
-        made = {
-            (os.path.realpath(path), one.name.rpartition(".")[2])
-            for one in REGISTRY.explored
-            for path in (one.path, one.module_path)
-        }
-        return {shown for shown, written in self._written.items() if written not in made}
-
     def part(self) -> dict[str, Any]:
         """Return what a worker of xdist sends to its controller."""
         return {
-            "lost": sorted(self._lost.values()),
+            "lost": sorted({*self._lost.values(), *self._unmade}),
             "called": self.called(),
             "made": sorted(self._made()),
-            "unmade": sorted(self._unmade()),
-            "written": sorted(self._written),
         }
 
     def learn(self, part: dict[str, Any]) -> None:
@@ -138,8 +138,6 @@ class NoTests:
         self._told |= set(part["lost"])
         self._called |= set(part["called"])
         self._told_made |= set(part["made"])
-        self._told_unmade |= set(part["unmade"])
-        self._made_by_workers |= set(part["written"]) - set(part["unmade"])
 
     def _shown(self, one: Decorated) -> str:
         return f"{self._place(one.path, one.line)} {one.name}"

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from pytest_supercache.core.folders import real_path
 from pytest_supercache.plugin.shadowed import text_of
 
 NAME = b"pytest_supercache"
@@ -146,7 +147,8 @@ def was_imported(path: Path) -> bool:
 
     names = _definitions(text_of(path))
     modules = [members_of(module) for module in sys.modules.copy().values()]
-    found = [members for members in modules if members.get("__file__") == str(path)]
+    file = real_path(str(path))
+    found = [members for members in modules if real_path(str(members.get("__file__"))) == file]
     return any(not names or names[-1] in members for members in found)
 
 

@@ -166,6 +166,10 @@ class Actor:
         self.thread = new_thread(target=live, args=(self,), name=self.name)
         self.thread.start()
 
+    def run(self) -> Any:
+        """Run the actor's code, with the context variables that it begins with."""
+        return self.target() if self.context is None else self.context.run(self.target)
+
     def wake(self) -> None:
         """Let the actor take the step it has announced."""
         self.baton.give()

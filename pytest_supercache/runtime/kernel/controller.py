@@ -6,7 +6,7 @@ nothing is locked. Only the watchdog (`runtime.kernel.watchdog`) reads this stat
 """
 
 from collections.abc import Iterable
-from functools import partial
+from contextvars import copy_context
 
 from pytest_supercache.core.errors import ReplayDivergedError, SupercacheError
 from pytest_supercache.core.execution import STEPS_MAX
@@ -41,7 +41,6 @@ from pytest_supercache.runtime.kernel.ending import (
     note_limit,
     unwind,
 )
-from pytest_supercache.runtime.kernel.inherited_context import context_for_a_thread
 from pytest_supercache.runtime.kernel.pacing import hand_over
 from pytest_supercache.runtime.kernel.state import ExecutionState
 from pytest_supercache.runtime.kernel.timekeeper import TICKS_MAX
@@ -74,9 +73,9 @@ class Controller(ExecutionState):
         self.phase = "race"
         self._freeze_start_state()
         self.actors = {actor.name: actor for actor in actors} | self.actors
-        for actor in self.actors.values():
+        for actor in self.actors.values() if self.hands_context_on else ():
             if actor.state is NEW and not actor.is_task:
-                actor.context = context_for_a_thread()
+                actor.context = copy_context()
         self.backgrounds = {work.name: BackgroundActor(work) for work in backgrounds}
         if self.memory is not None:
             self.memory.begin_race(self.actors.values(), self.backgrounds.values())
@@ -313,10 +312,7 @@ class Controller(ExecutionState):
                 actor.baton.take()
                 self.leave_if_over(actor)
                 actor.state = RUNNING
-            run = (
-                actor.target if actor.context is None else partial(actor.context.run, actor.target)
-            )
-            actor.result = run()
+            actor.result = actor.run()
         except Abandoned:
             pass
         except SupercacheError as error:  # the scenario is at fault, not the code under test

@@ -18,7 +18,7 @@ import threading
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
-from contextvars import Context
+from contextvars import Context, ContextVar, copy_context
 from functools import cache
 from types import BuiltinFunctionType
 from typing import Any
@@ -61,6 +61,8 @@ class Crew:
         """How many threads have been started."""
         self._is_closed = False
         self._renews = renews_locals()
+        self.hands_context_on = _hands_context_on(threading.Thread.start)
+        """Whether a thread that is started now begins with the context variables of its starter."""
         self._blank = ActorThread(target=_nothing, name="")  # what every thread begins with
         self._blank._started.set()  # noqa: SLF001 - one event serves all: they start at once
 
@@ -313,6 +315,26 @@ def renews_locals() -> bool:
     trying = threading.Thread(target=try_it, name="supercache")
     trying.start()
     trying.join()
+    return seen == [True]
+
+
+@cache
+def _hands_context_on(start: Callable[[threading.Thread], None]) -> bool:
+    """Say whether a thread begins with the context variables of the thread that starts it.
+
+    Python does so if ``sys.flags.thread_inherit_context`` is set (3.14). So do tools that replace
+    ``Thread.start``: tracers, and ``pytest-check``, for which a user's check fails its test.
+    """
+    handed: ContextVar[bool] = ContextVar("supercache_handed", default=False)
+    seen: list[bool] = []
+
+    def try_it() -> None:
+        handed.set(True)
+        trying = threading.Thread(target=lambda: seen.append(handed.get()), name="supercache")
+        start(trying)
+        trying.join()
+
+    copy_context().run(try_it)
     return seen == [True]
 
 

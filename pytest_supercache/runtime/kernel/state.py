@@ -72,6 +72,7 @@ class ExecutionState(Notes):
         self.loops: list[Any] = []  # event loops that run in this execution
         self.left_tasks: list[Any] = []  # that did not end with their loop
         self.new_thread: Callable[..., ActorThread] = ActorThread
+        self.hands_context_on = False  # whether a thread begins with its starter's variables
         self.look_outside: Callable[[Notes], object] = lambda _: None
         """Notes who else, outside of the controlled part, could end a wait that seems endless."""
         self.polls = self.releases = 0  # of questions that are repeated

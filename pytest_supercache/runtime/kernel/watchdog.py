@@ -5,12 +5,13 @@ a hang anywhere: in a factory, in an actor's entry code, in a probe. It also cal
 must run on that thread (Hypothesis draws only there).
 """
 
+import decimal
 import os
 import sys
 import threading
 import traceback
 from collections.abc import Callable
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from typing import Any, NamedTuple
 
 from pytest_supercache.core.schedule import Choices, Scheduler
@@ -144,13 +145,9 @@ def _nothing() -> None:
 
 
 def _alone(controller: Controller, body: Callable[[], Any]) -> Actor:
-    """Make the actor that runs the body; its steps are taken at once, without the scheduler.
-
-    The body sees the caller's context variables, which fixtures may have set, as it would if it was
-    called directly; what it sets itself ends with the execution.
-    """
+    """Make the actor that runs the body; its steps are taken at once, without the scheduler."""
     actor = Actor("body", None, body, direct=True)
-    context = copy_context()
+    context = _context_of_body()
 
     def live() -> None:
         bind_thread(actor, controller)
@@ -170,6 +167,17 @@ def _alone(controller: Controller, body: Callable[[], Any]) -> Actor:
     thread = controller.new_thread(target=live, name="body")
     actor.thread = thread
     return actor
+
+
+def _context_of_body() -> Context:
+    """Return the caller's context variables, which fixtures may have set, for one execution.
+
+    What the body sets ends with the execution. So does what it sets in the ``decimal`` context, the
+    one object of Python itself that is kept there and can be changed.
+    """
+    context = copy_context()
+    context.run(lambda: decimal.setcontext(decimal.getcontext().copy()))
+    return context
 
 
 def _watch(
