@@ -221,6 +221,7 @@ class CheckEnvironment:
         self._start_over(execution)
         try:
             with self._under_control(execution, body):
+                self.stack.clock.remember()
                 whole = partial(_play, controller, body, world)
                 actor = guard(execution, whole, self._settings.step_timeout, outside=outside)
             kept.close()  # the last step: no other one has followed

@@ -15,6 +15,8 @@ class VirtualClock:
         self._now = 0.0
         self.ahead = 0.0  # how far ahead of the true instant listeners are shown
         self._listeners: list[Callable[[dt.datetime], None]] = []
+        self.remember: Callable[[], None] = lambda: None
+        """Notes what shows code this clock, when an execution begins."""
         self.complaint: Callable[[], str | None] = lambda: None
         """Describes why code does not see this clock although it should."""
 

@@ -6,6 +6,7 @@ and this package's own timings must stay real.
 """
 
 import copyreg
+import datetime as datetime_module
 import sys
 import time
 import warnings
@@ -42,6 +43,12 @@ _FROZEN_INSIDE = (
 _MOVED_INSIDE = (
     "a clock that was frozen before the check was moved in its body, where nobody sees it: a check "
     "has time of its own. Let time pass by time.sleep instead"
+)
+
+_REPLACED_INSIDE = (
+    "{} was replaced inside of a check (mock.patch or monkeypatch, in its body or in code that it "
+    "runs), so that code does not see the time that the search moves. Leave it as it is: to sleep "
+    "takes no real time in a check, and every clock begins at one instant in each execution"
 )
 
 
@@ -136,11 +143,11 @@ def frozen(clock: VirtualClock) -> Iterator[None]:
     try:
         ours.begin()
         clock.listen(ours.move)
-        clock.complaint = ours.complaint
+        clock.remember, clock.complaint = ours.remember, ours.complaint
         with derived_from_real_dates(), _sizes_differ():
             yield
     finally:
-        clock.complaint = lambda: None
+        clock.remember = clock.complaint = lambda: None
         clock.silence(ours.move)
         ours.end()
 
@@ -160,6 +167,17 @@ def _sizes_differ() -> Iterator[None]:
         filters: Any = warnings.filters  # a list, though it is declared as a sequence
         if ours in filters:
             filters.remove(ours)
+
+
+_CLOCKS = (
+    *((datetime_module, name) for name in ("date", "datetime")),
+    *(
+        (time, name)
+        for name in dir(time)
+        if callable(getattr(time, name)) and name != "struct_time"
+    ),
+)
+"""What shows the time, or lets it pass, and what only converts one."""
 
 
 class _Frozen:
@@ -185,6 +203,7 @@ class _Frozen:
         self._instants = [factory.time_to_freeze for factory in self._before]
         self._freezers: Any = type(self._freezer)  # freezing time starts one of them
         self._patches = Patches()
+        self._in_place = dict[tuple[ModuleType, str], Any]()  # when the execution began
 
     def begin(self) -> None:
         """Freeze time."""
@@ -220,6 +239,10 @@ class _Frozen:
         if self._quick is not None:
             self._quick.seconds = instant.timestamp()
 
+    def remember(self) -> None:
+        """Note the clocks that `time` and `datetime` have as an execution begins."""
+        self._in_place = {(module, name): getattr(module, name, None) for module, name in _CLOCKS}
+
     def complaint(self) -> str | None:
         """Return an error message if other code has changed the shown time meanwhile; else None."""
         is_disturbed, self._is_disturbed = self._is_disturbed, False
@@ -232,6 +255,9 @@ class _Frozen:
             return _FROZEN_INSIDE
         if self._before and [one.time_to_freeze for one in self._before] != self._instants:
             return _MOVED_INSIDE
+        for (module, name), clock in self._in_place.items():
+            if getattr(module, name, None) is not clock:
+                return _REPLACED_INSIDE.format(f"{module.__name__}.{name}")
         return None
 
     def end(self) -> None:
