@@ -42,6 +42,25 @@ def is_at_least_as_bad(finding: Mapping[str, Any], before: Mapping[str, Any]) ->
     return _RANK[finding["verdict"]] >= _RANK[before["verdict"]]
 
 
+def undecided(finding: dict[str, Any]) -> dict[str, Any]:
+    """Return the finding of an item that failed although nothing was raised.
+
+    A plugin has failed it for what it had recorded, as pytest-check does, and does not tell in
+    which execution that was.
+    """
+    if finding["verdict"] != Verdict.HOLDS.value:
+        return finding
+    why = "a plugin has failed this test for what it recorded, and not by an error: see its report"
+    return {
+        **finding,
+        "verdict": Verdict.UNKNOWN.value,
+        "as_stated": False,
+        "exhausted": False,
+        "reasons": [why],
+        "line_of_text": f"{finding['id']}: {Verdict.UNKNOWN.name}",
+    }
+
+
 class ItemFindings:
     """One finding per item, as plain data: the worst of several runs of an item."""
 

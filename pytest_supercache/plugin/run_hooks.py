@@ -13,7 +13,7 @@ from pytest_supercache.declare.held import can_change, shared
 from pytest_supercache.declare.late_binding import indistinct, redefined
 from pytest_supercache.declare.registry import REGISTRY
 from pytest_supercache.plugin.exit_status import is_listing, is_of_another_process
-from pytest_supercache.plugin.findings import FINDING, NotAsExpected
+from pytest_supercache.plugin.findings import FINDING, NotAsExpected, undecided
 from pytest_supercache.plugin.items import is_ours
 from pytest_supercache.plugin.recorded import FLOW, is_recorded
 from pytest_supercache.plugin.session import Session
@@ -97,6 +97,7 @@ class RunHooks:
 
         A traceback would only show the plugin; the text has the facts.
         """
+        was_raised = call.excinfo is not None  # a plugin may set it, too
         report = yield
         error = call.excinfo
         if error is not None and isinstance(error.value, NotAsExpected | SupercacheError):
@@ -107,7 +108,8 @@ class RunHooks:
             report.sections += _hints_on(error.value)
         finding = item.stash.get(FINDING, None)
         if report.when == "call" and finding is not None:
-            vars(report)["supercache"] = finding
+            is_failed_by_another = report.failed and not was_raised
+            vars(report)["supercache"] = undecided(finding) if is_failed_by_another else finding
             _stop_if_too_much_hangs(item.session)
         return report
 
