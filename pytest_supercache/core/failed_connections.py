@@ -2,6 +2,9 @@
 
 The interpreter's audit events come before a connection, and do not tell whether it succeeds. So the
 methods of `socket.socket` are replaced, which asyncio and all clients written in Python use.
+
+Tools of tests replace them, too, and refuse connections before they are made: theirs are wrapped
+when :meth:`FailedConnections.listen` is called again.
 """
 
 import errno
@@ -18,6 +21,8 @@ _CONNECTED = frozenset({0, errno.EISCONN})
 _FAMILIES = frozenset({socket.AF_INET, socket.AF_INET6, getattr(socket, "AF_UNIX", None)})
 _NAMES_MAX = 1_000
 _NO_ANSWER = "no answer"
+_SOCKET = socket.socket
+"""The class itself, whatever a tool may put in its place."""
 
 
 class Hears(Protocol):
@@ -25,6 +30,9 @@ class Hears(Protocol):
 
     def failed(self, address: str, port: object, error: str) -> object:
         """Receive a failure; return a key for the code that tried to connect, or None."""
+
+    def refused(self, address: str, port: object, error: Exception) -> None:
+        """Receive what a tool has raised in place of a connection."""
 
     def connected(self, port: object, who: object) -> None:
         """Hear of a connection; ``who`` is None if it was made at once."""
@@ -38,19 +46,26 @@ class FailedConnections:
         self._begun: dict[int, tuple[Any, object]] = {}  # by the identity of a socket
         self._names: dict[tuple[Any, ...], str] = {}  # hosts, by what was found for them
         self._undo: list[tuple[Any, str, Any, Any]] = []
+        self._ours = set[Any]()
 
     def listen(self) -> None:
-        """Report from now on."""
+        """Report from now on; called again, wrap what others have replaced since."""
+        now: object = socket.socket
+        replaced = () if now is _SOCKET else (now,)
         for owner, name, make in (
-            (socket.socket, "connect", self._connect),
-            (socket.socket, "connect_ex", self._connect_ex),
-            (socket.socket, "getsockopt", self._getsockopt),
+            (_SOCKET, "connect", self._connect),
+            (_SOCKET, "connect_ex", self._connect_ex),
+            (_SOCKET, "getsockopt", self._getsockopt),
             (socket, "getaddrinfo", self._getaddrinfo),
+            *((one, "__new__", self._new) for one in replaced if isinstance(one, type)),
         ):
-            before = vars(owner).get(name)
             function = getattr(owner, name)
+            if function in self._ours:
+                continue
+            before = vars(owner).get(name)
             replacement = wraps(function)(make(function))
             self._undo.append((owner, name, replacement, before))
+            self._ours.add(replacement)
             setattr(owner, name, replacement)
 
     def stop(self) -> None:
@@ -71,6 +86,9 @@ class FailedConnections:
             except OSError as error:
                 self._ended(used, address, error.errno, error.strerror or str(error))
                 raise
+            except Exception as error:
+                self._listener.refused(self._shown(address), _port(address), error)
+                raise
             self._ended(used, address, 0, "")
             return answer
 
@@ -78,7 +96,11 @@ class FailedConnections:
 
     def _connect_ex(self, function: Callable[..., int]) -> Callable[..., int]:
         def connect_ex(used: socket.socket, address: Any) -> int:
-            code = function(used, address)
+            try:
+                code = function(used, address)
+            except Exception as error:
+                self._listener.refused(self._shown(address), _port(address), error)
+                raise
             self._ended(used, address, code, os.strerror(code))
             return code
 
@@ -104,10 +126,27 @@ class FailedConnections:
                     said = error.strerror or str(error)
                     self._listener.failed(f"{_text(host)}:{_text(port)}", _number(port), said)
                 raise
+            except Exception as error:
+                self._listener.refused(f"{_text(host)}:{_text(port)}", _number(port), error)
+                raise
             self._remember(host, found)
             return found
 
         return getaddrinfo
+
+    def _new(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Wrap what makes the sockets of a class that stands in the place of the real one."""
+
+        def new(cls: type, *args: Any, **options: Any) -> Any:
+            try:
+                return function(cls, *args, **options)
+            except OSError:
+                raise
+            except Exception as error:
+                self._listener.refused("a socket", None, error)
+                raise
+
+        return new
 
     def _remember(self, host: Any, found: list[tuple[Any, ...]]) -> None:
         if len(self._names) > _NAMES_MAX:

@@ -27,7 +27,7 @@ from pytest_supercache.plugin.items import is_ours, test_file_patterns
 from pytest_supercache.plugin.project_table import names_in, read_table
 
 if TYPE_CHECKING:
-    from types import CodeType, FrameType
+    from types import CodeType, FrameType, ModuleType
 
 ABSENT = "absent"
 """The setting for servers that the code under test may fail to find."""
@@ -74,6 +74,7 @@ class ConnectionFailures:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
+        self._connections = FailedConnections(self)
         self._failed: dict[object, Failed] = {}
         self._told: dict[str, set[str]] = {part: set() for part in PARTS}  # by other processes
         self._is_of_checks = True  # what goes on may be what a check needs
@@ -87,6 +88,11 @@ class ConnectionFailures:
         self._is_of_checks = is_ours(item)
 
     @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_call(self) -> None:
+        """Hear what a tool of tests refuses from now on."""
+        self._connections.listen()
+
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_teardown(self) -> None:
         """Hear an item no more once it has run."""
         self._is_of_checks = False
@@ -96,6 +102,7 @@ class ConnectionFailures:
         self, fixturedef: "pytest.FixtureDef[Any]"
     ) -> Generator[None, object, object]:
         """Hear the fixtures that a later item may share, whichever item comes first."""
+        self._connections.listen()
         is_wide = fixturedef.scope != "function"
         self._wide += is_wide
         try:
@@ -104,6 +111,11 @@ class ConnectionFailures:
             self._wide -= is_wide
 
     # -- connections ---------------------------------------------------------------------------
+
+    def listen(self) -> None:
+        """Listen from now on, until the run is over."""
+        self._connections.listen()
+        self._config.add_cleanup(self._connections.stop)
 
     def failed(self, address: str, port: object, error: str) -> object:
         """Note a failed connection, unless an execution hears it or it is an ordinary test's."""
@@ -117,6 +129,12 @@ class ConnectionFailures:
         key = (who.function, port)
         self._failed[key] = Failed(who, address, error)
         return key
+
+    def refused(self, address: str, port: object, error: Exception) -> None:
+        """Note a connection that a tool of tests has refused, in an execution or outside."""
+        if (escapes := _escapes()) is not None:
+            escapes.name_refused(address, error)
+        self.failed(address, port, f"{type(error).__name__} of a tool")
 
     def connected(self, port: object, who: object) -> None:
         """Forget that code has failed once it has reached its server."""
@@ -185,9 +203,7 @@ class ConnectionFailures:
 def begin(config: pytest.Config) -> None:
     """Listen from now on, until the run is over."""
     failures = config.stash[CONNECTION_FAILURES] = ConnectionFailures(config)
-    connections = FailedConnections(failures)
-    connections.listen()
-    config.add_cleanup(connections.stop)
+    failures.listen()
 
 
 def absent_servers(table: dict[str, Any]) -> tuple[str, ...]:
@@ -197,6 +213,11 @@ def absent_servers(table: dict[str, Any]) -> tuple[str, ...]:
         UsageError: the setting is no list of addresses.
     """
     return names_in(table, ABSENT, "addresses as a verdict shows them, as in ['localhost:4317']")
+
+
+def _escapes() -> "ModuleType | None":
+    """Return the module that hears executions, if there has been one."""
+    return sys.modules.get(f"{_US}.runtime.process.escape_detection")
 
 
 def _is_heard_by_execution() -> bool:

@@ -30,6 +30,7 @@ class Shadows:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._root = os.path.realpath(config.rootpath)
+        self._mode = config.getoption("importmode", "prepend")
         self._names = set[str]()  # of modules that were looked at
         self._conftests = set[str]()  # likewise, which share one name
         self._found = set[str]()
@@ -74,15 +75,20 @@ class Shadows:
         self._told |= set(told)
 
     def _look_at(self, files: set[str], besides: str = "") -> None:
-        if self._config.getoption("importmode", "prepend") != "prepend":
-            return  # the folders of tests are no place, or the last one, to import from
+        if self._mode == "importlib":
+            return  # the folders of tests are no place to import from
         searched = [os.path.realpath(path) for path in sys.path]
         roots = tuple(f"{root}{os.sep}" for root in (self._root, self._config.rootpath))
         own = [real_path(one) for one in files if one.startswith(roots) and not is_in_packages(one)]
         in_folders: dict[str, list[str]] = {}
         for file in own:
             in_folders.setdefault(import_folder(file), []).append(file)
-        for folder in in_folders.keys() & set(searched):
+        folders = in_folders.keys() & set(searched)
+        if self._mode == "append":
+            named = (*self._config.getini("pythonpath"), *_told_by_environment(), os.curdir)
+            folders -= {os.path.realpath(path) for path in named}
+            searched = [path for path in searched if path in folders]
+        for folder in folders:
             if names := _taken(folder) - {besides}:
                 for file in in_folders[folder]:
                     self._found |= set(self._got_others(file, folder, names, searched, set()))
@@ -185,9 +191,12 @@ class Shadows:
         """Say whether an import of a file means the module in its own folder.
 
         That is so among the folders of one project. A module that is installed is meant if it would
-        be found first.
+        be found first. Where pytest appends folders of tests to the path, what stands before them
+        is found first.
         """
         other = import_folder(real_path(got))
+        if self._mode == "append":
+            return other in searched
         if _is_below(got, self._root) or other not in searched:
             return True
         return searched.index(folder) < searched.index(other)

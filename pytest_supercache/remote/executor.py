@@ -20,6 +20,7 @@ from typing import Any
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.folders import is_installed
 from pytest_supercache.core.masking import quoted
+from pytest_supercache.core.socket_ends import opened_again
 from pytest_supercache.remote.bridge import Opened, Opening, Refused
 from pytest_supercache.remote.identity import Files, OwnIdentity
 from pytest_supercache.remote.program import NotCalledError, Program
@@ -163,7 +164,7 @@ class DaskExecutor(Executor):
 
         Ctrl-C may have cut a message in two, so the client hears of it by the end of what it reads.
         """
-        with suppress(OSError), socket.socket(fileno=os.dup(self._connection.fileno())) as pipe:
+        with suppress(OSError), opened_again(self._connection.fileno()) as pipe:
             pipe.shutdown(socket.SHUT_WR)
         if wait:
             self._bridge.wait()

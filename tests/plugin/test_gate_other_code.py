@@ -129,6 +129,32 @@ def test_so_is_one_of_a_folder_of_tests_that_the_settings_name(
         assert gate(project)["reasons"][0].startswith("own/shop.py is behind lib/shop.py, so")
 
 
+EXPLORES = """
+from pytest_supercache import explore
+from shop import Shop
+
+@explore
+def test_it(world):
+    world.actor("alice", lambda: Shop)
+    world.run()
+"""
+
+
+def test_so_is_one_where_folders_of_tests_come_last(services: Project) -> None:
+    """The twins: alone; what is found before all of them is meant, as one that is installed."""
+    for name in "ab":
+        (services.path / name / "conftest.py").unlink()
+        (services.path / name / f"test_{name}.py").write_text(EXPLORES)
+    append = "[pytest]\naddopts = --import-mode=append\n"
+    services.pytester.makeini(append)
+    shadowed = complaint("b/test_b.py").removesuffix(" so that code was not run")
+    for given, told in (("a b", [shadowed]), ("b", []), ("a b -o pythonpath=lib", [])):
+        (services.path / "lib").mkdir(exist_ok=True)
+        (services.path / "lib" / "shop.py").write_text(HOLDS)
+        services.run_apart(*given.split())
+        assert services.verdict()["run"]["shadowed"] == told, given
+
+
 def test_so_is_one_that_is_imported_by_a_call(services: Project) -> None:
     service(services, "b", RACES)
     conftest = services.path / "b" / "conftest.py"

@@ -4,13 +4,12 @@ A socket outside of control answers in real time. Virtual time advances as soon 
 enabled, past an answer that is in flight, so such an execution proves nothing.
 """
 
-import os
 import selectors
-import socket
 from asyncio import Task
 from collections.abc import Iterable
 from typing import Any
 
+from pytest_supercache.core.socket_ends import opened_again
 from pytest_supercache.runtime.aio.loop import LoopInterface
 from pytest_supercache.runtime.kernel.actor import State
 from pytest_supercache.runtime.kernel.waking import wait_of
@@ -72,7 +71,7 @@ def _of_clients(connections: Iterable[Any]) -> set[int]:
 def _named(descriptor: int) -> str:
     """Name a socket by the address of its peer; another descriptor by what it may be."""
     try:
-        with socket.socket(fileno=os.dup(descriptor)) as found:
+        with opened_again(descriptor) as found:
             peer = found.getpeername() or "the other end of a pair"
     except OSError:
         return "a socket or a pipe"

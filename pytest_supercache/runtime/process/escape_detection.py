@@ -167,6 +167,17 @@ def _hear(event: str, args: tuple[Any, ...]) -> None:
         _name_datagram(args[1])
 
 
+def name_refused(address: str, error: Exception) -> None:
+    """Name a connection of code under test that a tool refused before it could be heard."""
+    execution = hearing()
+    if execution is not None and _is_heard():
+        execution.controller.leave_control(
+            f"the code under test tried to connect to {address}, and {type(error).__name__} was "
+            "raised in its place: with its server it may do something else. Allow the connection, "
+            "or put a double in the place of what connects"
+        )
+
+
 def _caller(frame: Any) -> Any:
     """Return the frame that connects, above those that report whether it succeeds."""
     while frame.f_globals.get("__name__") == failed_connections.__name__:

@@ -5,7 +5,6 @@ stand-in takes the steps. The answer of a step is awaited on the real socket, wh
 lets another actor go on nor lets time pass before it.
 """
 
-import os
 import re
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
@@ -19,6 +18,7 @@ import asyncpg
 from asyncpg import connection as places
 from asyncpg import introspection
 
+from pytest_supercache.core.socket_ends import opened_again
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.calling import current_actor
 from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
@@ -326,7 +326,7 @@ class SteppedProtocol:
         found = self._writer.get_extra_info("socket")
         if found is None or found.fileno() < 0 or self._writer.get_extra_info("ssl_object"):
             return
-        with socket.socket(fileno=os.dup(found.fileno())) as ours:
+        with opened_again(found.fileno()) as ours:
             ours.settimeout(_GOODBYE_SECONDS)
             try:
                 ours.sendall(_TERMINATE)
