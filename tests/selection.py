@@ -44,7 +44,7 @@ ANY_PYTHON = (
     "litmus/test_pipelines.py", "litmus/test_reference_systems.py", "litmus/test_runs.py",
     "litmus/test_stories.py", "litmus/test_unexpired.py", "litmus/test_waiting_commands.py",
     "litmus/test_watch.py", "search/test_bounded_counts.py", "search/test_conflict_classes.py",
-    "search/test_few_preemptions.py", "search/test_hidden_state.py",
+    "search/test_divided_search.py", "search/test_few_preemptions.py", "search/test_hidden_state.py",
     "search/test_random_programs.py", "search/test_real_time_guarantees.py",
     "search/test_reference_counts.py", "search/test_same_outcomes.py",
     "search/test_the_reduction_is_checked.py", "search/test_two_layers.py",

@@ -18,9 +18,9 @@ def projects(parents: Parents, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     return Projects(parents, tmp_path / "output")
 
 
-@pytest.mark.parametrize("way", few(["workers-2", "shards", "dask", "kills", "workers-4"], 1))
+@pytest.mark.parametrize("way", few(["workers-2", "shards", "dask", "kills", "workers-4"], 0))
 def test_the_rows_are_those_of_one_process(way: str, projects: Projects, tmp_path: Path) -> None:
-    """Short forms for clusters and kills: `test_plugin_cluster`, `test_plugin_store`."""
+    """Short forms: `test_plugin_workers`, `_cluster` and `_store`, and `test_gate_shards`."""
     numbers = (*SHORT, *range(20, either(20, 30)))
     flows = {number: drawn(0, number, are_longer=True) for number in numbers}
     alone, found = searched(projects, tmp_path / "project", way, flows)

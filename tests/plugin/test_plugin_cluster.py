@@ -181,7 +181,6 @@ def test_a_search_goes_on_here_while_the_processes_of_the_cluster_begin(
     assert parts(long_project) == 0
 
 
-@pytest.mark.python
 def test_what_an_earlier_test_leaves_behind_is_searched_where_it_is(
     long_project: Project, dask: Dask
 ) -> None:

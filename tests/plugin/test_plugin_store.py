@@ -221,7 +221,7 @@ def test_a_search_in_a_worker_of_xdist_is_kept_too(long_project: Project) -> Non
 
 
 @pytest.mark.parametrize(
-    "change", few(["code", "state", "environment", "setting", "asked", "data"], 2)
+    "change", few(["code", "state", "environment", "setting", "asked", "data"], 1)
 )
 def test_what_was_executed_of_other_code_or_settings_does_not_count(
     long_project: Project, change: str, monkeypatch: pytest.MonkeyPatch

@@ -123,7 +123,7 @@ def differences(kind: str, count: int, early: int) -> Iterator[tuple[Programs, i
     for _ in range(count):
         programs = random_programs(random, KINDS[kind].split())
         alone, _ = explore(programs, early)
-        if len(alone) > either(150, 1_000):
+        if len(alone) > either(60, 1_000):
             continue
         together = divided(programs, early, random)
         missed, again = set(alone) - set(together), len(together) - len(set(together))
@@ -136,7 +136,7 @@ def differences(kind: str, count: int, early: int) -> Iterator[tuple[Programs, i
 def test_processes_execute_every_interleaving_of_random_programs_once(
     kind: str, early: int
 ) -> None:
-    assert list(differences(kind, either(20, 1_000) // (1 + early), early)) == []
+    assert list(differences(kind, either(12, 1_000) // (1 + early), early)) == []
 
 
 def test_a_branch_of_several_steps_is_not_handed_out_whole(
@@ -149,7 +149,7 @@ def test_a_branch_of_several_steps_is_not_handed_out_whole(
         true(self, node, sequel[:1])
 
     monkeypatch.setattr(Frontier, "_grow", cut_short)
-    assert list(differences("plain", 100, 0))
+    assert next(differences("plain", 100, 0), None)
 
 
 READS_BEFORE_OR_AFTER: Programs = {
