@@ -38,6 +38,7 @@ ANY_PYTHON = (
     "litmus/test_classes_of_two_writers.py", "litmus/test_classes_told_apart.py",
     "litmus/test_classes_without_origin.py", "litmus/test_client_retries.py",
     "litmus/test_conflict_classes.py", "litmus/test_counts_and_workloads.py",
+    "litmus/test_divided_checks.py",
     "litmus/test_exceptions_as_faults.py", "litmus/test_faults.py", "litmus/test_keys.py",
     "litmus/test_near_entries.py", "litmus/test_nearest_classes.py", "litmus/test_odds.py",
     "litmus/test_passing.py", "litmus/test_phases.py", "litmus/test_picture_values.py",

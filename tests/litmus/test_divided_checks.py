@@ -113,6 +113,7 @@ def together(
         )  # fmt: skip
 
 
+@pytest.mark.python
 def test_what_holds_in_all_parts_holds_with_the_same_counts(parts, restarts):
     result = together()
     assert result.verdict is Verdict.HOLDS
@@ -122,6 +123,7 @@ def test_what_holds_in_all_parts_holds_with_the_same_counts(parts, restarts):
     assert not restarts
 
 
+@pytest.mark.python
 def test_a_conflict_in_a_part_is_told_as_by_one_process(parts, restarts):
     result = together(wrong_end=LATE)
     assert result.verdict is Verdict.VIOLATED
@@ -224,6 +226,7 @@ def test_a_violation_that_occurs_only_in_a_part_leaves_it_undecided(parts):
     assert "another process found does not repeat here" in result.reasons[0]
 
 
+@pytest.mark.python
 def test_hidden_state_in_a_part_is_no_proof(parts, restarts):
     together(hidden, memory="declared")
     assert len(restarts) == 1
