@@ -18,7 +18,7 @@ from pytest_supercache.scenario.names import is_scenario_file
 FILE_BYTES_MAX = 16 * 2**20
 BYTES_MAX = 256 * 2**20
 _BYTES_AT_LEAST = 16 * 2**10  # that a file counts for, so that many small ones have an end, too
-REPOSITORIES_MAX = 100  # in each other
+REPOSITORIES_MAX = 1_000  # in each other
 _CACHES = frozenset({"__pycache__", ".pytest_cache", ".hypothesis"})
 """The folders of caches of Python, pytest and Hypothesis."""
 
@@ -215,15 +215,16 @@ def _index_entries(index: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
 
 
 def _unseen(index: bytes, root: Path) -> Iterator[bytes]:
-    """Yield the tracked paths that are there and at which git does not look.
+    """Yield the tracked paths that are there and at which git does not look, or not closely.
 
-    It was told to skip them, or they lie in the place of a submodule and are no repository.
+    It was told to skip them, or they lie in the place of a submodule: a repository there may have
+    been told to skip some, too, and what is none is not looked at.
     """
     for tag, mode, name in _index_entries(index):
         path = root / os.fsdecode(name)
         is_skipped = tag.upper() == _SKIPPED
-        is_copy = mode == _SUBMODULE and _is_filled(path) and not os.path.lexists(path / ".git")
-        if tag.islower() or is_copy or (is_skipped and os.path.lexists(path)):
+        is_submodule = mode == _SUBMODULE and _is_filled(path)
+        if tag.islower() or is_submodule or (is_skipped and os.path.lexists(path)):
             yield name
 
 

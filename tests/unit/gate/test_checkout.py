@@ -1,6 +1,7 @@
 """What a run was about besides its commit: which changes are others, whatever lies in the tree."""
 
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Callable
@@ -321,6 +322,53 @@ def test_repositories_inside_are_looked_into(tree: Path, is_submodule: bool) -> 
     assert list(others(before, changed)) == [name]
     append(inner / "lib.py")
     assert list(others(changed, changes(tree))) == [name]
+
+
+def excluded(folder: Path) -> None:
+    append(folder.parent / ".git" / "modules" / "inner" / "info" / "exclude", "more.py\n")
+    append(folder / "more.py")
+
+
+def replaced(folder: Path) -> None:
+    append(folder / "lib.py")
+    git(folder, "commit", "-qam", "another")
+    git(folder, "tag", "another")
+    git(folder, "reset", "-q", "--soft", "HEAD^")
+    git(folder, "replace", "HEAD", "another")
+
+
+def of_another_folder(folder: Path) -> None:
+    other = folder.parent.parent / "other"
+    shutil.copytree(folder, other)
+    git(folder, "config", "core.worktree", str(other))
+    append(folder / "lib.py")
+
+
+def told(option: str) -> Callable[[Path], None]:
+    def hidden(folder: Path) -> None:
+        git(folder, "update-index", option, "lib.py")
+        append(folder / "lib.py")
+
+    return hidden
+
+
+HIDDEN = {
+    "assumed": told("--assume-unchanged"), "skipped": told("--skip-worktree"),
+    "excluded": excluded, "replaced": replaced, "of another folder": of_another_folder,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", HIDDEN)
+def test_what_a_submodule_hides_from_git_is_a_change(tree: Path, way: str) -> None:
+    library = tree.parent / "library"
+    append(library / "lib.py")
+    committed(library)
+    git(tree, "submodule", "add", str(library), "inner")
+    git(tree, "commit", "-qm", "with a submodule")
+    before = changes(tree)
+    assert "inner" not in before
+    HIDDEN[way](tree / "inner")
+    assert list(others(before, changes(tree))) == ["inner"]
 
 
 def test_a_file_that_is_taken_out_of_the_index_is_still_one_of_the_commit(tree: Path) -> None:
