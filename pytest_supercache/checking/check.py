@@ -422,7 +422,7 @@ class _Check:
         is_unfinished = self._searched.end is End.OUT_OF_BUDGET
         if journal is None or journal.division is None or not is_unfinished:
             return ""
-        return coverage.of_what_is_kept(journal.problem)
+        return coverage.of_what_is_kept(journal.problem, journal.passed_over)
 
     def scope(self, result: CheckResult) -> coverage.Scope:
         """Return the bounds of the verdict, and whether a first run was left out of them."""

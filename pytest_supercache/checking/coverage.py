@@ -471,10 +471,21 @@ def of_slowness(found: Counterexample | None) -> tuple[str, ...]:
     )
 
 
-def of_what_is_kept(problem: str | None) -> str:
-    """Say that an unfinished search is kept for the next run, or why it is not."""
+def of_what_is_kept(problem: str | None, passed_over: str) -> str:
+    """Say that an unfinished search is kept for the next run, or why it is not.
+
+    Args:
+        problem: why it is not.
+        passed_over: what was written since an earlier run kept one that does not count, in words.
+    """
     if problem is None:
-        return "what was executed is kept by --supercache-store: another run goes on from there"
+        kept = "what was executed is kept by --supercache-store: another run goes on from there"
+        if not passed_over:
+            return kept
+        return (
+            f"{kept}. This one began anew: an earlier run's files, packages, settings or variables "
+            f"were others ({passed_over})"
+        )
     return f"--supercache-store has not kept all that was executed: {problem}"
 
 

@@ -88,10 +88,13 @@ class Journal:
 
     Args:
         lines: where it is kept; there need not be any.
+        of_others: what was written since another search of the same item was kept, in words.
     """
 
-    def __init__(self, lines: KeptLines) -> None:
+    def __init__(self, lines: KeptLines, *, of_others: str = "") -> None:
         self._kept = lines
+        self._of_others = of_others
+        self._is_new = True
         self._lines = list[str]()
         self._size = 0
 
@@ -108,6 +111,7 @@ class Journal:
         if len(self._lines) < len(found):
             self._kept.cut(len(self._lines))
         self._size = sum(map(_size_of, self._lines))
+        self._is_new = not self._lines
         return True
 
     @property
@@ -116,6 +120,11 @@ class Journal:
         with suppress(InputError):
             return read_plain(Division, self._lines[0]) if self._lines else None
         return None
+
+    @property
+    def passed_over(self) -> str:
+        """What was written since a search was kept that this one does not go on with, in words."""
+        return self._of_others if self._is_new else ""
 
     @property
     def problem(self) -> str | None:

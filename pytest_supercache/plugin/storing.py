@@ -31,6 +31,9 @@ _OF_PYTEST = "PYTEST_"
 
 _OF_A_RUN = frozenset({RUN_ID, CONTROLLER})
 
+_SHOWN_MAX = 3
+"""How many changed files are named."""
+
 _BUDGET: dict[str, Any] = {"time": 1.0, "executions": 1}
 """Settings that do not change what a search executes, as far as it comes."""
 
@@ -41,12 +44,14 @@ class Store:
 
     Args:
         lines_of: returns where the lines of a journal are kept, by its name.
+        folder: of the files with the lines; None: they are kept elsewhere.
         root: of the project.
         left_out: folders there that runs write.
         is_fresh: what earlier runs have done is forgotten.
     """
 
     lines_of: "Callable[[str], KeptLines]"
+    folder: Path | None
     root: Path
     left_out: tuple[Path, ...]
     is_fresh: bool
@@ -55,7 +60,9 @@ class Store:
         """Open the journal of the search of an item; while another run writes it, it is empty."""
         from pytest_supercache.checking.journal import Journal, OthersLines
 
-        journal = Journal(self.lines_of(self._context(work)))
+        item, context = self._names_of(work)
+        name = f"{item}-{context}"
+        journal = Journal(self.lines_of(name), of_others=self._kept_of_others(item, name))
         if not journal.open():
             journal = Journal(OthersLines())
         if self.is_fresh:
@@ -69,8 +76,11 @@ class Store:
         left_out = tuple(map(str, self.left_out))
         return OwnIdentity(Files(roots=(str(self.root),), left_out=left_out, with_data=True))
 
-    def _context(self, work: "Work") -> str:
-        """Return a digest of all that a search depends on: code, its state, item, environment."""
+    def _names_of(self, work: "Work") -> tuple[str, str]:
+        """Return digests of an item, and of all else that its search depends on.
+
+        These are the code, its state and the environment.
+        """
         from pytest_supercache.remote.worker import OF_THE_MACHINE
         from pytest_supercache.runtime.process.fingerprints import state_elsewhere
 
@@ -84,8 +94,24 @@ class Store:
         item = told_of(replace(work, settings=settings))
         state = sorted(state_elsewhere().items())  # what earlier tests have left in globals
         machine = (sys.platform, platform.machine(), os.cpu_count())
-        told = f"{machine} {self._own.identity.digest()} {item} {variables} {state}"
-        return sha256(told.encode(errors="surrogatepass")).hexdigest()[:32]
+        return _digest(item), _digest(
+            f"{machine} {self._own.identity.digest()} {variables} {state}"
+        )
+
+    def _kept_of_others(self, item: str, name: str) -> str:
+        """Say what was written since a search of an item was kept; empty: none was."""
+        from pytest_supercache.checking.journal_files import SUFFIX
+
+        kept = () if self.folder is None else self.folder.glob(f"{item}-*{SUFFIX}")
+        moments = [_written_at(path) for path in kept if path.stem != name]
+        if not moments:
+            return ""
+        files = map(Path, self._own.identity.files)
+        since = [path for path in files if path.is_absolute() and _written_at(path) > max(moments)]
+        shown = [os.path.relpath(path, self.root) for path in since[:_SHOWN_MAX]]
+        more = [f"{len(since) - _SHOWN_MAX} more"] if len(since) > _SHOWN_MAX else []
+        written = ", ".join([*shown, *more])
+        return f"written since: {written}" if written else "no file was written since"
 
 
 def store_of(
@@ -99,10 +125,22 @@ def store_of(
     folder = config.rootpath / str(place)
     return Store(
         lines_of=_lists_of(config, str(place)) if is_url else partial(_file_of, folder),
+        folder=None if is_url else folder,
         root=config.rootpath,
         left_out=(reports,) if is_url else (reports, folder),
         is_fresh=config.getoption("supercache_fresh"),
     )
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode(errors="surrogatepass")).hexdigest()[:32]
+
+
+def _written_at(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _file_of(folder: Path, name: str) -> "KeptLines":

@@ -195,6 +195,20 @@ def test_a_search_that_ran_out_of_its_budget_goes_on_too(long_project: Project) 
     assert found["scope"]["executed"] == "partly by earlier runs"
 
 
+def test_a_search_that_begins_anew_says_so(long_project: Project) -> None:
+    """The twin: nothing has, as above."""
+
+    def said() -> str:
+        found = row(long_project, "holds", STORE, "--supercache-executions=50")
+        (note,) = (note for note in found["notes"] if "another run goes on" in note)
+        return str(note)
+
+    assert said().endswith("another run goes on from there")
+    (long_project.path / "prices.txt").write_text("2")
+    assert "This one began anew: an earlier run's files, packages, " in (anew := said())
+    assert "(written since: prices.txt" in anew
+
+
 def test_an_item_that_no_option_helps_with_says_so(long_project: Project) -> None:
     """It is UNKNOWN, and the fixture that stands in the way is named."""
     workers = "--supercache-workers=2"
