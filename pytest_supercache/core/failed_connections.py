@@ -51,13 +51,14 @@ class FailedConnections:
     def listen(self) -> None:
         """Report from now on; called again, wrap what others have replaced since."""
         now: object = socket.socket
-        replaced = () if now is _SOCKET else (now,)
+        is_refusing = now is not _SOCKET and "__new__" in getattr(now, "__dict__", ())
+        refusing = (now,) if is_refusing else ()
         for owner, name, make in (
             (_SOCKET, "connect", self._connect),
             (_SOCKET, "connect_ex", self._connect_ex),
             (_SOCKET, "getsockopt", self._getsockopt),
             (socket, "getaddrinfo", self._getaddrinfo),
-            *((one, "__new__", self._new) for one in replaced if isinstance(one, type)),
+            *((one, "__new__", self._new) for one in refusing),
         ):
             function = getattr(owner, name)
             if function in self._ours:

@@ -120,3 +120,26 @@ def test_sockets_are_as_before_after_a_run(project: Project, what: str) -> None:
     before = dict(vars(socket.socket)), socket.socket, socket.getaddrinfo
     run(project, what, RACES, CONNECTS[what])
     assert before == (dict(vars(socket.socket)), socket.socket, socket.getaddrinfo)
+
+
+def test_another_class_of_sockets_is_left_as_it_is(project: Project) -> None:
+    """That of gevent makes its sockets by `object.__new__`, which takes no arguments."""
+    project.conftest("""
+import socket
+import pytest
+
+class Green:
+    def __init__(self, family=-1, *, real=socket.socket):
+        self.close = real(family).close
+
+@pytest.fixture(autouse=True)
+def green(monkeypatch):
+    monkeypatch.setattr(socket, "socket", Green)
+""")
+    project.test_file("""
+import socket
+
+def test_it():
+    socket.socket(socket.AF_INET).close()
+""")
+    assert project.run().ret == 0
