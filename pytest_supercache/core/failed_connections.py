@@ -12,6 +12,7 @@ import os
 import socket
 from collections.abc import Callable
 from functools import wraps
+from types import FunctionType
 from typing import Any, Protocol
 
 _BEGUN = frozenset({errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EALREADY})
@@ -60,10 +61,9 @@ class FailedConnections:
             (socket, "getaddrinfo", self._getaddrinfo),
             *((one, "__new__", self._new) for one in refusing),
         ):
-            function = getattr(owner, name)
-            if function in self._ours:
+            function, before = getattr(owner, name), vars(owner).get(name)
+            if before in self._ours or not _can_be_wrapped(before):
                 continue
-            before = vars(owner).get(name)
             replacement = wraps(function)(make(function))
             self._undo.append((owner, name, replacement, before))
             self._ours.add(replacement)
@@ -176,6 +176,15 @@ class FailedConnections:
             return _text(address)
         host = self._names.get(address[:2]) or _text(address[0])
         return f"{host}:{address[1]}"
+
+
+def _can_be_wrapped(before: object) -> bool:
+    """Say whether a function can be called for what a class or a module has; None: it inherits.
+
+    A mock, and a static method but for ``__new__``, would get another first argument.
+    """
+    is_constructor = isinstance(before, staticmethod) and before.__func__.__name__ == "__new__"
+    return before is None or isinstance(before, FunctionType) or is_constructor
 
 
 def _port(address: Any) -> object:

@@ -143,3 +143,29 @@ def test_it():
     socket.socket(socket.AF_INET).close()
 """)
     assert project.run().ret == 0
+
+
+def test_a_mock_in_the_place_of_a_connection_is_called_as_it_was(project: Project) -> None:
+    project.conftest("""
+import socket
+import pytest
+
+@pytest.fixture
+def mock(monkeypatch):
+    from unittest.mock import Mock
+    monkeypatch.setattr(socket.socket, "connect", mock := Mock())
+    return mock
+
+@pytest.fixture
+def later(mock):
+    return mock
+""")
+    project.test_file("""
+import socket
+
+def test_it(later):
+    with socket.socket() as used:
+        used.connect(("shop", 1))
+    later.assert_called_once_with(("shop", 1))
+""")
+    assert project.run().ret == 0
