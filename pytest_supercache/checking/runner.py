@@ -1,6 +1,6 @@
 """Runs one body under many schedules: executes, judges, counts, and enforces the budget."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields
 from hashlib import blake2b
 from typing import Any
@@ -22,6 +22,7 @@ from pytest_supercache.core.verdict import End, Violation
 from pytest_supercache.oracle.guarantee import Guarantee
 from pytest_supercache.oracle.judge import Judgement, judge
 from pytest_supercache.runtime.kernel.under_test import missed_name
+from pytest_supercache.runtime.redis.topologies import WITH_FAILOVER
 from pytest_supercache.search.counting import merges_of
 from pytest_supercache.search.replay import Replay
 from pytest_supercache.search.search import SearchEnded
@@ -397,6 +398,13 @@ class Runner:
         """Return the real seconds since the check began."""
         return real_seconds() - self.started
 
+    def _simplified(self) -> Iterator[str]:
+        """Yield what is simpler here than it is, in words."""
+        faults = self.settings.faults
+        fails_over = faults is not None and "failover" in faults.named()
+        instead = WITH_FAILOVER if fails_over else {}
+        return filter(None, (instead.get(one, one) for one in self.simplified))
+
     def _said_of_keys(self) -> tuple[str, ...]:
         return (coverage.NO_KEY_EXPIRED,) if self.keeps_keys and not self.expired else ()
 
@@ -411,7 +419,7 @@ class Runner:
         self.reach.note(self.first, self.environment.given)
         scope = coverage.scope_of(
             self.first, self.settings, backend=self.environment.backend, shared=self.shared,
-            early_ticks=self.early_ticks, simplified=(*self.simplified, *self._said_of_keys()),
+            early_ticks=self.early_ticks, simplified=(*self._simplified(), *self._said_of_keys()),
             raced=sharing.names(), faults=len(self.vector),
             atomic=tuple(sorted(sharing.taken_as_atomic)), reach=self.reach,
             given=self.environment.given, guarantees=self.guarantees,

@@ -66,6 +66,24 @@ def test_two_users_of_a_cluster_lose_a_count_unless_the_server_counts(make, bump
     assert ("Redis Sentinel without failover" in result.coverage) is (make is primary)
 
 
+@pytest.mark.parametrize("make", [cluster, primary])
+def test_a_server_of_a_cluster_fails_over_as_a_fault(make):
+    """The twin: without the fault nobody is answered an old price."""
+
+    def body(world):
+        client = make(world)
+        client.set("tea", "old")
+        world.actor("a", client.delete, "tea")
+        world.run()
+        assert client.get("tea") is None
+
+    assert judged(body).verdict is Verdict.HOLDS
+    result = judged(body, faults=Faults(kinds=("failover",)))
+    assert result.verdict is Verdict.VIOLATED
+    assert "failover to a replica" in str(result.counterexample)
+    assert "without failover" not in result.coverage
+
+
 def test_a_transaction_of_a_cluster_sees_a_change_of_what_it_watches():
     result = counting(cluster, store_if_unchanged, lambda client: client.get("n"))
     assert not is_conflict(result)

@@ -2,8 +2,9 @@
 
 A client of a cluster asks which node has which slots, and is told that one node has them all; a
 client of Sentinel gets a connection where it would ask for the primary. Which keys one command may
-name is decided in the client, by slots, so it is as with many nodes. No slot moves and no server
-fails, as the verdict says. What several servers would do otherwise makes the run UNKNOWN.
+name is decided in the client, by slots, so it is as with many nodes. No slot moves, and no server
+fails but by the fault `failover`, as the verdict says. What several servers would do otherwise
+makes the run UNKNOWN.
 """
 
 import sys
@@ -25,6 +26,9 @@ from pytest_supercache.runtime.redis.pipelines import arguments
 
 ONE_NODE = "a Redis Cluster as one node, without failover and resharding"
 NO_FAILOVER = "Redis Sentinel without failover"
+
+WITH_FAILOVER = {ONE_NODE: "a Redis Cluster as one node, without resharding", NO_FAILOVER: ""}
+"""What is said instead where `failover` is among the faults of a check; empty: nothing."""
 
 _PLAIN = "In the check, give the code a plain Redis client, which is led to the cache under test"
 
