@@ -22,6 +22,8 @@ _CONNECTED = frozenset({0, errno.EISCONN})
 _FAMILIES = frozenset({socket.AF_INET, socket.AF_INET6, getattr(socket, "AF_UNIX", None)})
 _NAMES_MAX = 1_000
 _NO_ANSWER = "no answer"
+_OF_ARGUMENTS = (TypeError, ValueError, OverflowError)
+"""Errors of Python's own functions about addresses; no tool refuses a connection by them."""
 _SOCKET = socket.socket
 """The class itself, whatever a tool may put in its place."""
 
@@ -62,7 +64,7 @@ class FailedConnections:
             *((one, "__new__", self._new) for one in refusing),
         ):
             function, before = getattr(owner, name), vars(owner).get(name)
-            if before in self._ours or not _can_be_wrapped(before):
+            if not _can_be_wrapped(before) or before in self._ours:
                 continue
             replacement = wraps(function)(make(function))
             self._undo.append((owner, name, replacement, before))
@@ -88,7 +90,7 @@ class FailedConnections:
                 self._ended(used, address, error.errno, error.strerror or str(error))
                 raise
             except Exception as error:
-                self._listener.refused(self._shown(address), _port(address), error)
+                self._refused(self._shown(address), _port(address), error)
                 raise
             self._ended(used, address, 0, "")
             return answer
@@ -100,7 +102,7 @@ class FailedConnections:
             try:
                 code = function(used, address)
             except Exception as error:
-                self._listener.refused(self._shown(address), _port(address), error)
+                self._refused(self._shown(address), _port(address), error)
                 raise
             self._ended(used, address, code, os.strerror(code))
             return code
@@ -128,7 +130,7 @@ class FailedConnections:
                     self._listener.failed(f"{_text(host)}:{_text(port)}", _number(port), said)
                 raise
             except Exception as error:
-                self._listener.refused(f"{_text(host)}:{_text(port)}", _number(port), error)
+                self._refused(f"{_text(host)}:{_text(port)}", _number(port), error)
                 raise
             self._remember(host, found)
             return found
@@ -144,10 +146,14 @@ class FailedConnections:
             except OSError:
                 raise
             except Exception as error:
-                self._listener.refused("a socket", None, error)
+                self._refused("a socket", None, error)
                 raise
 
         return new
+
+    def _refused(self, address: str, port: object, error: Exception) -> None:
+        if not isinstance(error, _OF_ARGUMENTS):
+            self._listener.refused(address, port, error)
 
     def _remember(self, host: Any, found: list[tuple[Any, ...]]) -> None:
         if len(self._names) > _NAMES_MAX:
@@ -172,7 +178,7 @@ class FailedConnections:
             self._begun[id(used)] = begun
 
     def _shown(self, address: Any) -> str:
-        if not isinstance(address, tuple):
+        if not _is_pair(address):
             return _text(address)
         host = self._names.get(address[:2]) or _text(address[0])
         return f"{host}:{address[1]}"
@@ -189,7 +195,12 @@ def _can_be_wrapped(before: object) -> bool:
 
 def _port(address: Any) -> object:
     """Return what stays the same when a name has several addresses."""
-    return address[1] if isinstance(address, tuple) else address
+    return address[1] if _is_pair(address) else address
+
+
+def _is_pair(address: Any) -> bool:
+    """Say whether an address is a host and a port, with or without more."""
+    return isinstance(address, tuple) and len(address) > 1
 
 
 def _number(port: Any) -> object:

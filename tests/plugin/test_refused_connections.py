@@ -105,6 +105,17 @@ def test_a_connection_refused_in_an_execution_is_unknown(project: Project, what:
     assert run(project, what, RACES, NOBODY) == 0
 
 
+@pytest.mark.parametrize("wrong", ["('shop',)", "('127.0.0.1', 70_000)"])
+def test_an_error_about_an_address_is_the_code_s_own(project: Project, wrong: str) -> None:
+    assert run(project, "look-ups", RACES, f"{_USES}.connect({wrong})") == 0
+
+
+def test_a_tool_may_refuse_before_it_looks_at_the_address(project: Project) -> None:
+    assert run(project, "connect", RACES, f"{_USES}.connect(('shop',))") == 1
+    (unknown,) = project.verdict()["scenarios"]
+    assert "to ('shop',), and Refused was raised" in str(unknown["reasons"])
+
+
 @pytest.mark.parametrize("what", REFUSES)
 def test_one_refused_in_a_fixture_is_named(project: Project, what: str) -> None:
     assert run(project, what, PREPARES, CONNECTS[what]) == 0
