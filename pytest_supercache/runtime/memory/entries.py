@@ -20,6 +20,11 @@ from pytest_supercache.runtime.memory.effects import (
 )
 from pytest_supercache.runtime.memory.hook_calls import perform
 from pytest_supercache.runtime.memory.reach import shown
+from pytest_supercache.runtime.memory.replacing import (
+    is_globals,
+    note_attribute_replaced,
+    note_global_replaced,
+)
 from pytest_supercache.runtime.memory.steps import Together
 
 
@@ -92,9 +97,13 @@ def touch_entry(
     if holder is FINALIZERS:
         return accesses.touch(key, WHOLE, writes=writes, drops=drops)
     owner = accesses.owner_of(holder)
-    if owner is None and type(holder) is dict and "__builtins__" in holder:
-        owner = holder  # the globals of a module
+    if owner is None and is_globals(holder):
+        owner = holder
     if owner is not None and type(key) is str:
+        if writes and owner is holder:
+            note_global_replaced(accesses, holder, key)
+        elif writes:
+            note_attribute_replaced(accesses, type(owner), key)
         return accesses.touch(owner, f".{key}", writes=writes, drops=drops)
     form = shown(key)
     if not writes and form != WHOLE:

@@ -18,10 +18,12 @@ from pytest_supercache.runtime.memory.accesses import Accesses
 from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.dropping import drop, drop_item
 from pytest_supercache.runtime.memory.effects import (
+    BEARERS,
     IMMUTABLE,
     METHOD_TYPES,
     REFLECTION,
     SCALARS,
+    Memo,
     counts,
     holds,
     is_left_alone,
@@ -35,9 +37,9 @@ from pytest_supercache.runtime.memory.items import touch_item
 from pytest_supercache.runtime.memory.one_dict import note_dict_set
 from pytest_supercache.runtime.memory.proxies import behind, is_proxy
 from pytest_supercache.runtime.memory.reach import shown
+from pytest_supercache.runtime.memory.replacing import CODE
 from pytest_supercache.runtime.memory.steps import Together, joined
 from pytest_supercache.runtime.memory.touching import (
-    CODE,
     LOOKED_AT,
     looking,
     note_owner,
@@ -72,6 +74,7 @@ def store_attribute(holder: Any, value: Any, name: str) -> None:
     accesses = _at_attribute(holder, name, writes=True)
     if accesses is not None and not writes_itself(type(holder), "__setattr__"):
         drop(accesses, dict_of(holder), name)
+        _note_set(accesses, holder, name)
         touch_attribute(accesses, holder, name, writes=True)
         is_code = type(value) in CODE or type(value) in METHOD_TYPES
         if is_code and issubclass(type(holder), type | types.ModuleType):
@@ -84,7 +87,15 @@ def delete_attribute(holder: Any, name: str) -> None:
     accesses = _at_attribute(holder, name, writes=True)
     if accesses is not None and not writes_itself(type(holder), "__delattr__"):
         drop(accesses, dict_of(holder), name)
+        _note_set(accesses, holder, name)
         touch_attribute(accesses, holder, name, writes=True)
+
+
+def _note_set(accesses: Accesses, holder: Any, name: str) -> None:
+    """Note that a flow sets or deletes an attribute of an object whose content is not kept."""
+    kind = type(holder)
+    if (kind in BEARERS or kind is Memo or is_left_alone(kind)) and accesses.actor() is not None:
+        accesses.lasting.note_set(holder, name)
 
 
 def reflect(function: Any, arguments: tuple[Any, ...]) -> None:
@@ -128,6 +139,8 @@ def _at_attribute(holder: Any, name: str, *, writes: bool) -> Accesses | None:
         Current.accesses.note_asked(holder, name)
     if not _is_without_memory(kind) and (accesses := looking()) is not None:
         accesses.sections.note_left_alone(kind)
+        if writes:
+            _note_set(accesses, holder, name)
         touch_set(accesses, holder, name, writes=writes)
     return None
 

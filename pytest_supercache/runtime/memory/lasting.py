@@ -21,7 +21,7 @@ from pytest_supercache.core.identity import identity
 from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.declare.adapters import LIBRARIES
 from pytest_supercache.runtime.kernel.kinds import module_of
-from pytest_supercache.runtime.kernel.under_test import is_standard_name, members_of
+from pytest_supercache.runtime.kernel.under_test import dict_of, is_standard_name, members_of
 from pytest_supercache.runtime.memory.effects import (
     CONTAINERS,
     SCALARS,
@@ -58,6 +58,8 @@ ELEMENTS_MAX = 2_000
 """The largest number of elements of a container that are visited."""
 
 
+_ABSENT = object()
+
 _Found = tuple[Any, str, bool]
 """An object, the name of the global that leads to it, and whether its accesses are not seen."""
 
@@ -77,6 +79,8 @@ class Lasting:
         self._names: dict[int, str] = {}  # the global, after its module and a colon
         self._of_flows: set[tuple[int, str]] = set()  # parts that flows touch
         self._of_the_body: dict[tuple[int, str], None] = {}  # that the body writes after a race
+        self._set: dict[tuple[int, str], tuple[Callable[[], Any], Any]] = {}
+        """Attributes that flows have set on objects without snapshots, with their values before."""
         self._grown: set[str] = set()  # packages of what was changed before a flow touched it
 
     def add(self, modules: Iterable[types.ModuleType]) -> None:
@@ -203,6 +207,16 @@ class Lasting:
                     self.touch_deeply(inner)
         return ""
 
+    def note_set(self, holder: Any, name: str) -> None:
+        """Note that a flow is about to set or delete an attribute of an object without a snapshot.
+
+        It is one of the standard library, or of C.
+        """
+        members = dict_of(holder)
+        if members is not None and (identity(holder), name) not in self._set:
+            value = members.get(name, _ABSENT)
+            self._set[identity(holder), name] = _reference_to(holder), value
+
     def note_body(self, holder: Any, part: str) -> None:
         """Note that the body writes a part of an object that is remembered, after the race."""
         self._of_the_body[self._key(identity(holder), part)] = None
@@ -302,6 +316,21 @@ class Lasting:
         for snapshot in self._unseen:
             if not snapshot.is_unchanged(""):
                 snapshot.restore("")
+        while self._set:
+            (_, name), (reference, value) = self._set.popitem()
+            members = dict_of(reference())
+            if members is not None and value is _ABSENT:
+                members.pop(name, None)
+            elif members is not None:
+                members[name] = value
+
+
+def _reference_to(holder: Any) -> Callable[[], Any]:
+    """Return what leads to an object; one that can be referred to weakly need not live on."""
+    try:
+        return weakref.ref(holder)
+    except TypeError:
+        return lambda: holder
 
 
 def _is_of_tests(package: str) -> bool:

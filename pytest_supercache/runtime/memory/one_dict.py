@@ -28,6 +28,7 @@ def note_dict_set(accesses: Accesses, holder: Any, members: Any) -> None:
     is_another = dict_of(holder) is not members  # else only its entries are: `o.__dict__ |= ...`
     if is_another and not (issubclass(kind, type | types.ModuleType) or is_left_alone(kind)):
         accesses.sharing.note_in_dict(name_of_class(kind))
+        accesses.note_replaced("__dict__")
         _note_other(accesses, holder, members)
 
 

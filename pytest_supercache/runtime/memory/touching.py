@@ -80,6 +80,15 @@ from pytest_supercache.runtime.memory.proxies import (
     is_transparent,
 )
 from pytest_supercache.runtime.memory.reach import attribute_of
+from pytest_supercache.runtime.memory.replacing import (
+    CODE,
+    is_globals,
+    may_be_replaced,
+    note_any_global_replaced,
+    note_any_replaced,
+    note_attribute_replaced,
+    note_global_replaced,
+)
 from pytest_supercache.runtime.memory.sharing import STARTED, written
 from pytest_supercache.runtime.memory.steps import Together, joined
 from pytest_supercache.runtime.memory.steps import footprint as footprint_of_all
@@ -115,8 +124,7 @@ def touch_attribute(accesses: Accesses, holder: Any, name: str, *, writes: bool)
     elif kind is super:
         touch_inherited(accesses, holder.__self_class__, holder.__thisclass__, name)
     elif kind in BEARERS:
-        if writes or name in holder.__dict__ or not hasattr(kind, name):
-            accesses.touch(holder, f".{name}", writes=writes)
+        _attribute_of_bearer(accesses, holder, name, writes=writes)
     elif kind is types.ModuleType:
         _module_attribute(accesses, vars(holder), name, writes=writes)
     elif issubclass(kind, type):
@@ -125,6 +133,12 @@ def touch_attribute(accesses: Accesses, holder: Any, name: str, *, writes: bool)
         touch_behind(accesses, holder, lambda o: touch_attribute(accesses, o, name, writes=writes))
     else:
         _instance_attribute(accesses, holder, name, writes=writes)
+
+
+def _attribute_of_bearer(accesses: Accesses, holder: Any, name: str, *, writes: bool) -> None:
+    """Touch an attribute that code has set on a function or a partial."""
+    if writes or name in holder.__dict__ or not hasattr(type(holder), name):
+        accesses.touch(holder, f".{name}", writes=writes)
 
 
 def touch_behind(accesses: Accesses, proxy: Any, touch: Callable[[Any], _Touched]) -> _Touched:
@@ -172,6 +186,7 @@ def _class_attribute(accesses: Accesses, holder: type, name: str, *, writes: boo
     if holder is weakref.finalize:  # what it keeps for itself is for the end of the process
         return
     if writes:
+        note_attribute_replaced(accesses, holder, name)
         accesses.touch(holder, f".{name}", writes=True)
         return
     found, base = find_in_class(holder, name)
@@ -194,6 +209,8 @@ def _instance_attribute(accesses: Accesses, holder: Any, name: str, *, writes: b
     rewrite_generated(kind)
     found, base = find_in_class(kind, name)
     if type(found) is property:
+        if not writes:
+            _class_attribute(accesses, kind, name, writes=False)
         _property(accesses, holder, found, writes=writes)
     elif type(found) is types.MemberDescriptorType:
         _slot(accesses, holder, found, writes=writes)
@@ -293,7 +310,10 @@ def _own_attribute(
     """Touch an attribute of an instance, for which its class may have a default."""
     members = dict_of(holder)
     is_set = members is not None and dict.__contains__(members, name)
-    is_read = not writes and (type(default) not in METHOD_TYPES or is_set)
+    is_method = type(default) in METHOD_TYPES and not may_be_replaced(accesses, name)
+    is_read = not writes and (is_set or not is_method)
+    if writes:
+        note_attribute_replaced(accesses, type(holder), name)
     if accesses.sharing.in_dict or may_use_entries(type(holder)):
         if writes or is_read:
             is_asked_for = writes or default is None
@@ -361,15 +381,13 @@ def touch_global(accesses: Accesses, members: dict[str, Any], name: str, *, writ
     """Touch a global of a module, even a missing one; builtins are left alone."""
     if not writes and type(members.get(name)) in CODE and not accesses.sharing.is_replaced(name):
         return
+    if writes:
+        note_global_replaced(accesses, members, name)
     is_builtin = name not in members and name in vars(builtins)
     if (writes or not is_builtin) and is_rewritten(members.get("__name__")):
         accesses.touch(members, f".{name}", writes=writes)
         if not writes and accesses.is_naming:
             accesses.reached(members.get(name), members, f".{name}")
-
-
-CODE = (types.FunctionType, types.ModuleType, types.BuiltinFunctionType, type)
-"""Types of objects that are hardly ever replaced: a read is an access only if they are."""
 
 
 def touch_whole(
@@ -401,6 +419,10 @@ def _touch_container(
         prepare_counter(type(holder))
     owner = accesses.owner_of(holder)
     whose = holder if owner is None else owner
+    if writes and owner is not None:
+        note_any_replaced(accesses, type(owner))
+    elif writes and is_globals(holder):
+        note_any_global_replaced(accesses, holder)
     if not (others := behind_view(holder)):
         return accesses.touch(whose, WHOLE, writes=writes, drops=drops)
     with Together(accesses):
