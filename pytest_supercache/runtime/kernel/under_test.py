@@ -161,6 +161,11 @@ def dict_of(value: Any) -> Any:
     return None if holder is None else holder.__get__(value)
 
 
+def is_globals(value: Any) -> bool:
+    """Say whether an object is the dict of a module's globals."""
+    return type(value) is dict and "__builtins__" in value
+
+
 def _holder_of_members(kind: type) -> Any:
     """Return the descriptor of ``__dict__`` for objects of a type; None: they have none.
 

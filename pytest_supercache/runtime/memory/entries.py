@@ -8,6 +8,7 @@ from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.memory_use import WHOLE
+from pytest_supercache.runtime.kernel.under_test import is_globals
 from pytest_supercache.runtime.memory.accesses import Accesses
 from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.effects import (
@@ -20,11 +21,7 @@ from pytest_supercache.runtime.memory.effects import (
 )
 from pytest_supercache.runtime.memory.hook_calls import perform
 from pytest_supercache.runtime.memory.reach import shown
-from pytest_supercache.runtime.memory.replacing import (
-    is_globals,
-    note_attribute_replaced,
-    note_global_replaced,
-)
+from pytest_supercache.runtime.memory.replacing import note_attribute_replaced, note_global_replaced
 from pytest_supercache.runtime.memory.steps import Together
 
 

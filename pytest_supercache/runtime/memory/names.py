@@ -17,7 +17,7 @@ from pytest_supercache.core.identity import identity
 from pytest_supercache.runtime.kernel.actor import Actor
 from pytest_supercache.runtime.kernel.kinds import module_of, name_of, qualname_of
 from pytest_supercache.runtime.kernel.real_locks import REAL_LOCKS
-from pytest_supercache.runtime.kernel.under_test import dict_of
+from pytest_supercache.runtime.kernel.under_test import dict_of, is_globals
 from pytest_supercache.runtime.memory.effects import (
     PLAIN,
     is_class_of_code,
@@ -102,7 +102,7 @@ class Names:
             return value.name
         if issubclass(type(value), type):
             return name_of_class(value)
-        if type(value) is dict and "__builtins__" in value:
+        if is_globals(value):
             return str(value.get("__name__"))
         return self._name_made(value, name_of(type(value)), actor)
 

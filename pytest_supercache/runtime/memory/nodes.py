@@ -10,7 +10,7 @@ from pytest_supercache.core.identity import identity
 from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.runtime.kernel.actor import Actor, BackgroundActor
 from pytest_supercache.runtime.kernel.kinds import module_of, qualname_of
-from pytest_supercache.runtime.kernel.under_test import modules_under_test
+from pytest_supercache.runtime.kernel.under_test import is_globals, modules_under_test
 from pytest_supercache.runtime.memory.effects import PLAIN, Memo, is_rewritten
 from pytest_supercache.runtime.memory.live_objects import LiveObjects, ValuesByIdentity
 from pytest_supercache.runtime.memory.names import File
@@ -96,7 +96,7 @@ def _place_of(name: str) -> tuple[int, str]:
 
 def _named(holder: Any, part: str) -> SharedByNodes:
     kind = type(holder)
-    if kind is dict and "__builtins__" in holder:
+    if is_globals(holder):
         module = str(holder.get("__name__"))
         return SharedByNodes(f"{module}:{part[1:]}", module, f"{module}:{part[1:]}")
     if issubclass(kind, type):

@@ -47,8 +47,3 @@ def note_any_global_replaced(accesses: Accesses, members: dict[str, Any]) -> Non
     for name, value in list(members.items()):
         if type(value) in CODE:
             accesses.note_replaced(name)
-
-
-def is_globals(holder: Any) -> bool:
-    """Say whether an object is the dict of a module's globals."""
-    return type(holder) is dict and "__builtins__" in holder

@@ -18,7 +18,7 @@ from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.runtime.kernel.calling import here
 from pytest_supercache.runtime.kernel.kinds import attributes_of, bases_of, module_of, name_of
 from pytest_supercache.runtime.kernel.own_code import SYNC
-from pytest_supercache.runtime.kernel.under_test import dict_of, members_of
+from pytest_supercache.runtime.kernel.under_test import dict_of, is_globals, members_of
 from pytest_supercache.runtime.memory.accesses import Accesses
 from pytest_supercache.runtime.memory.cached_properties import Cached, cached_of
 from pytest_supercache.runtime.memory.current import Current
@@ -82,7 +82,6 @@ from pytest_supercache.runtime.memory.proxies import (
 from pytest_supercache.runtime.memory.reach import attribute_of
 from pytest_supercache.runtime.memory.replacing import (
     CODE,
-    is_globals,
     may_be_replaced,
     note_any_global_replaced,
     note_any_replaced,
