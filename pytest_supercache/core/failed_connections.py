@@ -22,8 +22,8 @@ _CONNECTED = frozenset({0, errno.EISCONN})
 _FAMILIES = frozenset({socket.AF_INET, socket.AF_INET6, getattr(socket, "AF_UNIX", None)})
 _NAMES_MAX = 1_000
 _NO_ANSWER = "no answer"
-_OF_ARGUMENTS = (TypeError, ValueError, OverflowError)
-"""Errors of Python's own functions about addresses; no tool refuses a connection by them."""
+_NO_REFUSALS = (OSError, TypeError, ValueError, OverflowError)
+"""Errors of a socket, which are told as its failures, and of functions about addresses."""
 _SOCKET = socket.socket
 """The class itself, whatever a tool may put in its place."""
 
@@ -83,31 +83,28 @@ class FailedConnections:
                 setattr(owner, name, before)
 
     def _connect(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        return self._connects(function, lambda _: 0)
+
+    def _connect_ex(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Wrap ``connect_ex``, which returns an error's number; a double, whatever it likes."""
+        return self._connects(function, lambda answer: answer if isinstance(answer, int) else 0)
+
+    def _connects(
+        self, function: Callable[..., Any], code_of: Callable[[Any], int]
+    ) -> Callable[..., Any]:
+        call = self._told_of_refusals(function, lambda _, to: (self._shown(to), _port(to)))
+
         def connect(used: socket.socket, address: Any) -> Any:
             try:
-                answer = function(used, address)
+                answer = call(used, address)
             except OSError as error:
                 self._ended(used, address, error.errno, error.strerror or str(error))
                 raise
-            except Exception as error:
-                self._refused(self._shown(address), _port(address), error)
-                raise
-            self._ended(used, address, 0, "")
+            code = code_of(answer)
+            self._ended(used, address, code, os.strerror(code))
             return answer
 
         return connect
-
-    def _connect_ex(self, function: Callable[..., int]) -> Callable[..., int]:
-        def connect_ex(used: socket.socket, address: Any) -> int:
-            try:
-                code = function(used, address)
-            except Exception as error:
-                self._refused(self._shown(address), _port(address), error)
-                raise
-            self._ended(used, address, code, os.strerror(code))
-            return code
-
-        return connect_ex
 
     def _getsockopt(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def getsockopt(used: socket.socket, level: int, name: int, *size: int) -> Any:
@@ -121,16 +118,17 @@ class FailedConnections:
         return getsockopt
 
     def _getaddrinfo(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def place_of(host: Any, port: Any, *_: Any, **__: Any) -> tuple[str, object]:
+            return f"{_text(host)}:{_text(port)}", _number(port)
+
+        call = self._told_of_refusals(function, place_of)
+
         def getaddrinfo(host: Any, port: Any, *args: Any, **options: Any) -> Any:
             try:
-                found = function(host, port, *args, **options)
+                found = call(host, port, *args, **options)
             except socket.gaierror as error:
                 if host and port:
-                    said = error.strerror or str(error)
-                    self._listener.failed(f"{_text(host)}:{_text(port)}", _number(port), said)
-                raise
-            except Exception as error:
-                self._refused(f"{_text(host)}:{_text(port)}", _number(port), error)
+                    self._listener.failed(*place_of(host, port), error.strerror or str(error))
                 raise
             self._remember(host, found)
             return found
@@ -139,21 +137,26 @@ class FailedConnections:
 
     def _new(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Wrap what makes the sockets of a class that stands in the place of the real one."""
+        return self._told_of_refusals(function, lambda *_, **__: ("a socket", None))
 
-        def new(cls: type, *args: Any, **options: Any) -> Any:
+    def _told_of_refusals(
+        self, function: Callable[..., Any], place_of: Callable[..., tuple[str, object]]
+    ) -> Callable[..., Any]:
+        """Wrap a function so that the listener hears what a tool raises in place of a connection.
+
+        A tool may raise any exception, and does so before it calls the function that it replaces.
+        """
+
+        def told(*args: Any, **options: Any) -> Any:
             try:
-                return function(cls, *args, **options)
-            except OSError:
+                return function(*args, **options)
+            except _NO_REFUSALS:
                 raise
-            except Exception as error:
-                self._refused("a socket", None, error)
+            except Exception as error:  # of which type is up to the tool; it goes on to the caller
+                self._listener.refused(*place_of(*args, **options), error)
                 raise
 
-        return new
-
-    def _refused(self, address: str, port: object, error: Exception) -> None:
-        if not isinstance(error, _OF_ARGUMENTS):
-            self._listener.refused(address, port, error)
+        return told
 
     def _remember(self, host: Any, found: list[tuple[Any, ...]]) -> None:
         if len(self._names) > _NAMES_MAX:

@@ -156,6 +156,42 @@ def test_it():
     assert project.run().ret == 0
 
 
+@pytest.mark.parametrize("name", ["connect", "connect_ex"])
+def test_a_double_may_return_what_it_likes(project: Project, name: str) -> None:
+    project.conftest(f"""
+import socket
+import pytest
+
+@pytest.fixture
+def double(monkeypatch):
+    monkeypatch.setattr(socket.socket, "{name}", lambda used, address: ("double", address))
+
+@pytest.fixture
+def later(double):
+    pass
+""")
+    project.test_file(f"""
+import socket
+
+def test_it(later):
+    with socket.socket() as used:
+        assert used.{name}(("shop", 1)) == ("double", ("shop", 1))
+""")
+    assert project.run().ret == 0
+
+
+def test_a_name_that_connect_ex_does_not_find_is_no_refusal(project: Project) -> None:
+    project.conftest("")
+    (project.path / "finds.py").write_text(
+        FINDS.format(connects=f"{_USES}.connect_ex(('nowhere.invalid', 1))")
+    )
+    project.test_file(PREPARES)
+    assert project.run().ret == 0
+    (named,) = project.verdict()["run"]["in_vain"]
+    assert named.startswith("finds.py:")
+    assert "of a tool" not in named
+
+
 def test_a_mock_in_the_place_of_a_connection_is_called_as_it_was(project: Project) -> None:
     project.conftest("""
 import socket
