@@ -5,6 +5,7 @@ import re
 import struct
 import threading
 from enum import StrEnum
+from functools import partial
 
 import pytest
 
@@ -388,3 +389,25 @@ def test_others_come_in_where_a_function_that_map_calls_begins_if_it_is_python_c
     assert result.verdict is Verdict.HOLDS
     assert result.executions == 1 + orders  # the first one finds what is shared
     assert seen == outcomes
+
+
+@pytest.mark.parametrize(
+    "method_of",
+    [
+        lambda rows: rows.append,
+        lambda rows: partial(rows.insert, 0),
+        lambda rows: rows.__iadd__,
+    ],
+    ids=["method", "partial", "operator"],
+)
+def test_what_only_a_method_of_c_leads_to_has_one_name_whoever_comes_first(method_of):
+    def body(world):
+        rows = []
+        for name in ("first", "second"):
+            world.actor(name, method_of(rows), name)
+        world.run()
+
+    result = check(body, guarantees=[])
+    assert result.verdict is Verdict.HOLDS
+    assert "shared memory (first)" in result.coverage
+    assert result.notes == ()

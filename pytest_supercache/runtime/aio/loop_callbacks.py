@@ -4,18 +4,14 @@ from asyncio import Future, Handle
 from collections.abc import Callable
 from contextvars import Context
 from functools import partial
-from types import BuiltinFunctionType, MethodWrapperType
 from typing import TYPE_CHECKING, Any
 
 from pytest_supercache.runtime.kernel.task_actor import ACTING, TaskActor
 from pytest_supercache.runtime.memory.calls import touching
-from pytest_supercache.runtime.memory.effects import CMethod
+from pytest_supercache.runtime.memory.effects import BOUND_IN_C
 
 if TYPE_CHECKING:
     from pytest_supercache.runtime.kernel.controller import Controller
-
-
-_OF_C = frozenset({BuiltinFunctionType, CMethod, MethodWrapperType})
 
 
 def called_by_loop(
@@ -35,7 +31,7 @@ def called_by_loop(
         context: the context to run it in; None: the current one.
     """
     inner = _inside(callback)
-    if type(inner) in _OF_C and not isinstance(getattr(inner, "__self__", None), Future):
+    if type(inner) in BOUND_IN_C and not isinstance(getattr(inner, "__self__", None), Future):
         callback, args = touching, (callback, *args)
     if nodes is None:
         return callback, args

@@ -27,6 +27,7 @@ from pytest_supercache.runtime.memory.callbacks import calls_back, going_on, tak
 from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.dropping import drop, drop_all
 from pytest_supercache.runtime.memory.effects import (
+    BOUND_IN_C,
     CONTAINERS,
     DEEP_READERS,
     FINALIZER_NUMBERS,
@@ -544,7 +545,7 @@ def _given(
     """
     shared: Footprint | None = None
     for argument in arguments:
-        if type(argument) in _OF_C:
+        if type(argument) in BOUND_IN_C:
             touch_by(accesses, argument)
         elif type(argument) is Memo:
             accesses.touch(argument, WHOLE, writes=True)
@@ -588,7 +589,7 @@ def _arguments(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) ->
     within = read_deeply if is_of_other_c(function) else read_within
     for argument in arguments:
         kind = type(argument)
-        if kind in _OF_C:
+        if kind in BOUND_IN_C:
             touch_by(accesses, argument)
         elif kind is functools.partial and is_of_c:
             _held_partial(accesses, argument)
@@ -623,7 +624,7 @@ def _held_partial(accesses: Accesses, value: functools.partial[Any]) -> None:
     function = value.func
     if runs_python(function):
         return
-    if type(function) in _OF_C:
+    if type(function) in BOUND_IN_C:
         touch_by(accesses, function)
     reads_only = is_read_by(function) or function in (getattr, hasattr)
     for argument in value.args:
@@ -687,7 +688,6 @@ def _caller(_accesses: Accesses, caller: Any, arguments: tuple[Any, ...]) -> Non
         call(getattr(arguments[0], name, None), *given)
 
 
-_OF_C = frozenset({CMethod, types.BuiltinFunctionType, types.MethodWrapperType})
 _IN_PYTHON = frozenset({types.FunctionType, types.MethodType})
 _BOUND = frozenset({types.BuiltinFunctionType, types.MethodType})
 _LOOKED_AT = frozenset({asyncio.Future, random.Random}) | REAL_PRIMITIVES

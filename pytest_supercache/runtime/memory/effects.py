@@ -43,6 +43,9 @@ Memo = type(functools.lru_cache(len))
 CMethod = type(re.compile("").match)
 """The type of bound methods of C that know their class; others are of ``BuiltinFunctionType``."""
 
+BOUND_IN_C = frozenset({CMethod, types.BuiltinFunctionType, types.MethodWrapperType})
+"""Types of functions and bound methods of C; their ``__self__`` is the object, a module or None."""
+
 PLAIN = frozenset(
     {
         str, bytes, int, float, bool, complex, type(None), type(Ellipsis), type(NotImplemented),

@@ -19,6 +19,7 @@ from pytest_supercache.runtime.kernel.kinds import module_of, name_of, qualname_
 from pytest_supercache.runtime.kernel.real_locks import REAL_LOCKS
 from pytest_supercache.runtime.kernel.under_test import dict_of, is_globals
 from pytest_supercache.runtime.memory.effects import (
+    BOUND_IN_C,
     PLAIN,
     is_class_of_code,
     is_left_alone,
@@ -166,7 +167,7 @@ class Names:
                 kind = type(inner)
                 if kind in _LEAVES or self._names.get(inner) is not None:
                     continue
-                if kind is types.FunctionType or issubclass(kind, WALKED):
+                if kind is types.FunctionType or kind in BOUND_IN_C or issubclass(kind, WALKED):
                     if identity(inner) not in walked:
                         waiting.append((inner, way(name)))
                 elif _is_named(inner, kind):
@@ -229,4 +230,4 @@ def name_of_class(value: type) -> str:
     return qualname_of(value).rpartition("<locals>.")[2]
 
 
-_LEAVES = PLAIN - {types.FunctionType, types.MethodType, functools.partial, tuple}
+_LEAVES = PLAIN - {types.FunctionType, types.MethodType, functools.partial, tuple} - BOUND_IN_C

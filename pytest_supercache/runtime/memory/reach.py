@@ -13,6 +13,7 @@ from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.runtime.kernel.kinds import attributes_of, module_of
 from pytest_supercache.runtime.kernel.under_test import dict_of, members_of
 from pytest_supercache.runtime.memory.effects import (
+    BOUND_IN_C,
     behind_view,
     elements_of,
     find_in_class,
@@ -39,10 +40,10 @@ def inside(value: Any) -> Iterator[tuple[Any, Way]]:
     elif kind is types.MethodType:
         yield value.__self__, _same
         yield value.__func__, _same
+    elif kind in BOUND_IN_C:
+        yield value.__self__, _same
     elif kind is functools.partial:
-        yield from ((inner, _same) for inner in (value.func, *value.args, *value.keywords.values()))
-        if value.keywords:
-            yield value.keywords, _added(" keywords")
+        yield from _inside_partial(value)
     elif issubclass(kind, types.ModuleType):
         yield from _attributes(vars(value))
     elif issubclass(kind, type):
@@ -72,6 +73,13 @@ def _inside_function(function: types.FunctionType) -> Iterator[tuple[Any, Way]]:
     for inner in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
         yield inner, _added(" default")
     yield from _attributes(function.__dict__)
+
+
+def _inside_partial(partial: functools.partial[Any]) -> Iterator[tuple[Any, Way]]:
+    for inner in (partial.func, *partial.args, *partial.keywords.values()):
+        yield inner, _same
+    if partial.keywords:
+        yield partial.keywords, _added(" keywords")
 
 
 def variables_of(function: types.FunctionType) -> Iterator[tuple[types.CellType, str]]:

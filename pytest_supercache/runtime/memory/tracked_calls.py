@@ -6,9 +6,9 @@ from typing import Any
 
 from pytest_supercache.runtime.kernel.kinds import module_of
 from pytest_supercache.runtime.memory.effects import (
+    BOUND_IN_C,
     CONTAINERS,
     PLAIN,
-    CMethod,
     Memo,
     find_in_class,
     is_rewritten,
@@ -28,7 +28,7 @@ def is_fully_tracked(function: Any) -> bool:
         return is_fully_tracked(function.__wrapped__)
     if issubclass(kind, type):
         return _is_plain(function) or _is_made_by_rewritten_code(function)
-    if kind in (CMethod, types.BuiltinFunctionType, types.MethodWrapperType):
+    if kind in BOUND_IN_C:
         holder = function.__self__
         if holder is None or type(holder) is types.ModuleType:
             return top(function.__module__) in _PURE and function not in (eval, exec, __import__)
