@@ -48,39 +48,30 @@ class FailedConnections:
         self._listener = listener
         self._begun: dict[int, tuple[Any, object]] = {}  # by the identity of a socket
         self._names: dict[tuple[Any, ...], str] = {}  # hosts, by what was found for them
-        self._undo: list[tuple[Any, str, Any, Any]] = []
-        self._ours = set[Any]()
+        self._wrapped = (
+            _Wrapped(_SOCKET, "connect", self._connect),
+            _Wrapped(_SOCKET, "connect_ex", self._connect_ex),
+            _Wrapped(_SOCKET, "getsockopt", self._getsockopt),
+            _Wrapped(socket, "getaddrinfo", self._getaddrinfo),
+        )
+        self._constructor: _Wrapped | None = None  # of a class in the place of the real one
 
     def listen(self) -> None:
         """Report from now on; called again, wrap what others have replaced since."""
-        now: object = socket.socket
-        is_refusing = now is not _SOCKET and "__new__" in getattr(now, "__dict__", ())
-        refusing = (now,) if is_refusing else ()
-        for owner, name, make in (
-            (_SOCKET, "connect", self._connect),
-            (_SOCKET, "connect_ex", self._connect_ex),
-            (_SOCKET, "getsockopt", self._getsockopt),
-            (socket, "getaddrinfo", self._getaddrinfo),
-            *((one, "__new__", self._new) for one in refusing),
-        ):
-            function, before = getattr(owner, name), vars(owner).get(name)
-            if not _can_be_wrapped(before) or before in self._ours:
-                continue
-            replacement = wraps(function)(make(function))
-            self._undo.append((owner, name, replacement, before))
-            self._ours.add(replacement)
-            setattr(owner, name, replacement)
+        for one in self._wrapped:
+            one.wrap()
+        installed: Any = socket.socket
+        if self._constructor is not None and self._constructor.owner is not installed:
+            self._constructor.unwrap()
+            self._constructor = None
+        if installed is not _SOCKET and "__new__" in getattr(installed, "__dict__", ()):
+            self._constructor = self._constructor or _Wrapped(installed, "__new__", self._new)
+            self._constructor.wrap()
 
     def stop(self) -> None:
         """Restore the functions, but for those that somebody else has replaced since."""
-        while self._undo:
-            owner, name, replacement, before = self._undo.pop()
-            if vars(owner).get(name) is not replacement:
-                continue
-            if before is None:
-                delattr(owner, name)
-            else:
-                setattr(owner, name, before)
+        for one in filter(None, (*self._wrapped, self._constructor)):
+            one.unwrap()
 
     def _connect(self, function: Callable[..., Any]) -> Callable[..., Any]:
         return self._connects(function, lambda _: 0)
@@ -185,6 +176,52 @@ class FailedConnections:
             return _text(address)
         host = self._names.get(address[:2]) or _text(address[0])
         return f"{host}:{address[1]}"
+
+
+class _Wrapped:
+    """A function that is wrapped again when others have put theirs in its place.
+
+    Args:
+        owner: the class or module that has the function.
+        name: the function's.
+        make: returns what is called in the place of a function.
+    """
+
+    def __init__(
+        self, owner: Any, name: str, make: Callable[[Callable[..., Any]], Callable[..., Any]]
+    ) -> None:
+        self.owner = owner
+        self._name = name
+        self._make = make
+        self._put: list[tuple[Any, Any]] = []  # each of ours, with what it replaced
+
+    def wrap(self) -> None:
+        """Wrap the function that is there now, unless it is one of ours."""
+        installed = self._installed
+        for depth, (ours, _) in enumerate(self._put, 1):
+            if ours is installed:
+                del self._put[depth:]  # others have taken back what they put above it
+                return
+        if _can_be_wrapped(installed):
+            function = getattr(self.owner, self._name)
+            replacement = wraps(function)(self._make(function))
+            self._put.append((replacement, installed))
+            setattr(self.owner, self._name, replacement)
+
+    def unwrap(self) -> None:
+        """Restore the function, unless somebody else has replaced it since."""
+        while self._put:
+            ours, before = self._put.pop()
+            if self._installed is not ours:
+                continue
+            if before is None:
+                delattr(self.owner, self._name)
+            else:
+                setattr(self.owner, self._name, before)
+
+    @property
+    def _installed(self) -> Any:
+        return vars(self.owner).get(self._name)
 
 
 def _can_be_wrapped(before: object) -> bool:

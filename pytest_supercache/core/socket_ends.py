@@ -1,4 +1,4 @@
-"""Asks a socket, by its descriptor, between which addresses it connects.
+"""Opens the socket of a descriptor, and asks between which addresses it connects.
 
 The class of C is used: tools of tests put others in the place of Python's, which refuse to be made.
 """
