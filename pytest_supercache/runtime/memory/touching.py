@@ -309,10 +309,10 @@ def _own_attribute(
     """Touch an attribute of an instance, for which its class may have a default."""
     members = dict_of(holder)
     is_set = members is not None and dict.__contains__(members, name)
-    is_method = type(default) in METHOD_TYPES and not may_be_replaced(accesses, name)
-    is_read = not writes and (is_set or not is_method)
-    if writes:
-        note_attribute_replaced(accesses, type(holder), name)
+    is_method = type(default) in METHOD_TYPES
+    is_read = not writes and (is_set or not is_method or may_be_replaced(accesses, name))
+    if writes and is_method:
+        accesses.note_replaced(name)
     if accesses.sharing.in_dict or may_use_entries(type(holder)):
         if writes or is_read:
             is_asked_for = writes or default is None
