@@ -166,7 +166,8 @@ def _explored(function: _Test, own: dict[str, Any], guarantees: tuple[Guarantee,
             "made: both find the last one. Give each test an object of its own, or only the "
             "values that it needs"
         )
-    made = sorted(set(parameters) & set(LAYER_FIXTURES))
+    asked = {one for one, parameter in parameters.items() if not _has_default(parameter)}
+    made = sorted(asked & set(LAYER_FIXTURES))
     if made:
         raise SupercacheError(
             f"@explore: {name} takes the fixture {made[0]!r}, which is made once and would keep "
@@ -176,6 +177,10 @@ def _explored(function: _Test, own: dict[str, Any], guarantees: tuple[Guarantee,
     return _wrapped(function, signature, own, guarantees)
 
 
+def _has_default(parameter: inspect.Parameter) -> bool:
+    return parameter.default is not inspect.Parameter.empty
+
+
 def _wrapped(
     function: _Test, signature: inspect.Signature, own: dict[str, Any], guarantees: tuple[Any, ...]
 ) -> _Test:
@@ -183,13 +188,14 @@ def _wrapped(
     parameters, name_of_test = dict(signature.parameters), _name(function)
     is_method = next(iter(parameters)) == "self"
     asked = [p for p in parameters.values() if p.name not in {"world", "self", *_NEEDED}]
+    asked.sort(key=_has_default)  # pytest leaves these alone: they are no fixtures
     positional = inspect.Parameter.POSITIONAL_OR_KEYWORD
     # What @given fills from the right must stand on the right, and nothing may be keyword-only.
     rewritten = signature.replace(
         parameters=[
             *([parameters["self"]] if is_method else []),
             *(inspect.Parameter(needed, positional) for needed in _NEEDED),
-            *(p.replace(kind=positional, default=inspect.Parameter.empty) for p in asked),
+            *(p.replace(kind=positional) for p in asked),
         ]
     )
 

@@ -95,6 +95,33 @@ def test_after():
     project.run().assert_outcomes(passed=2)
 
 
+def test_a_parameter_with_a_default_is_no_fixture(project: Project) -> None:
+    project.test_file("""
+from pytest_supercache import explore
+import pytest
+
+@pytest.fixture
+def number():
+    return 9
+
+@explore
+def test_default(seen=(), *, number, world, tmp_path=3, world_cache=None):
+    assert (seen, number, tmp_path, world_cache) == ((), 9, 3, None)
+    world.actor("alice", abs, 1)
+    world.actor("bob", abs, 1)
+    world.run()
+
+class TestIt:
+    @explore
+    def test_method(self, world, existing_cache=None):
+        assert existing_cache is None
+        world.actor("alice", abs, 1)
+        world.actor("bob", abs, 1)
+        world.run()
+""")
+    project.run().assert_outcomes(passed=2)
+
+
 def test_parametrized_tests_and_methods_are_explored(project: Project) -> None:
     explored(
         project,
