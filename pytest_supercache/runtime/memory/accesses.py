@@ -50,6 +50,7 @@ from pytest_supercache.runtime.memory.sharing import (
     place_of_library,
     place_of_real_primitives,
     place_of_resuming,
+    places_of_replaced,
 )
 from pytest_supercache.runtime.memory.storing import Stores
 from pytest_supercache.runtime.memory.uses import Comparison, acts_atomically
@@ -179,7 +180,8 @@ class Accesses:
         everything = [place_of_everything()] if self.sharing.is_everything else []
         everything += [place_of_resuming()] if self.sharing.resumes else []
         everything += [place_of_real_primitives()] if self.sharing.has_real_primitives else []
-        others = (*self.sections.places(), *self.stores.places(), *everything)
+        replaced = places_of_replaced(self.sharing.replaced, self._places)
+        others = (*self.sections.places(), *self.stores.places(), *everything, *replaced)
         return tuple(sorted({*self._places, *libraries, *classes, *clocks, *others}))
 
     def part(self, label: str) -> None:

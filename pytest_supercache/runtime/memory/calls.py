@@ -94,6 +94,7 @@ from pytest_supercache.runtime.memory.paths import (
 from pytest_supercache.runtime.memory.proxies import is_transparent
 from pytest_supercache.runtime.memory.reach import shown
 from pytest_supercache.runtime.memory.real_primitives import method_of, stand_in_of_method
+from pytest_supercache.runtime.memory.reflecting import looks_at_attributes, touch_by_names
 from pytest_supercache.runtime.memory.steps import Together, joined
 from pytest_supercache.runtime.memory.streams import (
     touch_method_of_stream,
@@ -238,6 +239,8 @@ def _function(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> 
         touch_whole(accesses, os.environ, writes=False)
     elif function is os.path.samefile:
         return _same_file
+    elif looks_at_attributes(function, arguments):
+        touch_by_names(accesses, function, arguments)
     else:
         _look_into(accesses, function, _arguments(accesses, function, arguments))
     return None
@@ -271,7 +274,8 @@ def _of_c(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> Any:
     holder = function.__self__
     if is_real(holder):
         return method_of(function)
-    if holder is None or type(holder) is types.ModuleType:
+    is_of_module = type(holder) is types.ModuleType and type(function) in _BOUND
+    if holder is None or is_of_module:
         return _builtin(accesses, function, arguments)
     if type(holder) is os.DirEntry:
         return touch_path(accesses, function)
@@ -326,8 +330,8 @@ def _builtin(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> A
     if function in REFLECTION:
         if len(arguments) > 1 and type(arguments[1]) is str:
             reflect(function, arguments)
-    elif function is vars and arguments:
-        load_attribute(arguments[0], "__dict__")
+    elif looks_at_attributes(function, arguments):
+        touch_by_names(accesses, function, arguments)
     elif function in (next, anext) and arguments:
         footprint = _take(accesses, arguments[0])
         if footprint is not None and takes_more(arguments[0]):

@@ -18,7 +18,7 @@ from pytest_supercache.runtime.memory.effects import find_in_class, is_left_alon
 from pytest_supercache.runtime.memory.entries import touch_entry, touch_item_of_dict
 from pytest_supercache.runtime.memory.library import touches_itself
 from pytest_supercache.runtime.memory.names import name_of_class
-from pytest_supercache.runtime.memory.sharing import DICT
+from pytest_supercache.runtime.memory.sharing import ANY_METHOD, DICT
 from pytest_supercache.runtime.memory.steps import Together
 
 
@@ -28,7 +28,7 @@ def note_dict_set(accesses: Accesses, holder: Any, members: Any) -> None:
     is_another = dict_of(holder) is not members  # else only its entries are: `o.__dict__ |= ...`
     if is_another and not (issubclass(kind, type | types.ModuleType) or is_left_alone(kind)):
         accesses.sharing.note_in_dict(name_of_class(kind))
-        accesses.note_replaced("__dict__")
+        accesses.note_replaced(ANY_METHOD)
         _note_other(accesses, holder, members)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from pytest_supercache.runtime.kernel.kinds import attributes_of, bases_of
 from pytest_supercache.runtime.memory.accesses import Accesses
 from pytest_supercache.runtime.memory.effects import METHOD_TYPES, find_in_class
+from pytest_supercache.runtime.memory.sharing import ANY_METHOD
 
 CODE = (types.FunctionType, types.ModuleType, types.BuiltinFunctionType, type)
 """Types of globals that are hardly ever replaced."""
@@ -30,7 +31,7 @@ def note_global_replaced(accesses: Accesses, members: dict[str, Any], name: str)
 def may_be_replaced(accesses: Accesses, name: str) -> bool:
     """Say whether an object may have an attribute in the place of a method, now or later."""
     known = accesses.sharing
-    return known.is_replaced(name) or known.is_replaced("__dict__")
+    return known.is_replaced(name) or known.is_replaced(ANY_METHOD)
 
 
 def note_any_replaced(accesses: Accesses, kind: type) -> None:

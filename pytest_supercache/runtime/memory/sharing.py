@@ -117,7 +117,7 @@ class Sharing:
         else:
             self.locations.add((name, "/".join((part, *rest))))
             if part.startswith("."):
-                self.replaced.add(part.removeprefix("."))
+                self.replaced |= {part.removeprefix(".")} - {ANY_METHOD}
                 self.attributes.add(part.removeprefix("."))
 
     def _take_in_section(self, actor: str, lock: str, function: str, mode: str) -> None:
@@ -128,7 +128,7 @@ class Sharing:
     def _take_in_other(self, kind: str, name: str, label: str) -> None:
         named = {
             _LIBRARY: self.looked_into, _LOUD: self._loud, _STORES: self.stores,
-            _IN_DICT: self.in_dict, _CLOCK: self.clocks,
+            _IN_DICT: self.in_dict, _CLOCK: self.clocks, _REPLACED: self.replaced,
         }.get(kind)  # fmt: skip
         if named is not None:
             named.add(name)
@@ -473,6 +473,19 @@ def place_of_class(name: str) -> Place:
 
 _IN_DICT = "@dict"
 """Stands for no object: what follows it is a class whose objects' attributes are such entries."""
+
+
+def places_of_replaced(names: Iterable[str], places: Iterable[Place]) -> Iterable[Place]:
+    """Return the places that record which functions are replaced, but for what other places say."""
+    said = {part.removeprefix(".") for _, part, *_ in places} - {ANY_METHOD}
+    return ((_REPLACED, name) for name in names if name not in said)
+
+
+_REPLACED = "@replaced"
+"""Stands for no object: what follows it is the name of functions that are replaced in the race."""
+
+ANY_METHOD = "__dict__"
+"""The name that is replaced if an object is given another ``__dict__``, with any attributes."""
 
 
 def place_of_library(module: str) -> Place:

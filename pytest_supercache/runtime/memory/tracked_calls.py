@@ -30,7 +30,8 @@ def is_fully_tracked(function: Any) -> bool:
         return _is_plain(function) or _is_made_by_rewritten_code(function)
     if kind in BOUND_IN_C:
         holder = function.__self__
-        if holder is None or type(holder) is types.ModuleType:
+        is_of_module = type(holder) is types.ModuleType and kind is not types.MethodWrapperType
+        if holder is None or is_of_module:
             return top(function.__module__) in _PURE and function not in (eval, exec, __import__)
         return _is_plain(type(holder))
     if kind in (types.MethodDescriptorType, types.WrapperDescriptorType):

@@ -1,0 +1,98 @@
+"""Touches what code reads that goes through the attributes of an object by their names."""
+
+import inspect
+import types
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from pytest_supercache.core.memory_use import WHOLE
+from pytest_supercache.runtime.kernel.kinds import attributes_of, bases_of, module_of, of_kind
+from pytest_supercache.runtime.kernel.under_test import dict_of
+from pytest_supercache.runtime.memory.accesses import Accesses
+from pytest_supercache.runtime.memory.effects import is_class_of_code, is_left_alone
+from pytest_supercache.runtime.memory.hooks import load_attribute
+from pytest_supercache.runtime.memory.proxies import behind, is_proxy
+from pytest_supercache.runtime.memory.steps import Together
+from pytest_supercache.runtime.memory.touching import note_owner, touch_behind, touch_whole
+
+_OF_PROTOCOLS = frozenset({"typing", "typing_extensions"})
+"""Modules that say whether an object is of a protocol: by the attributes that it has."""
+
+
+def looks_at_attributes(function: Any, arguments: tuple[Any, ...]) -> bool:
+    """Say whether a function finds attributes of its first argument by their names."""
+    return bool(arguments) and function in _TOUCH
+
+
+def touch_by_names(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> None:
+    """Touch the attributes that a call of such a function reads."""
+    _TOUCH[function](accesses, *arguments)
+
+
+def _all(accesses: Accesses, holder: Any, *_options: Any) -> None:
+    """Touch all attributes of a class or a module, or of an instance and its class."""
+    kind = type(holder)
+    if is_proxy(kind) and behind(holder) is not holder:
+        touch_behind(accesses, holder, lambda found: _all(accesses, found))
+        return
+    is_class = issubclass(kind, type)
+    with Together(accesses):
+        for one in bases_of(holder if is_class else kind):
+            if is_class_of_code(one):
+                accesses.touch(one, WHOLE, writes=False)
+        if not is_class:
+            _own(accesses, holder)
+
+
+def _own(accesses: Accesses, holder: Any) -> None:
+    if not is_left_alone(type(holder)) and type(holder) is not types.ModuleType:
+        accesses.touch(holder, WHOLE, writes=False)
+    note_owner(accesses, holder)
+    if (members := dict_of(holder)) is not None:
+        touch_whole(accesses, members, writes=False)
+
+
+def _one(_accesses: Accesses, holder: Any, name: Any = None, *_default: Any) -> None:
+    if type(name) is str:
+        load_attribute(holder, name)
+
+
+def _of_protocol(accesses: Accesses, holder: Any, kinds: Any = ()) -> None:
+    """Touch the attributes by which ``isinstance`` finds out whether an object is of a protocol."""
+    with Together(accesses):
+        for kind in _flat(kinds):
+            for name in _names_in(kind):
+                load_attribute(holder, name)
+
+
+def _flat(kinds: Any) -> Iterator[type]:
+    if type(kinds) is tuple:
+        for one in kinds:
+            yield from _flat(one)
+    elif issubclass(type(kinds), type):
+        yield kinds
+
+
+@of_kind
+def _names_in(kind: type) -> tuple[str, ...]:
+    """Return the names of a protocol's attributes; none: the class is no protocol."""
+    if module_of(type(kind)) not in _OF_PROTOCOLS:
+        return ()
+    names = dict[str, None]()
+    for base in bases_of(kind):
+        if base is not object and module_of(base) not in _OF_PROTOCOLS:
+            annotated = attributes_of(base).get("__annotations__", {})
+            names |= dict.fromkeys((*attributes_of(base), *annotated))
+    return tuple(name for name in names if not name.startswith("_"))
+
+
+_TOUCH: dict[Any, Callable[..., None]] = {
+    dir: _all,
+    inspect.getmembers: _all,
+    inspect.getmembers_static: _all,
+    inspect.classify_class_attrs: _all,
+    inspect.getattr_static: _one,
+    vars: lambda _accesses, holder, *_: load_attribute(holder, "__dict__"),
+    isinstance: _of_protocol,
+    issubclass: _of_protocol,
+}

@@ -1,0 +1,1 @@
+"""A module on which users set an attribute that it lacks."""

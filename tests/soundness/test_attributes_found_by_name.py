@@ -1,0 +1,147 @@
+"""Code that goes through the attributes of an object reads them, whichever function does it.
+
+Two users look whether something was loaded, load it, and set the attribute. The twin of each does
+so under one lock.
+"""
+
+import copy
+import inspect
+import threading
+from contextlib import nullcontext
+from types import SimpleNamespace
+from typing import Protocol, runtime_checkable
+
+import pytest
+
+from tests.soundness import empty_module
+from tests.soundness.truth import broken, right, systems_of
+
+
+class _Shop:
+    pass
+
+
+def _a_class():
+    class Shop:
+        pass
+
+    return Shop
+
+
+def _with_slots():
+    class Shop:
+        __slots__ = ("price",)
+
+    return Shop()
+
+
+@runtime_checkable
+class _Priced(Protocol):
+    price: int
+
+
+@runtime_checkable
+class _Sold(_Priced, Protocol): ...
+
+
+def _listed(shop):
+    return any(name == "price" for name, _ in inspect.getmembers(shop))
+
+
+def _listed_statically(shop):
+    return any(name == "price" for name, _ in inspect.getmembers_static(shop))
+
+
+def _has(shop):
+    return inspect.getattr_static(shop, "price", None) == 1
+
+
+LOOKS = {
+    "dir": lambda shop: "price" in dir(shop),
+    "dir of map": lambda shop: any("price" in names for names in map(dir, [shop])),
+    "getmembers": _listed,
+    "getmembers_static": _listed_statically,
+    "getattr_static": _has,
+    "a protocol": lambda shop: isinstance(shop, _Priced),
+    "one of several protocols": lambda shop: isinstance(shop, (int, (_Sold, str))),
+}
+HOLDERS = {
+    "an object": _Shop,
+    "a namespace": SimpleNamespace,
+    "a class": _a_class,
+    "a module": lambda: empty_module,
+}
+
+
+def _loads(world, shop, is_loaded, guard):
+    loads = []
+
+    def use():
+        with guard:
+            if not is_loaded(shop):
+                loads.append(1)
+                shop.price = 1
+
+    world.actor("alice", use)
+    world.actor("bob", use)
+    world.run()
+    assert len(loads) == 1
+
+
+def _state(name, made, is_loaded):
+    def unguarded(world):
+        _loads(world, made(), is_loaded, nullcontext())
+
+    def guarded(world):
+        _loads(world, made(), is_loaded, threading.Lock())
+
+    unguarded.__name__, guarded.__name__ = name, f"{name}, under a lock"
+    broken("both find it missing")(unguarded)
+    right("the second one finds it")(guarded)
+
+
+for _holder, _made in HOLDERS.items():
+    for _way, _is_loaded in LOOKS.items():
+        _state(f"{_way} of {_holder}", _made, _is_loaded)
+
+
+@broken("both find it missing")
+def slots_that_are_listed(world):
+    def is_loaded(shop):
+        return ("price", 1) in inspect.getmembers(shop)
+
+    _loads(world, _with_slots(), is_loaded, nullcontext())
+
+
+@right("the second one finds it")
+def slots_that_are_listed_under_a_lock(world):
+    def is_loaded(shop):
+        return ("price", 1) in inspect.getmembers(shop)
+
+    _loads(world, _with_slots(), is_loaded, threading.Lock())
+
+
+@broken("both find it missing")
+def a_copy_that_is_looked_at(world):
+    """What `copy` puts into the dict of its copy is no other dict."""
+    _loads(world, SimpleNamespace(), lambda shop: "price" in vars(copy.copy(shop)), nullcontext())
+
+
+@right("each looks at an object of its own")
+def what_others_set_on_objects_of_their_own(world):
+    found = []
+
+    def use():
+        shop = _Shop()
+        shop.price = 1
+        found.extend([dir(shop).count("price"), isinstance(shop, _Priced)])
+
+    world.actor("alice", use)
+    world.actor("bob", use)
+    world.run()
+    assert found == [1, True] * 2
+
+
+@pytest.mark.parametrize("system", systems_of(__name__, every=4), ids=lambda system: system.name)
+def test_what_is_said_is_true(system):
+    system.must_be_told()
