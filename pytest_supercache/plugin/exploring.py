@@ -181,17 +181,17 @@ def _has_default(parameter: inspect.Parameter) -> bool:
     return parameter.default is not inspect.Parameter.empty
 
 
-def _wrapped(
-    function: _Test, signature: inspect.Signature, own: dict[str, Any], guarantees: tuple[Any, ...]
-) -> _Test:
-    """Make the function that pytest calls, or that ``@given`` wraps."""
-    parameters, name_of_test = dict(signature.parameters), _name(function)
+def _as_pytest_sees(signature: inspect.Signature) -> inspect.Signature:
+    """Return the signature of what pytest calls, or ``@given`` wraps.
+
+    What ``@given`` fills from the right must stand on the right, and nothing may be keyword-only.
+    """
+    parameters = dict(signature.parameters)
     is_method = next(iter(parameters)) == "self"
     asked = [p for p in parameters.values() if p.name not in {"world", "self", *_NEEDED}]
     asked.sort(key=_has_default)  # pytest leaves these alone: they are no fixtures
     positional = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    # What @given fills from the right must stand on the right, and nothing may be keyword-only.
-    rewritten = signature.replace(
+    return signature.replace(
         parameters=[
             *([parameters["self"]] if is_method else []),
             *(inspect.Parameter(needed, positional) for needed in _NEEDED),
@@ -199,6 +199,13 @@ def _wrapped(
         ]
     )
 
+
+def _wrapped(
+    function: _Test, signature: inspect.Signature, own: dict[str, Any], guarantees: tuple[Any, ...]
+) -> _Test:
+    """Make the function that pytest calls, or that ``@given`` wraps."""
+    parameters, name_of_test = dict(signature.parameters), _name(function)
+    rewritten = _as_pytest_sees(signature)
     place = inspect.unwrap(function).__code__
     note_surroundings(inspect.unwrap(function))
     module, module_path = being_imported()
