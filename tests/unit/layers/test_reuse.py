@@ -1,6 +1,7 @@
 """What serves the next execution is as good as new, or is not used again."""
 
 import asyncio
+import threading
 from contextlib import suppress
 
 import pytest
@@ -74,6 +75,19 @@ def test_a_server_that_is_emptied_has_no_keys_times_or_databases_left():
     result = check(body, search="all-schedules")
     assert result.verdict is Verdict.HOLDS
     assert set(sizes) == {0}
+
+
+def test_a_lock_that_a_project_has_put_in_the_place_of_threading_s_is_no_obstacle(monkeypatch):
+    """Before Python 3.14 an RLock does not say whether it is held."""
+    monkeypatch.setattr(threading, "Lock", threading.RLock)
+
+    def body(world):
+        client = world.existing_cache.client()
+        for name in "ab":
+            world.actor(name, client.set, "k", name)
+        world.run()
+
+    assert check(body, guarantees=[]).verdict is Verdict.HOLDS
 
 
 def test_a_connection_that_served_our_own_looks_is_not_taken_for_one_of_them():
