@@ -7,6 +7,7 @@ import threading
 from contextlib import nullcontext
 
 import pytest
+from cachetools import TTLCache
 from rich.console import Console
 from starlette.applications import Starlette
 
@@ -35,6 +36,17 @@ def hits_of_an_application(world):
 @right("each user counts on an object of its own")
 def hits_of_two_consoles(world):
     _counted(world, Console(), Console())
+
+
+@broken("both read the same number of the cache before either writes it")
+def hits_of_a_cache(world):
+    cache = TTLCache(9, ttl=9)
+    _counted(world, cache, cache)
+
+
+@right("each user counts on a cache of its own")
+def hits_of_two_caches(world):
+    _counted(world, TTLCache(9, ttl=9), TTLCache(9, ttl=9))
 
 
 @broken("both read the same number of the state before either writes it")

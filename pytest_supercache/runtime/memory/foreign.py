@@ -76,11 +76,13 @@ def derives_from_foreign(kind: type) -> bool:
 def keeps_attributes(kind: type) -> bool:
     """Say whether objects of a left-alone type keep attributes that code sets, for all users.
 
-    Those of a tool of the run do not, nor do those that have values for each thread or task. What
-    stands in for a queue, a thread, a task or a loop does: code sets a flag on it that another
-    user reads.
+    Those of a tool of the run do not, nor do those that have values for each thread or task. A
+    cache of a library does, besides what an adapter declares of it. What stands in for a queue, a
+    thread, a task or a loop does: code sets a flag on it that another user reads.
     """
-    return module_of(kind).startswith((SYNC, AIO)) or not _is_controlled(module_of(kind))
+    module = module_of(kind)
+    is_of_caches = module.partition(".")[0] in LIBRARIES and not module.startswith("django.")
+    return module.startswith((SYNC, AIO)) or is_of_caches or not _is_controlled(module)
 
 
 @cache
