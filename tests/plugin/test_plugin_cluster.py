@@ -143,6 +143,7 @@ def test_tests_scenarios_and_sets_of_faults_are_searched_by_the_cluster(
     assert are_gone(long_project)
 
 
+@pytest.mark.long
 def test_a_worker_that_dies_takes_nothing_with_it(
     long_project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
