@@ -56,12 +56,20 @@ def _has(shop):
     return inspect.getattr_static(shop, "price", None) == 1
 
 
+def _is_formatted(shop):
+    try:
+        return f"{shop.price:d}" == "1"
+    except AttributeError:
+        return False
+
+
 LOOKS = {
     "dir": lambda shop: "price" in dir(shop),
     "dir of map": lambda shop: any("price" in names for names in map(dir, [shop])),
     "getmembers": _listed,
     "getmembers_static": _listed_statically,
     "getattr_static": _has,
+    "a field of a text": _is_formatted,
     "a protocol": lambda shop: isinstance(shop, _Priced),
     "one of several protocols": lambda shop: isinstance(shop, (int, (_Sold, str))),
 }

@@ -94,7 +94,11 @@ from pytest_supercache.runtime.memory.paths import (
 from pytest_supercache.runtime.memory.proxies import is_transparent
 from pytest_supercache.runtime.memory.reach import shown
 from pytest_supercache.runtime.memory.real_primitives import method_of, stand_in_of_method
-from pytest_supercache.runtime.memory.reflecting import looks_at_attributes, touch_by_names
+from pytest_supercache.runtime.memory.reflecting import (
+    looks_at_attributes,
+    touch_by_names,
+    touch_fields,
+)
 from pytest_supercache.runtime.memory.steps import Together, joined
 from pytest_supercache.runtime.memory.streams import (
     touch_method_of_stream,
@@ -440,6 +444,8 @@ def _method(accesses: Accesses, holder: Any, function: Any, arguments: tuple[Any
         given = joined(given, _filled(accesses, arguments))
     if type(holder) is tuple and name in _COMPARING:
         given = joined(given, _compared(accesses, holder, name, arguments))
+    elif type(holder) is str and name == "format":
+        touch_fields(holder, arguments)
     stand_in = _method_alone(accesses, holder, function, arguments)
     if given is None or not any(map(calls_back, arguments)):
         return stand_in

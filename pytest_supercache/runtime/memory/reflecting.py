@@ -1,6 +1,7 @@
 """Touches what code reads that goes through the attributes of an object by their names."""
 
 import inspect
+import re
 import types
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -27,6 +28,20 @@ def looks_at_attributes(function: Any, arguments: tuple[Any, ...]) -> bool:
 def touch_by_names(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> None:
     """Touch the attributes that a call of such a function reads."""
     _TOUCH[function](accesses, *arguments)
+
+
+def touch_fields(text: str, arguments: tuple[Any, ...]) -> None:
+    """Touch the attributes of classes and modules that ``str.format`` puts into a text.
+
+    Other arguments are read as a whole.
+    """
+    for argument in arguments:
+        if issubclass(type(argument), type | types.ModuleType):
+            for name in _FIELD.findall(text):
+                load_attribute(argument, name)
+
+
+_FIELD = re.compile(r"\.(\w+)")
 
 
 def _all(accesses: Accesses, holder: Any, *_options: Any) -> None:
