@@ -11,6 +11,7 @@ file of other tests, if no code of the project sets it: then it is no state of t
 switch.
 """
 
+import ast
 import dis
 import os
 import sys
@@ -166,7 +167,9 @@ def note_left(
 
 
 def exchanged(registered: Any, named: str = "") -> list[str]:
-    """Return what fixtures have put in the place of code, and of plain values, that it leads to.
+    """Return what conftest files and fixtures have put in the place of code that it leads to.
+
+    Fixtures may also have replaced plain values.
 
     Args:
         registered: the factory of a system, or a test.
@@ -180,7 +183,29 @@ def exchanged(registered: Any, named: str = "") -> list[str]:
     plain = [
         one for one in _changed(known, parts, _around[-1]).values() if not _is_left(known, one)
     ]
-    return list(dict.fromkeys(one.shown for one in (*code, *plain)))
+    there_before = [one for one in parts.values() if _is_of_conftest(one, _around[-1])]
+    return list(dict.fromkeys(one.shown for one in (*code, *plain, *there_before)))
+
+
+def _is_of_conftest(part: HeldPart, around: "Around") -> bool:
+    """Say whether a conftest file has put its code in the place of what another file defines."""
+    files, owner = around.meant | around.apart, _file_of(part.owner)
+    is_code = is_a(part.value, type | FunctionType)
+    if not is_code or owner is None or owner in files or not _is_double(part.value, files):
+        return False
+    return _last(part.place[1]) in _defined_in(owner)
+
+
+def _defined_in(file: str) -> set[str]:
+    """Return the names that a file defines by statements, or imports from any but a conftest."""
+    found = set[str]()
+    with suppress(SyntaxError, ValueError):
+        for one in ast.walk(ast.parse(_text_of(file))):
+            if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                found.add(one.name)
+            elif isinstance(one, ast.ImportFrom) and not str(one.module).endswith("conftest"):
+                found |= {name.asname or name.name for name in one.names}
+    return found
 
 
 def _is_unlike(before: HeldPart | None, now: HeldPart) -> bool:

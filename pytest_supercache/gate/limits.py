@@ -32,7 +32,9 @@ _TOLD = {
 
 _TOLD_WITH_NAMES = {
     "left by the body": "the body read what it had left there in an earlier execution",
-    "replaced by fixtures": "fixtures replaced what belongs to the code under test",
+    "replaced by fixtures": (
+        "conftest files or fixtures replaced what belongs to the code under test"
+    ),
     "declared atomic": "shared memory was taken as atomic, as declared",
 }
 """The limits for which an entry of a row's scope has the names."""

@@ -420,7 +420,7 @@ def test_it(world, answers):
     assert [one for one in limits(project) if "judged only" not in one] == [told] * bool(told)
 
 
-REPLACED = "fixtures replaced what belongs to the code under test: "
+REPLACED = "conftest files or fixtures replaced what belongs to the code under test: "
 
 FIXTURE = """
 import pytest, shop_of_fixtures
@@ -458,3 +458,50 @@ def test_a_go_names_what_fixtures_have_replaced(
     assert project.run("--supercache-gate").ret == 0
     found = [one.removeprefix(REPLACED) for one in limits(project) if one.startswith(REPLACED)]
     assert found == [f"F-1 ({name})" for name in told]
+
+
+IN_CONFTEST = """
+import functools, shop_of_conftest, threading
+from shop_of_conftest import Wares
+
+LOCK = threading.Lock()
+
+def one_at_a_time(function):
+    @functools.wraps(function)
+    def called(*args):
+        with LOCK:
+            return function(*args)
+    return called
+
+LINE
+
+@sc.system("of_conftest")
+def of_conftest(layers):
+    return Wares(layers.existing_cache.client(), layers.origin)
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("Wares.get = one_at_a_time(Wares.get)", ["Wares.get"]),
+        ("shop_of_conftest.price = one_at_a_time(shop_of_conftest.price)", ["price"]),
+        ("Wares.on_miss = one_at_a_time(print)", []),
+        ("shop_of_conftest.rate = one_at_a_time(str)", []),
+    ],
+)
+def test_a_go_names_what_a_conftest_file_has_replaced(
+    project: Project, line: str, told: list[str]
+) -> None:
+    """The twin: it hands the code what that waits for."""
+    code = f"{SHOP.partition('@sc.system')[0]}\nrate = None\n"
+    code += "def price(key):\n    return rate(key) if rate is not None else key\n"
+    code += "class Wares(Shop):\n    on_miss = None\n    def get(self, key):\n"
+    code += "        return self.db.get(price(key)) or self.on_miss(key)\n"
+    (project.path / "shop_of_conftest.py").write_text(code)
+    project.pytester.makeini("[pytest]\npythonpath = .\nsupercache_odds = 0\n")
+    project.add_to_conftest(IN_CONFTEST.replace("LINE", line))
+    project.scenario(race("C-1", "of_conftest"))
+    assert project.run("--supercache-gate").ret == 0
+    found = [one.removeprefix(REPLACED) for one in limits(project) if one.startswith(REPLACED)]
+    assert found == [f"C-1 ({name})" for name in told]
