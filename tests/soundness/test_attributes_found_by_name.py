@@ -6,6 +6,7 @@ so under one lock.
 
 import copy
 import inspect
+import operator
 import threading
 from contextlib import nullcontext
 from types import SimpleNamespace
@@ -56,9 +57,24 @@ def _has(shop):
     return inspect.getattr_static(shop, "price", None) == 1
 
 
-def _is_formatted(shop):
+def _is_put_into(text, method, what):
     try:
-        return f"{shop.price:d}" == "1"
+        return getattr(text, method)(what) == "1"
+    except AttributeError:
+        return False
+
+
+def _is_formatted(shop):
+    return _is_put_into("{0.price:d}", "format", shop)
+
+
+def _is_formatted_within(shop):
+    return _is_put_into("{a.shop.price}", "format_map", {"a": SimpleNamespace(shop=shop)})
+
+
+def _is_got(shop):
+    try:
+        return operator.attrgetter("price")(shop) == 1
     except AttributeError:
         return False
 
@@ -70,6 +86,8 @@ LOOKS = {
     "getmembers_static": _listed_statically,
     "getattr_static": _has,
     "a field of a text": _is_formatted,
+    "a field of what a field has": _is_formatted_within,
+    "attrgetter": _is_got,
     "a protocol": lambda shop: isinstance(shop, _Priced),
     "one of several protocols": lambda shop: isinstance(shop, (int, (_Sold, str))),
 }
@@ -77,6 +95,7 @@ HOLDERS = {
     "an object": _Shop,
     "a namespace": SimpleNamespace,
     "a class": _a_class,
+    "a function": lambda: lambda: None,
     "a module": lambda: empty_module,
 }
 

@@ -444,8 +444,8 @@ def _method(accesses: Accesses, holder: Any, function: Any, arguments: tuple[Any
         given = joined(given, _filled(accesses, arguments))
     if type(holder) is tuple and name in _COMPARING:
         given = joined(given, _compared(accesses, holder, name, arguments))
-    elif type(holder) is str and name == "format":
-        touch_fields(holder, arguments)
+    elif type(holder) is str and name in _FORMATTING:
+        touch_fields(holder, name, arguments)
     stand_in = _method_alone(accesses, holder, function, arguments)
     if given is None or not any(map(calls_back, arguments)):
         return stand_in
@@ -698,6 +698,7 @@ def _caller(_accesses: Accesses, caller: Any, arguments: tuple[Any, ...]) -> Non
         call(getattr(arguments[0], name, None), *given)
 
 
+_FORMATTING = frozenset({"format", "format_map"})
 _IN_PYTHON = frozenset({types.FunctionType, types.MethodType})
 _BOUND = frozenset({types.BuiltinFunctionType, types.MethodType})
 _LOOKED_AT = frozenset({asyncio.Future, random.Random}) | REAL_PRIMITIVES

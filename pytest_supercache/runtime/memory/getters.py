@@ -4,7 +4,12 @@ import types
 from typing import Any
 
 from pytest_supercache.runtime.memory.accesses import Accesses
-from pytest_supercache.runtime.memory.effects import PLAIN, SCALARS, find_in_class
+from pytest_supercache.runtime.memory.effects import (
+    BEARERS,
+    PLAIN,
+    SCALARS,
+    find_in_class,
+)
 from pytest_supercache.runtime.memory.hooks import load_attribute
 from pytest_supercache.runtime.memory.items import touch_item
 
@@ -21,7 +26,7 @@ def attributes_got(_accesses: Accesses, getter: Any, arguments: tuple[Any, ...])
 
     None: it gets plain attributes of one object, in one call of C, and they are touched together.
     """
-    if len(arguments) != 1 or type(arguments[0]) in PLAIN:
+    if len(arguments) != 1 or type(arguments[0]) in PLAIN - BEARERS:
         return None
     names = getter.__reduce__()[1]
     kind = type(arguments[0])

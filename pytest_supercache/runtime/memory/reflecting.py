@@ -10,9 +10,10 @@ from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.runtime.kernel.kinds import attributes_of, bases_of, module_of, of_kind
 from pytest_supercache.runtime.kernel.under_test import dict_of
 from pytest_supercache.runtime.memory.accesses import Accesses
-from pytest_supercache.runtime.memory.effects import is_class_of_code, is_left_alone
+from pytest_supercache.runtime.memory.effects import BEARERS, is_class_of_code, is_left_alone
 from pytest_supercache.runtime.memory.hooks import load_attribute
 from pytest_supercache.runtime.memory.proxies import behind, is_proxy
+from pytest_supercache.runtime.memory.reach import attribute_of
 from pytest_supercache.runtime.memory.steps import Together
 from pytest_supercache.runtime.memory.touching import note_owner, touch_behind, touch_whole
 
@@ -30,18 +31,25 @@ def touch_by_names(accesses: Accesses, function: Any, arguments: tuple[Any, ...]
     _TOUCH[function](accesses, *arguments)
 
 
-def touch_fields(text: str, arguments: tuple[Any, ...]) -> None:
-    """Touch the attributes of classes and modules that ``str.format`` puts into a text.
+def touch_fields(text: str, method: str, arguments: tuple[Any, ...]) -> None:
+    """Touch the attributes that ``str.format``, or ``format_map``, puts into a text.
 
-    Other arguments are read as a whole.
+    Which argument is meant is not looked up: each one has a field's attributes, or none.
     """
-    for argument in arguments:
-        if issubclass(type(argument), type | types.ModuleType):
-            for name in _FIELD.findall(text):
-                load_attribute(argument, name)
+    paths = [path.split(".")[1:] for path in _PATH.findall(text)]
+    is_map = method == "format_map" and paths and type(arguments[0]) is dict
+    for argument in list(arguments[0].values()) if is_map else arguments:
+        for path in paths:
+            _follow(argument, path)
 
 
-_FIELD = re.compile(r"\.(\w+)")
+_PATH = re.compile(r"(?:\.[^\W\d]\w*)+")
+
+
+def _follow(holder: Any, names: list[str]) -> None:
+    for name in names:
+        load_attribute(holder, name)
+        holder = attribute_of(holder, name)
 
 
 def _all(accesses: Accesses, holder: Any, *_options: Any) -> None:
@@ -60,7 +68,8 @@ def _all(accesses: Accesses, holder: Any, *_options: Any) -> None:
 
 
 def _own(accesses: Accesses, holder: Any) -> None:
-    if not is_left_alone(type(holder)) and type(holder) is not types.ModuleType:
+    kind = type(holder)
+    if kind in BEARERS or not (is_left_alone(kind) or kind is types.ModuleType):
         accesses.touch(holder, WHOLE, writes=False)
     note_owner(accesses, holder)
     if (members := dict_of(holder)) is not None:
