@@ -6,6 +6,7 @@ import collections
 import contextvars
 import decimal
 import dis
+import functools
 import gc
 import hashlib
 import inspect
@@ -30,6 +31,7 @@ from pytest_supercache.core.identity import identity
 from pytest_supercache.core.serialized import deserialized
 from pytest_supercache.runtime.kernel import functions_under_test
 from pytest_supercache.runtime.kernel.coroutines import serves
+from pytest_supercache.runtime.memory import single_dispatch
 from pytest_supercache.runtime.memory.effects import (
     FINALIZER_NUMBERS,
     FINALIZERS,
@@ -248,6 +250,16 @@ def _a_namespace_has_the_builtins():
     exec("", namespace)
     assert "__builtins__" in namespace, "code that runs in a dict leaves them there"
     assert "__builtins__" in globals(), "a module has them"
+
+
+@CHECKS.of("variables registry and dispatch of the functions of functools.singledispatch")
+def _the_functions_of_singledispatch_share_its_implementations():
+    show = functools.singledispatch(str)
+    found = single_dispatch.implementations_of(show)
+    assert found == dict(show.registry)
+    for one in (show.dispatch, show.register):
+        assert single_dispatch.implementations_of(one) is found
+    assert [*map(single_dispatch.registers, (show, show.dispatch, show.register))] == [0, 0, 1]
 
 
 @CHECKS.of("BaseException.__cause__, __context__, BaseExceptionGroup.exceptions")

@@ -79,6 +79,7 @@ from pytest_supercache.runtime.memory.library import (
     DECORATING,
     code_of_wrapper,
     is_container_in_python,
+    is_of_functools,
     is_wrapper,
     touches_itself,
 )
@@ -99,6 +100,7 @@ from pytest_supercache.runtime.memory.reflecting import (
     touch_by_names,
     touch_fields,
 )
+from pytest_supercache.runtime.memory.single_dispatch import implementations_of, registers
 from pytest_supercache.runtime.memory.steps import Together, joined
 from pytest_supercache.runtime.memory.streams import (
     touch_method_of_stream,
@@ -257,7 +259,9 @@ def _same_file(f1: Any, f2: Any) -> bool:
 
 def _wrapper(accesses: Accesses, wrapper: Any, _arguments: tuple[Any, ...]) -> None:
     """Rewrite a wrapper made by a decorator of a library, so that its accesses are seen."""
-    if (code := code_of_wrapper(wrapper)) is not None:
+    if is_of_functools(wrapper):
+        touch_whole(accesses, implementations_of(wrapper), writes=registers(wrapper))
+    elif (code := code_of_wrapper(wrapper)) is not None:
         accesses.look_into(code)
 
 

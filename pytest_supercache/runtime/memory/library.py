@@ -58,10 +58,17 @@ def touches_itself(function: Any) -> bool:
 DECORATING = frozenset({"cachetools"})
 """Libraries with decorators that keep results in a mapping that they are given."""
 
+_WRAPPING = DECORATING | {"functools"}
+
 
 def is_wrapper(function: Any) -> bool:
-    """Say whether a function was made by a decorator of such a library."""
-    return function.__closure__ is not None and top(_defined_in(function)) in DECORATING
+    """Say whether a function was made by a decorator of such a library, or of `functools`."""
+    return function.__closure__ is not None and top(_defined_in(function)) in _WRAPPING
+
+
+def is_of_functools(wrapper: Any) -> bool:
+    """Say whether a wrapper was made by a decorator of `functools`."""
+    return type(wrapper) is types.FunctionType and _defined_in(wrapper) == "functools"
 
 
 def code_of_wrapper(wrapper: Any) -> types.FunctionType | None:
