@@ -90,6 +90,7 @@ LOOKS = {
     "attrgetter": _is_got,
     "a protocol": lambda shop: isinstance(shop, _Priced),
     "one of several protocols": lambda shop: isinstance(shop, (int, (_Sold, str))),
+    "a union": lambda shop: isinstance(shop, int | _Sold),
 }
 HOLDERS = {
     "an object": _Shop,

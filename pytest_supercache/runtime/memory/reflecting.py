@@ -83,6 +83,8 @@ def _one(_accesses: Accesses, holder: Any, name: Any = None, *_default: Any) -> 
 
 def _of_protocol(accesses: Accesses, holder: Any, kinds: Any = ()) -> None:
     """Touch the attributes by which ``isinstance`` finds out whether an object is of a protocol."""
+    if type(kinds) is type:  # most are, and no protocols
+        return
     with Together(accesses):
         for kind in _flat(kinds):
             for name in _names_in(kind):
@@ -90,8 +92,9 @@ def _of_protocol(accesses: Accesses, holder: Any, kinds: Any = ()) -> None:
 
 
 def _flat(kinds: Any) -> Iterator[type]:
-    if type(kinds) is tuple:
-        for one in kinds:
+    """Yield the classes in what ``isinstance`` takes: tuples of tuples, and unions."""
+    if type(kinds) in (tuple, types.UnionType):
+        for one in getattr(kinds, "__args__", kinds):
             yield from _flat(one)
     elif issubclass(type(kinds), type):
         yield kinds
