@@ -183,17 +183,17 @@ def exchanged(registered: Any, named: str = "") -> list[str]:
     plain = [
         one for one in _changed(known, parts, _around[-1]).values() if not _is_left(known, one)
     ]
-    there_before = [one for one in parts.values() if _is_of_conftest(one, _around[-1])]
+    files = _around[-1].meant | _around[-1].apart
+    there_before = [one for one in parts.values() if _is_of_conftest(one, files)]
     return list(dict.fromkeys(one.shown for one in (*code, *plain, *there_before)))
 
 
-def _is_of_conftest(part: HeldPart, around: "Around") -> bool:
-    """Say whether a conftest file has put its code in the place of what another file defines."""
-    files, owner = around.meant | around.apart, _file_of(part.owner)
-    is_code = is_a(part.value, type | FunctionType)
-    if not is_code or owner is None or owner in files or not _is_double(part.value, files):
+def _is_of_conftest(part: HeldPart, files: Set[str]) -> bool:
+    """Say whether one of some files has put its code in the place of what another file defines."""
+    if not is_a(part.value, type | FunctionType) or not _is_double(part.value, files):
         return False
-    return _last(part.place[1]) in _defined_in(owner)
+    owner = _file_of(part.owner)
+    return owner not in {None, *files} and _last(part.place[1]) in _defined_in(str(owner))
 
 
 def _defined_in(file: str) -> set[str]:
