@@ -2,6 +2,7 @@
 
 import datetime
 import functools
+import os
 import threading
 import time
 
@@ -74,8 +75,22 @@ def _of_the_system_in_nanoseconds():
     return time.clock_gettime_ns(time.CLOCK_REALTIME) / 1e9
 
 
+def _of_the_process():
+    return os.times().elapsed
+
+
 def _of_a_text():
     return time.mktime(time.strptime(time.ctime()))
+
+
+@broken(OUTLIVED)
+def a_lease_by_the_clock_of_the_process(world):
+    _counted(world, _of_the_process)
+
+
+@right(LONG_ENOUGH)
+def a_long_lease_by_the_clock_of_the_process(world):
+    _counted(world, _of_the_process, seconds=9)
 
 
 @broken(OUTLIVED)

@@ -7,6 +7,7 @@ and this package's own timings must stay real.
 
 import copyreg
 import datetime as datetime_module
+import os
 import sys
 import time
 import warnings
@@ -76,7 +77,7 @@ def frozen_pairs() -> list[tuple[Any, Any]]:
 
 _REAL_GETTIME: Any = getattr(time, "clock_gettime", None)
 _REAL_GETTIME_NS: Any = getattr(time, "clock_gettime_ns", None)
-_REAL_CTIME, _REAL_ASCTIME = time.ctime, time.asctime
+_REAL_CTIME, _REAL_ASCTIME, _REAL_TIMES = time.ctime, time.asctime, os.times
 
 _MONOTONIC = frozenset(
     getattr(time, name)
@@ -111,11 +112,18 @@ def _asctime(*parts: Any) -> str:
     return _REAL_ASCTIME(*([time.localtime()] if is_now else parts))
 
 
+def _times() -> os.times_result:
+    """Stand in for `os.times`: what was spent of the processor stays real."""
+    spent = _REAL_TIMES()
+    elapsed = spent.elapsed if current_actor() is None else time.monotonic()
+    return os.times_result((*spent[:4], elapsed))
+
+
 _OTHER_CLOCKS: list[tuple[Any, Any]] = [
     (real, stand_in)
     for real, stand_in in (
         (_REAL_GETTIME, _clock_gettime), (_REAL_GETTIME_NS, _clock_gettime_ns),
-        (_REAL_CTIME, _ctime), (_REAL_ASCTIME, _asctime),
+        (_REAL_CTIME, _ctime), (_REAL_ASCTIME, _asctime), (_REAL_TIMES, _times),
     )
     if real is not None
 ]  # fmt: skip
@@ -222,7 +230,8 @@ class _Frozen:
             self._quick = _Quick(freezer, self._factory)
         self._patches.wrap(self._freezers, "start", self._watched)
         for real, stand_in in _OTHER_CLOCKS:
-            self._patches.put(time, real.__name__, stand_in)
+            owner = os if stand_in is _times else time
+            self._patches.put(owner, real.__name__, stand_in)
 
     def _watched(self, start: Callable[..., Any]) -> Callable[..., Any]:
         def watched(freezer: Any) -> Any:
