@@ -34,6 +34,7 @@ from pytest_supercache.runtime.memory.effects import (
 from pytest_supercache.runtime.memory.generated import is_compared_unseen
 from pytest_supercache.runtime.memory.hook_calls import CALLER
 from pytest_supercache.runtime.memory.items import touch_item
+from pytest_supercache.runtime.memory.meant import MEANT_BY
 from pytest_supercache.runtime.memory.one_dict import note_dict_set
 from pytest_supercache.runtime.memory.proxies import behind, is_proxy
 from pytest_supercache.runtime.memory.reach import shown
@@ -58,6 +59,8 @@ from pytest_supercache.runtime.memory.touching import (
 def load_attribute(holder: Any, name: str) -> None:
     """Record the read of ``holder.name``."""
     if _is_without_memory(type(holder)):
+        if type(holder) in MEANT_BY and not name.startswith("__"):
+            load_attribute(MEANT_BY[type(holder)](holder), name)
         return
     if name == "__dict__" and Current.execution is not None:
         note_owner(Current.execution, holder if not is_proxy(type(holder)) else behind(holder))
@@ -69,6 +72,8 @@ def load_attribute(holder: Any, name: str) -> None:
 
 def store_attribute(holder: Any, value: Any, name: str) -> None:
     """Record ``holder.name = value``."""
+    if type(holder) in MEANT_BY and not name.startswith("__"):
+        holder = MEANT_BY[type(holder)](holder)
     if name == "__dict__" and Current.execution is not None:
         note_dict_set(Current.execution, holder, value)
     accesses = _at_attribute(holder, name, writes=True)
@@ -148,6 +153,8 @@ def _at_attribute(holder: Any, name: str, *, writes: bool) -> Accesses | None:
 @of_kind
 def _is_without_memory(kind: type) -> bool:
     """Say whether attributes of a type are never tracked: most that code loads are its methods."""
+    if kind in MEANT_BY:
+        return True
     if not is_left_alone(kind) or issubclass(kind, LOOKED_AT):
         return False
     is_ours = module_of(kind).startswith((SYNC, AIO))  # code may set attributes of its own there

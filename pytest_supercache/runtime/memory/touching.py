@@ -172,6 +172,8 @@ def note_owner(accesses: Accesses, holder: Any) -> None:
     if issubclass(kind, type):
         for members in gc.get_referents(attributes_of(holder)):
             accesses.own(members, holder)
+    elif kind in BEARERS:
+        accesses.own(dict_of(holder), holder)
     elif not is_left_alone(kind) and kind is not types.ModuleType:
         note_dict_read(accesses, holder)
 
@@ -193,9 +195,11 @@ def _class_attribute(accesses: Accesses, holder: type, name: str, *, writes: boo
         return
     owner = bases_of(holder)[-1] if base is None else base
     with Together(accesses):
-        for base in bases_of(holder)[: bases_of(holder).index(owner) + 1]:
-            if is_class_of_code(base):
-                accesses.touch(base, f".{name}", writes=False)
+        for one in bases_of(holder)[: bases_of(holder).index(owner) + 1]:
+            if is_class_of_code(one):
+                accesses.touch(one, f".{name}", writes=False)
+        if base is None and is_class_of_code(type(holder)):
+            _class_attribute(accesses, type(holder), name, writes=False)
     accesses.reached(attributes_of(owner).get(name), owner, f".{name}")
 
 
