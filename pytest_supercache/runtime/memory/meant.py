@@ -10,11 +10,15 @@ import typing
 from collections.abc import Callable
 from typing import Any
 
-_Any = typing.TypeVar("_Any")
+_Element = typing.TypeVar("_Element")
+
+
+class _Generic(typing.Generic[_Element]): ...
+
 
 MEANT_BY: dict[type, Callable[[Any], Any]] = {
     types.MethodType: operator.attrgetter("__func__"),
-    types.GenericAlias: operator.attrgetter("__origin__"),
-    type(typing.Generic[_Any]): operator.attrgetter("__origin__"),  # of a class that is generic
+    types.GenericAlias: typing.get_origin,
+    type(_Generic[int]): typing.get_origin,  # of a class that is generic
 }
 """By the type of an object: what returns the one that has its attributes, but for special ones."""
