@@ -1,12 +1,13 @@
 """Attributes that are read, or set, through something that stands for what has them.
 
 A method for its function, `Repo[int]` for the class `Repo`, a class for its metaclass, and the
-`__dict__` of a function for the function.
+`__dict__` of a function, or of a module that code has made, for it.
 """
 
 import functools
 import threading
 from contextlib import nullcontext
+from types import ModuleType
 from typing import Generic, TypeVar
 
 import pytest
@@ -85,9 +86,19 @@ def _by_the_dict_of_a_partial():
     return count, lambda: shop.count
 
 
+def _by_the_dict_of_a_module():
+    shop = ModuleType("shop")
+    shop.count = 0
+
+    def count():
+        shop.count = vars(shop)["count"] + 1
+
+    return count, lambda: shop.count
+
+
 WAYS = (
     _by_a_method, _by_an_alias, _by_an_alias_of_a_list, _by_a_class, _by_the_dict_of_a_function,
-    _by_the_dict_of_a_partial,
+    _by_the_dict_of_a_partial, _by_the_dict_of_a_module,
 )  # fmt: skip
 
 

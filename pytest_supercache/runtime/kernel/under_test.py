@@ -162,8 +162,8 @@ def dict_of(value: Any) -> Any:
 
 
 def is_globals(value: Any) -> bool:
-    """Say whether an object is the dict of a module's globals."""
-    return type(value) is dict and "__builtins__" in value
+    """Say whether an object is the dict of a module's globals: of one that code has made, too."""
+    return type(value) is dict and ("__builtins__" in value or "__spec__" in value)
 
 
 def _holder_of_members(kind: type) -> Any:
