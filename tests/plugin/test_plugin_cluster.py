@@ -242,7 +242,7 @@ def test_a_scheduler_that_is_not_there_is_an_error_at_once(
 ) -> None:
     project.scenario(race("S-1", "shop"))
     address = f"dask://127.0.0.1:{free_port()}"
-    monkeypatch.setattr("pytest_supercache.remote.executor.CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr("pytest_supercache.remote.executor.CONNECT_SECONDS", 0.1)
     result = project.run(f"--supercache-cluster={address}")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([f"ERROR: --supercache-cluster={address}: *Timed out*"])
@@ -288,7 +288,7 @@ class Telling:
 def pytest_configure(config):
     config.pluginmanager.register(Telling(), {name!r})
 """)
-    monkeypatch.setattr("pytest_supercache.remote.executor.CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr("pytest_supercache.remote.executor.CONNECT_SECONDS", 0.1)
     result = project.run(f"--supercache-cluster=dask://127.0.0.1:{free_port()}")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert ("a plugin does not know how to prepare" in result.stderr.str()) == is_refused

@@ -45,7 +45,7 @@ def test_it_holds(world):
 
 @explore(search="exhaustive", guarantees=[])
 def test_a_stale_end(world):
-    three(world, ("2", 3))
+    three(world, ("0", 2))
 """
 
 GONE = """
@@ -168,7 +168,7 @@ def test_a_server_that_went_away_is_told_where_the_search_is_unfinished(
             process = client.info("server")["process_id"]
         long_project.add_to_conftest(f"SERVER = {process}")
         store = f"--supercache-store={server.url}"
-        found = row(long_project, "holds", store, "--supercache-executions=50")
+        found = row(long_project, "holds", store, "--supercache-executions=30")
     finally:
         server.close()
     (note,) = (note for note in found["notes"] if "supercache-store" in note)
@@ -186,7 +186,7 @@ def test_a_server_that_does_not_answer_is_an_error_at_once(project: Project) -> 
 
 def test_a_search_that_ran_out_of_its_budget_goes_on_too(long_project: Project) -> None:
     alone = row_alone(long_project, "holds")
-    budget = "--supercache-executions=50"
+    budget = "--supercache-executions=30"
     first = row(long_project, "holds", STORE, budget)
     assert first["verdict"] == "unknown"
     assert any("another run goes on from there" in note for note in first["notes"])
@@ -199,7 +199,7 @@ def test_a_search_that_begins_anew_says_so(long_project: Project) -> None:
     """The twin: nothing has, as above."""
 
     def said() -> str:
-        found = row(long_project, "holds", STORE, "--supercache-executions=50")
+        found = row(long_project, "holds", STORE, "--supercache-executions=30")
         (note,) = (note for note in found["notes"] if "another run goes on" in note)
         return str(note)
 
@@ -214,7 +214,7 @@ def test_an_item_that_no_option_helps_with_says_so(long_project: Project) -> Non
     workers = "--supercache-workers=2"
 
     def notes(*options: str) -> list[str]:
-        found = row(long_project, "holds", "--supercache-executions=50", *options)
+        found = row(long_project, "holds", "--supercache-executions=30", *options)
         return [note for note in found["notes"] if "does not help" in note]
 
     assert notes(STORE, workers) == []
@@ -229,7 +229,7 @@ def test_an_item_that_no_option_helps_with_says_so(long_project: Project) -> Non
 
 
 def test_a_search_in_a_worker_of_xdist_is_kept_too(long_project: Project) -> None:
-    long_project.run_apart("-k", "holds", "-n1", STORE, "--supercache-executions=50")
+    long_project.run_apart("-k", "holds", "-n1", STORE, "--supercache-executions=30")
     assert any("another run goes on from there" in note for note in long_project.row()["notes"])
     assert len(journals(long_project)) == 1
 
@@ -265,6 +265,7 @@ def test_the_gate_executes_everything(
     assert len(journals(long_project)) == 1
 
 
+@pytest.mark.long
 def test_a_broken_journal_does_not_count(
     long_project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
