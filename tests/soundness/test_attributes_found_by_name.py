@@ -5,7 +5,10 @@ so under one lock.
 """
 
 import copy
+import functools
+import heapq
 import inspect
+import itertools
 import operator
 import threading
 from contextlib import nullcontext
@@ -79,7 +82,39 @@ def _is_got(shop):
         return False
 
 
+def _is_got_by_path(path):
+    def is_loaded(shop):
+        try:
+            return functools.reduce(getattr, path.split("."), SimpleNamespace(shop=shop)) == 1
+        except AttributeError:
+            return False
+
+    return is_loaded
+
+
+def _gets(way):
+    """Return what looks by code of C that gets the attribute of each element."""
+
+    def is_loaded(shop):
+        try:
+            way(operator.attrgetter("price"), shop)
+        except AttributeError:
+            return False
+        return True
+
+    return is_loaded
+
+
 LOOKS = {
+    "reduce": _is_got_by_path("shop.price"),
+    "sorted": _gets(lambda price, shop: sorted([shop], key=price)),
+    "sort": _gets(lambda price, shop: [shop].sort(key=price)),
+    "max of values": _gets(lambda price, shop: max({"a": shop}.values(), key=price)),
+    "min of two": _gets(lambda price, shop: min(shop, shop, key=price)),
+    "nlargest": _gets(lambda price, shop: heapq.nlargest(1, [shop], key=price)),
+    "map": _gets(lambda price, shop: list(map(price, [shop]))),
+    "filter": _gets(lambda price, shop: list(filter(price, [shop]))),
+    "groupby": _gets(lambda price, shop: list(itertools.groupby([shop], key=price))),
     "dir": lambda shop: "price" in dir(shop),
     "dir of map": lambda shop: any("price" in names for names in map(dir, [shop])),
     "getmembers": _listed,
@@ -153,6 +188,52 @@ def slots_that_are_listed_under_a_lock(world):
 def a_copy_that_is_looked_at(world):
     """What `copy` puts into the dict of its copy is no other dict."""
     _loads(world, SimpleNamespace(), lambda shop: "price" in vars(copy.copy(shop)), nullcontext())
+
+
+def _look_twice(world, guard):
+    """One user reads the price of the shops by code of C, and then their class's."""
+
+    class Shop:
+        price = 1
+
+    shops, seen = [Shop(), Shop()], []
+
+    def look():
+        with guard:
+            seen.append((max(map(operator.attrgetter("price"), shops)), Shop.price))
+
+    def raise_prices():
+        with guard:
+            Shop.price = 2
+
+    world.actor("alice", look)
+    world.actor("bob", raise_prices)
+    world.run()
+    assert seen[0] in {(1, 1), (2, 2)}
+
+
+@broken("the shops have another price than their class")
+def an_attribute_of_the_class_got_of_instances(world):
+    _look_twice(world, nullcontext())
+
+
+@right("both are of one time")
+def an_attribute_of_the_class_got_of_instances_under_a_lock(world):
+    _look_twice(world, threading.Lock())
+
+
+def _is_taken_over(function):
+    return hasattr(functools.wraps(function)(lambda: None), "price")
+
+
+@broken("both find it missing")
+def what_a_wrapper_takes_over(world):
+    _loads(world, lambda: None, _is_taken_over, nullcontext())
+
+
+@right("the second one finds it")
+def what_a_wrapper_takes_over_under_a_lock(world):
+    _loads(world, lambda: None, _is_taken_over, threading.Lock())
 
 
 @right("each looks at an object of its own")

@@ -66,7 +66,12 @@ from pytest_supercache.runtime.memory.effects import (
 from pytest_supercache.runtime.memory.entries import count_taken_by, touch_entry
 from pytest_supercache.runtime.memory.foreign import derives_from_foreign
 from pytest_supercache.runtime.memory.generated import rewrite_generated
-from pytest_supercache.runtime.memory.getters import attributes_got, items_got
+from pytest_supercache.runtime.memory.getters import (
+    attributes_got,
+    items_got,
+    touch_for_each,
+    touch_got,
+)
 from pytest_supercache.runtime.memory.hook_calls import CALLER
 from pytest_supercache.runtime.memory.hooks import (
     advance,
@@ -526,6 +531,7 @@ def _compared(
 ) -> Footprint | None:
     """Read a container that is sorted, or searched for an equal element."""
     if name == "sort":
+        touch_for_each((holder, *arguments))
         for key in arguments:
             if type(key) is functools.partial:
                 _held_partial(accesses, key)
@@ -598,6 +604,7 @@ def _arguments(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) ->
     """
     shared: Footprint | None = None
     _file_given(accesses, function, arguments)
+    touch_for_each(arguments)
     reads_only, is_deep = is_read_by(function), reads_deeply(function)
     is_of_c = looks_within(function) or is_of_cython(type(function))
     within = read_deeply if is_of_other_c(function) else read_within
@@ -654,8 +661,7 @@ def touch_call(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) ->
     if kind is functools.partial:
         touch_call(accesses, function.func, (*function.args, *arguments))
     elif kind in GETTERS:
-        for argument in arguments:
-            read_deeply(argument)
+        touch_got(function, arguments)
     elif kind is types.BuiltinFunctionType and function in REFLECTION and len(arguments) > 1:
         _reflect_later(accesses, function, arguments)
     elif kind in _IN_PYTHON and _touches_nothing(function, arguments):

@@ -1,6 +1,9 @@
 """Records what the getters of `operator` access: C code that gets attributes and items by name."""
 
+import operator
 import types
+from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 from pytest_supercache.runtime.memory.accesses import Accesses
@@ -12,6 +15,9 @@ from pytest_supercache.runtime.memory.effects import (
 )
 from pytest_supercache.runtime.memory.hooks import load_attribute
 from pytest_supercache.runtime.memory.items import touch_item
+from pytest_supercache.runtime.memory.iterators import yielded_by
+from pytest_supercache.runtime.memory.reflecting import follow
+from pytest_supercache.runtime.memory.touching import read_deeply
 
 
 def items_got(accesses: Accesses, getter: Any, arguments: tuple[Any, ...]) -> None:
@@ -40,6 +46,40 @@ def attributes_got(_accesses: Accesses, getter: Any, arguments: tuple[Any, ...])
         return found if len(found) > 1 else found[0]
 
     return stand_in
+
+
+def touch_for_each(arguments: tuple[Any, ...]) -> None:
+    """Touch the attributes that code of C gets of each element, by an ``attrgetter`` it is given.
+
+    Which argument has the elements is not looked up: it may be each, or an element itself.
+    ``reduce(getattr, names, holder)`` gets one of what it got before.
+    """
+    if len(arguments) == _OF_REDUCE and arguments[0] is getattr:
+        follow(arguments[2], [name for name in yielded_by(arguments[1]) or () if type(name) is str])
+    for getter in arguments:
+        if type(getter) is operator.attrgetter:
+            for argument in arguments:
+                elements = islice(yielded_by(argument) or (), _ELEMENTS_ASKED)
+                _touch_paths(getter, [argument, *elements])
+
+
+def touch_got(getter: Any, arguments: tuple[Any, ...]) -> None:
+    """Touch what code of C is about to get by a getter."""
+    for argument in arguments:
+        read_deeply(argument)
+    if type(getter) is operator.attrgetter:
+        _touch_paths(getter, arguments)
+
+
+def _touch_paths(getter: Any, holders: Iterable[Any]) -> None:
+    paths = [name.split(".") for name in getter.__reduce__()[1]]
+    for holder in holders:
+        if type(holder) not in SCALARS:
+            for path in paths:
+                follow(holder, path)
+
+
+_ELEMENTS_ASKED, _OF_REDUCE = 50, 3
 
 
 def _is_computed(kind: type, name: str) -> bool:

@@ -1,5 +1,6 @@
 """Touches what code reads that goes through the attributes of an object by their names."""
 
+import functools
 import inspect
 import re
 import types
@@ -40,13 +41,14 @@ def touch_fields(text: str, method: str, arguments: tuple[Any, ...]) -> None:
     is_map = method == "format_map" and paths and type(arguments[0]) is dict
     for argument in list(arguments[0].values()) if is_map else arguments:
         for path in paths:
-            _follow(argument, path)
+            follow(argument, path)
 
 
 _PATH = re.compile(r"(?:\.[^\W\d]\w*)+")
 
 
-def _follow(holder: Any, names: list[str]) -> None:
+def follow(holder: Any, names: list[str]) -> None:
+    """Touch the attributes that one finds who follows names from an object to the next."""
     for name in names:
         load_attribute(holder, name)
         holder = attribute_of(holder, name)
@@ -74,6 +76,12 @@ def _own(accesses: Accesses, holder: Any) -> None:
     note_owner(accesses, holder)
     if (members := dict_of(holder)) is not None:
         touch_whole(accesses, members, writes=False)
+
+
+def _taken_over(accesses: Accesses, _wrapper: Any, wrapped: Any = None, *_options: Any) -> None:
+    """Touch the attributes that a wrapper takes over; `functools.wraps` has told what it wraps."""
+    if wrapped is not None:
+        _own(accesses, wrapped)
 
 
 def _one(_accesses: Accesses, holder: Any, name: Any = None, *_default: Any) -> None:
@@ -119,6 +127,8 @@ _TOUCH: dict[Any, Callable[..., None]] = {
     inspect.getmembers_static: _all,
     inspect.classify_class_attrs: _all,
     inspect.getattr_static: _one,
+    functools.wraps: lambda accesses, wrapped, *_: _own(accesses, wrapped),
+    functools.update_wrapper: _taken_over,
     vars: lambda _accesses, holder, *_: load_attribute(holder, "__dict__"),
     isinstance: _of_protocol,
     issubclass: _of_protocol,
