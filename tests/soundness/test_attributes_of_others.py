@@ -8,6 +8,7 @@ from contextlib import nullcontext
 
 import pytest
 from cachetools import TTLCache
+from numpy.random import default_rng, ranf
 from rich.console import Console
 from starlette.applications import Starlette
 
@@ -47,6 +48,16 @@ def hits_of_a_cache(world):
 @right("each user counts on a cache of its own")
 def hits_of_two_caches(world):
     _counted(world, TTLCache(9, ttl=9), TTLCache(9, ttl=9))
+
+
+@broken("both read the same number of the function before either writes it")
+def hits_of_a_function_of_cython(world):
+    _counted(world, default_rng, default_rng)
+
+
+@right("each user counts on a function of its own")
+def hits_of_two_functions_of_cython(world):
+    _counted(world, default_rng, ranf)
 
 
 @broken("both read the same number of the state before either writes it")

@@ -352,9 +352,11 @@ class _Content:
         now.clear()
         now.update(members)
         for slot, value in zip(self._slots, slots, strict=True):
+            if _is_same(_value_of(slot, self._value), value):  # C has members that nobody may set
+                continue
             if value is not _ABSENT:
                 slot.__set__(self._value, value)
-            elif _value_of(slot, self._value) is not _ABSENT:
+            else:
                 slot.__delete__(self._value)
 
     def _wanted(self) -> tuple[list[Any], dict[str, Any], list[Any]]:
