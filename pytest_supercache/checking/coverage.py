@@ -222,7 +222,7 @@ class Reach:
     def _note_answers(self, execution: Execution) -> None:
         """Note whether answers came from a cache."""
         asking, loading = set[int | str | None](), Counter[int | str | None]()
-        asked = set[str]()
+        asked, may_ask = set[str](), set[int | str | None]()
         for step in execution.steps:
             who = _asker(step)
             if step.kind in _OF_ORIGIN:
@@ -230,13 +230,15 @@ class Reach:
             elif step.kind not in _WITHOUT_DATA and not step.footprint.writes:
                 asking.add(who)
                 asked |= step.footprint.reads
+            elif _may_look_up(step):
+                may_ask.add(who)
         left = execution.settled.layers or execution.stock
-        self.asks |= bool(asking)
+        self.asks |= bool(asking or (may_ask and execution.settled.probes))
         history = execution.history
         found = any(load.value is not None for load in history.loads)
         self.loads |= found if history.origin_watched else bool(loading)
         self.keeps |= touches(frozenset(asked), frozenset(_resources_of_caches(left)))
-        self.spares |= bool(asking - loading.keys())
+        self.spares |= bool((asking | may_ask) - loading.keys())
         self.spares |= len(execution.settled.probes) > loading[_PROBE]
 
     def add(self, other: "Reach") -> None:
@@ -271,6 +273,15 @@ def _resources_of_caches(layers: Layers) -> Iterator[str]:
     for place, content in layers.items():
         if place != "origin":
             yield from (f"{place}:{key}" for key in content)
+
+
+def _may_look_up(step: Step) -> bool:
+    """Say whether a step of users is a declared call that may look something up, and write, too.
+
+    The memory of such a cache is not looked into: that it kept nothing only shows where it is asked
+    in the end.
+    """
+    return step.phase == RACE and step.kind == "watched" and bool(step.footprint.reads)
 
 
 def _asker(step: Step) -> int | str | None:

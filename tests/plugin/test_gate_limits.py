@@ -361,6 +361,36 @@ def test_a_cache_in_memory_that_keeps_nothing_is_named(project: Project, is_old:
     assert limits(project) == [f"{KEPT_NOTHING}L-1"] * is_old
 
 
+DJANGO = """
+from django.conf import settings
+
+settings.configure(CACHES={"default": {
+    "BACKEND": "django.core.cache.backends.locmem.LocMemCache", "TIMEOUT": SECONDS,
+}})
+
+from django.core.cache import cache
+
+class OfDjango(Off):
+    def get(self, key):
+        return cache.get_or_set(key, lambda: self.db.get(key))
+
+@sc.system("django")
+def with_django(layers):
+    cache.clear()
+    return OfDjango(layers.origin)
+"""
+
+
+@pytest.mark.parametrize("seconds", [0, 60])
+def test_a_cache_of_django_that_keeps_nothing_is_named(project: Project, seconds: int) -> None:
+    """Its calls are declared; whether one is answered, only the end shows."""
+    project.add_to_conftest(CACHES + DJANGO.replace("SECONDS", str(seconds)))
+    project.scenario(one_reader("L-1", "django", "given: {origin: {k: 1}}\n"))
+    assert project.run_apart("--supercache-gate").ret == 0
+    told = [one for one in limits(project) if not one.startswith(BARE)]
+    assert told == [f"{KEPT_NOTHING}L-1"] * (seconds == 0)
+
+
 NO_SUBJECT = "nobody did what could break the guarantees: "
 
 
