@@ -7,10 +7,12 @@ SQLite calls its busy handler by a rule of its own: never for a connection that 
 and wants to write (docs/adapters.md, "SQLite").
 """
 
+import os
 import re
 import sqlite3
 import sys
 import threading
+import urllib.parse
 from collections.abc import Callable
 from contextlib import closing, suppress
 from typing import Any
@@ -21,10 +23,18 @@ from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.calling import current_actor
 from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.kernel.patches import Patches, derived_from_both
+from pytest_supercache.runtime.memory.paths import touch_file
 from pytest_supercache.runtime.sql import sqlite_before
 from pytest_supercache.runtime.sql.foreign_keys import with_foreign_keys
 from pytest_supercache.runtime.sql.sqlite_cursor import Cursor, is_busy
-from pytest_supercache.runtime.sql.statements import EVERYTHING, Tables, first_word, noting, perform
+from pytest_supercache.runtime.sql.statements import (
+    EVERYTHING,
+    READS,
+    Tables,
+    first_word,
+    noting,
+    perform,
+)
 
 _PARAMETERS = (
     "database", "timeout", "detect_types", "isolation_level", "check_same_thread", "factory",
@@ -38,11 +48,31 @@ _COMPILED = frozenset({"SELECT", "WITH", "VALUES", "INSERT", "UPDATE", "DELETE",
 _BEGINS_ITSELF = frozenset({"INSERT", "UPDATE", "DELETE", "REPLACE"})
 _ENDS = frozenset({"COMMIT", "END", "ROLLBACK", "RELEASE"})
 _OWN_AFFAIR = frozenset({"EXPLAIN", "ATTACH", "DETACH", "SAVEPOINT", ""})
-_SHARED_PRAGMA = re.compile(
-    r"PRAGMA\s+(\w+\.)?(journal_mode|user_version|schema_version|application_id|wal_checkpoint|"
-    r"incremental_vacuum|auto_vacuum|page_size|optimize)\b",
-    re.IGNORECASE,
-)
+_PRAGMA = re.compile(r"PRAGMA\s+(?:[\"'`\[]?(\w+)[\"'`\]]?\s*\.\s*)?(\w+)", re.IGNORECASE)
+_ASKING_PRAGMAS = frozenset(
+    {
+        "data_version", "foreign_key_check", "foreign_key_list", "freelist_count", "index_info",
+        "index_list", "index_xinfo", "integrity_check", "page_count", "quick_check", "table_info",
+        "table_list", "table_xinfo",
+    }
+)  # fmt: skip
+"""Pragmas that ask for the schema, or for what commits change."""
+_PRAGMAS_OF_CONNECTION = frozenset(
+    {
+        "analysis_limit", "automatic_index", "busy_timeout", "cache_size", "cache_spill",
+        "case_sensitive_like", "cell_size_check", "checkpoint_fullfsync", "collation_list",
+        "compile_options", "count_changes", "database_list", "defer_foreign_keys",
+        "empty_result_callbacks", "encoding", "foreign_keys", "full_column_names", "fullfsync",
+        "function_list", "hard_heap_limit", "ignore_check_constraints", "journal_size_limit",
+        "legacy_alter_table", "legacy_file_format", "max_page_count", "mmap_size", "module_list",
+        "parser_trace", "pragma_list", "query_only", "read_uncommitted", "recursive_triggers",
+        "reverse_unordered_selects", "secure_delete", "short_column_names", "shrink_memory",
+        "soft_heap_limit", "stats", "synchronous", "temp_store", "temp_store_directory",
+        "threads", "trusted_schema", "vdbe_addoptrace", "vdbe_debug", "vdbe_listing",
+        "vdbe_trace", "wal_autocheckpoint", "writable_schema",
+    }
+)  # fmt: skip
+"""Pragmas of one connection or of none; any other that does not ask may change everything."""
 _BUSY_PRAGMA = re.compile(r"PRAGMA\s+(\w+\.)?busy_timeout\s*[=(]\s*(-?\d+)", re.IGNORECASE)
 _FILES = "PRAGMA database_list"
 _SCHEMA_TABLES = frozenset({"sqlite_master", "sqlite_schema"})
@@ -66,6 +96,7 @@ def connect(*args: Any, **kwargs: Any) -> Any:
     timeout, options["timeout"] = options.get("timeout", 5.0), 0
     checks_thread = options.get("check_same_thread", True)
     options["check_same_thread"] = False  # checked here, so that another thread may close it
+    _touch_file(execution, options.get("database"), is_uri=bool(options.get("uri")))
     connection: Any = _real_connect(**options)
     if not isinstance(connection, Connection):
         execution.controller.hazard(
@@ -75,6 +106,19 @@ def connect(*args: Any, **kwargs: Any) -> Any:
     connection.begin(float(timeout), checks_thread=bool(checks_thread))
     _opened.append(connection)
     return connection
+
+
+def _touch_file(execution: ExecutionContext, database: Any, *, is_uri: bool) -> None:
+    """Touch the file of a database that is about to be opened, or made."""
+    memory = execution.controller.memory
+    if memory is None or not isinstance(database, str | bytes | os.PathLike):
+        return
+    path = os.fsdecode(database)
+    if is_uri and path.startswith("file:"):
+        path = urllib.parse.unquote(urllib.parse.urlsplit(path).path)
+    if path and path != ":memory:":
+        is_new = not os.path.exists(path)  # noqa: PTH110 - a name that Path refuses is none here
+        touch_file(memory, path, writes=is_new, makes=is_new)
 
 
 def open() -> list[tuple[Any, Any]]:
@@ -171,6 +215,16 @@ class Connection(sqlite3.Connection):
         """Copy the database to another one, in one step."""
         self.perform("backup", EVERYTHING, lambda: super(Connection, self).backup(*args, **kwargs))
 
+    def serialize(self, **kwargs: Any) -> bytes:
+        """Copy the database to bytes, in one step."""
+        copy = super().serialize
+        return bytes(self.perform("serialize", READS, lambda: copy(**kwargs)))
+
+    def deserialize(self, data: Any, /, **kwargs: Any) -> None:
+        """Replace the database by one of bytes, in one step."""
+        replace = super().deserialize
+        self.perform("deserialize", EVERYTHING, lambda: replace(data, **kwargs))
+
     def __exit__(self, kind: Any, error: Any, traceback: Any) -> Any:
         """Commit or roll back, as at the end of a ``with`` statement."""
         if kind is None:
@@ -225,8 +279,11 @@ class Connection(sqlite3.Connection):
         return call()  # deferred: it holds no lock yet
 
     def _pragma(self, sql: str, call: Callable[[], Any]) -> Any:
-        if _SHARED_PRAGMA.search(sql):
-            return self.perform(" ".join(sql.split()), EVERYTHING, call)
+        named = _PRAGMA.search(sql)
+        schema, name = ("" if named is None else (named[n] or "").lower() for n in (1, 2))
+        if schema != "temp" and name not in _PRAGMAS_OF_CONNECTION:
+            tables = READS if name in _ASKING_PRAGMAS else EVERYTHING
+            return self.perform(" ".join(sql.split()), tables, call)
         answer = call()
         self._compiled.clear()  # foreign_keys changes what a statement touches
         found = _BUSY_PRAGMA.search(sql)
@@ -351,7 +408,8 @@ class Connection(sqlite3.Connection):
     def _hear(self, action: int, table: Any, *_: Any) -> int:
         kind = _ACTIONS.get(action)
         if kind is not None and table:
-            self._heard[kind].add("*" if table in _SCHEMA_TABLES else table)
+            is_of_schema = table in _SCHEMA_TABLES or table.startswith("pragma_")
+            self._heard[kind].add("*" if is_of_schema else table)
         return sqlite3.SQLITE_OK
 
 
