@@ -1,5 +1,7 @@
 """psycopg on a real PostgreSQL: statements and commits are steps, row locks are waited for."""
 
+import threading
+from contextlib import nullcontext
 from functools import partial
 
 import psycopg
@@ -318,6 +320,29 @@ def test_what_is_only_asked_or_set_is_no_step(opened, counters):
         "/* a; b */ SHOW work_mem -- ; UPDATE",
     )
     assert steps(*harmless) == steps() < steps(*["EXPLAIN ANALYZE UPDATE counters SET n = 5"] * 2)
+
+
+@pytest.mark.parametrize("is_guarded", [False, True])
+@pytest.mark.parametrize(
+    "question",
+    ["SELECT 1 FROM pg_type WHERE typname = 'mood'", "SELECT to_regtype('mood')::text"],
+)
+def test_two_users_make_one_type_unless_one_looks_after_the_other(opened, question, is_guarded):
+    def body(world):
+        with opened() as connection:
+            connection.execute("DROP TYPE IF EXISTS mood")
+        guard = threading.Lock() if is_guarded else nullcontext()
+
+        def begin():
+            with guard, opened(autocommit=True) as connection:
+                if connection.execute(question).fetchone() in (None, (None,)):
+                    connection.execute("CREATE TYPE mood AS ENUM ('calm', 'busy')")
+
+        world.actor("one", begin)
+        world.actor("two", begin)
+        world.run()
+
+    assert is_conflict(judged(body)) is not is_guarded
 
 
 @pytest.mark.parametrize(

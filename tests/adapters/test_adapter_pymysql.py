@@ -1,7 +1,8 @@
 """PyMySQL on a real MariaDB: statements and commits are steps, row locks are waited for."""
 
+import threading
 import time
-from contextlib import closing, suppress
+from contextlib import closing, nullcontext, suppress
 from functools import partial
 
 import pymysql
@@ -420,9 +421,33 @@ def test_what_is_only_asked_or_set_is_no_step(opened, counters):
     harmless = (
         "SET NAMES utf8mb4", "EXPLAIN UPDATE counters SET n = 5", "SELECT VERSION(), @@sql_mode",
         "SELECT CONVERT_TZ('2001-01-01 01:00:00', 'UTC', 'UTC') IS NOT NULL",
-        "/* a; b */ SHOW TABLES -- ; UPDATE", "SELECT 'x; UPDATE counters'",
+        "/* a; b */ SHOW SESSION VARIABLES -- ; UPDATE", "SELECT 'x; UPDATE counters'",
     )  # fmt: skip
     assert steps(*harmless) == steps() < steps(*["ANALYZE UPDATE counters SET n = 5"] * 2)
+
+
+@pytest.mark.parametrize("is_guarded", [False, True])
+@pytest.mark.parametrize(
+    "question", few(["SHOW TABLES LIKE 'prices'", "DESCRIBE prices", "SHOW CREATE TABLE prices"], 2)
+)
+def test_two_users_make_one_table_unless_one_looks_after_the_other(opened, question, is_guarded):
+    def body(world):
+        with opened() as connection:
+            asked(connection, "DROP TABLE IF EXISTS prices")
+        guard = threading.Lock() if is_guarded else nullcontext()
+
+        def begin():
+            with guard, opened() as connection:
+                with suppress(pymysql.err.ProgrammingError):  # there is none
+                    if asked(connection, question):
+                        return
+                asked(connection, "CREATE TABLE prices (price INT)")
+
+        world.actor("one", begin)
+        world.actor("two", begin)
+        world.run()
+
+    assert is_conflict(judged(body)) is not is_guarded
 
 
 def reasons(opened, counters, flow, executions=5, **options):

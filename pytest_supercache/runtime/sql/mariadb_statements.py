@@ -23,7 +23,14 @@ _QUOTED = re.compile(
 _HIDDEN = re.compile(r"/\*M?!\d*|\*/")
 """What is around code in a comment that the server executes."""
 
-_OWN_AFFAIR = frozenset({"", "SHOW", "USE", "SAVEPOINT", "RELEASE", "DESCRIBE", "DESC", "HELP"})
+_OWN_AFFAIR = frozenset({"", "USE", "SAVEPOINT", "RELEASE", "HELP"})
+_ASKS = frozenset({"SHOW", "DESCRIBE", "DESC"})
+_SHOWS_NO_DATA = re.compile(
+    r"\s*SHOW\s+((GLOBAL|SESSION|LOCAL)\s+)?"
+    r"(CHARACTER|CHARSET|COLLATION|COUNT|ENGINES|ERRORS|PLUGINS|PRIVILEGES|PROFILES?|VARIABLES|"
+    r"WARNINGS)\b",
+    re.IGNORECASE,
+)
 _BEGINS = frozenset({"BEGIN", "START"})
 _ENDS = frozenset({"COMMIT", "ROLLBACK"})
 _DOES_SEVERAL = frozenset({"CALL", "EXECUTE"})
@@ -110,7 +117,7 @@ def understand(text: str) -> MariaDBStatement:
     if word in _BEGINS:
         tables = READS if re.search(r"\bSNAPSHOT\b", bare, re.IGNORECASE) else None
         return MariaDBStatement(label=label, tables=tables, begins=True)
-    if word in _OWN_AFFAIR or (word == "EXPLAIN" and not _EXPLAINS_BY_DOING.search(bare)):
+    if _is_own_affair(word, bare):
         return MariaDBStatement(label=label, tables=None)
     if word in _ENDS:
         ends = not _PARTLY.search(bare)
@@ -118,14 +125,21 @@ def understand(text: str) -> MariaDBStatement:
             label=word, tables=EVERYTHING, ends=ends, ends_always=ends,
             chains=bool(_CHAINS.search(bare)),
         )  # fmt: skip
-    if word in READ_WORDS and _only_reads(bare):
-        return MariaDBStatement(label=label, tables=READS if _FROM.search(bare) else None)
+    if word in READ_WORDS | _ASKS and _only_reads(bare):
+        reads = word in _ASKS or _FROM.search(bare)
+        return MariaDBStatement(label=label, tables=READS if reads else None)
     seconds = _WAITS_SECONDS.search(bare)
     return MariaDBStatement(
         label=label, tables=EVERYTHING, is_several=word in _DOES_SEVERAL,
         seconds=0.0 if _AT_ONCE.search(bare) else float(seconds[1]) if seconds else None,
         changes_schema=word in _CHANGES_SCHEMA,
     )  # fmt: skip
+
+
+def _is_own_affair(word: str, bare: str) -> bool:
+    """Say whether a statement has nothing to do with other connections."""
+    is_explained = word == "EXPLAIN" and not _EXPLAINS_BY_DOING.search(bare)
+    return word in _OWN_AFFAIR or is_explained or _SHOWS_NO_DATA.match(bare) is not None
 
 
 def _setting(label: str, bare: str, text: str) -> MariaDBStatement:

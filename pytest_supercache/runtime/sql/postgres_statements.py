@@ -40,10 +40,11 @@ _HARMLESS = frozenset(
     }
 )  # fmt: skip
 _AT_CONNECT = re.compile(
-    r"\s*select\s+((pg_catalog\.version\(\)|current_schema\(\)|1)\s*;?\s*$|.*\bfrom pg_type\b)",
+    r"\s*select\s+((pg_catalog\.version\(\)|current_schema\(\)|1)\s*;?\s*$|"
+    r".*\btyparray\b.*\bfrom pg_type\b)",
     re.IGNORECASE | re.DOTALL,
 )
-"""Statements of SQLAlchemy at connect: no steps, because it holds a lock of its own then."""
+"""Statements of SQLAlchemy and its drivers at connect: no steps, as it holds its own lock then."""
 _NOWAIT = re.compile(r"\bNOWAIT\b", re.IGNORECASE)
 _LEVEL = re.compile(
     r"\b(?:ISOLATION\s+LEVEL|(?:default_)?transaction_isolation\s*(?:=|TO\b))\s*'?"
