@@ -96,6 +96,7 @@ from pytest_supercache.runtime.memory.paths import (
     LOOKING_AT_FILES,
     touch_descriptor,
     touch_file,
+    touch_loaded,
 )
 from pytest_supercache.runtime.memory.proxies import is_transparent
 from pytest_supercache.runtime.memory.reach import shown
@@ -292,6 +293,7 @@ def _of_c(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> Any:
         return _builtin(accesses, function, arguments)
     if type(holder) is os.DirEntry:
         return touch_path(accesses, function)
+    touch_loaded(accesses, function.__name__, arguments)
     return _method(accesses, holder, function, arguments)
 
 

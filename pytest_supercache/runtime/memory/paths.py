@@ -31,7 +31,12 @@ BY_DESCRIPTOR = {
 }  # fmt: skip
 """Functions that take a file descriptor -> whether they write to the file."""
 
+_LOADING = frozenset({"load_cert_chain", "load_verify_locations"})
+"""Methods of C, of `ssl`, that read files by their paths; no audit event reports it."""
+
 _OF_THE_INTERPRETER = (".py", ".pyc", "__pycache__", "null", "urandom")
+
+_PATHS_LOADED = 2
 
 _DELETED = " (deleted)"
 """How the path of an open file ends that has no name, such as a `tempfile.TemporaryFile`."""
@@ -84,6 +89,13 @@ def _names_of_file(path: Path) -> list[str]:
         if (path.stat() if is_link else path.lstat()).st_nlink > 1 and path.is_file():
             names.append("files with hard links")
     return names
+
+
+def touch_loaded(accesses: Accesses, method: str, arguments: tuple[Any, ...]) -> None:
+    """Touch the files that a method of C reads by their paths."""
+    if method in _LOADING:
+        for path in arguments[:_PATHS_LOADED]:
+            touch_file(accesses, path, writes=False)
 
 
 def touch_descriptor(accesses: Accesses, number: int, *, writes: bool) -> None:
