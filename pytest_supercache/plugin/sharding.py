@@ -154,5 +154,8 @@ _INSTALLERS = {"pip", "setuptools", "wheel"}
 
 def _installed() -> dict[str, str]:
     """Return the versions of the installed packages: code under test may use any of them."""
-    found = {str(one.name).lower(): str(one.version) for one in distributions()}
+    found = {
+        str(told["Name"]).lower(): str(told["Version"])
+        for told in (one.metadata for one in distributions())
+    }
     return {name: found[name] for name in sorted(set(found) - _INSTALLERS)}

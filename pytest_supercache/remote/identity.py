@@ -136,7 +136,8 @@ def _installed() -> dict[str, str]:
     found = dict[str, str]()
     for one in distributions():
         if is_in_packages(str(one.locate_file(""))):
-            found.setdefault(str(one.name).lower(), str(one.version))
+            told = one.metadata  # which is parsed each time
+            found.setdefault(str(told["Name"]).lower(), str(told["Version"]))
     return found
 
 
