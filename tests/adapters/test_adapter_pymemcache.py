@@ -6,7 +6,7 @@ import pytest
 from pymemcache.client.base import Client, PooledClient
 
 from pytest_supercache import check
-from tests.adapters.flows import counting, is_conflict
+from tests.adapters.flows import counting, is_conflict, judged
 from tests.adapters.memcached import Memory
 from tests.adapters.servers import memcached
 
@@ -37,6 +37,29 @@ def test_two_users_lose_a_count_unless_the_server_counts(bump, conflict):
 
     result = counting(made, bump, lambda client: client.get("n"))
     assert is_conflict(result) is conflict
+
+
+@pytest.mark.parametrize("is_alone", [True, False])
+def test_several_entries_are_raced_by_each_name_of_a_method(is_alone):
+    """The twin: each user has an entry of their own."""
+
+    def made(_world):
+        client = Client("production", socket_module=Memory().sockets(), default_noreply=False)
+        client.set_multi({"n": 1, "m": 1})
+        return client
+
+    def bump(client, names):
+        found = client.get_multi(list(names))
+        client.set_multi({name: int(n) + 1 for name, n in found.items()})
+
+    def body(world):
+        client = made(world)
+        world.actor("a", bump, client, "n")
+        world.actor("b", bump, client, "m" if is_alone else "n")
+        world.run()
+        assert int(client.get("n")) + int(client.get("m")) == 4
+
+    assert is_conflict(judged(body)) is not is_alone
 
 
 def test_a_pool_of_clients_is_watched_too():

@@ -41,6 +41,25 @@ class Nearer(Near):
     """Inherits everything."""
 
 
+class Renamed(Near):
+    """Calls one method by several names."""
+
+    def peek(self, key):
+        return self._l1.get(key, 0)
+
+    def put(self, key, value):
+        self._l1[key] = value
+
+    get = __getitem__ = peek
+
+
+class Renewed(Renamed):
+    """Has another method of such a name."""
+
+    def get(self, key):
+        return self.peek(key)
+
+
 _local = {}
 _ordered = OrderedDict()
 
@@ -84,6 +103,48 @@ def test_the_class_above_is_not_touched_by_a_watch_of_an_attribute_below_it():
     watch(f"{__name__}:Nearer._l1")
     seen, _ = bumped(Near)
     assert set(seen) == {"2"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "look", "is_step"),
+    [
+        (Renamed, lambda near, key: near.get(key), True),
+        (Renamed, lambda near, key: near[key], True),
+        (Renewed, lambda near, key: near[key], True),
+        (Renewed, lambda near, key: near._l1.get(key, 0), False),
+    ],
+)
+def test_a_method_is_watched_by_each_of_its_names(kind, look, is_step):
+    """The twin looks without it."""
+    watch(f"{__name__}:{kind.__name__}.peek", reads="key")
+    watch(f"{__name__}:{kind.__name__}.put", writes="key")
+
+    def bump(near):
+        near.put("k", look(near, "k") + 1)
+
+    def run(world):
+        near = kind()
+        world.actor("a", bump, near)
+        world.actor("b", bump, near)
+        world.run()
+        return near._l1["k"]
+
+    assert set(answers(run)[0]) == ({"1", "2"} if is_step else {"2"})
+
+
+def test_another_method_that_has_such_a_name_below_is_left_alone():
+    watch(f"{__name__}:Renewed.peek", reads="key")
+    own, found = vars(Renewed)["get"], []
+
+    def body(world):
+        found.append([vars(Renewed).get(name) for name in ("get", "__getitem__", "peek")])
+        world.actor("a", Renewed().peek, "k")
+        world.run()
+
+    check(body, guarantees=())
+    get, item, peek = found[0]
+    assert get is own
+    assert item is peek is not None
 
 
 def test_an_inherited_method_is_watched_where_it_is_named():

@@ -45,6 +45,18 @@ class Target:
         return self.name in vars(self.owner)
 
     @property
+    def names(self) -> list[str]:
+        """Its names: in a class, ``get_multi = get_many`` gives one method another name."""
+        bases = inspect.getmro(self.owner) if isinstance(self.owner, type) else ()
+        others = dict.fromkeys(
+            name
+            for base in bases
+            for name, value in vars(base).items()
+            if value is self.value and inspect.getattr_static(self.owner, name) is value
+        )
+        return list({self.name: None} | others)
+
+    @property
     def is_attribute(self) -> bool:
         """Whether the target is an attribute of instances."""
         return not self.is_call and isinstance(self.owner, type)

@@ -126,24 +126,26 @@ class Watching:
         site = self._sites.get((identity(target.owner), target.name))
         if site is None:
             site = _Site(name=target.name, function=target.function)
-            self._put(target, site.stand_in(target.value))
-            self._sites[identity(target.owner), target.name] = site
+            stand_in = site.stand_in(target.value)
+            for name in target.names:
+                self._put(target, stand_in, name)
+                self._sites[identity(target.owner), name] = site
         site.add(watch, target.callers)
 
     def _watch_global(self, watch: Watch, target: Target) -> None:
         declaration = self._mappings.setdefault(watch.target, Declaration(watch, target.name))
-        self._put(target, WatchedMapping(target.value, declaration, None))
+        self._put(target, WatchedMapping(target.value, declaration, None), target.name)
 
     def _watch_attribute(self, watch: Watch, target: Target) -> None:
         declaration = self._mappings.setdefault(watch.target, Declaration(watch, target.name))
-        self._put(target, WatchedAttribute(target, declaration))
+        self._put(target, WatchedAttribute(target, declaration), target.name)
 
-    def _put(self, target: Target, stand_in: Any) -> None:
+    def _put(self, target: Target, stand_in: Any, name: str) -> None:
         try:
-            self._patches.put(target.owner, target.name, stand_in)
+            self._patches.put(target.owner, name, stand_in)
         except TypeError as error:
             raise SupercacheError(
-                f"watch: {target.name!r} of {target.owner!r} cannot be replaced ({error}): it is "
+                f"watch: {name!r} of {target.owner!r} cannot be replaced ({error}): it is "
                 "not written in Python. Watch what calls it, or an attribute that holds the object"
             ) from error
 
