@@ -2,6 +2,7 @@
 
 import sys
 import threading
+from contextlib import nullcontext
 from types import ModuleType
 
 import django
@@ -12,7 +13,7 @@ from pytest_supercache import check, watch
 from pytest_supercache.declare import adapters
 from pytest_supercache.declare.registry import REGISTRY
 from pytest_supercache.runtime.process.state import ModuleState
-from tests.adapters.flows import counting, is_conflict
+from tests.adapters.flows import counting, is_conflict, judged
 from tests.adapters.memcached import Memory
 
 if not settings.configured:
@@ -28,6 +29,8 @@ from django.core.cache.backends.filebased import FileBasedCache
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.cache.backends.memcached import PyMemcacheCache
 from django.core.cache.backends.redis import RedisCache
+from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage
 from django.db import connection, connections, models, transaction
 from django.dispatch import Signal
 
@@ -426,3 +429,38 @@ def test_pools_of_a_package_that_is_imported_later_are_taken_apart_from_then_on(
 
 def test_without_the_package_there_is_nothing_to_take_apart():
     assert POOLS not in adapters.state(sys.modules)
+
+
+def _claimed(storage):
+    """Make a file unless it is there."""
+    if storage.exists("17.pdf"):
+        return "it was there"
+    storage.save("17.pdf", ContentFile(b"%PDF"))
+    return "made"
+
+
+def _removed(storage):
+    if not storage.exists("17.pdf"):
+        return "it was gone"
+    storage.delete("17.pdf")
+    return "removed"
+
+
+@pytest.mark.parametrize("is_guarded", [False, True])
+@pytest.mark.parametrize("use", [_claimed, _removed])
+def test_files_of_a_storage_are_looked_at_before_or_after_another_changes_them(use, is_guarded):
+    def body(world):
+        storage = FileSystemStorage(location=world.tmp_path)
+        if use is _removed:
+            storage.save("17.pdf", ContentFile(b"%PDF"))
+        guard = threading.Lock() if is_guarded else nullcontext()
+
+        def act():
+            with guard:
+                return use(storage)
+
+        world.actor("one", act)
+        world.actor("two", act)
+        assert len(set(world.run().values())) == 2
+
+    assert is_conflict(judged(body)) is not is_guarded

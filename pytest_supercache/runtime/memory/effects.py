@@ -36,7 +36,12 @@ from pytest_supercache.runtime.kernel.under_test import (
     is_under_test_name,
     members_of,
 )
-from pytest_supercache.runtime.memory.foreign import FRAMEWORKS, LOOKED_AT_ONLY, is_foreign
+from pytest_supercache.runtime.memory.foreign import (
+    FRAMEWORKS,
+    LOOKED_AT_ONLY,
+    WITH_FILES,
+    is_foreign,
+)
 
 Memo = type(functools.lru_cache(len))
 
@@ -217,7 +222,7 @@ def is_rewritten_name(name: str) -> bool:
     """Say whether code of a module of this name is rewritten."""
     return (
         is_under_test_name(name)
-        and top(name) not in FRAMEWORKS
+        and (top(name) not in FRAMEWORKS or name in WITH_FILES)
         and not name.startswith("pytest_supercache.")
     )
 

@@ -27,6 +27,11 @@ FRAMEWORKS = frozenset(
 )
 """Code under test that is not rewritten: it guards its own state, or an adapter declares it."""
 
+WITH_FILES = frozenset(
+    {"django.contrib.sessions.backends.file", "django.core.files.storage.filesystem"}
+)
+"""Modules of frameworks that are rewritten: their functions look at files that users share."""
+
 _CONTROLLED = frozenset(
     {
         "pytest_supercache", "redis", "valkey", "fakeredis", "lupa", "hiredis", "freezegun",
