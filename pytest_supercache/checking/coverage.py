@@ -281,7 +281,8 @@ def _may_look_up(step: Step) -> bool:
     The memory of such a cache is not looked into: that it kept nothing only shows where it is asked
     in the end.
     """
-    return step.phase == RACE and step.kind == "watched" and bool(step.footprint.reads)
+    is_declared = step.phase == RACE and step.kind == "watched"
+    return is_declared and not all(name.startswith(_ORIGIN) for name in step.footprint.reads)
 
 
 def _asker(step: Step) -> int | str | None:

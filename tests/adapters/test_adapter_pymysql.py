@@ -420,6 +420,7 @@ def test_what_is_only_asked_or_set_is_no_step(opened, counters):
 
     harmless = (
         "SET NAMES utf8mb4", "EXPLAIN UPDATE counters SET n = 5", "SELECT VERSION(), @@sql_mode",
+        "DESC SELECT n FROM counters",
         "SELECT CONVERT_TZ('2001-01-01 01:00:00', 'UTC', 'UTC') IS NOT NULL",
         "/* a; b */ SHOW SESSION VARIABLES -- ; UPDATE", "SELECT 'x; UPDATE counters'",
     )  # fmt: skip
@@ -428,7 +429,11 @@ def test_what_is_only_asked_or_set_is_no_step(opened, counters):
 
 @pytest.mark.parametrize("is_guarded", [False, True])
 @pytest.mark.parametrize(
-    "question", few(["SHOW TABLES LIKE 'prices'", "DESCRIBE prices", "SHOW CREATE TABLE prices"], 2)
+    "question",
+    few(
+        ["SHOW TABLES LIKE 'prices'", "EXPLAIN prices", "DESC prices", "SHOW COLUMNS FROM prices"],
+        2,
+    ),
 )
 def test_two_users_make_one_table_unless_one_looks_after_the_other(opened, question, is_guarded):
     def body(world):

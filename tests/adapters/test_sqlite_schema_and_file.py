@@ -37,14 +37,16 @@ LOOKS = {
     "table_info": _has("PRAGMA table_info(prices)"),
     "of a schema": _has("pragma \"main\" . table_xinfo('prices')"),
     "has_table": _has_by_sqlalchemy,
+    "after a comment": _has("/* PRAGMA foreign_keys */ PRAGMA -- as above\n table_info(prices)"),
     "table_list": _has("PRAGMA main.table_list(prices)"),
     "a table of pragmas": _has("SELECT * FROM pragma_table_info('prices')"),
+    "a table of pragmas in capitals": _has("SELECT * FROM PRAGMA_TABLE_INFO('prices')"),
     "sqlite_master": _has("SELECT 1 FROM sqlite_master WHERE name = 'prices'"),
 }
 
 
 @pytest.mark.parametrize("is_guarded", [False, True])
-@pytest.mark.parametrize("way", few(list(LOOKS), 3))
+@pytest.mark.parametrize("way", few(list(LOOKS), 4))
 def test_two_users_make_one_table_unless_one_looks_after_the_other(way, is_guarded):
     def body(world):
         _connected(world).close()
@@ -100,6 +102,8 @@ def test_a_near_cache_that_asks_for_the_version_after_the_rows_is_stale_for_good
     ("question", "is_read"),
     [
         ("PRAGMA foreign_keys", False),
+        ('PRAGMA "foreign_keys"', False),
+        ("SELECT * FROM pragma_compile_options", False),
         ("PRAGMA main.cache_size = 100", False),
         ("PRAGMA temp.table_info(prices)", False),
         ("PRAGMA page_count", True),
@@ -162,6 +166,31 @@ def test_a_copy_of_the_database_is_one_of_before_or_after_a_write(copied):
     assert is_conflict(judged(body))
 
 
+@pytest.mark.parametrize(
+    "use", [_copied, lambda connection: connection.execute("PRAGMA cache_size = 9").fetchall()]
+)
+def test_who_meets_a_lock_with_no_statement_of_a_table_waits_too(use):
+    def body(world):
+        with closing(_connected(world)) as connection:
+            connection.execute("CREATE TABLE prices (price)")
+
+        def ask():
+            with closing(_connected(world)) as connection:
+                use(connection)
+
+        def keep_out():
+            with closing(_connected(world)) as connection:
+                connection.execute("BEGIN EXCLUSIVE")
+                connection.execute("INSERT INTO prices VALUES (1)")
+                connection.execute("COMMIT")
+
+        world.actor("one", ask)
+        world.actor("two", keep_out)
+        world.run()
+
+    assert judged(body).exhausted
+
+
 @pytest.mark.parametrize("is_uri", [False, True])
 @pytest.mark.parametrize("is_guarded", [False, True])
 def test_two_users_make_one_database_unless_one_looks_after_the_other(is_guarded, is_uri):
@@ -183,15 +212,43 @@ def test_two_users_make_one_database_unless_one_looks_after_the_other(is_guarded
     assert is_conflict(judged(body)) is not is_guarded
 
 
-def test_databases_in_memory_are_no_file():
-    def body(world):
-        def begin(name, is_uri):
-            with closing(sqlite3.connect(name, uri=is_uri)) as connection:
-                connection.execute("CREATE TABLE prices (price)")
+@pytest.mark.parametrize(
+    ("name", "is_file"),
+    [
+        (":memory:", False), ("", False), ("file::memory:", False), ("file:x?mode=memory", False),
+        ("file:/x?vfs=memdb", False), ("file:{}/shop.db?mode=rwc", True),
+        ("file://localhost{}/shop.db", True),
+    ],
+)  # fmt: skip
+def test_databases_in_memory_are_no_file(name, is_file):
+    """The twin: two users who open one file, one of whom makes it."""
 
-        world.actor("one", begin, ":memory:", False)
-        world.actor("two", begin, "", False)
-        world.actor("three", begin, "file::memory:", True)
+    def body(world):
+        database = name.format(world.tmp_path)
+
+        def begin():
+            sqlite3.connect(database, uri=True).close()
+
+        world.actor("one", begin)
+        world.actor("two", begin)
+        world.run()
+
+    shared = str(judged(body).scope.get("shared memory"))
+    assert shared == ("file shop.db" if is_file else "None")
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [("file://[x/y", sqlite3.OperationalError), ("a\0b", ValueError), (7, TypeError)],
+)
+def test_what_sqlite_refuses_is_its_error(name, error):
+    def body(world):
+        def begin():
+            with pytest.raises(error):
+                sqlite3.connect(name, uri=True)
+
+        world.actor("one", begin)
+        world.actor("two", begin)
         world.run()
 
     assert judged(body).exhausted
@@ -201,8 +258,6 @@ def test_a_database_without_a_name_is_the_error_of_the_library():
     def body(world):
         with pytest.raises(TypeError):
             sqlite3.connect()
-        with pytest.raises(TypeError):
-            sqlite3.connect(7)
         world.actor("one", world.tmp_path.exists)
         world.run()
 

@@ -82,16 +82,6 @@ def _is_got(shop):
         return False
 
 
-def _is_got_by_path(path):
-    def is_loaded(shop):
-        try:
-            return functools.reduce(getattr, path.split("."), SimpleNamespace(shop=shop)) == 1
-        except AttributeError:
-            return False
-
-    return is_loaded
-
-
 def _gets(way):
     """Return what looks by code of C that gets the attribute of each element."""
 
@@ -106,7 +96,9 @@ def _gets(way):
 
 
 LOOKS = {
-    "reduce": _is_got_by_path("shop.price"),
+    "reduce": _gets(lambda _, shop: functools.reduce(getattr, ["price", "real"], shop)),
+    "reduce of a list": _gets(lambda _, shop: functools.reduce(getattr, [shop, "price"])),
+    "a partial": _gets(lambda price, shop: sorted([shop], key=functools.partial(price))),
     "sorted": _gets(lambda price, shop: sorted([shop], key=price)),
     "sort": _gets(lambda price, shop: [shop].sort(key=price)),
     "max of values": _gets(lambda price, shop: max({"a": shop}.values(), key=price)),
@@ -220,6 +212,39 @@ def an_attribute_of_the_class_got_of_instances(world):
 @right("both are of one time")
 def an_attribute_of_the_class_got_of_instances_under_a_lock(world):
     _look_twice(world, threading.Lock())
+
+
+_SOURCE = lambda: None  # noqa: E731 - it has an attribute
+_SOURCE.price = 1
+
+
+def _take_over(world, guard):
+    """Two users give one function the attributes of another, unless it has them."""
+    taken, shop = [], _taking()
+
+    def use():
+        with guard:
+            if not hasattr(shop, "price"):
+                taken.append(functools.update_wrapper(shop, _SOURCE))
+
+    world.actor("alice", use)
+    world.actor("bob", use)
+    world.run()
+    assert len(taken) == 1
+
+
+def _taking():
+    return lambda: None
+
+
+@broken("both find it without")
+def a_wrapper_that_is_given_attributes(world):
+    _take_over(world, nullcontext())
+
+
+@right("the second one finds them")
+def a_wrapper_that_is_given_attributes_under_a_lock(world):
+    _take_over(world, threading.Lock())
 
 
 def _is_taken_over(function):

@@ -1,9 +1,11 @@
 """Files that are reached by a descriptor or a link, and what is known of a file beside its text."""
 
 import os
+import socket
 import tempfile
 import threading
 from contextlib import nullcontext
+from pathlib import Path
 
 import pytest
 
@@ -249,6 +251,57 @@ def a_folder_that_is_listed_by_its_descriptor(world):
         assert len(list(folder.iterdir())) == 2
     finally:
         os.close(number)
+
+
+def _made_once(world, name, make, guard):
+    path, made = world.tmp_path / name, []
+
+    def use():
+        with guard:
+            if not path.exists():
+                make(path)
+                made.append(name)
+
+    world.actor("one", use)
+    world.actor("two", use)
+    world.run()
+    assert len(made) == 1
+
+
+def _bind(path):
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+
+
+def _state_made(name, make):
+    def unguarded(world):
+        _made_once(world, name, make, nullcontext())
+
+    def guarded(world):
+        _made_once(world, name, make, threading.Lock())
+
+    unguarded.__name__, guarded.__name__ = f"{name} that is made", f"{name} made under a lock"
+    broken("both find it missing")(unguarded)
+    right("the second one finds it")(guarded)
+
+
+for _name, _make in {
+    "config.py": lambda path: path.write_text("NEW_CART = True"),
+    "isnull": lambda path: path.write_text(""),
+    "pipe": os.mkfifo,
+    "socket": _bind,
+}.items():
+    _state_made(_name, _make)
+
+
+@right("what is written to a device is no file")
+def devices(world):
+    def use():
+        Path(os.devnull).write_text("x")
+
+    world.actor("one", use)
+    world.actor("two", use)
+    world.run()
 
 
 @pytest.mark.parametrize("system", systems_of(__name__, every=5))

@@ -22,13 +22,25 @@ AQH/MAoGCCqGSM49BAMCA0gAMEUCIEfMrONFX1iaeeEPeJYt3D65l1x27aQEa+uO
 """
 
 
-def _renews(world, path, guard):
+def _by_path(path):
+    ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+
+
+def _by_name(path):
+    ssl.SSLContext.load_verify_locations(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), cafile=path)
+
+
+def _by_default(path):
+    ssl.create_default_context(cafile=str(path))
+
+
+def _renews(world, path, load_it, guard):
     """One user loads a certificate, while another one replaces it in two steps."""
     path.write_text(CERTIFICATE)
 
     def load():
         with guard:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+            load_it(path)
 
     def renew():
         with guard:
@@ -40,16 +52,36 @@ def _renews(world, path, guard):
     world.run()
 
 
-@broken("the certificate is gone, or empty, when it is loaded")
-def a_certificate_that_is_renewed(world):
-    _renews(world, world.tmp_path / "ca.pem", nullcontext())
+def _state(load_it):
+    def renewed(world):
+        _renews(world, world.tmp_path / "ca.pem", load_it, nullcontext())
+
+    def renewed_under_a_lock(world):
+        _renews(world, world.tmp_path / "ca.pem", load_it, threading.Lock())
+
+    for body in (renewed, renewed_under_a_lock):
+        body.__name__ = f"{body.__name__}{load_it.__name__}"
+    broken("the certificate is gone, or empty, when it is loaded")(renewed)
+    right("it is there whenever it is loaded")(renewed_under_a_lock)
 
 
-@right("it is there whenever it is loaded")
-def a_certificate_that_is_renewed_under_a_lock(world):
-    _renews(world, world.tmp_path / "ca.pem", threading.Lock())
+for _load_it in (_by_path, _by_name, _by_default):
+    _state(_load_it)
 
 
-@pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)
+@right("a certificate that is given by itself is no file")
+def certificates_without_a_file(world):
+    def load():
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(cadata=ssl.PEM_cert_to_DER_cert(CERTIFICATE))
+        context.load_verify_locations(cadata=CERTIFICATE)
+        return len(context.get_ca_certs())
+
+    world.actor("one", load)
+    world.actor("two", load)
+    assert set(world.run().values()) == {1}
+
+
+@pytest.mark.parametrize("system", systems_of(__name__, every=2), ids=lambda system: system.name)
 def test_what_is_said_is_true(system):
     system.must_be_told()

@@ -71,6 +71,7 @@ from pytest_supercache.runtime.memory.getters import (
     items_got,
     touch_for_each,
     touch_got,
+    touch_reduced,
 )
 from pytest_supercache.runtime.memory.hook_calls import CALLER
 from pytest_supercache.runtime.memory.hooks import (
@@ -93,7 +94,10 @@ from pytest_supercache.runtime.memory.names import REAL_PRIMITIVES, is_real
 from pytest_supercache.runtime.memory.one_dict import note_dict_set
 from pytest_supercache.runtime.memory.paths import (
     BY_DESCRIPTOR,
+    LOADING_FUNCTIONS,
+    LOADING_METHODS,
     LOOKING_AT_FILES,
+    MAKING_FILES,
     touch_descriptor,
     touch_file,
     touch_loaded,
@@ -293,7 +297,6 @@ def _of_c(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> Any:
         return _builtin(accesses, function, arguments)
     if type(holder) is os.DirEntry:
         return touch_path(accesses, function)
-    touch_loaded(accesses, function.__name__, arguments)
     return _method(accesses, holder, function, arguments)
 
 
@@ -449,6 +452,8 @@ _TAKING_PAIRS = frozenset({"update", "__ior__", "__init__"})
 def _method(accesses: Accesses, holder: Any, function: Any, arguments: tuple[Any, ...]) -> Any:
     """Touch the object and the arguments of a method that is not rewritten."""
     name = function.__name__
+    if name in LOADING_METHODS:
+        touch_loaded(accesses, arguments)
     reader = _reader_of_method(type(holder), name)
     given = _given(accesses, arguments, reader, fills=name in _FILLING)
     if may_fill_buffers(type(holder), name):
@@ -607,6 +612,8 @@ def _arguments(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) ->
     shared: Footprint | None = None
     _file_given(accesses, function, arguments)
     touch_for_each(arguments)
+    if function is functools.reduce:
+        touch_reduced(*arguments)
     reads_only, is_deep = is_read_by(function), reads_deeply(function)
     is_of_c = looks_within(function) or is_of_cython(type(function))
     within = read_deeply if is_of_other_c(function) else read_within
@@ -631,6 +638,10 @@ def _arguments(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) ->
 def _file_given(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> None:
     if function in LOOKING_AT_FILES and arguments:
         touch_file(accesses, arguments[0], writes=False)
+    elif function in LOADING_FUNCTIONS:
+        touch_loaded(accesses, arguments)
+    elif function in MAKING_FILES and arguments:
+        touch_file(accesses, arguments[0], writes=True, makes=True)
     elif function in BY_DESCRIPTOR and arguments and type(arguments[0]) is int:
         touch_descriptor(accesses, arguments[0], writes=BY_DESCRIPTOR[function])
 

@@ -6,6 +6,7 @@ in two folders.
 
 import os
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -25,12 +26,13 @@ from pytest_supercache.runtime.memory.steps import Together
 _LISTS = frozenset({"os.listdir", "os.scandir"})
 _CHANGES_ALL = frozenset({"os.rename", "os.link", "os.symlink"})
 _CHANGES_FIRST = frozenset(
-    {"os.remove", "os.truncate", "os.rmdir", "os.mkdir", "os.utime", "os.chmod", "os.setxattr",
-     "os.removexattr"}
+    {"os.remove", "os.truncate", "os.rmdir", "os.mkdir", "os.utime", "os.chmod", "os.chown",
+     "os.setxattr", "os.removexattr"}
 )  # fmt: skip
-_KEEPS_ENTRIES = frozenset({"os.truncate", "os.utime", "os.chmod", "os.setxattr", "os.removexattr"})
+_KEEPS_ENTRIES = frozenset(
+    {"os.truncate", "os.utime", "os.chmod", "os.chown", "os.setxattr", "os.removexattr"}
+)
 _LOOKS = frozenset({"os.getxattr", "os.listxattr"})
-_HEARD = {"open", *_LISTS, *_LOOKS, *_CHANGES_ALL, *_CHANGES_FIRST}
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
@@ -43,8 +45,8 @@ def _heard(event: str, arguments: tuple[Any, ...]) -> None:
     accesses = Current.accesses
     if accesses is None or here.actor is None:
         return
-    if event == "open":
-        _open(accesses, *arguments)
+    if (touch := _MAKING.get(event)) is not None:
+        touch(accesses, *arguments)
     elif event in _LISTS:
         if not _is_import(sys._getframe(2)):
             touch_folder(accesses, _path_of(arguments[0]), writes=False)
@@ -65,9 +67,16 @@ def _path_of(given: Any) -> Any:
 
 
 def _open(accesses: Accesses, path: Any, mode: Any, flags: int) -> None:
+    if _is_import(sys._getframe(3)):
+        return
     writes = any(letter in mode for letter in "wax+") if mode else bool(flags & _WRITING)
     makes = any(letter in mode for letter in "wax") if mode else bool(flags & os.O_CREAT)
     touch_file(accesses, path, writes=writes, makes=makes)
+
+
+def _bind(accesses: Accesses, _socket: Any, address: Any) -> None:
+    """Touch the file that a socket makes if its address is a path."""
+    touch_file(accesses, address, writes=True, makes=True)
 
 
 def _change(accesses: Accesses, event: str, path: Any) -> None:
@@ -81,3 +90,7 @@ def _change(accesses: Accesses, event: str, path: Any) -> None:
 def _is_import(frame: Any) -> bool:
     """Say whether a folder is listed to find a module."""
     return str(frame.f_globals.get("__name__")).startswith("importlib.")
+
+
+_MAKING: dict[str, Callable[..., None]] = {"open": _open, "socket.bind": _bind}
+_HEARD = {*_MAKING, *_LISTS, *_LOOKS, *_CHANGES_ALL, *_CHANGES_FIRST}

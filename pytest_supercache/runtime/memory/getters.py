@@ -1,5 +1,6 @@
 """Records what the getters of `operator` access: C code that gets attributes and items by name."""
 
+import functools
 import operator
 import types
 from collections.abc import Iterable
@@ -52,15 +53,20 @@ def touch_for_each(arguments: tuple[Any, ...]) -> None:
     """Touch the attributes that code of C gets of each element, by an ``attrgetter`` it is given.
 
     Which argument has the elements is not looked up: it may be each, or an element itself.
-    ``reduce(getattr, names, holder)`` gets one of what it got before.
     """
-    if len(arguments) == _OF_REDUCE and arguments[0] is getattr:
-        follow(arguments[2], [name for name in yielded_by(arguments[1]) or () if type(name) is str])
-    for getter in arguments:
+    for given in arguments:
+        getter = given.func if type(given) is functools.partial else given
         if type(getter) is operator.attrgetter:
             for argument in arguments:
                 elements = islice(yielded_by(argument) or (), _ELEMENTS_ASKED)
                 _touch_paths(getter, [argument, *elements])
+
+
+def touch_reduced(function: Any = None, names: Any = (), *first: Any) -> None:
+    """Touch the attributes that ``reduce(getattr, names, first)`` gets, one of another."""
+    if function is getattr:
+        holder, *path = (*first, *(yielded_by(names) or ())) or (None,)
+        follow(holder, [name for name in path if type(name) is str])
 
 
 def touch_got(getter: Any, arguments: tuple[Any, ...]) -> None:
@@ -79,7 +85,7 @@ def _touch_paths(getter: Any, holders: Iterable[Any]) -> None:
                 follow(holder, path)
 
 
-_ELEMENTS_ASKED, _OF_REDUCE = 50, 3
+_ELEMENTS_ASKED = 50
 
 
 def _is_computed(kind: type, name: str) -> bool:

@@ -329,6 +329,6 @@ def _state_of_file(name: str) -> State:
         if path.is_dir():
             return {WHOLE: sorted(os.listdir(path))}  # noqa: PTH208 - names only
         content = path.read_bytes() if facts.st_size <= BYTES_MAX else b""
-    except OSError:
+    except (OSError, ValueError):  # there is no such file, or none can have this name
         return {WHOLE: []}
     return {WHOLE: [content, facts.st_size]}

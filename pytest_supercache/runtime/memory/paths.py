@@ -7,6 +7,7 @@ folders are only on the way to files.
 
 import os
 import re
+import ssl
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -31,12 +32,19 @@ BY_DESCRIPTOR = {
 }  # fmt: skip
 """Functions that take a file descriptor -> whether they write to the file."""
 
-_LOADING = frozenset({"load_cert_chain", "load_verify_locations"})
-"""Methods of C, of `ssl`, that read files by their paths; no audit event reports it."""
+LOADING_METHODS = frozenset({"load_cert_chain", "load_dh_params", "load_verify_locations"})
+"""Methods of `ssl`, in C, that read files by their paths; no audit event reports them."""
 
-_OF_THE_INTERPRETER = (".py", ".pyc", "__pycache__", "null", "urandom")
+LOADING_FUNCTIONS = (ssl.create_default_context, ssl._create_unverified_context)  # noqa: SLF001 - as many libraries call it
+"""Functions of `ssl` that call these methods."""
 
-_PATHS_LOADED = 2
+_PATH_MAX = 4_096
+
+MAKING_FILES = (os.mkfifo, os.mknod) if hasattr(os, "mkfifo") else ()
+"""Functions that make a file without opening it; no audit event reports them."""
+
+_OF_THE_INTERPRETER = (".pyc", "__pycache__")
+_DEVICES = frozenset({"/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"})
 
 _DELETED = " (deleted)"
 """How the path of an open file ends that has no name, such as a `tempfile.TemporaryFile`."""
@@ -91,11 +99,19 @@ def _names_of_file(path: Path) -> list[str]:
     return names
 
 
-def touch_loaded(accesses: Accesses, method: str, arguments: tuple[Any, ...]) -> None:
-    """Touch the files that a method of C reads by their paths."""
-    if method in _LOADING:
-        for path in arguments[:_PATHS_LOADED]:
-            touch_file(accesses, path, writes=False)
+def touch_loaded(accesses: Accesses, arguments: tuple[Any, ...]) -> None:
+    """Touch the files that code of C reads by their paths; a certificate itself is no path."""
+    with Together(accesses):
+        for argument in arguments:
+            if _may_be_path(argument):
+                touch_file(accesses, argument, writes=False)
+
+
+def _may_be_path(value: Any) -> bool:
+    if not isinstance(value, str | bytes | os.PathLike):
+        return False
+    name = os.fsdecode(value)
+    return 0 < len(name) < _PATH_MAX and not {"\0", "\n"} & set(name)
 
 
 def touch_descriptor(accesses: Accesses, number: int, *, writes: bool) -> None:
@@ -150,11 +166,12 @@ def _counts(accesses: Accesses, folder: Path, *, changes: bool) -> bool:
 
 
 def _full(path: Any) -> Path | None:
-    """Return an absolute path; None for other types, and for files of the interpreter."""
+    """Return an absolute path; None for other types, compiled modules, and devices."""
     if not isinstance(path, str | bytes | os.PathLike):
         return None
     full = Path(os.path.abspath(os.fsdecode(path)))  # noqa: PTH100 - absolute() keeps "..", resolve() follows links
-    return None if full.name.endswith(_OF_THE_INTERPRETER) else full
+    is_no_file = full.name.endswith(_OF_THE_INTERPRETER) or str(full) in _DEVICES
+    return None if is_no_file else full
 
 
 def _named(folder: Path) -> str:

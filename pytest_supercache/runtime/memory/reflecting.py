@@ -48,7 +48,7 @@ _PATH = re.compile(r"(?:\.[^\W\d]\w*)+")
 
 
 def follow(holder: Any, names: list[str]) -> None:
-    """Touch the attributes that one finds who follows names from an object to the next."""
+    """Touch the attributes on a path of names, from one object to the next."""
     for name in names:
         load_attribute(holder, name)
         holder = attribute_of(holder, name)
@@ -78,8 +78,9 @@ def _own(accesses: Accesses, holder: Any) -> None:
         touch_whole(accesses, members, writes=False)
 
 
-def _taken_over(accesses: Accesses, _wrapper: Any, wrapped: Any = None, *_options: Any) -> None:
+def _taken_over(accesses: Accesses, wrapper: Any, wrapped: Any = None, *_options: Any) -> None:
     """Touch the attributes that a wrapper takes over; `functools.wraps` has told what it wraps."""
+    accesses.touch(wrapper, WHOLE, writes=True)
     if wrapped is not None:
         _own(accesses, wrapped)
 

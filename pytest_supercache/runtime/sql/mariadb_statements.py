@@ -24,10 +24,16 @@ _HIDDEN = re.compile(r"/\*M?!\d*|\*/")
 """What is around code in a comment that the server executes."""
 
 _OWN_AFFAIR = frozenset({"", "USE", "SAVEPOINT", "RELEASE", "HELP"})
-_ASKS = frozenset({"SHOW", "DESCRIBE", "DESC"})
+_ASKS = frozenset({"SHOW", "DESCRIBE", "DESC", "EXPLAIN"})
+_EXPLAINS = re.compile(
+    r"\s*(EXPLAIN|DESCRIBE|DESC)\s*"
+    r"(\(|\b(EXTENDED|PARTITIONS|FORMAT|SELECT|INSERT|UPDATE|DELETE|REPLACE|WITH|FOR)\b)",
+    re.IGNORECASE,
+)
+"""Before anything else these words ask for the columns of a table."""
 _SHOWS_NO_DATA = re.compile(
     r"\s*SHOW\s+((GLOBAL|SESSION|LOCAL)\s+)?"
-    r"(CHARACTER|CHARSET|COLLATION|COUNT|ENGINES|ERRORS|PLUGINS|PRIVILEGES|PROFILES?|VARIABLES|"
+    r"(CHARACTER|CHARSET|COLLATION|COUNT|(STORAGE\s+)?ENGINES|ERRORS|PLUGINS|PRIVILEGES|PROFILES?|VARIABLES|"
     r"WARNINGS)\b",
     re.IGNORECASE,
 )
@@ -125,7 +131,7 @@ def understand(text: str) -> MariaDBStatement:
             label=word, tables=EVERYTHING, ends=ends, ends_always=ends,
             chains=bool(_CHAINS.search(bare)),
         )  # fmt: skip
-    if word in READ_WORDS | _ASKS and _only_reads(bare):
+    if _only_asks(word, bare):
         reads = word in _ASKS or _FROM.search(bare)
         return MariaDBStatement(label=label, tables=READS if reads else None)
     seconds = _WAITS_SECONDS.search(bare)
@@ -138,8 +144,15 @@ def understand(text: str) -> MariaDBStatement:
 
 def _is_own_affair(word: str, bare: str) -> bool:
     """Say whether a statement has nothing to do with other connections."""
-    is_explained = word == "EXPLAIN" and not _EXPLAINS_BY_DOING.search(bare)
-    return word in _OWN_AFFAIR or is_explained or _SHOWS_NO_DATA.match(bare) is not None
+    is_explained = _EXPLAINS.match(bare) and not _EXPLAINS_BY_DOING.search(bare)
+    return bool(word in _OWN_AFFAIR or is_explained or _SHOWS_NO_DATA.match(bare))
+
+
+def _only_asks(word: str, bare: str) -> bool:
+    """Say whether a statement reads, and changes nothing."""
+    if word in _ASKS:
+        return not _EXPLAINS_BY_DOING.search(bare)
+    return word in READ_WORDS and _only_reads(bare)
 
 
 def _setting(label: str, bare: str, text: str) -> MariaDBStatement:

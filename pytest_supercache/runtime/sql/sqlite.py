@@ -12,7 +12,6 @@ import re
 import sqlite3
 import sys
 import threading
-import urllib.parse
 from collections.abc import Callable
 from contextlib import closing, suppress
 from typing import Any
@@ -24,9 +23,10 @@ from pytest_supercache.runtime.kernel.calling import current_actor
 from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.kernel.patches import Patches, derived_from_both
 from pytest_supercache.runtime.memory.paths import touch_file
-from pytest_supercache.runtime.sql import sqlite_before
+from pytest_supercache.runtime.sql import pragmas, sqlite_before
 from pytest_supercache.runtime.sql.foreign_keys import with_foreign_keys
 from pytest_supercache.runtime.sql.sqlite_cursor import Cursor, is_busy
+from pytest_supercache.runtime.sql.sqlite_files import file_of
 from pytest_supercache.runtime.sql.statements import (
     EVERYTHING,
     READS,
@@ -48,34 +48,9 @@ _COMPILED = frozenset({"SELECT", "WITH", "VALUES", "INSERT", "UPDATE", "DELETE",
 _BEGINS_ITSELF = frozenset({"INSERT", "UPDATE", "DELETE", "REPLACE"})
 _ENDS = frozenset({"COMMIT", "END", "ROLLBACK", "RELEASE"})
 _OWN_AFFAIR = frozenset({"EXPLAIN", "ATTACH", "DETACH", "SAVEPOINT", ""})
-_PRAGMA = re.compile(r"PRAGMA\s+(?:[\"'`\[]?(\w+)[\"'`\]]?\s*\.\s*)?(\w+)", re.IGNORECASE)
-_ASKING_PRAGMAS = frozenset(
-    {
-        "data_version", "foreign_key_check", "foreign_key_list", "freelist_count", "index_info",
-        "index_list", "index_xinfo", "integrity_check", "page_count", "quick_check", "table_info",
-        "table_list", "table_xinfo",
-    }
-)  # fmt: skip
-"""Pragmas that ask for the schema, or for what commits change."""
-_PRAGMAS_OF_CONNECTION = frozenset(
-    {
-        "analysis_limit", "automatic_index", "busy_timeout", "cache_size", "cache_spill",
-        "case_sensitive_like", "cell_size_check", "checkpoint_fullfsync", "collation_list",
-        "compile_options", "count_changes", "database_list", "defer_foreign_keys",
-        "empty_result_callbacks", "encoding", "foreign_keys", "full_column_names", "fullfsync",
-        "function_list", "hard_heap_limit", "ignore_check_constraints", "journal_size_limit",
-        "legacy_alter_table", "legacy_file_format", "max_page_count", "mmap_size", "module_list",
-        "parser_trace", "pragma_list", "query_only", "read_uncommitted", "recursive_triggers",
-        "reverse_unordered_selects", "secure_delete", "short_column_names", "shrink_memory",
-        "soft_heap_limit", "stats", "synchronous", "temp_store", "temp_store_directory",
-        "threads", "trusted_schema", "vdbe_addoptrace", "vdbe_debug", "vdbe_listing",
-        "vdbe_trace", "wal_autocheckpoint", "writable_schema",
-    }
-)  # fmt: skip
-"""Pragmas of one connection or of none; any other that does not ask may change everything."""
-_BUSY_PRAGMA = re.compile(r"PRAGMA\s+(\w+\.)?busy_timeout\s*[=(]\s*(-?\d+)", re.IGNORECASE)
 _FILES = "PRAGMA database_list"
 _SCHEMA_TABLES = frozenset({"sqlite_master", "sqlite_schema"})
+_TABLE_OF_PRAGMAS = "pragma_"
 
 _DECLARED = ("diskcache.",)
 """Libraries whose watched calls contain all of their statements."""
@@ -111,14 +86,11 @@ def connect(*args: Any, **kwargs: Any) -> Any:
 def _touch_file(execution: ExecutionContext, database: Any, *, is_uri: bool) -> None:
     """Touch the file of a database that is about to be opened, or made."""
     memory = execution.controller.memory
-    if memory is None or not isinstance(database, str | bytes | os.PathLike):
-        return
-    path = os.fsdecode(database)
-    if is_uri and path.startswith("file:"):
-        path = urllib.parse.unquote(urllib.parse.urlsplit(path).path)
-    if path and path != ":memory:":
-        is_new = not os.path.exists(path)  # noqa: PTH110 - a name that Path refuses is none here
-        touch_file(memory, path, writes=is_new, makes=is_new)
+    found = file_of(database, is_uri=is_uri)
+    if memory is not None and found is not None:
+        path, may_make = found
+        makes = may_make and not os.path.exists(path)  # noqa: PTH110 - no error for odd names
+        touch_file(memory, path, writes=makes, makes=makes)
 
 
 def open() -> list[tuple[Any, Any]]:
@@ -217,8 +189,14 @@ class Connection(sqlite3.Connection):
 
     def serialize(self, **kwargs: Any) -> bytes:
         """Copy the database to bytes, in one step."""
-        copy = super().serialize
-        return bytes(self.perform("serialize", READS, lambda: copy(**kwargs)))
+        serialize = super().serialize
+
+        def copy() -> bytes:
+            if kwargs.get("name", "main") == "main":
+                self._plain("PRAGMA main.page_count")  # a lock is told by its number, as for others
+            return serialize(**kwargs)
+
+        return bytes(self.perform("serialize", READS, copy))
 
     def deserialize(self, data: Any, /, **kwargs: Any) -> None:
         """Replace the database by one of bytes, in one step."""
@@ -279,16 +257,18 @@ class Connection(sqlite3.Connection):
         return call()  # deferred: it holds no lock yet
 
     def _pragma(self, sql: str, call: Callable[[], Any]) -> Any:
-        named = _PRAGMA.search(sql)
-        schema, name = ("" if named is None else (named[n] or "").lower() for n in (1, 2))
-        if schema != "temp" and name not in _PRAGMAS_OF_CONNECTION:
-            tables = READS if name in _ASKING_PRAGMAS else EVERYTHING
-            return self.perform(" ".join(sql.split()), tables, call)
-        answer = call()
+        pragma, label = pragmas.understand(sql), " ".join(sql.split())
+        if pragma.tables is not None:
+            return self.perform(label, pragma.tables, call)
+        try:
+            answer = call()
+        except sqlite3.OperationalError as error:
+            if not is_busy(error):
+                raise
+            answer = self.perform(label, READS, call)  # it waits until it can read the schema
         self._compiled.clear()  # foreign_keys changes what a statement touches
-        found = _BUSY_PRAGMA.search(sql)
-        if found:
-            self.lock_timeout = int(found[2]) / 1000
+        if pragma.lock_timeout is not None:
+            self.lock_timeout = pragma.lock_timeout
             self._plain("PRAGMA busy_timeout = 0")
         return answer
 
@@ -408,9 +388,19 @@ class Connection(sqlite3.Connection):
     def _hear(self, action: int, table: Any, *_: Any) -> int:
         kind = _ACTIONS.get(action)
         if kind is not None and table:
-            is_of_schema = table in _SCHEMA_TABLES or table.startswith("pragma_")
-            self._heard[kind].add("*" if is_of_schema else table)
+            self._heard[kind] |= _named(table)
         return sqlite3.SQLITE_OK
+
+
+def _named(table: str) -> frozenset[str]:
+    """Return the name by which a table is known; a table of pragmas is what its pragma touches."""
+    lower = table.lower()
+    if lower in _SCHEMA_TABLES:
+        return READS.reads
+    if not lower.startswith(_TABLE_OF_PRAGMAS):
+        return frozenset({table})
+    tables = pragmas.tables_of(lower.removeprefix(_TABLE_OF_PRAGMAS))
+    return frozenset() if tables is None else READS.reads
 
 
 class _OurConnection(sqlite3.Connection):

@@ -73,10 +73,15 @@ def _resources(tables: Iterable[str]) -> frozenset[str]:
 
 def first_word(statement: str) -> str:
     """Return the first word of a statement in upper case, after skipping comments."""
+    word = _WORD.match(statement, begin_of(statement))
+    return "" if word is None else word[0].upper()
+
+
+def begin_of(statement: str) -> int:
+    """Return where a statement begins, after comments."""
     start = _SPACE.match(statement)
     assert start is not None, "the pattern matches nothing too"
-    word = _WORD.match(statement, start.end())
-    return "" if word is None else word[0].upper()
+    return start.end()
 
 
 def called_in(text: str) -> set[str]:
