@@ -94,7 +94,7 @@ from pytest_supercache.runtime.memory.names import REAL_PRIMITIVES, is_real
 from pytest_supercache.runtime.memory.one_dict import note_dict_set
 from pytest_supercache.runtime.memory.paths import (
     BY_DESCRIPTOR,
-    LOADING_FUNCTIONS,
+    LOADING_FUNCTION,
     LOADING_METHODS,
     LOOKING_AT_FILES,
     MAKING_FILES,
@@ -638,7 +638,7 @@ def _arguments(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) ->
 def _file_given(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> None:
     if function in LOOKING_AT_FILES and arguments:
         touch_file(accesses, arguments[0], writes=False)
-    elif function in LOADING_FUNCTIONS:
+    elif function is LOADING_FUNCTION:
         touch_loaded(accesses, arguments)
     elif function in MAKING_FILES and arguments:
         touch_file(accesses, arguments[0], writes=True, makes=True)

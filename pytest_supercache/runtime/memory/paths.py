@@ -35,8 +35,8 @@ BY_DESCRIPTOR = {
 LOADING_METHODS = frozenset({"load_cert_chain", "load_dh_params", "load_verify_locations"})
 """Methods of `ssl`, in C, that read files by their paths; no audit event reports them."""
 
-LOADING_FUNCTIONS = (ssl.create_default_context, ssl._create_unverified_context)  # noqa: SLF001 - as many libraries call it
-"""Functions of `ssl` that call these methods."""
+LOADING_FUNCTION = ssl.create_default_context
+"""It calls these methods."""
 
 _PATH_MAX = 4_096
 
