@@ -123,6 +123,8 @@ def store_of(
         return None
     is_url = "://" in str(place)
     folder = config.rootpath / str(place)
+    if not is_url:
+        _refuse_unusable(folder, str(place))
     return Store(
         lines_of=_lists_of(config, str(place)) if is_url else partial(_file_of, folder),
         folder=None if is_url else folder,
@@ -130,6 +132,25 @@ def store_of(
         left_out=(reports,) if is_url else (reports, folder),
         is_fresh=config.getoption("supercache_fresh"),
     )
+
+
+def _refuse_unusable(folder: Path, place: str) -> None:
+    """Make the folder of a store.
+
+    Raises:
+        UsageError: it cannot be made, or not be written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        reason = "" if os.access(folder, os.W_OK | os.X_OK) else "it cannot be written to"
+    except OSError as error:
+        reason = f"it cannot be made: {error.strerror}"
+    if not place or reason:
+        reason = reason or "it is empty"
+        raise pytest.UsageError(
+            f"--supercache-store={place}: {reason}. Give a folder that this process may write "
+            "to, or redis://HOST:PORT"
+        )
 
 
 def _digest(text: str) -> str:

@@ -184,6 +184,24 @@ def test_a_server_that_does_not_answer_is_an_error_at_once(project: Project) -> 
     )
 
 
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [
+        ("conftest.py", "it cannot be made: File exists"),
+        ("conftest.py/kept", "it cannot be made: Not a directory"),
+        ("/proc/nope", "it cannot be made: No such file or directory"),
+        ("", "it is empty"),
+    ],
+)
+def test_a_folder_that_cannot_be_used_is_an_error_at_once(
+    project: Project, place: str, reason: str
+) -> None:
+    project.pytester.makepyfile("def test_one(): pass")
+    result = project.run(f"--supercache-store={place}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: --supercache-store={place}: {reason}. Give a folder *"])
+
+
 def test_a_search_that_ran_out_of_its_budget_goes_on_too(long_project: Project) -> None:
     alone = row_alone(long_project, "holds")
     budget = "--supercache-executions=30"
