@@ -168,7 +168,9 @@ _READS_ARGUMENTS = frozenset(
 DEEP_READERS = _READS_ARGUMENTS - {"math", "os", "posix"}
 """Modules whose functions also read the objects inside their arguments."""
 
-_RENDERERS = frozenset({("flask.json", "jsonify"), ("flask.json", "dumps")})
+_RENDERERS = frozenset(
+    {("flask.json", "jsonify"), ("flask.json", "dumps"), ("fastapi.encoders", "jsonable_encoder")}
+)
 """Functions of frameworks that read all that they are given, and make text of it."""
 
 READERS = frozenset(

@@ -18,6 +18,9 @@ from freezegun import api
 from pytest_supercache.runtime.memory.importing import afterwards, imports_noticed
 from pytest_supercache.runtime.process.native_clients import CLIENTS
 
+ANSWERING = ("flask.app", "fastapi.routing")
+"""Modules of frameworks that make answers of what views return."""
+
 DOORS = {
     "sqlite3": "pytest_supercache.runtime.sql.sqlite",
     "aiosqlite.core": "pytest_supercache.runtime.sql.sqlite_jobs",
@@ -31,6 +34,7 @@ DOORS = {
     **dict.fromkeys(CLIENTS, "pytest_supercache.runtime.process.native_clients"),
     "anyio._core._synchronization": "pytest_supercache.runtime.aio.anyio_tools",
     "anyio.to_thread": "pytest_supercache.runtime.sql.worker_threads",
+    **dict.fromkeys(ANSWERING, "pytest_supercache.runtime.process.answers"),
 }
 """The modules that open the door of a library."""
 
