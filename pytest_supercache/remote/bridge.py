@@ -204,7 +204,7 @@ def _complaint(here: Identity, address: str, there: Identity | BaseException) ->
     if isinstance(there, BaseException):
         yield f"worker {address} cannot load pytest-supercache: {there}"
     elif differences := here.differences(there):
-        yield f"worker {address} has {', '.join(differences)}"
+        yield f"worker {address} differs from this process: {', '.join(differences)}"
 
 
 def main(descriptor: int) -> None:

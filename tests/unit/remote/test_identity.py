@@ -41,7 +41,7 @@ def test_a_worker_that_has_the_same_is_not_refused() -> None:
 )
 def test_what_differs_is_told(there: Identity, said: str) -> None:
     assert refusal(HERE, {"tcp://a:1": replace(HERE), "tcp://b:2": there}) == (
-        f"worker tcp://b:2 has {said}"
+        f"worker tcp://b:2 differs from this process: {said}"
     )
     assert there.digest() != HERE.digest()
 
