@@ -16,6 +16,7 @@ from pytest_supercache.core.masking import masked_id
 from pytest_supercache.gate.git import folder_in_repository
 from pytest_supercache.gate.shards import Shard, dealt, digest_of_names, read_shard
 from pytest_supercache.plugin.items import OF_ANOTHER_SHARD, is_ours
+from pytest_supercache.remote.identity import name_and_version
 
 _OUTPUT = "supercache_shard"
 
@@ -154,8 +155,5 @@ _INSTALLERS = {"pip", "setuptools", "wheel"}
 
 def _installed() -> dict[str, str]:
     """Return the versions of the installed packages: code under test may use any of them."""
-    found = {
-        str(told["Name"]).lower(): str(told["Version"])
-        for told in (one.metadata for one in distributions())
-    }
+    found = dict(map(name_and_version, distributions()))
     return {name: found[name] for name in sorted(set(found) - _INSTALLERS)}

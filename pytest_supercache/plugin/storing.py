@@ -124,7 +124,7 @@ def store_of(
     is_url = "://" in str(place)
     folder = config.rootpath / str(place)
     if not is_url:
-        _refuse_unusable(folder, str(place))
+        _make(folder, str(place))
     return Store(
         lines_of=_lists_of(config, str(place)) if is_url else partial(_file_of, folder),
         folder=None if is_url else folder,
@@ -134,19 +134,20 @@ def store_of(
     )
 
 
-def _refuse_unusable(folder: Path, place: str) -> None:
+def _make(folder: Path, place: str) -> None:
     """Make the folder of a store.
 
     Raises:
         UsageError: it cannot be made, or not be written to.
     """
+    reason = "" if place else "it is empty"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        reason = "" if os.access(folder, os.W_OK | os.X_OK) else "it cannot be written to"
+        if not os.access(folder, os.W_OK | os.X_OK):
+            reason = "it cannot be written to"
     except OSError as error:
         reason = f"it cannot be made: {error.strerror}"
-    if not place or reason:
-        reason = reason or "it is empty"
+    if reason:
         raise pytest.UsageError(
             f"--supercache-store={place}: {reason}. Give a folder that this process may write "
             "to, or redis://HOST:PORT"

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from importlib.metadata import distributions
+from importlib.metadata import Distribution, distributions
 from pathlib import Path, PurePath
 
 from pytest_supercache.core.folders import PACKAGES, is_in_packages, is_installed, real_path
@@ -136,9 +136,14 @@ def _installed() -> dict[str, str]:
     found = dict[str, str]()
     for one in distributions():
         if is_in_packages(str(one.locate_file(""))):
-            told = one.metadata  # which is parsed each time
-            found.setdefault(str(told["Name"]).lower(), str(told["Version"]))
+            found.setdefault(*name_and_version(one))
     return found
+
+
+def name_and_version(installed: Distribution) -> tuple[str, str]:
+    """Return the name of a distribution, in lower case, and its version; it is parsed once."""
+    told = installed.metadata
+    return str(told["Name"]).lower(), str(told["Version"])
 
 
 def _sources(package: str) -> Iterable[str]:

@@ -214,8 +214,10 @@ def an_attribute_of_the_class_got_of_instances_under_a_lock(world):
     _look_twice(world, threading.Lock())
 
 
-_SOURCE = lambda: None  # noqa: E731 - it has an attribute
-_SOURCE.price = 1
+def _source(): ...
+
+
+_source.price = 1
 
 
 def _take_over(world, guard):
@@ -225,7 +227,7 @@ def _take_over(world, guard):
     def use():
         with guard:
             if not hasattr(shop, "price"):
-                taken.append(functools.update_wrapper(shop, _SOURCE))
+                taken.append(functools.update_wrapper(shop, _source))
 
     world.actor("alice", use)
     world.actor("bob", use)

@@ -45,7 +45,7 @@ def _heard(event: str, arguments: tuple[Any, ...]) -> None:
     accesses = Current.accesses
     if accesses is None or here.actor is None:
         return
-    if (touch := _MAKING.get(event)) is not None:
+    if (touch := _BY_EVENT.get(event)) is not None:
         touch(accesses, *arguments)
     elif event in _LISTS:
         if not _is_import(sys._getframe(2)):
@@ -88,9 +88,9 @@ def _change(accesses: Accesses, event: str, path: Any) -> None:
 
 
 def _is_import(frame: Any) -> bool:
-    """Say whether a folder is listed to find a module."""
+    """Say whether it is the import of a module that lists a folder, or opens a file."""
     return str(frame.f_globals.get("__name__")).startswith("importlib.")
 
 
-_MAKING: dict[str, Callable[..., None]] = {"open": _open, "socket.bind": _bind}
-_HEARD = {*_MAKING, *_LISTS, *_LOOKS, *_CHANGES_ALL, *_CHANGES_FIRST}
+_BY_EVENT: dict[str, Callable[..., None]] = {"open": _open, "socket.bind": _bind}
+_HEARD = {*_BY_EVENT, *_LISTS, *_LOOKS, *_CHANGES_ALL, *_CHANGES_FIRST}

@@ -14,8 +14,8 @@ _PRAGMA = re.compile(
 _ASKING = frozenset(
     {
         "data_version", "foreign_key_check", "foreign_key_list", "freelist_count", "index_info",
-        "index_list", "index_xinfo", "integrity_check", "page_count", "quick_check", "table_info",
-        "table_list", "table_xinfo",
+        "index_list", "index_xinfo", "integrity_check", "page_count", "quick_check", "stats",
+        "table_info", "table_list", "table_xinfo",
     }
 )  # fmt: skip
 """They ask for the schema, or for what commits change."""
@@ -30,7 +30,7 @@ _OF_CONNECTION = frozenset(
         "legacy_alter_table", "legacy_file_format", "max_page_count", "mmap_size", "module_list",
         "parser_trace", "pragma_list", "query_only", "read_uncommitted", "recursive_triggers",
         "reverse_unordered_selects", "secure_delete", "short_column_names", "shrink_memory",
-        "soft_heap_limit", "stats", "synchronous", "temp_store", "temp_store_directory",
+        "soft_heap_limit", "synchronous", "temp_store", "temp_store_directory",
         "threads", "trusted_schema", "vdbe_addoptrace", "vdbe_debug", "vdbe_listing",
         "vdbe_trace", "wal_autocheckpoint", "writable_schema",
     }
@@ -49,8 +49,9 @@ class Pragma:
     @property
     def lock_timeout(self) -> float | None:
         """The seconds for which its connection waits for locks from now on, if it sets them."""
-        sets = self.name == "busy_timeout" and self.number is not None
-        return self.number / 1000 if sets and self.number is not None else None
+        if self.name != "busy_timeout" or self.number is None:
+            return None
+        return self.number / 1000
 
 
 def understand(sql: str) -> Pragma:

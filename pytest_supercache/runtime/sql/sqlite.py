@@ -7,7 +7,6 @@ SQLite calls its busy handler by a rule of its own: never for a connection that 
 and wants to write (docs/adapters.md, "SQLite").
 """
 
-import os
 import re
 import sqlite3
 import sys
@@ -26,7 +25,7 @@ from pytest_supercache.runtime.memory.paths import touch_file
 from pytest_supercache.runtime.sql import pragmas, sqlite_before
 from pytest_supercache.runtime.sql.foreign_keys import with_foreign_keys
 from pytest_supercache.runtime.sql.sqlite_cursor import Cursor, is_busy
-from pytest_supercache.runtime.sql.sqlite_files import file_of
+from pytest_supercache.runtime.sql.sqlite_files import file_of, is_there
 from pytest_supercache.runtime.sql.statements import (
     EVERYTHING,
     READS,
@@ -89,7 +88,7 @@ def _touch_file(execution: ExecutionContext, database: Any, *, is_uri: bool) -> 
     found = file_of(database, is_uri=is_uri)
     if memory is not None and found is not None:
         path, may_make = found
-        makes = may_make and not os.path.exists(path)  # noqa: PTH110 - no error for odd names
+        makes = may_make and not is_there(path)
         touch_file(memory, path, writes=makes, makes=makes)
 
 

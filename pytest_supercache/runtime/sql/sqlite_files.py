@@ -1,6 +1,7 @@
 """Finds the file of a SQLite database by what ``sqlite3.connect`` is given."""
 
 import os
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -24,6 +25,15 @@ def file_of(database: Any, *, is_uri: bool) -> tuple[str, bool] | None:
         may_make = mode == "rwc"
         path = unquote(_without_authority(path))
     return None if path in {"", ":memory:"} or "\0" in path else (path, may_make)
+
+
+def is_there(path: str) -> bool:
+    """Say whether a file exists; none can have a name that the system refuses."""
+    try:
+        Path(path).stat()
+    except OSError:
+        return False
+    return True
 
 
 def _without_authority(path: str) -> str:
