@@ -64,6 +64,7 @@ from pytest_supercache.runtime.memory.effects import (
     top,
 )
 from pytest_supercache.runtime.memory.entries import count_taken_by, touch_entry
+from pytest_supercache.runtime.memory.executing import EXECUTORS, executing
 from pytest_supercache.runtime.memory.foreign import derives_from_foreign
 from pytest_supercache.runtime.memory.generated import rewrite_generated
 from pytest_supercache.runtime.memory.getters import (
@@ -351,14 +352,21 @@ def _builtin(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> A
     elif looks_at_attributes(function, arguments):
         touch_by_names(accesses, function, arguments)
     elif function in (next, anext) and arguments:
-        footprint = _take(accesses, arguments[0])
-        if footprint is not None and takes_more(arguments[0]):
-            return going_on(accesses, footprint, function)
+        return _advanced(accesses, function, arguments[0])
+    elif function in EXECUTORS:
+        return executing(function)
     elif function not in TOUCHES_NOTHING:
         footprint = _arguments(accesses, function, arguments)
         if footprint is not None and any(map(calls_back, arguments)):
             return going_on(accesses, footprint, function)
     return None
+
+
+def _advanced(accesses: Accesses, function: Any, iterator: Any) -> Any:
+    """Touch what gives the next element; return a stand-in if that calls code, too."""
+    footprint = _take(accesses, iterator)
+    is_more = footprint is not None and takes_more(iterator)
+    return going_on(accesses, footprint, function) if is_more else None
 
 
 def _object_of_c(accesses: Accesses, called: Any, arguments: tuple[Any, ...]) -> Any:

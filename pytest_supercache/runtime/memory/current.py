@@ -16,6 +16,8 @@ class Current:
     """Rewrites a function of the standard library."""
     rewrite_generated: Callable[[types.FunctionType], None] | None = None
     """Rewrites a function that was generated for a class of the code under test."""
+    rewrite_code: Callable[[types.CodeType], types.CodeType] | None = None
+    """Returns a rewritten copy of code that is about to be executed."""
     knows_code: Callable[[types.CodeType], bool] | None = None
     """Says whether code is rewritten."""
     tell_of_return: Callable[[types.FunctionType], None] | None = None

@@ -241,6 +241,12 @@ def is_rewritten(name: Any) -> bool:
     return type(name) is str and is_rewritten_name(name)
 
 
+def is_of_code(members: dict[str, Any]) -> bool:
+    """Say whether functions with these globals are rewritten; what `exec` runs may have no name."""
+    name = members.get("__name__")
+    return name is None or is_rewritten(name)
+
+
 @of_kind
 def is_class_of_code(kind: type) -> bool:
     """Say whether a class belongs to the code under test.

@@ -32,6 +32,19 @@ WITH_FILES = frozenset(
 )
 """Modules of frameworks that are rewritten: their functions look at files that users share."""
 
+OF_TEMPLATES = frozenset(
+    {
+        "django.contrib.humanize.templatetags.humanize", "django.template.base",
+        "django.template.context", "django.template.defaultfilters",
+        "django.template.defaulttags", "django.template.loader_tags", "django.template.smartif",
+        "django.templatetags.cache", "django.templatetags.i18n", "django.templatetags.l10n",
+        "django.templatetags.tz", "jinja2.environment", "jinja2.filters", "jinja2.runtime",
+        "jinja2.sandbox", "jinja2.tests",
+    }
+)  # fmt: skip
+"""Modules whose functions are rewritten, because they get what templates name; their own objects
+are left alone."""
+
 _CONTROLLED = frozenset(
     {
         "pytest_supercache", "redis", "valkey", "fakeredis", "lupa", "hiredis", "freezegun",
@@ -59,7 +72,17 @@ _WITH_CONTAINERS = frozenset(
 """Parts of these packages whose objects are memory nevertheless: attributes of a mapped object."""
 
 LOOKED_AT_ONLY = frozenset(
-    {"sortedcontainers", "ruamel", "httpx", "starlette", "django", "numpy", "pandas", "sqlalchemy"}
+    {
+        "sortedcontainers",
+        "ruamel",
+        "httpx",
+        "starlette",
+        "django",
+        "numpy",
+        "pandas",
+        "sqlalchemy",
+        "jinja2",
+    }
 )
 """Packages whose containers are not changed by look-ups."""
 

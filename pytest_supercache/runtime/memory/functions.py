@@ -35,6 +35,7 @@ from pytest_supercache.runtime.memory.effects import (
 )
 from pytest_supercache.runtime.memory.entering import CALLING_FOR_C
 from pytest_supercache.runtime.memory.files import listen
+from pytest_supercache.runtime.memory.foreign import OF_TEMPLATES
 from pytest_supercache.runtime.memory.hook_calls import CALLER, always, called_safely
 from pytest_supercache.runtime.memory.hooks import HOOKS
 from pytest_supercache.runtime.memory.iteration_hooks import TAKING_HOOKS
@@ -90,6 +91,10 @@ def _done(code: CodeType, constants: frozenset[str] = frozenset()) -> CodeType:
 
 def _done_guarded(code: CodeType, constants: frozenset[str] = frozenset()) -> CodeType:
     return _rewritten_with(_GUARDED_HOOKS, code, constants, _done_guarded)
+
+
+def _done_of_templates(code: CodeType, constants: frozenset[str] = frozenset()) -> CodeType:
+    return _rewritten_with(_READING_HOOKS, code, constants, _done_of_templates)
 
 
 def _rewritten_with(
@@ -246,9 +251,21 @@ def _hooks(is_meant: Callable[[], bool]) -> dict[str, Callable[..., Any]]:
 _HOOKS = _hooks(always)
 _GUARDED_HOOKS: dict[str, Callable[..., Any]] = {
     **_hooks(_is_meant),
-    **dict.fromkeys(("load_global", "store_global", "delete_global"), _nothing),
+    **dict.fromkeys(
+        ("load_global", "store_global", "delete_global", "load_name", "store_name", "delete_name"),
+        _nothing,
+    ),
     "entered": _HOOKS["entered"],
 }
+_READING_HOOKS = _HOOKS | {
+    name: called_safely(_ALL_HOOKS[name], lambda: False)
+    for name in (
+        "store_attribute", "delete_attribute", "store_global", "delete_global", "store_name",
+        "delete_name", "store_cell", "store_item", "delete_item", "store_slice",
+    )
+}  # fmt: skip
+"""Hooks for code that gets what templates name, and otherwise changes only what is its own."""
+
 _swapped: list["Functions"] = []
 
 _ANSWERS_AT_ONCE = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
@@ -265,7 +282,7 @@ class Functions:
 
     def rewrite_modules(self) -> bool:
         """Rewrite the functions of all imported code under test; True if any were new."""
-        modules = [module for module in modules_under_test() if is_rewritten(module.__name__)]
+        modules = _modules()
         _known.look_into(modules)
         return self._rewrite(_known.of(modules))
 
@@ -281,7 +298,7 @@ class Functions:
         for function in reached:
             _known.add(function)
         self._rewrite(reached)
-        modules = [module for module in modules_under_test() if is_rewritten(module.__name__)]
+        modules = _modules()
         _known.look_into(modules)
         self._rewrite(_known.of(_known.look_again(modules)))
 
@@ -348,9 +365,19 @@ class Functions:
             code = function.__code__
             if identity(code) not in _originals:
                 self.note(function)
-                function.__code__ = _done(code)
+                is_of_templates = function.__globals__.get("__name__") in OF_TEMPLATES
+                function.__code__ = (_done_of_templates if is_of_templates else _done)(code)
                 any_new = True
         return any_new
+
+
+def _modules() -> list[ModuleType]:
+    """Return the modules whose functions are rewritten."""
+    of_templates = (sys.modules.get(name) for name in sorted(OF_TEMPLATES))
+    return [
+        *(module for module in modules_under_test() if is_rewritten(module.__name__)),
+        *(module for module in of_templates if module is not None),
+    ]
 
 
 @contextmanager
@@ -361,6 +388,7 @@ def functions_rewritten() -> Iterator[Functions]:
     Current.rewrite = functions.rewrite
     Current.rewrite_container = functions.rewrite_container
     Current.rewrite_generated = functions.rewrite_generated
+    Current.rewrite_code = _done
     Current.tell_of_return = functions.tell_of_return
     Current.tell_of_entering = functions.tell_of_entering
     Current.touch_call = touch_call
@@ -372,7 +400,7 @@ def functions_rewritten() -> Iterator[Functions]:
     finally:
         Current.execution = Current.accesses = None
         Current.rewrite = Current.rewrite_container = Current.knows_code = None
-        Current.rewrite_generated = None
+        Current.rewrite_generated = Current.rewrite_code = None
         Current.tell_of_return = Current.tell_of_entering = None
         Current.looked_into.clear()
         Current.prepared.clear()

@@ -189,6 +189,29 @@ def delete_global(name: str) -> None:
         touch_global(accesses, members, name, writes=True)
 
 
+def load_name(name: str) -> None:
+    """Record the read of a name in the body of a class, or in code that `exec` or `eval` runs."""
+    frame = sys._getframe(CALLER)
+    space: Any = frame.f_locals
+    if space is not frame.f_globals:
+        load_item(space, name)
+        if type(space) is dict and name in space:
+            return
+    accesses = looking()
+    if accesses is not None:
+        touch_global(accesses, frame.f_globals, name, writes=False)
+
+
+def store_name(value: Any, name: str) -> None:
+    """Record that such code stores a name."""
+    store_item(sys._getframe(CALLER).f_locals, name, value)
+
+
+def delete_name(name: str) -> None:
+    """Record that such code deletes a name."""
+    delete_item(sys._getframe(CALLER).f_locals, name)
+
+
 def load_cell(cell: Any, name: str) -> None:
     """Record the read of a variable that a closure shares."""
     accesses = looking()
@@ -314,8 +337,8 @@ HOOKS = {
     hook.__name__: hook
     for hook in (
         load_attribute, store_attribute, delete_attribute, load_global, store_global, delete_global,
-        load_cell, store_cell, load_item, delete_item, read, read_both,
-        advance, entered, returning, load_super, match_class, read_deeply,
+        load_name, store_name, delete_name, load_cell, store_cell, load_item, delete_item, read,
+        read_both, advance, entered, returning, load_super, match_class, read_deeply,
     )
 }  # fmt: skip
 """The hooks before accesses, by name; those before calls are in `calls`."""

@@ -14,6 +14,7 @@ from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.effects import (
     CONTAINER_MODULES,
     CONTAINERS,
+    is_of_code,
     is_of_cython,
     is_rewritten,
     top,
@@ -52,7 +53,17 @@ def touches_itself(function: Any) -> bool:
         if Current.rewrite is not None:
             Current.rewrite(function)
         return True
-    return is_rewritten(module)
+    return _is_rewritten_now(function) or is_rewritten(module)
+
+
+def _is_rewritten_now(function: Any) -> bool:
+    """Say whether a function is code of the project, or of what it executes; rewrite it if so."""
+    knows, rewrite = Current.knows_code, Current.rewrite_generated
+    if type(function) is not types.FunctionType or knows is None or rewrite is None:
+        return False
+    if not knows(function.__code__) and is_of_code(function.__globals__):
+        rewrite(function)
+    return knows(function.__code__)
 
 
 DECORATING = frozenset({"cachetools"})

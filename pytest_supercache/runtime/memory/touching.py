@@ -36,6 +36,7 @@ from pytest_supercache.runtime.memory.effects import (
     is_class_of_code,
     is_left_alone,
     is_left_alone_but_tuples,
+    is_of_code,
     is_read_by,
     is_rewritten,
     is_view,
@@ -387,10 +388,14 @@ def touch_global(accesses: Accesses, members: dict[str, Any], name: str, *, writ
     if writes:
         note_global_replaced(accesses, members, name)
     is_builtin = name not in members and name in vars(builtins)
-    if (writes or not is_builtin) and is_rewritten(members.get("__name__")):
-        accesses.touch(members, f".{name}", writes=writes)
+    if (writes or not is_builtin) and is_of_code(members):
+        owner = accesses.owner_of(
+            members
+        )  # of code that is executed with attributes as its globals
+        holder = members if owner is None else owner
+        accesses.touch(holder, f".{name}", writes=writes)
         if not writes and accesses.is_naming:
-            accesses.reached(members.get(name), members, f".{name}")
+            accesses.reached(members.get(name), holder, f".{name}")
 
 
 def touch_whole(
