@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from contextvars import ContextVar
+from importlib.util import find_spec
 from types import SimpleNamespace
 
 import aiosqlite
@@ -52,6 +53,7 @@ from pytest_supercache.runtime.kernel.under_test import dict_of
 from pytest_supercache.runtime.memory import proxies
 from pytest_supercache.runtime.memory.cached_properties import cached_of
 from pytest_supercache.runtime.memory.effects import is_of_cython
+from pytest_supercache.runtime.memory.foreign import OF_TEMPLATES
 from pytest_supercache.runtime.observe.targets import find_target
 from pytest_supercache.runtime.process.library_doors import BEFOREHAND, DOORS
 from pytest_supercache.runtime.process.virtual_time import frozen_pairs
@@ -435,6 +437,15 @@ def _a_wait_callback_can_be_set_for_all_connections():
     assert psycopg2.extensions.get_wait_callback() is None
     assert callable(psycopg2.extensions.connection.poll)
     assert psycopg2.extensions.POLL_OK == 0
+
+
+@CHECKS.of(
+    "jinja2.environment, jinja2.filters, jinja2.runtime and other modules of Jinja and Django "
+    "that get what templates name"
+)
+def _modules_of_templates_have_these_names():
+    for name in OF_TEMPLATES:
+        assert find_spec(name) is not None, name
 
 
 @CHECKS.of("Django: Model._meta")

@@ -134,6 +134,35 @@ def a_memo_that_is_compiled_under_a_lock(world):
     _loaded_by_two(world, threading.Lock())
 
 
+def _loaded_and_cleared(world, lock):
+    origin, kept = {"price": 1}, {}
+    load = cytoolz.memoize(lambda key: origin[key], cache=kept)
+
+    def ask():
+        with lock:
+            return load("price")
+
+    def change():
+        with lock:
+            origin["price"] = 2
+            kept.clear()
+
+    world.actor("shop", ask)
+    world.actor("change", change)
+    world.run()
+    assert load("price") == 2
+
+
+@broken("the price of before is kept after the memo was cleared")
+def a_compiled_memo_that_is_cleared(world):
+    _loaded_and_cleared(world, nullcontext())
+
+
+@right("they hold one lock")
+def a_compiled_memo_that_is_cleared_under_a_lock(world):
+    _loaded_and_cleared(world, threading.Lock())
+
+
 class Product:
     def __init__(self, redis):
         self.redis, self.asked, self._cache = redis, 0, {}

@@ -90,7 +90,7 @@ from pytest_supercache.runtime.memory.library import (
     is_wrapper,
     touches_itself,
 )
-from pytest_supercache.runtime.memory.memos import remembered, touch_memo
+from pytest_supercache.runtime.memory.memos import memo_of_c, remembered, touch_memo
 from pytest_supercache.runtime.memory.names import REAL_PRIMITIVES, is_real
 from pytest_supercache.runtime.memory.one_dict import note_dict_set
 from pytest_supercache.runtime.memory.paths import (
@@ -375,6 +375,8 @@ def _object_of_c(accesses: Accesses, called: Any, arguments: tuple[Any, ...]) ->
         _arrays(accesses, called, arguments)
         return None
     given = _given(accesses, arguments, read_deeply)
+    if hasattr(called, "__wrapped__"):
+        return memo_of_c(accesses, called, given)
     return going_on(accesses, joined(given, touch_whole(accesses, called, writes=True)), called)
 
 

@@ -4,15 +4,17 @@ A memo looks up its arguments, calls its function if they are new, and stores th
 """
 
 import functools
+import gc
 from collections.abc import Callable
 from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.runtime.memory.accesses import Accesses
-from pytest_supercache.runtime.memory.effects import Memo
+from pytest_supercache.runtime.memory.effects import Memo, holds
 from pytest_supercache.runtime.memory.steps import joined
 from pytest_supercache.runtime.memory.storing import tell_of_return
+from pytest_supercache.runtime.memory.touching import touch_whole
 
 
 def remembered(memo: Any) -> Any:
@@ -48,13 +50,38 @@ def touch_memo(accesses: Accesses, memo: Any, function: Any) -> Any:
     return functools.partial(_remembering, accesses, memo, stand_in or function)
 
 
+def memo_of_c(accesses: Accesses, memo: Any, given: Footprint | None) -> Any:
+    """Touch what a memo of a library in compiled code remembers, beside what it is given.
+
+    Returns:
+        A stand-in for it; None: nobody else uses what it touches.
+    """
+    kept = next(filter(_is_container, gc.get_referents(memo)), memo)
+    footprint = joined(given, touch_whole(accesses, kept, writes=True))
+    if footprint is None:
+        return None
+    tell_of_return(memo.__wrapped__)
+    return _calling(accesses, footprint, kept, memo)
+
+
+def _is_container(value: Any) -> bool:
+    return holds(type(value))
+
+
 def _calling(
-    accesses: Accesses, footprint: Footprint, memo: Any, function: Any
+    accesses: Accesses, footprint: Footprint, holder: Any, function: Any
 ) -> Callable[..., Any]:
-    """Return a stand-in for a memo function that other actors use, too."""
+    """Return a stand-in for a memo function that other actors use, too.
+
+    Args:
+        accesses: those of the execution.
+        footprint: what the memo remembers.
+        holder: where it keeps that.
+        function: the memo, or a method bound to it.
+    """
 
     def stand_in(*arguments: Any, **keywords: Any) -> Any:
-        with accesses.calling_back(footprint), accesses.storing(memo, WHOLE, footprint):
+        with accesses.calling_back(footprint), accesses.storing(holder, WHOLE, footprint):
             return function(*arguments, **keywords)
 
     return stand_in
