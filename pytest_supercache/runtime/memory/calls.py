@@ -88,6 +88,7 @@ from pytest_supercache.runtime.memory.library import (
     is_container_in_python,
     is_of_functools,
     is_wrapper,
+    rewrite_nameless,
     touches_itself,
 )
 from pytest_supercache.runtime.memory.memos import memo_of_c, remembered, touch_memo
@@ -215,6 +216,7 @@ def _touch_of(function: Any, arguments: tuple[Any, ...]) -> Any:
 def _touches_nothing(function: Any, arguments: tuple[Any, ...]) -> bool:
     """Say quickly whether a call needs no record: it touches nothing, or its callee has hooks."""
     if type(function) is types.FunctionType:
+        rewrite_nameless(function)
         return _tells(function)
     kind = type(function.__self__)
     if _touches_what_it_is_given(kind) and SCALARS.issuperset(map(type, arguments)):

@@ -14,7 +14,6 @@ from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.effects import (
     CONTAINER_MODULES,
     CONTAINERS,
-    is_of_code,
     is_of_cython,
     is_rewritten,
     top,
@@ -57,13 +56,23 @@ def touches_itself(function: Any) -> bool:
 
 
 def _is_rewritten_now(function: Any) -> bool:
-    """Say whether a function is code of the project, or of what it executes; rewrite it if so."""
+    """Say whether a function is rewritten; one of the code under test is from now on."""
     knows, rewrite = Current.knows_code, Current.rewrite_generated
     if type(function) is not types.FunctionType or knows is None or rewrite is None:
         return False
-    if not knows(function.__code__) and is_of_code(function.__globals__):
+    if not knows(function.__code__) and is_rewritten(function.__globals__.get("__name__")):
         rewrite(function)
     return knows(function.__code__)
+
+
+def rewrite_nameless(function: types.FunctionType) -> None:
+    """Rewrite a function that is called by itself and whose globals name no module.
+
+    `exec` has made it: for a template, or a rule. A method that the standard library makes so
+    belongs to a class of that.
+    """
+    if Current.rewrite_generated is not None and "__name__" not in function.__globals__:
+        Current.rewrite_generated(function)
 
 
 DECORATING = frozenset({"cachetools"})
