@@ -5,6 +5,7 @@ of cachetools has put around a function: it keeps results in a mapping of the co
 """
 
 import types
+import weakref
 from collections import Counter
 from typing import Any
 
@@ -26,6 +27,7 @@ def is_container_in_python(kind: type) -> bool:
     if known is None:
         bases = [module_of(base) for base in bases_of(kind)[:-1]]
         known = not CONTAINER_MODULES.isdisjoint(bases) and not issubclass(kind, CONTAINERS)
+        known = known and kind not in weakref.ProxyTypes
         known = known and all(CONTAINER_MODULES & {base} or is_rewritten(base) for base in bases)
         if known and Current.rewrite_container is not None:
             Current.rewrite_container(kind)

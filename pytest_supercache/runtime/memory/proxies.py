@@ -1,4 +1,4 @@
-"""Finds the object behind a proxy of a library, where accesses to the proxy's items take place.
+"""Finds the object behind a proxy, where accesses to the proxy's items take place.
 
 A proxy of werkzeug that calls a function for its object stands for itself, because that function
 is code under test: a hook must not run it a second time. So does one of wrapt, or of
@@ -7,6 +7,7 @@ lazy_object_proxy, whose object is made when it is first used, until that is don
 
 import gc
 import types
+import weakref
 from contextvars import ContextVar
 from typing import Any
 
@@ -31,6 +32,7 @@ def is_proxy(kind: type) -> bool:
         _derives_from(kind, _LOCAL_PROXY)
         or _derives_from(kind, _LAZY_OBJECT)
         or is_transparent(kind)
+        or kind in weakref.ProxyTypes
     )
 
 
@@ -50,6 +52,8 @@ def behind(proxy: Any) -> Any:
     kind = type(proxy)
     if is_transparent(kind):
         return _wrapped(proxy)
+    if kind in weakref.ProxyTypes:
+        return _referent(proxy)
     if _derives_from(kind, _LAZY_OBJECT):
         made = members_of(proxy).get("_wrapped")
         return proxy if made is None or type(made) is object else made
@@ -78,6 +82,14 @@ def _wrapped(proxy: Any) -> Any:
     try:
         return _slot(proxy, "__wrapped__") if _is_made(proxy) else proxy
     except (AttributeError, ValueError):  # the proxy is being made, and stands for nothing yet
+        return proxy
+
+
+def _referent(proxy: Any) -> Any:
+    """Return the object behind a weak proxy: its bound methods are those of the object."""
+    try:
+        return proxy.__init__.__self__
+    except ReferenceError:  # the code itself gets it
         return proxy
 
 

@@ -117,11 +117,7 @@ def touch_inherited(accesses: Accesses, kind: type, start: type, name: str) -> N
 def touch_attribute(accesses: Accesses, holder: Any, name: str, *, writes: bool) -> None:
     """Touch an attribute of a module, a class or an instance."""
     kind = type(holder)
-    if kind is weakref.ProxyType:
-        with Together(accesses), suppress(ReferenceError):  # it is raised by the code itself
-            accesses.touch_life(weakref.ref(_referent(holder)), writes=False)
-            touch_attribute(accesses, _referent(holder), name, writes=writes)
-    elif kind is super:
+    if kind is super:
         touch_inherited(accesses, holder.__self_class__, holder.__thisclass__, name)
     elif kind in BEARERS:
         _attribute_of_bearer(accesses, holder, name, writes=writes)
@@ -152,6 +148,8 @@ def touch_behind(accesses: Accesses, proxy: Any, touch: Callable[[Any], _Touched
         with Together(accesses):
             if is_transparent(kind):
                 accesses.touch(proxy, BEHIND, writes=False)
+            if kind in weakref.ProxyTypes:
+                accesses.touch_life(weakref.ref(meant), writes=False)
             touched = touch(meant)
         if accesses.collected is not None or is_looked_up(kind) or behind(proxy) is meant:
             return touched
@@ -177,11 +175,6 @@ def note_owner(accesses: Accesses, holder: Any) -> None:
         accesses.own(dict_of(holder), holder)
     elif not is_left_alone(kind) and kind is not types.ModuleType:
         note_dict_read(accesses, holder)
-
-
-def _referent(proxy: Any) -> Any:
-    """Return the object behind a weak proxy: its bound methods are those of the object."""
-    return proxy.__init__.__self__
 
 
 def _class_attribute(accesses: Accesses, holder: type, name: str, *, writes: bool) -> None:
