@@ -118,6 +118,7 @@ from pytest_supercache.runtime.memory.streams import (
     touch_method_of_stream,
     touch_path,
     touch_stream,
+    touch_streams_held,
 )
 from pytest_supercache.runtime.memory.touching import (
     compares_within,
@@ -300,6 +301,7 @@ def _of_c(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> Any:
         return _builtin(accesses, function, arguments)
     if type(holder) is os.DirEntry:
         return touch_path(accesses, function)
+    touch_streams_held(accesses, holder)
     return _method(accesses, holder, function, arguments)
 
 
@@ -336,7 +338,8 @@ def _bound(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> Any
     if type(inner) is types.FunctionType and loops_in_python(str(inner.__module__)):
         is_deep = top(inner.__module__) in DEEP_READERS
         given = _given(accesses, arguments, read_deeply if is_deep else read)
-        _look_into(accesses, inner, joined(given, accesses.touch(holder, WHOLE, writes=False)))
+        held = joined(given, touch_streams_held(accesses, holder))
+        _look_into(accesses, inner, joined(held, accesses.touch(holder, WHOLE, writes=False)))
     return _method(accesses, holder, function, arguments)
 
 

@@ -1,9 +1,15 @@
 """Records accesses to files through paths and streams."""
 
+import gc
+import io
+import types
 from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.core.identity import identity
 from pytest_supercache.core.memory_use import WHOLE
+from pytest_supercache.runtime.kernel.kinds import module_of, of_kind
+from pytest_supercache.runtime.kernel.under_test import is_standard_name
 from pytest_supercache.runtime.memory.accesses import Accesses
 from pytest_supercache.runtime.memory.paths import touch_file
 from pytest_supercache.runtime.memory.steps import Together, joined
@@ -60,4 +66,38 @@ def touch_stream(accesses: Accesses, stream: Any, *, writes: bool) -> Footprint 
     if type(path) is str:
         is_open = stream.closed is False and stream.writable()
         return touch_file(accesses, path, writes=writes and is_open)
-    return accesses.touch(stream, WHOLE, writes=writes)
+    touched = accesses.touch(stream, WHOLE, writes=writes)
+    return joined(touched, touch_streams_held(accesses, stream, writes=writes))
+
+
+def touch_streams_held(accesses: Accesses, holder: Any, *, writes: bool = True) -> Footprint | None:
+    """Touch the streams in memory that an object of the standard library writes to, or reads.
+
+    Returns:
+        The footprint of those that are shared, if any are.
+    """
+    touched: Footprint | None = None
+    waiting, seen = [holder] if _may_hold_stream(type(holder)) else [], {identity(holder)}
+    while waiting and len(seen) < _HELD_MAX:
+        for inner in gc.get_referents(waiting.pop()):
+            kind = type(inner)
+            if identity(inner) in seen or not _may_hold_stream(kind):
+                continue
+            seen.add(identity(inner))
+            waiting.append(inner)
+            if kind in _IN_MEMORY:
+                touched = joined(touched, accesses.touch(inner, WHOLE, writes=writes))
+    return touched
+
+
+@of_kind
+def _may_hold_stream(kind: type) -> bool:
+    package = module_of(kind).partition(".")[0]
+    is_of_library = package != "builtins" and is_standard_name(package)
+    return kind in _LEADING or (is_of_library and not issubclass(kind, type))
+
+
+_IN_MEMORY = (io.BytesIO, io.StringIO)
+_LEADING = frozenset({dict, types.MethodType, types.BuiltinFunctionType})
+_HELD_MAX = 50
+"""How many objects are looked at: a stream lies behind few of its wrappers."""
