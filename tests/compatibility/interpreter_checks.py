@@ -41,8 +41,8 @@ from pytest_supercache.runtime.memory.effects import (
 )
 from pytest_supercache.runtime.memory.entering import _LOOPING
 from pytest_supercache.runtime.memory.iterators import calls_of, yielded_by
+from pytest_supercache.runtime.memory.proxies import behind
 from pytest_supercache.runtime.memory.referring import functions_of
-from pytest_supercache.runtime.memory.touching import _referent
 from pytest_supercache.runtime.memory.tracked_calls import is_fully_tracked
 from pytest_supercache.runtime.observe.watched_mapping import _is_loop
 from pytest_supercache.runtime.process.derived_dates import _building
@@ -278,7 +278,7 @@ def _a_proxy_leads_to_its_object():
         pass
 
     shop = Shop()
-    assert _referent(weakref.proxy(shop)) is shop
+    assert behind(weakref.proxy(shop)) is shop
 
 
 @CHECKS.of("weakref.finalize._registry, _index_iter")
