@@ -1,10 +1,11 @@
-"""Opens the socket of a descriptor, and asks between which addresses it connects.
+"""Finds the sockets of this process, and between which addresses they connect.
 
 The class of C is used: tools of tests put others in the place of Python's, which refuse to be made.
 """
 
 import os
 import socket
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -37,3 +38,24 @@ def ends_of(descriptor: int) -> tuple[Any, Any]:
             return own, ours.getpeername()
         return own, None
     return None, None
+
+
+def open_descriptors() -> set[str]:
+    """Return the numbers of the open descriptors; none on a system without a list of them."""
+    with suppress(OSError), os.scandir(_DESCRIPTORS) as entries:
+        return {entry.name for entry in entries}
+    return set()
+
+
+def open_sockets() -> dict[int, int]:
+    """Return the sockets of this process: inode -> descriptor."""
+    found = dict[int, int]()
+    for name in open_descriptors():
+        with suppress(OSError, ValueError):  # that of the list itself is closed
+            facts = os.fstat(int(name))
+            if stat.S_ISSOCK(facts.st_mode):
+                found[facts.st_ino] = int(name)
+    return found
+
+
+_DESCRIPTORS = "/dev/fd"

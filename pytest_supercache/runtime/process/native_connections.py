@@ -5,17 +5,14 @@ connected. What it sends is no step, so a run in which one appears proves nothin
 """
 
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from pytest_supercache.core.socket_ends import ends_of
+from pytest_supercache.core.socket_ends import ends_of, open_descriptors, open_sockets
 from pytest_supercache.runtime.kernel import audit
 from pytest_supercache.runtime.kernel.notes import Notes
 from pytest_supercache.runtime.sql.native_sockets import SERVERS, SOCKETS
-
-_DESCRIPTORS = "/dev/fd"
 
 _known = set[int]()
 """The inodes of sockets that were there before the check, or that Python code has connected."""
@@ -31,7 +28,7 @@ def native_connections_found() -> Iterator[None]:
     On a system without a list of descriptors nothing is found.
     """
     audit.listen({"socket.connect"}, _connecting)
-    _known.update(_sockets())
+    _known.update(open_sockets())
     try:
         yield
     finally:
@@ -46,13 +43,13 @@ def _connecting(_event: str, args: tuple[Any, ...]) -> None:
 
 def note_native_connections(notes: Notes) -> None:
     """Note as a hazard a connection that was opened by native code, and is open now."""
-    found = _descriptors()
+    found = open_descriptors()
     is_same = found <= _listed
     _listed.clear()
     _listed.update(found)
     if is_same:
         return
-    sockets = _sockets()
+    sockets = open_sockets()
     new = sockets.keys() - _known - SOCKETS
     _known.update(new)
     ends = {inode: ends_of(descriptor) for inode, descriptor in sockets.items()}
@@ -66,20 +63,3 @@ def note_native_connections(notes: Notes) -> None:
                 "and pylibmc do): what it sends is no step. Use a client that is under control "
                 "(docs/adapters.md), or put a double in its place"
             )
-
-
-def _descriptors() -> set[str]:
-    with suppress(OSError), os.scandir(_DESCRIPTORS) as entries:
-        return {entry.name for entry in entries}
-    return set()
-
-
-def _sockets() -> dict[int, int]:
-    """Return the sockets of this process: inode -> descriptor."""
-    found = dict[int, int]()
-    for name in _descriptors():
-        with suppress(OSError, ValueError):  # that of the list itself is closed
-            facts = os.fstat(int(name))
-            if stat.S_ISSOCK(facts.st_mode):
-                found[facts.st_ino] = int(name)
-    return found

@@ -7,12 +7,12 @@ derived classes.
 import select
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import psycopg2
 from psycopg2 import extensions
 
+from pytest_supercache.core.socket_ends import ends_of, open_descriptors, open_sockets
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.patches import Patches, derived_from_both
 from pytest_supercache.runtime.sql.lock_holders import observer_query, process_ids
@@ -41,8 +41,7 @@ _sessions = DatabaseSessions()
 _patches = Patches()
 _real_connect = psycopg2.connect
 _Plain: Any = extensions.connection
-_DESCRIPTORS = Path("/proc/self/fd")
-_sockets_of_others: frozenset[str] = frozenset()
+_sockets_of_others: frozenset[int] = frozenset()
 """Sockets that were there when no connection was."""
 
 
@@ -57,7 +56,7 @@ def open() -> list[tuple[Any, Any]]:
 def _is_connected() -> bool:
     """Say whether there is an open connection; all objects are examined for new sockets only."""
     global _sockets_of_others
-    sockets = _sockets()
+    sockets = _connected_elsewhere()
     if sockets is not None and sockets <= _sockets_of_others:
         return False
     found = (one for one in all_objects() if issubclass(type(one), _Plain))
@@ -67,16 +66,13 @@ def _is_connected() -> bool:
     return is_found
 
 
-def _sockets() -> frozenset[str] | None:
-    """Return the sockets of this process; None: the operating system does not tell."""
-    found = set[str]()
-    try:
-        for descriptor in _DESCRIPTORS.iterdir():
-            with suppress(FileNotFoundError):  # that of the list itself
-                found.add(str(descriptor.readlink()))
-    except OSError:
+def _connected_elsewhere() -> frozenset[int] | None:
+    """Return the sockets whose other end is not in this process; None: the system lists none."""
+    if not open_descriptors():
         return None
-    return frozenset(one for one in found if one.startswith("socket:"))
+    ends = {inode: ends_of(descriptor) for inode, descriptor in open_sockets().items()}
+    here = {own for own, _ in ends.values()}
+    return frozenset(inode for inode, (_, peer) in ends.items() if peer and peer not in here)
 
 
 def close() -> None:
