@@ -591,6 +591,8 @@ def _given(
             touch_by(accesses, argument)
         elif type(argument) is Memo:
             accesses.touch(argument, WHOLE, writes=True)
+        elif module_of(type(argument)) == "_io":
+            shared = joined(shared, touch_stream(accesses, argument, writes=True))
         elif fills and type(argument) not in PLAIN:
             shared = joined(shared, touch_whole(accesses, argument, writes=True))
         elif type(argument) not in PLAIN or (type(argument) is tuple and reader is not read):
@@ -639,7 +641,7 @@ def _arguments(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) ->
         elif kind is functools.partial and is_of_c:
             _held_partial(accesses, argument)
         elif module_of(kind) == "_io":
-            touch_stream(accesses, argument, writes=True)
+            shared = joined(shared, touch_stream(accesses, argument, writes=True))
         elif is_deep:
             shared = joined(shared, read_deeply(argument))
         else:

@@ -557,9 +557,10 @@ _KEYS_ASKED = 50
 def elements_of(value: Any) -> list[Any]:
     """Return the elements of a container without running its own code.
 
-    A tuple of `zip_longest` has holes where iterators have ended; nobody may look there.
+    A tuple of `zip_longest` has holes where iterators have ended, and so has a list that a builder
+    of `xml.etree` keeps; nobody may look there.
     """
-    if type(value) is tuple and len(filled := gc.get_referents(value)) < len(value):
+    if type(value) in (tuple, list) and len(filled := gc.get_referents(value)) < len(value):
         return filled[::-1]
     for base in (list, tuple, set, frozenset, collections.deque):
         if issubclass(type(value), base):
