@@ -115,10 +115,11 @@ from pytest_supercache.runtime.memory.reflecting import (
 from pytest_supercache.runtime.memory.single_dispatch import implementations_of, registers
 from pytest_supercache.runtime.memory.steps import Together, joined
 from pytest_supercache.runtime.memory.streams import (
+    touch_entry_of_folder,
     touch_method_of_stream,
-    touch_path,
     touch_stream,
     touch_streams_held,
+    writing,
 )
 from pytest_supercache.runtime.memory.touching import (
     compares_within,
@@ -257,18 +258,11 @@ def _function(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> 
         _wrapper(accesses, function, arguments)
     elif function is os.getenv:
         touch_whole(accesses, os.environ, writes=False)
-    elif function is os.path.samefile:
-        return _same_file
     elif looks_at_attributes(function, arguments):
         touch_by_names(accesses, function, arguments)
     else:
         _look_into(accesses, function, _arguments(accesses, function, arguments))
     return None
-
-
-def _same_file(f1: Any, f2: Any) -> bool:
-    """Look at one file after the other, as ``os.path.samefile`` does."""
-    return os.path.samestat(touching(os.stat, f1), touching(os.stat, f2))
 
 
 def _wrapper(accesses: Accesses, wrapper: Any, _arguments: tuple[Any, ...]) -> None:
@@ -300,7 +294,8 @@ def _of_c(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> Any:
     if holder is None or is_of_module:
         return _builtin(accesses, function, arguments)
     if type(holder) is os.DirEntry:
-        return touch_path(accesses, function)
+        touch_entry_of_folder(accesses, holder, function.__name__)
+        return None
     touch_streams_held(accesses, holder)
     return _method(accesses, holder, function, arguments)
 
@@ -333,8 +328,7 @@ def _bound(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> Any
         _given(accesses, arguments, read_deeply if is_deep else read)
         return None
     if issubclass(type(holder), PurePath):
-        is_two = inner.__name__ == "samefile"
-        return functools.partial(_same_file, holder) if is_two else touch_path(accesses, function)
+        return writing(function)
     if type(inner) is types.FunctionType and loops_in_python(str(inner.__module__)):
         is_deep = top(inner.__module__) in DEEP_READERS
         given = _given(accesses, arguments, read_deeply if is_deep else read)
@@ -659,8 +653,10 @@ def _file_given(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -
         touch_loaded(accesses, arguments)
     elif function in MAKING_FILES and arguments:
         touch_file(accesses, arguments[0], writes=True, makes=True)
-    elif function in BY_DESCRIPTOR and arguments and type(arguments[0]) is int:
-        touch_descriptor(accesses, arguments[0], writes=BY_DESCRIPTOR[function])
+    elif function in BY_DESCRIPTOR:
+        for number, writes in zip(arguments, BY_DESCRIPTOR[function], strict=False):
+            if type(number) is int:
+                touch_descriptor(accesses, number, writes=writes)
 
 
 def _argument(accesses: Accesses, value: Any, *, writes: bool) -> Footprint | None:

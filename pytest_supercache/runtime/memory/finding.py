@@ -18,6 +18,7 @@ from pytest_supercache.runtime.memory.functions import Functions, functions_rewr
 from pytest_supercache.runtime.memory.importing import imports_noticed
 from pytest_supercache.runtime.memory.lasting import Lasting
 from pytest_supercache.runtime.memory.listing import Listing
+from pytest_supercache.runtime.memory.looking import looks_noticed
 from pytest_supercache.runtime.memory.made_before import MadeBefore
 from pytest_supercache.runtime.memory.parting import Parting
 from pytest_supercache.runtime.memory.sharing import Sharing
@@ -140,5 +141,5 @@ def memory_found(settings: Exploration) -> Iterator[MemoryFinder]:
     if not settings.finds_memory:
         yield MemoryFinder(None)
         return
-    with functions_rewritten() as functions:
+    with functions_rewritten() as functions, looks_noticed():
         yield MemoryFinder(functions, settings.atomic, lists=settings.lists_memory)

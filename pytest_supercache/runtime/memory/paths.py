@@ -19,18 +19,19 @@ from pytest_supercache.layers.stack import FOLDER_PREFIX
 from pytest_supercache.runtime.memory.accesses import Accesses
 from pytest_supercache.runtime.memory.steps import Together
 
-LOOKING_AT_FILES = (
-    os.stat, os.lstat, os.access, os.path.exists, os.path.lexists, os.path.isfile, os.path.isdir,
-    os.path.getsize, os.path.getmtime, os.path.islink, os.path.realpath, os.readlink,
-    os.path.getatime, os.path.getctime,
-)  # fmt: skip
-"""Functions that look at a file without opening it; no audit event reports them."""
+LOOKING_AT_FILES = (os.stat, os.lstat, os.access, os.readlink)
+"""Functions that look at a file without opening it, where code has imported them by name."""
+
+_BY_DESCRIPTOR = {
+    "read": (False,), "pread": (False,), "readv": (False,), "fstat": (False,), "write": (True,),
+    "pwrite": (True,), "writev": (True,), "ftruncate": (True,), "sendfile": (True, False),
+    "copy_file_range": (False, True), "splice": (False, True),
+}  # fmt: skip
 
 BY_DESCRIPTOR = {
-    os.read: False, os.pread: False, os.readv: False, os.fstat: False, os.write: True,
-    os.pwrite: True, os.writev: True, os.ftruncate: True,
-}  # fmt: skip
-"""Functions that take a file descriptor -> whether they write to the file."""
+    getattr(os, name): writes for name, writes in _BY_DESCRIPTOR.items() if hasattr(os, name)
+}
+"""Functions whose first arguments are file descriptors -> whether they write to these files."""
 
 LOADING_METHODS = frozenset({"load_cert_chain", "load_dh_params", "load_verify_locations"})
 """Methods of `ssl`, in C, that read files by their paths; no audit event reports them."""

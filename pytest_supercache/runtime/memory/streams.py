@@ -1,7 +1,6 @@
 """Records accesses to files through paths and streams."""
 
 import gc
-import io
 import types
 from typing import Any
 
@@ -11,23 +10,28 @@ from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.runtime.kernel.kinds import module_of, of_kind
 from pytest_supercache.runtime.kernel.under_test import is_standard_name
 from pytest_supercache.runtime.memory.accesses import Accesses
-from pytest_supercache.runtime.memory.paths import touch_file
+from pytest_supercache.runtime.memory.paths import touch_descriptor, touch_file
 from pytest_supercache.runtime.memory.steps import Together, joined
 
 _WRITTEN: dict[str, type | tuple[type, ...]] = {
     "write_text": str,
     "write_bytes": (bytes, bytearray, memoryview),
 }
-_LOOKING_AT_PATHS = frozenset(
-    {"exists", "is_file", "is_dir", "is_symlink", "stat", "lstat", "readlink", "resolve"}
-)
+_LOOKING = frozenset({"is_file", "is_dir", "is_symlink", "is_junction", "stat"})
 
 
-def touch_path(accesses: Accesses, method: Any) -> Any:
-    """Touch the file of a path; a stand-in for a write shows the file empty for a moment."""
+def touch_entry_of_folder(accesses: Accesses, entry: Any, name: str) -> None:
+    """Touch the file of an `os.DirEntry` when a method of that is called."""
+    if name in _LOOKING:
+        touch_file(accesses, entry, writes=False)
+
+
+def writing(method: Any) -> Any:
+    """Return a stand-in for a method of a path that shows the file empty before it writes.
+
+    None: the method writes nothing.
+    """
     path, name = method.__self__, method.__name__
-    if name in _LOOKING_AT_PATHS:
-        touch_file(accesses, path, writes=False)
     if name not in _WRITTEN:
         return None
 
@@ -64,14 +68,19 @@ def touch_stream(accesses: Accesses, stream: Any, *, writes: bool) -> Footprint 
     """
     path = getattr(stream, "name", None)
     if type(path) is str:
-        is_open = stream.closed is False and stream.writable()
-        return touch_file(accesses, path, writes=writes and is_open)
+        return touch_file(accesses, path, writes=writes and _may_write(stream))
+    if type(path) is int:
+        touch_descriptor(accesses, path, writes=writes and _may_write(stream))
     touched = accesses.touch(stream, WHOLE, writes=writes)
     return joined(touched, touch_streams_held(accesses, stream, writes=writes))
 
 
+def _may_write(stream: Any) -> bool:
+    return stream.closed is False and stream.writable()
+
+
 def touch_streams_held(accesses: Accesses, holder: Any, *, writes: bool = True) -> Footprint | None:
-    """Touch the streams in memory that an object of the standard library writes to, or reads.
+    """Touch the streams that an object of the standard library writes to, or reads.
 
     Returns:
         The footprint of those that are shared, if any are.
@@ -85,8 +94,8 @@ def touch_streams_held(accesses: Accesses, holder: Any, *, writes: bool = True) 
                 continue
             seen.add(identity(inner))
             waiting.append(inner)
-            if kind in _IN_MEMORY:
-                touched = joined(touched, accesses.touch(inner, WHOLE, writes=writes))
+            if module_of(kind) == "_io":
+                touched = joined(touched, touch_stream(accesses, inner, writes=writes))
     return touched
 
 
@@ -97,7 +106,6 @@ def _may_hold_stream(kind: type) -> bool:
     return kind in _LEADING or (is_of_library and not issubclass(kind, type))
 
 
-_IN_MEMORY = (io.BytesIO, io.StringIO)
 _LEADING = frozenset({dict, types.MethodType, types.BuiltinFunctionType})
 _HELD_MAX = 50
 """How many objects are looked at: a stream lies behind few of its wrappers."""
