@@ -32,18 +32,22 @@ WITH_FILES = frozenset(
 )
 """Modules of frameworks that are rewritten: their functions look at files that users share."""
 
-OF_TEMPLATES = frozenset(
-    {
-        "django.contrib.humanize.templatetags.humanize", "django.template.base",
-        "django.template.context", "django.template.defaultfilters",
-        "django.template.defaulttags", "django.template.loader_tags", "django.template.smartif",
-        "django.templatetags.cache", "django.templatetags.i18n", "django.templatetags.l10n",
-        "django.templatetags.tz", "jinja2.environment", "jinja2.filters", "jinja2.runtime",
-        "jinja2.sandbox", "jinja2.tests",
-    }
-)  # fmt: skip
-"""Modules whose functions are rewritten, because they get what templates name; their own objects
-are left alone."""
+OF_TEMPLATES = {
+    **dict.fromkeys(("django.template.base", "django.template.context", "jinja2.runtime"), ""),
+    "jinja2.environment": "Template.",
+    **dict.fromkeys(
+        (
+            "django.contrib.humanize.templatetags.humanize", "django.template.defaultfilters",
+            "django.template.defaulttags", "django.template.loader_tags",
+            "django.template.smartif", "django.templatetags.cache", "django.templatetags.i18n",
+            "django.templatetags.l10n", "django.templatetags.tz", "jinja2.filters",
+            "jinja2.sandbox", "jinja2.tests",
+        ),
+    ),
+}  # fmt: skip
+"""Modules whose functions get what templates name -> how the names of those begin that other code
+calls. They are rewritten; the others are, too, when these call them. Their objects are left alone.
+"""
 
 _CONTROLLED = frozenset(
     {

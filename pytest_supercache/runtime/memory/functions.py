@@ -284,7 +284,7 @@ class Functions:
         """Rewrite the functions of all imported code under test; True if any were new."""
         modules = _modules()
         _known.look_into(modules)
-        return self._rewrite(_known.of(modules))
+        return self._rewrite([*_known.of(modules), *_entered_by_templates()])
 
     def rewrite_copies(self, modules: Iterable[ModuleType]) -> None:
         """Rewrite the functions of fresh copies of modules, which will be thrown away."""
@@ -373,11 +373,16 @@ class Functions:
 
 def _modules() -> list[ModuleType]:
     """Return the modules whose functions are rewritten."""
-    of_templates = (sys.modules.get(name) for name in sorted(OF_TEMPLATES))
-    return [
-        *(module for module in modules_under_test() if is_rewritten(module.__name__)),
-        *(module for module in of_templates if module is not None),
-    ]
+    return [module for module in modules_under_test() if is_rewritten(module.__name__)]
+
+
+def _entered_by_templates() -> Iterator[FunctionType]:
+    """Yield the functions by which libraries begin to get what templates name."""
+    for name, prefix in OF_TEMPLATES.items():
+        module = sys.modules.get(name)
+        if module is not None and prefix is not None:
+            _known.look_into([module])
+            yield from (f for f in _known.of([module]) if f.__qualname__.startswith(prefix))
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from pytest_supercache.runtime.memory.effects import (
     is_rewritten,
     top,
 )
+from pytest_supercache.runtime.memory.foreign import OF_TEMPLATES
 
 
 def is_container_in_python(kind: type) -> bool:
@@ -62,7 +63,8 @@ def _is_rewritten_now(function: Any) -> bool:
     knows, rewrite = Current.knows_code, Current.rewrite_generated
     if type(function) is not types.FunctionType or knows is None or rewrite is None:
         return False
-    if not knows(function.__code__) and is_rewritten(function.__globals__.get("__name__")):
+    module = function.__globals__.get("__name__")
+    if not knows(function.__code__) and (is_rewritten(module) or module in OF_TEMPLATES):
         rewrite(function)
     return knows(function.__code__)
 
