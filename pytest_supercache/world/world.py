@@ -102,6 +102,7 @@ class World(Recorder):
             yield layers
         finally:
             actor.node = previous
+            self._controller.enter_node(previous or DEFAULT_NODE)
 
     # -- actors --------------------------------------------------------------------------------
 
@@ -180,6 +181,7 @@ class World(Recorder):
 
     def _results(self) -> dict[str, Any]:
         note_native_connections(self._controller)
+        self._controller.enter_node(DEFAULT_NODE)  # where the body goes on
         return {
             actor.name: ran(actor.result, f"world.actor({actor.name!r})", actor.function)
             for actor in self._actors

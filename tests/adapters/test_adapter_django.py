@@ -9,7 +9,7 @@ import django
 import pytest
 from django.conf import settings
 
-from pytest_supercache import check, watch
+from pytest_supercache import Verdict, check, watch
 from pytest_supercache.declare import adapters
 from pytest_supercache.declare.registry import REGISTRY
 from pytest_supercache.runtime.process.state import ModuleState
@@ -23,7 +23,7 @@ if not settings.configured:
     )
     django.setup()
 
-from django.core.cache import caches
+from django.core.cache import cache, caches
 from django.core.cache.backends.db import DatabaseCache
 from django.core.cache.backends.filebased import FileBasedCache
 from django.core.cache.backends.locmem import LocMemCache
@@ -376,6 +376,40 @@ def test_the_caches_in_memory_have_no_steps_but_their_calls():
     assert (verdict, {label for label in labels if "start" not in label}) == (
         "holds", {"get *", "set *"},
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("guarded", [False, True])
+def test_users_find_what_the_body_has_put_into_the_cache_of_the_process(guarded):
+    def body(world):
+        guard, sold = threading.Lock() if guarded else nullcontext(), []
+        cache.set("stock", 1)
+
+        def buy():
+            with guard:
+                if left := cache.get("stock"):
+                    cache.set("stock", left - 1)
+                    sold.append(1)
+
+        world.actor("a", buy)
+        world.actor("b", buy)
+        world.run()
+        assert sold == [1]
+        assert cache.get("stock") == 0
+
+    assert is_conflict(judged(body)) is not guarded
+
+
+def test_what_the_body_has_put_into_the_cache_of_the_process_is_on_one_node():
+    def body(world):
+        cache.set("stock", 1)
+        world.actor("a", lambda: cache.get("stock"))
+        world.actor("b", lambda: cache.get("stock"), node="b")
+        assert world.run() == {"a": 1, "b": None}
+        with world.at("b"):
+            assert cache.get("stock") is None
+        assert cache.get("stock") == 1
+
+    assert judged(body).verdict is Verdict.HOLDS
 
 
 def test_each_node_has_its_own_local_memory_and_the_files_are_shared():

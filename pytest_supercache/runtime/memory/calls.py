@@ -261,7 +261,10 @@ def _function(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> 
     elif looks_at_attributes(function, arguments):
         touch_by_names(accesses, function, arguments)
     else:
-        _look_into(accesses, function, _arguments(accesses, function, arguments))
+        given = _arguments(accesses, function, arguments)
+        if function.__closure__ is not None and is_standard_name(top(function.__module__)):
+            given = joined(given, touch_streams_held(accesses, function))
+        _look_into(accesses, function, given)
     return None
 
 

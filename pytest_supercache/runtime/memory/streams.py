@@ -67,7 +67,7 @@ def touch_stream(accesses: Accesses, stream: Any, *, writes: bool) -> Footprint 
         The footprint of what is shared of it, if anything is.
     """
     path = getattr(stream, "name", None)
-    if type(path) is str:
+    if isinstance(path, str | bytes):
         return touch_file(accesses, path, writes=writes and _may_write(stream))
     if type(path) is int:
         touch_descriptor(accesses, path, writes=writes and _may_write(stream))
@@ -80,13 +80,15 @@ def _may_write(stream: Any) -> bool:
 
 
 def touch_streams_held(accesses: Accesses, holder: Any, *, writes: bool = True) -> Footprint | None:
-    """Touch the streams that an object of the standard library writes to, or reads.
+    """Touch the streams that an object, or a closure, of the standard library writes to, or reads.
 
     Returns:
         The footprint of those that are shared, if any are.
     """
     touched: Footprint | None = None
-    waiting, seen = [holder] if _may_hold_stream(type(holder)) else [], {identity(holder)}
+    holder = holder.__closure__ if type(holder) is types.FunctionType else holder
+    is_known = type(holder) is tuple or _may_hold_stream(type(holder))
+    waiting, seen = [holder] if is_known else [], {identity(holder)}
     while waiting and len(seen) < _HELD_MAX:
         for inner in gc.get_referents(waiting.pop()):
             kind = type(inner)
@@ -106,6 +108,6 @@ def _may_hold_stream(kind: type) -> bool:
     return kind in _LEADING or (is_of_library and not issubclass(kind, type))
 
 
-_LEADING = frozenset({dict, types.MethodType, types.BuiltinFunctionType})
+_LEADING = frozenset({dict, types.MethodType, types.BuiltinFunctionType, types.CellType})
 _HELD_MAX = 50
 """How many objects are looked at: a stream lies behind few of its wrappers."""

@@ -17,6 +17,7 @@ from itertools import count
 from typing import Any, Protocol
 
 from pytest_supercache.core.errors import UndeclaredStateError
+from pytest_supercache.core.operation import DEFAULT_NODE
 from pytest_supercache.declare import adapters
 from pytest_supercache.runtime.kernel.under_test import members_of
 from pytest_supercache.runtime.observe.lookup import find_object
@@ -57,7 +58,7 @@ class ModuleState:
         self._held: dict[str, _Held] = {name: _found(name) for name in declared}
         self._original = {name: held.now() for name, held in self._held.items()}
         self._of_node: dict[str, dict[str, Any]] = {}
-        self._node: str | None = None
+        self._node = DEFAULT_NODE
         self._imported = len(sys.modules)
         self._add(of_libraries or {})
 
@@ -96,9 +97,9 @@ class ModuleState:
                 self._held[name], self._original[name] = held, held.now()
 
     def reset(self) -> None:
-        """Give all state the content it had when it was declared, and forget the present node."""
+        """Give all state the content it had when it was declared; a body is on the default node."""
         self._of_node = {}
-        self._node = None
+        self._node = DEFAULT_NODE
         for held in self._held.values():
             held.put(held.fresh())
 
@@ -111,8 +112,7 @@ class ModuleState:
         """Swap in the content of ``node``, which in production is a process of its own."""
         if not self._held or node is None or node == self._node:
             return
-        if self._node is not None:
-            self._of_node[self._node] = {name: held.now() for name, held in self._held.items()}
+        self._of_node[self._node] = {name: held.now() for name, held in self._held.items()}
         known = self._of_node.get(node)
         for name, held in self._held.items():
             held.put(held.fresh() if known is None else known[name])
