@@ -1,10 +1,12 @@
 """Files that the standard library looks at, or writes to, for code under test."""
 
+import codecs
 import filecmp
 import glob
 import os
 import shutil
 import tarfile
+import tempfile
 import threading
 import zipfile
 from contextlib import nullcontext
@@ -72,6 +74,20 @@ def _counted(path):
         file.write(str(number + 1))
 
 
+def _counted_by_bytes(path):
+    with open(os.fsencode(path), "r+") as file:  # noqa: PTH123 - a path of bytes is the claim
+        number = int(file.read())
+        file.seek(0)
+        file.write(str(number + 1))
+
+
+def _counted_in_utf8(path):
+    with codecs.open(str(path), "r+", "utf8") as file:
+        number = int(file.read())
+        file.seek(0)
+        file.write(str(number + 1))
+
+
 def _added_to_a_zip(path):
     with zipfile.ZipFile(path, "a") as packed:
         packed.writestr(str(len(packed.namelist())), "")
@@ -110,6 +126,8 @@ def _empty_tar(path):
 
 CHANGES = {
     "a_descriptor": (_zero, _counted, _number),
+    "a_path_of_bytes": (_zero, _counted_by_bytes, _number),
+    "a_file_of_codecs": (_zero, _counted_in_utf8, _number),
     "a_zip": (_empty_zip, _added_to_a_zip, _names_of_a_zip),
     "a_tar": (_empty_tar, _added_to_a_tar, _names_of_a_tar),
 }
@@ -150,6 +168,24 @@ def _sent(world, guard):
     assert world.run()["reads"] in {"", "netnet"}
 
 
+def _counted_in_a_temporary_file(world, guard):
+    with tempfile.NamedTemporaryFile("r+") as file:
+        file.write("0")
+
+        def count():
+            with guard:
+                file.seek(0)
+                number = int(file.read())
+                file.seek(0)
+                file.write(str(number + 1))
+
+        world.actor("one", count)
+        world.actor("two", count)
+        world.run()
+        file.seek(0)
+        assert file.read() == "2"
+
+
 def _state(name, act, *case):
     def body(world):
         act(world, *case, nullcontext())
@@ -167,6 +203,20 @@ for _name, _looks in LOOKS.items():
 for _name, _case in CHANGES.items():
     _state(_name, _changed_by_two, *_case)
 _state("sendfile", _sent)
+_state("a_temporary_file", _counted_in_a_temporary_file)
+
+
+@right("each user has a temporary file of its own")
+def temporary_files_of_their_own(world):
+    def write():
+        with tempfile.NamedTemporaryFile("r+") as file:
+            file.write("1")
+            file.seek(0)
+            return file.read()
+
+    world.actor("one", write)
+    world.actor("two", write)
+    assert set(world.run().values()) == {"1"}
 
 
 @pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)

@@ -97,6 +97,7 @@ class Accesses:
         self._owners = ValuesByIdentity(self._live)
         self._places: set[Place] = set()
         self._files: dict[str, File] = {}
+        self._temporary: dict[str, str] = {}  # the random name of a file -> one for all runs
         self._answered: dict[str, str] = {}
         self._touching: set[str] = set()  # actors that have, since their last step
         self._parted: set[tuple[str, str]] = set()
@@ -309,6 +310,17 @@ class Accesses:
     def file(self, name: str) -> File:
         """Return the object that stands for a file, or a folder, of this name."""
         return self._files.setdefault(name, File(name))
+
+    def temporary_file(self, name: str, *, makes: bool) -> str:
+        """Return a name that is the same in every run for a file whose own name is random.
+
+        Those that no user of this execution has made have one name, because any of them may come
+        first to use one.
+        """
+        if makes and name not in self._temporary and (actor := self.actor()) is not None:
+            number = sum(known.endswith(f" of {actor.name}") for known in self._temporary.values())
+            self._temporary[name] = f"temporary file {number + 1} of {actor.name}"
+        return self._temporary.get(name, "temporary files")
 
     def place(self, value: Any, holder: Any, part: str) -> None:
         """Name ``value``, if it is new, after the part of ``holder`` where it is stored."""

@@ -79,7 +79,7 @@ def touch_file(
     with Together(accesses):
         if not full.name.startswith(FOLDER_PREFIX):
             accesses.note_file(str(full), writes=writes)
-            for name in _names_of_file(full):
+            for name in _names_of_file(accesses, full, makes=makes):
                 shared = accesses.touch(accesses.file(name), WHOLE, writes=writes) or shared
             for link in filter(os.path.islink, full.parents):
                 accesses.touch(accesses.file(f"file {link.name}"), WHOLE, writes=False)
@@ -89,9 +89,11 @@ def touch_file(
     return shared
 
 
-def _names_of_file(path: Path) -> list[str]:
+def _names_of_file(accesses: Accesses, path: Path, *, makes: bool) -> list[str]:
     """Return the names of a file: its own, a link's target, and one for all hard links."""
-    names = [f"file {path.name}"]
+    is_random = _RANDOM.fullmatch(path.name) is not None
+    own = accesses.temporary_file(path.name, makes=makes) if is_random else f"file {path.name}"
+    names = [own]
     with suppress(OSError):
         if is_link := path.is_symlink():
             names.append(f"file {path.readlink().name}")

@@ -1,7 +1,9 @@
 """Records accesses to files through paths and streams."""
 
 import gc
+import io
 import types
+from collections.abc import Iterator
 from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
@@ -61,22 +63,15 @@ def touch_method_of_stream(accesses: Accesses, stream: Any, name: str) -> Footpr
 
 
 def touch_stream(accesses: Accesses, stream: Any, *, writes: bool) -> Footprint | None:
-    """Touch the file of a stream, or the stream itself if it is in memory.
+    """Touch the file of a stream, or the stream itself if it is in memory, and what it is over.
 
     Returns:
         The footprint of what is shared of it, if anything is.
     """
-    path = getattr(stream, "name", None)
-    if isinstance(path, str | bytes):
-        return touch_file(accesses, path, writes=writes and _may_write(stream))
-    if type(path) is int:
-        touch_descriptor(accesses, path, writes=writes and _may_write(stream))
-    touched = accesses.touch(stream, WHOLE, writes=writes)
+    touched = _touch_one(accesses, stream, writes=writes)
+    if _is_of_file(stream):
+        return touched
     return joined(touched, touch_streams_held(accesses, stream, writes=writes))
-
-
-def _may_write(stream: Any) -> bool:
-    return stream.closed is False and stream.writable()
 
 
 def touch_streams_held(accesses: Accesses, holder: Any, *, writes: bool = True) -> Footprint | None:
@@ -86,6 +81,31 @@ def touch_streams_held(accesses: Accesses, holder: Any, *, writes: bool = True) 
         The footprint of those that are shared, if any are.
     """
     touched: Footprint | None = None
+    for stream in _streams_held(holder):
+        touched = joined(touched, _touch_one(accesses, stream, writes=writes))
+    return touched
+
+
+def _touch_one(accesses: Accesses, stream: Any, *, writes: bool) -> Footprint | None:
+    name = getattr(stream, "name", None)
+    if _is_of_file(stream):
+        return touch_file(accesses, name, writes=writes and _may_write(stream))
+    if type(name) is int:
+        touch_descriptor(accesses, name, writes=writes and _may_write(stream))
+    return accesses.touch(stream, WHOLE, writes=writes)
+
+
+def _is_of_file(stream: Any) -> bool:
+    """Say whether a stream was opened by the path of a file."""
+    return isinstance(getattr(stream, "name", None), str | bytes)
+
+
+def _may_write(stream: Any) -> bool:
+    return stream.closed is False and stream.writable()
+
+
+def _streams_held(holder: Any) -> Iterator[io.IOBase]:
+    """Yield the streams behind an object; those of a file lead to no others."""
     holder = holder.__closure__ if type(holder) is types.FunctionType else holder
     is_known = type(holder) is tuple or _may_hold_stream(type(holder))
     waiting, seen = [holder] if is_known else [], {identity(holder)}
@@ -95,10 +115,11 @@ def touch_streams_held(accesses: Accesses, holder: Any, *, writes: bool = True) 
             if identity(inner) in seen or not _may_hold_stream(kind):
                 continue
             seen.add(identity(inner))
-            waiting.append(inner)
-            if module_of(kind) == "_io":
-                touched = joined(touched, touch_stream(accesses, inner, writes=writes))
-    return touched
+            is_stream = isinstance(inner, io.IOBase)
+            if is_stream:
+                yield inner
+            if not (is_stream and _is_of_file(inner)):
+                waiting.append(inner)
 
 
 @of_kind
