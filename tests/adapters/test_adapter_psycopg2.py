@@ -4,7 +4,6 @@ import io
 import socket
 from contextlib import closing, suppress
 from functools import partial
-from pathlib import Path
 
 import psycopg2
 import psycopg2.extras
@@ -483,7 +482,16 @@ def test_all_objects_are_examined_only_when_there_is_a_new_socket(opened, monkey
     other, _end = socket.socketpair()
     with other, _end:
         assert not is_noticed()
-    monkeypatch.setattr(psycopg2_doors, "_DESCRIPTORS", Path("/nowhere"))
+    seen = len(looks)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_connection(server.getsockname()) as near,
+        server.accept()[0] as far,
+    ):
+        assert near.getpeername() == far.getsockname()
+        assert not is_noticed()
+    assert len(looks) == seen  # both ends are in this process
+    monkeypatch.setattr(psycopg2_doors, "open_descriptors", set)
     seen = len(looks)
     assert not is_noticed()
     assert len(looks) == seen + 1
