@@ -4,17 +4,20 @@ import asyncio
 import contextlib
 import functools
 import importlib
+import io
 import multiprocessing.dummy
 import sched
 import threading
 import time
 import types
+import zipfile
 from collections import deque
 from functools import partial
 
 import pydantic
 import pytest
 
+from pytest_supercache import Verdict, check
 from tests.soundness.truth import broken, right, systems_of
 
 
@@ -528,3 +531,17 @@ def a_lock_held_before_the_check_that_nobody_uses(world):
 @pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)
 def test_what_is_said_is_true(system):
     system.must_be_told()
+
+
+def test_a_lock_of_a_library_is_free_after_an_execution_that_was_left_at_its_release():
+    kept = []
+
+    def body(world):
+        packed = zipfile.ZipFile(io.BytesIO(), "w")
+        kept.append(packed._lock)
+        world.actor("writes", packed.writestr, "price", "1")
+        world.actor("closes", packed.close)
+        world.run()
+
+    assert check(body).verdict is Verdict.VIOLATED
+    assert all(lock.acquire(blocking=False) for lock in kept)

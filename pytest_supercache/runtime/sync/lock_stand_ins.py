@@ -9,6 +9,7 @@ from typing import Any
 
 from pytest_supercache.core.waits import LockState
 from pytest_supercache.runtime.kernel.active import controlled
+from pytest_supercache.runtime.kernel.actor import Abandoned
 from pytest_supercache.runtime.kernel.execution_context import ExecutionContext
 from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.names import is_real
@@ -42,8 +43,20 @@ class LockStandIn(Lock):
         return is_acquired
 
     def release(self) -> None:
-        """Release the lock, for which all waiting actors then compete."""
-        super().release()
+        """Release the lock, for which all waiting actors then compete.
+
+        A thread that leaves its code because the execution is over releases the real lock, too:
+        no other one can, if that is re-entrant.
+        """
+        try:
+            super().release()
+        except Abandoned:
+            self._release_once()
+            raise
+        if controlled() is not None:  # else it has released the real one
+            self._release_once()
+
+    def _release_once(self) -> None:
         if self._times_held:
             self._times_held -= 1
             self._real.release()
@@ -55,10 +68,10 @@ class LockStandIn(Lock):
 
     def release_real(self) -> None:
         """Release the real lock if it is still held, at the end of the execution."""
-        with suppress(RuntimeError):  # of a re-entrant lock that another thread has left held
-            for _ in range(self._times_held):
+        with suppress(RuntimeError):  # of a re-entrant lock: the thread that holds it will do so
+            while self._times_held:
                 self._real.release()
-        self._times_held = 0
+                self._times_held -= 1
 
 
 class RLockStandIn(LockStandIn, RLock):
