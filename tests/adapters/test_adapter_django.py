@@ -412,6 +412,55 @@ def test_what_the_body_has_put_into_the_cache_of_the_process_is_on_one_node():
     assert judged(body).verdict is Verdict.HOLDS
 
 
+class RateManager(models.Manager):
+    def __init__(self):
+        super().__init__()
+        self.rates = {}
+
+
+class Rate(models.Model):
+    objects = RateManager()
+
+    class Meta:
+        app_label = "rates"
+
+
+def _in_a_manager(made):
+    if "usd" not in Rate.objects.rates:
+        made.append(1)
+        Rate.objects.rates["usd"] = 1
+
+
+def _in_the_settings(made):
+    if not hasattr(settings, "SHOP_CLIENT"):
+        made.append(1)
+        settings.SHOP_CLIENT = 1
+
+
+def _in_options(made):
+    if not hasattr(Rate._meta, "shop_client"):
+        made.append(1)
+        Rate._meta.shop_client = 1
+
+
+@pytest.mark.parametrize("guarded", [False, True])
+@pytest.mark.parametrize("make_once", [_in_a_manager, _in_the_settings, _in_options])
+def test_what_a_project_keeps_in_objects_of_django_is_cold_in_each_execution(make_once, guarded):
+    def body(world):
+        made, guard = [], threading.Lock() if guarded else nullcontext()
+
+        def make():
+            with guard:
+                make_once(made)
+
+        world.actor("a", make)
+        world.actor("b", make)
+        world.run()
+        assert made == [1]
+
+    assert is_conflict(judged(body)) is not guarded
+
+
 def test_each_node_has_its_own_local_memory_and_the_files_are_shared():
     seen = []
 

@@ -10,10 +10,14 @@ import collections
 import contextvars
 import functools
 import io
+import logging
+import queue
 import threading
 import types
 import weakref
 
+import httpx
+import pydantic
 import pytest
 
 from tests.soundness.truth import System, broken, right, systems_of
@@ -84,7 +88,49 @@ class Ours(types.SimpleNamespace):
 
 OURS = Ours(warm=False)
 
+
+class Lent:
+    """What a pool lends."""
+
+
+class Handler(logging.Handler):
+    """One of the project's own."""
+
+
+class Login(httpx.Auth):
+    """One of the project's own."""
+
+
+class Open(pydantic.BaseModel):
+    """A model that takes any attribute, and has a private one."""
+
+    model_config = pydantic.ConfigDict(extra="allow")
+    _warm: bool = pydantic.PrivateAttr(default=False)
+
+
+POOL = queue.Queue()
+POOL.put(Lent())
+LOGGER = logging.getLogger("tests.soundness.warm")
+LOGGER.addHandler(Handler())
+
+
+def _lent():
+    found = POOL.get()
+    POOL.put(found)
+    return found
+
+
+CLIENT, OPEN = httpx.Client(auth=Login()), Open()
+
 FLAGS = {
+    "object in a queue": (lambda: hasattr(_lent(), "k"), lambda: setattr(_lent(), "k", 1)),
+    "handler of a logger": (
+        lambda: hasattr(LOGGER.handlers[0], "k"),
+        lambda: setattr(LOGGER.handlers[0], "k", 1),
+    ),
+    "login of a client": (lambda: hasattr(CLIENT.auth, "k"), lambda: setattr(CLIENT.auth, "k", 1)),
+    "extra attribute of a model": (lambda: hasattr(OPEN, "k"), lambda: setattr(OPEN, "k", 1)),
+    "private attribute of a model": (lambda: OPEN._warm, lambda: setattr(OPEN, "_warm", True)),
     "user dict": (lambda: "k" in USER_DICT, lambda: USER_DICT.update(k=1)),
     "chain map": (lambda: "k" in CHAIN, lambda: CHAIN.update(k=1)),
     "namespace": (lambda: hasattr(SPACE, "k"), lambda: setattr(SPACE, "k", 1)),

@@ -61,7 +61,8 @@ _CONTROLLED = frozenset(
 """Packages whose objects are steps themselves, are declared by a table, or belong to the run."""
 
 _CONTROLLED_MODULES = (
-    "django.core.cache", "django.db", "django.utils.connection", "django.utils.functional",
+    "django.core.cache", "django.db.backends", "django.db.utils",
+    "django.utils.connection", "django.utils.functional",
 )  # fmt: skip
 """Parts of Django that a table declares, that belong to one thread, or that are proxies."""
 

@@ -20,12 +20,15 @@ from pytest_supercache.core.folders import is_installed, real_path
 from pytest_supercache.core.identity import identity
 from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.declare.adapters import LIBRARIES
-from pytest_supercache.runtime.kernel.kinds import module_of
+from pytest_supercache.runtime.kernel.kinds import module_of, of_kind
 from pytest_supercache.runtime.kernel.under_test import dict_of, is_standard_name, members_of
 from pytest_supercache.runtime.memory.effects import (
     CONTAINERS,
+    PLAIN,
     SCALARS,
     Memo,
+    elements_of,
+    find_in_class,
     is_left_alone,
     is_rewritten,
     is_view,
@@ -92,6 +95,10 @@ class Lasting:
             if identity(members) not in self.snapshots and is_rewritten(members.get("__name__")):
                 is_of_tests = _is_of_tests(top(members["__name__"]))
                 (found_by_tests if is_of_tests else found).extend(self._keep_namespace(module))
+        for value, name in _of_django():
+            if identity(value) not in self.snapshots:
+                self._keep(value, name, is_unseen=True)
+                found += ((inner, name, False) for inner in members_of(value).values())
         self._add_all(found)
         self._add_all(found_by_tests)
 
@@ -142,7 +149,10 @@ class Lasting:
         waiting, seen = deque(found), set(self.snapshots)
         while waiting and len(seen) < OBJECTS_MAX:
             value, name, is_unseen = waiting.popleft()
-            if identity(value) in seen or not self._leads_on(value, name):
+            if identity(value) in seen:
+                continue
+            if not self._leads_on(value, name):
+                waiting.extend((one, name, is_unseen) for one in _behind_left_alone(value))
                 continue
             seen.add(identity(value))
             is_unseen = is_unseen or top(module_of(type(value))) in _ASYNCIO
@@ -202,7 +212,7 @@ class Lasting:
             self._touched[key] = None
             if not snapshot.is_unchanged(key[1]):
                 self._grown.add(self._packages[number])
-            if derives_from_foreign(type(holder)):  # its code is not looked at
+            if derives_from_foreign(type(holder)) or _is_set_by_others(type(holder)):
                 for inner, _ in inside(holder):
                     self.touch_deeply(inner)
         return ""
@@ -325,6 +335,14 @@ class Lasting:
                 members[name] = value
 
 
+@of_kind
+def _is_set_by_others(kind: type) -> bool:
+    """Say whether code that is not looked at stores the attributes of a type's objects."""
+    setter, base = find_in_class(kind, "__setattr__")
+    is_of_python = type(setter) is types.FunctionType
+    return is_of_python and base is not None and not is_rewritten(module_of(base))
+
+
 def _reference_to(holder: Any) -> Callable[[], Any]:
     """Return what leads to an object; one that can be referred to weakly need not live on."""
     try:
@@ -355,6 +373,45 @@ def leads_on(value: Any) -> bool:
     if package in FRAMEWORKS or is_left_alone(kind):
         return False
     return is_standard_name(package) or is_rewritten(module_of(kind))
+
+
+def _of_django() -> Iterator[tuple[Any, str]]:
+    """Yield objects to which only Django leads: the settings, and applications of the project."""
+    registry, conf = sys.modules.get("django.apps.registry"), sys.modules.get("django.conf")
+    if conf is not None and conf.settings.configured:
+        yield conf.settings, "django.conf:settings"
+        yield conf.settings._wrapped, "django.conf:settings"
+    if registry is not None:
+        for label, config in registry.apps.app_configs.items():
+            if is_rewritten(module_of(type(config))):
+                yield config, f"django.apps:{label}"
+
+
+def _behind_left_alone(value: Any) -> list[Any]:
+    """Return the objects of the code under test that one which is left alone holds.
+
+    They are among its attributes, or in containers there: a class of Django has a manager behind
+    another object, an environment of Jinja has extensions, and a queue has what a pool lends.
+    """
+    kind = type(value)
+    if kind in PLAIN or issubclass(kind, type | types.ModuleType) or not is_left_alone(kind):
+        return []
+    held = members_of(value).values()
+    within = [held, *(_elements(one) for one in held)]
+    return [
+        one
+        for several in within
+        for one in islice(several, ELEMENTS_MAX)
+        if is_rewritten(module_of(type(one)))
+    ]
+
+
+def _elements(container: Any) -> Iterable[Any]:
+    """Return the elements, or the values, of a builtin container; nothing of anything else."""
+    kind = type(container)
+    if kind is dict:
+        return list(container.values())
+    return elements_of(container) if kind in (list, tuple, set, deque) else ()
 
 
 _WRAPPERS = (
