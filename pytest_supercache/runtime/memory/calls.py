@@ -262,11 +262,7 @@ def _function(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> 
         touch_by_names(accesses, function, arguments)
     else:
         given = _arguments(accesses, function, arguments)
-        if function.__closure__ is not None and is_standard_name(
-            top(function.__globals__.get("__name__"))
-        ):
-            given = joined(given, touch_streams_held(accesses, function))
-        _look_into(accesses, function, given)
+        _look_into(accesses, function, joined(given, touch_streams_held(accesses, function)))
     return None
 
 

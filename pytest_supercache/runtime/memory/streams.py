@@ -12,6 +12,7 @@ from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.runtime.kernel.kinds import module_of, of_kind
 from pytest_supercache.runtime.kernel.under_test import is_standard_name
 from pytest_supercache.runtime.memory.accesses import Accesses
+from pytest_supercache.runtime.memory.effects import CONTAINERS, top
 from pytest_supercache.runtime.memory.paths import touch_descriptor, touch_file
 from pytest_supercache.runtime.memory.steps import Together, joined
 
@@ -106,13 +107,19 @@ def _may_write(stream: Any) -> bool:
 
 def _streams_held(holder: Any) -> Iterator[io.IOBase]:
     """Yield the streams behind an object; those of a file lead to no others."""
-    holder = holder.__closure__ if type(holder) is types.FunctionType else holder
-    is_known = type(holder) is tuple or _may_hold_stream(type(holder))
-    waiting, seen = [holder] if is_known else [], {identity(holder)}
+    waiting: list[Any] = []
+    if type(holder) is types.FunctionType:
+        if is_standard_name(top(holder.__globals__.get("__name__"))):
+            waiting.extend(holder.__closure__ or ())
+    elif type(holder) is not dict and _may_hold_stream(type(holder)):
+        waiting.append(holder)
+    seen = set(map(identity, waiting))
     while waiting and len(seen) < _HELD_MAX:
         for inner in gc.get_referents(waiting.pop()):
             kind = type(inner)
             if identity(inner) in seen or not _may_hold_stream(kind):
+                continue
+            if kind is dict and len(inner) > _HELD_MAX:
                 continue
             seen.add(identity(inner))
             is_stream = isinstance(inner, io.IOBase)
@@ -124,11 +131,12 @@ def _streams_held(holder: Any) -> Iterator[io.IOBase]:
 
 @of_kind
 def _may_hold_stream(kind: type) -> bool:
-    package = module_of(kind).partition(".")[0]
+    package = top(module_of(kind))
     is_of_library = package != "builtins" and is_standard_name(package)
-    return kind in _LEADING or (is_of_library and not issubclass(kind, type))
+    return kind in _LEADING or (is_of_library and not issubclass(kind, _NOT_LEADING))
 
 
 _LEADING = frozenset({dict, types.MethodType, types.BuiltinFunctionType, types.CellType})
+_NOT_LEADING = (type, tuple, frozenset, *CONTAINERS)
 _HELD_MAX = 50
-"""How many objects are looked at: a stream lies behind few of its wrappers."""
+"""How many objects are looked at: a stream lies behind few of its wrappers, or their attributes."""
