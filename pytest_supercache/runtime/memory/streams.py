@@ -107,19 +107,11 @@ def _may_write(stream: Any) -> bool:
 
 def _streams_held(holder: Any) -> Iterator[io.IOBase]:
     """Yield the streams behind an object; those of a file lead to no others."""
-    waiting: list[Any] = []
-    if type(holder) is types.FunctionType:
-        if is_standard_name(top(holder.__globals__.get("__name__"))):
-            waiting.extend(holder.__closure__ or ())
-    elif type(holder) is not dict and _may_hold_stream(type(holder)):
-        waiting.append(holder)
+    waiting = _starts(holder)
     seen = set(map(identity, waiting))
     while waiting and len(seen) < _HELD_MAX:
-        for inner in gc.get_referents(waiting.pop()):
-            kind = type(inner)
-            if identity(inner) in seen or not _may_hold_stream(kind):
-                continue
-            if kind is dict and len(inner) > _HELD_MAX:
+        for inner in filter(_leads_on, gc.get_referents(waiting.pop())):
+            if identity(inner) in seen:
                 continue
             seen.add(identity(inner))
             is_stream = isinstance(inner, io.IOBase)
@@ -127,6 +119,19 @@ def _streams_held(holder: Any) -> Iterator[io.IOBase]:
                 yield inner
             if not (is_stream and _is_of_file(inner)):
                 waiting.append(inner)
+
+
+def _starts(holder: Any) -> list[Any]:
+    """Return the object itself, or what a function of the standard library has in its closure."""
+    kind = type(holder)
+    if kind is types.FunctionType:
+        is_of_library = is_standard_name(top(holder.__globals__.get("__name__")))
+        return list(holder.__closure__ or ()) if is_of_library else []
+    return [holder] if kind is not dict and _may_hold_stream(kind) else []
+
+
+def _leads_on(value: Any) -> bool:
+    return _may_hold_stream(type(value)) and not (type(value) is dict and len(value) > _HELD_MAX)
 
 
 @of_kind
