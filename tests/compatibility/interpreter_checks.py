@@ -8,6 +8,7 @@ import decimal
 import dis
 import functools
 import gc
+import glob
 import hashlib
 import inspect
 import io
@@ -270,6 +271,12 @@ def _what_led_to_an_error_is_told_by_descriptors():
     assert functions_under_test._CONTEXT.__get__(error) is second
     group = BaseExceptionGroup("two", [KeyError(), ValueError()])
     assert len(functions_under_test._MEMBERS.__get__(group)) == 2
+
+
+@CHECKS.of("glob._StringGlobber.lstat")
+def _glob_has_the_function_that_looks_at_files_where_it_is_replaced():
+    globber = vars(glob).get("_StringGlobber")
+    assert globber is None or type(vars(globber)["lstat"]) is staticmethod
 
 
 @CHECKS.of("weakref.proxy(...).__init__.__self__")

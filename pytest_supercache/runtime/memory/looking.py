@@ -4,6 +4,7 @@ No audit event reports that. So functions of `os` have stand-ins for the length 
 `pathlib`, `os.path` and others look up of a file, they ask these.
 """
 
+import glob
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -34,6 +35,9 @@ def looks_noticed() -> Iterator[None]:
     with Patches() as patches:
         for name in _LOOKING:
             patches.wrap(os, name, _touching_file)
+        globber = vars(glob).get("_StringGlobber")  # Python 3.13 keeps the function there
+        if "lstat" in vars(globber or object):
+            patches.put(globber, "lstat", staticmethod(os.lstat))
         stand_ins = {vars(os)[name] for name in _LOOKING}
         for able in _ABILITIES:
             able.update(one for one in stand_ins if one.__wrapped__ in able)
