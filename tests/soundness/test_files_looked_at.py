@@ -2,7 +2,7 @@
 
 import codecs
 import filecmp
-import glob
+import io
 import os
 import shutil
 import tarfile
@@ -41,8 +41,7 @@ LOOKS = {
     "a_map": _any_there,
     "os_path": os.path.exists,
     "a_name": lambda path: os.path.lexists(str(path)),
-    "glob": lambda path: bool(glob.glob(str(path))),  # noqa: PTH207 - it looks in its own way
-    "glob_of_a_folder": lambda path: bool(list(path.parent.glob(path.name))),
+    "glob": lambda path: bool(list(path.parent.glob(path.name))),
     "size": _is_of_size,
     "which": lambda path: shutil.which(str(path), os.F_OK) is not None,
     "compared": _is_like_itself,
@@ -75,10 +74,10 @@ def _counted(path):
 
 
 def _counted_by_bytes(path):
-    with open(os.fsencode(path), "r+") as file:  # noqa: PTH123 - a path of bytes is the claim
+    with io.FileIO(os.fsencode(path), "r+") as file:
         number = int(file.read())
         file.seek(0)
-        file.write(str(number + 1))
+        file.write(b"%d" % (number + 1))
 
 
 def _counted_in_utf8(path):
