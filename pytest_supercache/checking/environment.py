@@ -159,6 +159,10 @@ class CheckEnvironment:
         """Know only the shared memory that a recorded schedule names; None changes nothing."""
         return nullcontext() if schedule is None else self._finding.as_recorded(schedule.memory)
 
+    def as_at_first(self) -> AbstractContextManager[None]:
+        """Know as little of shared memory as the first execution of the check did."""
+        return self._finding.as_at_first()
+
     def is_shared_in(self, schedule: Schedule | None) -> bool:
         """Say whether every step of a recorded schedule touched the memory of its node."""
         return schedule is not None and self.sharing.as_recorded(schedule.memory).is_everything

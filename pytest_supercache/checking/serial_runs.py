@@ -207,8 +207,23 @@ def _note_first(runner: Runner, execution: Execution, end: SerialEnd) -> None:
     if known is None or known.orders_readings != end.orders_readings:
         environment.first_end = known = end
     first = known.broken
-    # What only the first run breaks may have come of what was not known then of weak references.
-    _compare_broken(first, first | end.broken)
+    if end.broken < first and first <= _broken_as_at_first(runner):
+        return  # what is known by now makes the difference, such as when an object ends
+    _compare_broken(first, end.broken)
+
+
+def _broken_as_at_first(runner: Runner) -> frozenset[str]:
+    """Return what a serial run breaks that knows as little of shared memory as the first one."""
+    environment = runner.environment
+    with environment.as_at_first():
+        again = environment.execute(
+            runner.body,
+            Serial(()),
+            unlimited_ticks=runner.settings.ticks == "auto",
+            shared_memory=runner.shared,
+            outside=runner.outside,
+        )
+    return _end(runner, again).broken
 
 
 def _compare_with_first(

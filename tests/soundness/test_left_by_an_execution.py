@@ -6,6 +6,7 @@ one has stored, nobody loads any more, and the race is never tried again.
 
 import collections
 import functools
+import mmap
 import random
 import sqlite3
 
@@ -230,3 +231,28 @@ def test_a_file_that_is_only_written_may_stay(tmp_path):
         world.run()
 
     assert check(body, guarantees=()).verdict is Verdict.HOLDS
+
+
+NOT_GIVEN_BACK = mmap.mmap(-1, 2)
+
+
+def _fill_once(place, made):
+    if not NOT_GIVEN_BACK[place]:
+        made.append(1)
+        NOT_GIVEN_BACK[place] = 1
+
+
+@pytest.mark.parametrize(("place", "is_first_judged"), [(0, True), (1, False)])
+def test_what_breaks_the_first_execution_only_is_undecided(place, is_first_judged):
+    def body(world):
+        made = []
+        for name in ("alice", "bob"):
+            world.actor(name, _fill_once, place, made)
+        world.run()
+        assert not (is_first_judged and made)
+
+    result = check(body, guarantees=())
+    assert result.verdict is (Verdict.UNKNOWN if is_first_judged else Verdict.HOLDS)
+    assert (
+        "broke test body in one run and not in another" in str(result.reasons)
+    ) is is_first_judged

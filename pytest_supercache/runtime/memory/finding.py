@@ -39,7 +39,8 @@ class MemoryFinder:
         self._functions = functions
         self._body: Any = None
         self._imported = len(sys.modules)
-        self.sharing = Sharing(atomic, Listing() if lists else None)
+        self._atomic = tuple(atomic)
+        self.sharing = Sharing(self._atomic, Listing() if lists else None)
         """What is known of shared memory so far."""
         self._lasting = Lasting()
         self._made_before = MadeBefore()
@@ -74,6 +75,16 @@ class MemoryFinder:
     def as_recorded(self, places: Iterable[Place]) -> Iterator[None]:
         """Know only what a recorded schedule tells, like the process that reads its token."""
         learnt, self.sharing = self.sharing, self.sharing.as_recorded(places)
+        try:
+            yield
+        finally:
+            self.sharing = learnt
+
+    @contextmanager
+    def as_at_first(self) -> Iterator[None]:
+        """Know as little of what is shared as the first execution of the check did."""
+        learnt, self.sharing = self.sharing, Sharing(self._atomic)
+        self.sharing.is_everything = learnt.is_everything
         try:
             yield
         finally:
