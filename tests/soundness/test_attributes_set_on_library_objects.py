@@ -13,6 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 
 import pytest
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session, sessionmaker
 
 from tests.soundness.truth import broken, right, systems_of
 
@@ -31,6 +33,7 @@ HOLDERS = {
     "event": threading.Event(), "condition": threading.Condition(), "queue": queue.Queue(),
     "random": random.Random(), "logger": logging.getLogger("tests.soundness.attributes"),
     "pool": ThreadPoolExecutor(1), "thread": threading.Thread(), "namespace": type("N", (), {})(),
+    "engine": create_engine("sqlite://"), "session": Session(), "maker": sessionmaker(),
 }  # fmt: skip
 
 
@@ -39,9 +42,9 @@ def _fill_once(world, holder, guard):
 
     def fill():
         with guard:
-            if not hasattr(holder, "connection"):
-                holder.connection = object()
-            answers.append(holder.connection)
+            if not hasattr(holder, "shop_client"):
+                holder.shop_client = object()
+            answers.append(holder.shop_client)
 
     world.actor("a", fill)
     world.actor("b", fill)
@@ -71,4 +74,4 @@ def test_what_is_said_is_true(system):
 
 
 def test_nothing_is_left_of_it():
-    assert not any(hasattr(holder, "connection") for holder in HOLDERS.values())
+    assert not any(hasattr(holder, "shop_client") for holder in HOLDERS.values())

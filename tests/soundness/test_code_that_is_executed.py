@@ -148,6 +148,42 @@ def counted_by_names_under_a_lock(world):
     _counted(world, count)
 
 
+SOURCE = """
+class Cart:
+    def __init__(self):
+        self.items = 0
+
+    def add(self):
+        items = self.items
+        self.items = items + 1
+"""
+_classes = {}
+exec(SOURCE, _classes)
+
+
+def _added_twice(world, guard):
+    cart = _classes["Cart"]()
+
+    def add():
+        with guard:
+            cart.add()
+
+    world.actor("one", add)
+    world.actor("two", add)
+    world.run()
+    assert cart.items == 2
+
+
+@broken("both read 0")
+def added_to_an_object_of_a_class_without_a_module(world):
+    _added_twice(world, nullcontext())
+
+
+@right("they hold one lock")
+def added_to_an_object_of_a_class_without_a_module_under_a_lock(world):
+    _added_twice(world, threading.Lock())
+
+
 @right("each user has names of its own")
 def executed_apart(world):
     def add():

@@ -52,13 +52,20 @@ _said_by: Callable[[type], Any] = type.__dict__["__module__"].__get__
 def module_of(kind: type) -> str:
     """Return the name of the module that a class comes from; empty: unknown.
 
-    A class whose instances have a ``__module__`` by a property says nothing; its functions do.
+    A class whose instances have a ``__module__`` by a property says nothing; its functions do. One
+    that `exec` has made from globals without a name says "builtins", as no class of C says itself.
     """
     try:
         said = _said_by(kind) if type(kind) is type else _said_by_metaclass(kind)
     except AttributeError:  # it was deleted
         said = None
+    if said == "builtins" and attributes_of(kind).get("__module__") == said:
+        return NAMELESS
     return said if type(said) is str else _module_of_functions(kind)
+
+
+NAMELESS = "<exec>"
+"""Stands for the module of classes that `exec` has made from globals without a name."""
 
 
 def _said_by_metaclass(kind: type) -> Any:

@@ -111,11 +111,14 @@ def keeps_attributes(kind: type) -> bool:
 
     Those of a tool of the run do not, nor do those that have values for each thread or task. A
     cache of a library does, besides what an adapter declares of it. What stands in for a queue, a
-    thread, a task or a loop does: code sets a flag on it that another user reads.
+    thread, a task or a loop does: code sets a flag on it that another user reads. So does a session
+    of SQLAlchemy, whose statements are steps: what code sets there is for all who share it.
     """
     module = module_of(kind)
     is_of_caches = module.partition(".")[0] in LIBRARIES and not module.startswith("django.")
-    return module.startswith((SYNC, AIO)) or is_of_caches or not _is_controlled(module)
+    return (
+        module.startswith((SYNC, AIO, "sqlalchemy.")) or is_of_caches or not _is_controlled(module)
+    )
 
 
 @cache
