@@ -53,15 +53,15 @@ def _touching_file(look: Callable[..., Any]) -> Callable[..., Any]:
     def stand_in(path: Any, *arguments: Any, **options: Any) -> Any:
         accesses = Current.accesses
         is_noticed = accesses is not None and here.actor is not None and here.in_hook is False
-        if is_noticed and _is_of_code(sys._getframe(1)):
+        if is_noticed and _looks_for_code(sys._getframe(1)):
             touch_file(accesses, path, writes=False)
         return look(path, *arguments, **options)
 
     return stand_in
 
 
-def _is_of_code(frame: FrameType | None) -> bool:
-    """Say whether code under test, or a library that it has called, is what looks at a file."""
+def _looks_for_code(frame: FrameType | None) -> bool:
+    """Say whether code under test looks at a file, or a library that it has called."""
     while frame is not None:
         name = str(frame.f_globals.get("__name__"))
         if frame.f_code is touching.__code__:
