@@ -17,21 +17,25 @@ from pytest_supercache.core.identity import identity
 from pytest_supercache.runtime.kernel.kinds import attributes_of, bases_of, of_kind
 from pytest_supercache.runtime.kernel.own_code import LAYERS, RUNTIME
 
-_TOOLS = frozenset(
+_OF_THE_RUN = frozenset(
     {
-        "pytest_supercache", "redis", "valkey", "fakeredis", "lupa", "hiredis", "freezegun",
-        "dateutil", "pytest", "_pytest", "pluggy", "iniconfig", "xdist", "execnet", "hypothesis",
-        "sortedcontainers", "allure", "allure_commons", "allure_pytest", "attr", "attrs", "ruamel",
-        "jinja2", "markupsafe", "rich", "markdown_it", "mdurl", "pygments", "click", "packaging",
-        "coverage", "pip", "setuptools", "pkg_resources", "_distutils_hack", "typing_extensions",
-        "bytecode", "sqlglot", "mypy", "ruff", "debugpy", "pydevd", "_pydevd_bundle", "IPython",
-        "py",
+        "pytest_supercache", "fakeredis", "lupa", "hiredis", "freezegun", "pytest", "_pytest",
+        "pluggy", "iniconfig", "xdist", "execnet", "hypothesis", "allure", "allure_commons",
+        "allure_pytest", "coverage", "pip", "setuptools", "pkg_resources", "_distutils_hack",
+        "bytecode", "mypy", "ruff", "debugpy", "pydevd", "_pydevd_bundle", "IPython", "py",
         "_hypothesis_globals", "_hypothesis_pytestplugin", "_hypothesis_ftz_detector",
         "pytest_asyncio", "pytest_check", "pytest_cov", "pytest_django", "pytest_html",
         "pytest_metadata", "pytest_mock", "pytest_randomly", "pytest_rerunfailures",
         "pytest_timeout", "random_order", "playwright", "pytest_playwright", "selenium",
     }
 )  # fmt: skip
+
+_TOOLS = _OF_THE_RUN | {
+    "redis", "valkey", "dateutil", "sortedcontainers", "attr", "attrs", "ruamel", "jinja2",
+    "markupsafe", "rich", "markdown_it", "mdurl", "pygments", "click", "packaging",
+    "typing_extensions", "sqlglot",
+}  # fmt: skip
+"""What the run is made with; the code under test may use the latter libraries, too."""
 
 _FRAMEWORKS = frozenset(
     {
@@ -87,6 +91,11 @@ def _is_under_test_by_name(name: str) -> bool | None:
 def is_tool_name(top: str) -> bool:
     """Say whether a package belongs to this plugin, its tools, or a framework below the code."""
     return _has_tools_name(top) and not is_shadowing(top)
+
+
+def is_of_the_run(top: str) -> bool:
+    """Say whether a package belongs to this plugin, or to tools that only the run uses."""
+    return top in _OF_THE_RUN and not is_shadowing(top)
 
 
 def is_standard_name(top: str) -> bool:

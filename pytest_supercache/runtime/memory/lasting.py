@@ -7,7 +7,6 @@ touches in a race belongs to the code under test, and every execution finds it a
 What no actor touches, such as a list in which a test collects what it saw, is left alone.
 """
 
-import random
 import sys
 import types
 import weakref
@@ -19,26 +18,22 @@ from typing import Any
 from pytest_supercache.core.folders import is_installed, real_path
 from pytest_supercache.core.identity import identity
 from pytest_supercache.core.memory_use import WHOLE
-from pytest_supercache.declare.adapters import LIBRARIES
 from pytest_supercache.runtime.kernel.kinds import module_of, of_kind
-from pytest_supercache.runtime.kernel.under_test import dict_of, is_standard_name, members_of
+from pytest_supercache.runtime.kernel.under_test import dict_of, members_of
+from pytest_supercache.runtime.memory.behind import Behind
 from pytest_supercache.runtime.memory.effects import (
     CONTAINERS,
-    PLAIN,
     SCALARS,
-    Memo,
-    elements_of,
     find_in_class,
-    is_left_alone,
     is_rewritten,
-    is_view,
     top,
 )
-from pytest_supercache.runtime.memory.foreign import FRAMEWORKS, derives_from_foreign, is_foreign
+from pytest_supercache.runtime.memory.foreign import derives_from_foreign
 from pytest_supercache.runtime.memory.names import is_real
-from pytest_supercache.runtime.memory.reach import WALKED, inside
+from pytest_supercache.runtime.memory.reach import ASYNCIO, IN_MEMORY, inside, leads_on
 from pytest_supercache.runtime.memory.snapshots import (
     IN_PARTS,
+    NOT_TAKEN,
     Namespace,
     Numbers,
     Snapshot,
@@ -85,6 +80,7 @@ class Lasting:
         self._set: dict[tuple[int, str], tuple[Callable[[], Any], Any]] = {}
         """Attributes that flows have set on objects without snapshots, with their values before."""
         self._grown: set[str] = set()  # packages of what was changed before a flow touched it
+        self._behind = Behind()
 
     def add(self, modules: Iterable[types.ModuleType]) -> None:
         """Remember the memory that modules lead to, unless they were added before."""
@@ -147,19 +143,39 @@ class Lasting:
     def _add_all(self, found: Iterable["_Found"]) -> None:
         """Remember objects, and what they lead to, unless they are remembered."""
         waiting, seen = deque(found), set(self.snapshots)
-        while waiting and len(seen) < OBJECTS_MAX:
+        aside = deque[_Found]()  # what is left alone: other ways to what lies behind it come first
+        while (waiting or aside) and len(seen) < OBJECTS_MAX:
+            if not waiting:
+                waiting.extend(self._behind_one(*aside.popleft(), seen))
+                continue
             value, name, is_unseen = waiting.popleft()
             if identity(value) in seen:
                 continue
             if not self._leads_on(value, name):
-                waiting.extend((one, name, is_unseen) for one in _behind_left_alone(value))
+                aside.append((value, name, is_unseen))
                 continue
             seen.add(identity(value))
-            is_unseen = is_unseen or top(module_of(type(value))) in _ASYNCIO
+            is_unseen = is_unseen or top(module_of(type(value))) in ASYNCIO
             self._keep(value, name, is_unseen=is_unseen)
             for inner, way in islice(inside(value), ELEMENTS_MAX):
                 if type(inner) not in SCALARS and identity(inner) not in seen:  # most are met here
                     waiting.append((inner, way(name) if is_real(inner) else name, is_unseen))
+
+    def _behind_one(
+        self, value: Any, name: str, is_unseen: bool, seen: set[int]
+    ) -> Iterator[_Found]:
+        """Yield what lies behind an object that is left alone, and is the project's own.
+
+        Of the rest the code under test may use some: that is remembered when it does so first.
+        """
+        for inner, is_of_code in self._behind.found(value):
+            if is_of_code:
+                yield inner, name, is_unseen
+            elif identity(inner) not in seen:
+                seen.add(identity(inner))
+                self.snapshots[identity(inner)] = inner, NOT_TAKEN
+                self._packages[identity(inner)] = ""
+                self._names[identity(inner)] = name
 
     def _leads_on(self, value: Any, name: str) -> bool:
         """Say whether to look into an object; note a real lock or queue, which leads nowhere."""
@@ -200,9 +216,9 @@ class Lasting:
             Why it cannot be restored; nothing if it can.
         """
         number = identity(holder)
-        if number not in self.snapshots:
+        snapshot = self._snapshot(holder)
+        if snapshot is None:
             return ""
-        snapshot = self.snapshots[number][1]
         if isinstance(snapshot, UnrestorableIterator | Numbers):
             return _OUTLIVES.format(snapshot.name)
         key = self._key(number, part)
@@ -216,6 +232,14 @@ class Lasting:
                 for inner, _ in inside(holder):
                     self.touch_deeply(inner)
         return ""
+
+    def _snapshot(self, holder: Any) -> Snapshot | None:
+        """Return the snapshot of an object that is about to be used; None: there is none."""
+        _, snapshot = self.snapshots.get(identity(holder), (None, None))
+        if snapshot is NOT_TAKEN:
+            self._keep(holder, self._names[identity(holder)], is_unseen=False)
+            _, snapshot = self.snapshots[identity(holder)]
+        return snapshot
 
     def note_set(self, holder: Any, name: str) -> None:
         """Note that a flow is about to set or delete an attribute of an object without a snapshot.
@@ -280,7 +304,7 @@ class Lasting:
 
         None: it ends with the execution, or its numbers have been taken elsewhere.
         """
-        _, snapshot = self.snapshots.get(identity(count), (None, None))
+        snapshot = self._snapshot(count)
         if type(snapshot) is not Numbers or snapshot.are_taken:
             return None
         self._touched[identity(count), WHOLE] = None
@@ -356,25 +380,6 @@ def _is_of_tests(package: str) -> bool:
     return package.startswith("test") or package in {"conftest", "__main__"}
 
 
-def leads_on(value: Any) -> bool:
-    """Say whether an object may hold memory of the code under test."""
-    kind = type(value)
-    if kind in WALKED or kind in _WRAPPERS or kind is Memo or is_view(kind):
-        return True
-    if kind in SCALARS or issubclass(kind, types.ModuleType):
-        return False
-    if issubclass(kind, type):
-        return is_rewritten(module_of(value))
-    package = top(module_of(kind))
-    if package in IN_MEMORY or package in _LOOKED_INTO or kind is random.Random:
-        return True
-    if is_foreign(kind):
-        return True
-    if package in FRAMEWORKS or is_left_alone(kind):
-        return False
-    return is_standard_name(package) or is_rewritten(module_of(kind))
-
-
 def _of_django() -> Iterator[tuple[Any, str]]:
     """Yield objects to which only Django leads: the settings, and applications of the project."""
     registry, conf = sys.modules.get("django.apps.registry"), sys.modules.get("django.conf")
@@ -385,43 +390,3 @@ def _of_django() -> Iterator[tuple[Any, str]]:
         for label, config in registry.apps.app_configs.items():
             if is_rewritten(module_of(type(config))):
                 yield config, f"django.apps:{label}"
-
-
-def _behind_left_alone(value: Any) -> list[Any]:
-    """Return the objects of the code under test that one which is left alone holds.
-
-    They are among its attributes, or in containers there: a class of Django has a manager behind
-    another object, an environment of Jinja has extensions, and a queue has what a pool lends.
-    """
-    kind = type(value)
-    if kind in PLAIN or issubclass(kind, type | types.ModuleType) or not is_left_alone(kind):
-        return []
-    held = members_of(value).values()
-    within = [held, *(_elements(one) for one in held)]
-    return [
-        one
-        for several in within
-        for one in islice(several, ELEMENTS_MAX)
-        if is_rewritten(module_of(type(one)))
-    ]
-
-
-def _elements(container: Any) -> Iterable[Any]:
-    """Return the elements, or the values, of a builtin container; nothing of anything else."""
-    kind = type(container)
-    if kind is dict:
-        return list(container.values())
-    return elements_of(container) if kind in (list, tuple, set, deque) else ()
-
-
-_WRAPPERS = (
-    staticmethod, classmethod, property, types.BuiltinFunctionType, types.MethodWrapperType,
-)  # fmt: skip
-"""Types that are left alone, but lead to objects that hold memory."""
-
-_ASYNCIO = frozenset({"asyncio", "_asyncio"})
-_LOOKED_INTO = _ASYNCIO | {"contextvars", "_contextvars"}
-"""Packages whose objects are otherwise left alone, but hold what code puts there."""
-
-IN_MEMORY = frozenset(LIBRARIES) - {"django", "django_redis", "diskcache", "pymemcache"}
-"""Libraries, declared by a table, whose caches hold everything in the process."""

@@ -9,10 +9,8 @@ the body itself has written it: that may be meant, and the verdict says so.
 """
 
 import io
-import logging
 import os
 import random
-import sys
 import types
 from collections import deque
 from collections.abc import Callable, Container, Mapping
@@ -24,9 +22,10 @@ from typing import Any
 from pytest_supercache.core.identity import identity
 from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.runtime.kernel.under_test import members_of
+from pytest_supercache.runtime.memory.behind import OF_THE_PROCESS, Behind
 from pytest_supercache.runtime.memory.effects import SCALARS, Memo, slots_of
-from pytest_supercache.runtime.memory.lasting import ELEMENTS_MAX, OBJECTS_MAX, leads_on
-from pytest_supercache.runtime.memory.reach import at_key, inside
+from pytest_supercache.runtime.memory.lasting import ELEMENTS_MAX, OBJECTS_MAX
+from pytest_supercache.runtime.memory.reach import at_key, inside, leads_on
 from pytest_supercache.runtime.memory.recorders import Recorders
 from pytest_supercache.runtime.memory.snapshots import are_same, elements
 
@@ -49,9 +48,6 @@ BYTES_MAX = 1 << 20
 
 State = Mapping[str, Any]
 """What an object holds, by part as accesses name it; the elements of a list are one part."""
-
-_OF_THE_PROCESS = (os.environ, sys.modules, sys.path, logging.root.manager.loggerDict)
-"""Registries that libraries fill once (docs/decisions/0051)."""
 
 
 @dataclass(slots=True)
@@ -154,7 +150,7 @@ class MadeBefore:
     def add(self, body: Any, known: Container[int]) -> None:
         """Take in what a body leads to, except for objects that are known to be restored."""
         waiting: deque[tuple[Any, str]] = deque([(body, "")])
-        seen = set(map(identity, _OF_THE_PROCESS))
+        seen, behind = set(map(identity, OF_THE_PROCESS)), Behind()
         while waiting and len(seen) < OBJECTS_MAX:
             value, name = waiting.popleft()
             number = identity(value)
@@ -162,6 +158,7 @@ class MadeBefore:
                 continue
             self.recorders.add(value, name or "an object")
             if not leads_on(value):
+                waiting.extend((inner, name) for inner, _ in behind.found(value))
                 continue
             seen.add(number)
             if number not in self.objects:

@@ -2,6 +2,7 @@
 
 import functools
 import gc
+import random
 import types
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
@@ -10,17 +11,23 @@ from typing import Any
 
 from pytest_supercache.core.masking import masked
 from pytest_supercache.core.memory_use import WHOLE
+from pytest_supercache.declare.adapters import LIBRARIES
 from pytest_supercache.runtime.kernel.kinds import attributes_of, module_of
-from pytest_supercache.runtime.kernel.under_test import dict_of, members_of
+from pytest_supercache.runtime.kernel.under_test import dict_of, is_standard_name, members_of
 from pytest_supercache.runtime.memory.effects import (
     BOUND_IN_C,
+    SCALARS,
+    Memo,
     behind_view,
     elements_of,
     find_in_class,
+    is_left_alone,
     is_rewritten,
+    is_view,
     slots_of,
     top,
 )
+from pytest_supercache.runtime.memory.foreign import FRAMEWORKS, is_foreign
 
 WALKED = (types.FunctionType, types.MethodType, types.CellType, functools.partial, tuple)
 """Types that hold no memory themselves, but lead to it."""
@@ -203,3 +210,35 @@ def shown(key: Any) -> str:
         parts = [shown(part) for part in key]
         return WHOLE if WHOLE in parts else f"({', '.join(parts)})"
     return WHOLE
+
+
+def leads_on(value: Any) -> bool:
+    """Say whether an object may hold memory of the code under test."""
+    kind = type(value)
+    if kind in WALKED or kind in _WRAPPERS or kind is Memo or is_view(kind):
+        return True
+    if kind in SCALARS or issubclass(kind, types.ModuleType):
+        return False
+    if issubclass(kind, type):
+        return is_rewritten(module_of(value))
+    package = top(module_of(kind))
+    if package in IN_MEMORY or package in _LOOKED_INTO or kind is random.Random:
+        return True
+    if is_foreign(kind):
+        return True
+    if package in FRAMEWORKS or is_left_alone(kind):
+        return False
+    return is_standard_name(package) or is_rewritten(module_of(kind))
+
+
+_WRAPPERS = (
+    staticmethod, classmethod, property, types.BuiltinFunctionType, types.MethodWrapperType,
+)  # fmt: skip
+"""Types that are left alone, but lead to objects that hold memory."""
+
+ASYNCIO = frozenset({"asyncio", "_asyncio"})
+_LOOKED_INTO = ASYNCIO | {"contextvars", "_contextvars"}
+"""Packages whose objects are otherwise left alone, but hold what code puts there."""
+
+IN_MEMORY = frozenset(LIBRARIES) - {"django", "django_redis", "diskcache", "pymemcache"}
+"""Libraries, declared by a table, whose caches hold everything in the process."""

@@ -30,6 +30,20 @@ class Snapshot(Protocol):
         """Restore that content of a part of the object."""
 
 
+class _NotTaken:
+    """Stands for the snapshot of an object that is taken when it is first used."""
+
+    def is_unchanged(self, part: str) -> bool:
+        return True
+
+    def restore(self, part: str) -> None:
+        pass
+
+
+NOT_TAKEN = _NotTaken()
+"""Stands for a snapshot that is taken when its object is first used."""
+
+
 def snapshot_of(value: Any, name: str) -> Snapshot | None:
     """Take a snapshot of an object; None: it has no content, or none that can be restored.
 

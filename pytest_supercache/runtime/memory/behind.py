@@ -1,0 +1,101 @@
+"""Finds what lies behind objects that are left alone, such as the application of a framework.
+
+An application holds its routes, and these hold functions and dependencies; an environment of Jinja
+holds filters, and a field of a form holds validators. These may belong to the code under test. So
+does a list that code has put there: a flow gets it from the framework, and changes it.
+"""
+
+import functools
+import gc
+import logging
+import os
+import sys
+import types
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+from pytest_supercache.core.identity import identity
+from pytest_supercache.runtime.kernel.kinds import module_of
+from pytest_supercache.runtime.kernel.own_code import AIO, SYNC
+from pytest_supercache.runtime.kernel.under_test import is_globals, is_of_the_run
+from pytest_supercache.runtime.memory.effects import (
+    PLAIN,
+    SCALARS,
+    is_class_of_code,
+    is_left_alone,
+    is_of_code,
+    top,
+)
+from pytest_supercache.runtime.memory.names import is_real
+from pytest_supercache.runtime.memory.reach import leads_on
+
+PASSED_MAX = 20_000
+"""The largest number of objects that are passed; what lies farther from the first is not found."""
+
+OF_THE_PROCESS = (os.environ, sys.modules, sys.path, logging.root.manager.loggerDict)
+"""Registries that libraries fill once (docs/decisions/0051)."""
+
+
+class Behind:
+    """What lies behind objects that are left alone; each of them is passed once."""
+
+    def __init__(self) -> None:
+        self._passed = set(map(identity, OF_THE_PROCESS))
+
+    def found(self, value: Any) -> Iterator[tuple[Any, bool]]:
+        """Yield what lies behind an object; nothing if it is not left alone.
+
+        Yields:
+            An object, and whether it belongs to the code under test. Other objects are containers,
+            variables of closures and the like: the code under test may use some of them.
+        """
+        waiting = deque([value] if _is_passed(value) else ())
+        while waiting and len(self._passed) < PASSED_MAX:
+            for inner in _held(waiting.popleft()):
+                if type(inner) in SCALARS or identity(inner) in self._passed:
+                    continue
+                self._passed.add(identity(inner))
+                if _is_of_code(inner):
+                    yield inner, True
+                elif _is_passed(inner):
+                    waiting.append(inner)
+                elif _may_be_used(inner):
+                    yield inner, False
+                    waiting.append(inner)
+
+
+def _held(value: Any) -> list[Any]:
+    """Return what an object refers to; the globals of a function are not its own."""
+    if type(value) is types.FunctionType:
+        return [one for one in gc.get_referents(value) if one is not value.__globals__]
+    return gc.get_referents(value)
+
+
+def _is_of_code(value: Any) -> bool:
+    kind = type(value)
+    if kind is types.FunctionType:
+        return is_of_code(value.__globals__)
+    return is_class_of_code(value if issubclass(kind, type) else kind)
+
+
+def _is_passed(value: Any) -> bool:
+    """Say whether an object only leads to others; objects of the run's own tools do not count."""
+    kind = type(value)
+    if kind in _LEADING:
+        return True
+    if kind in PLAIN or issubclass(kind, type | types.ModuleType) or not is_left_alone(kind):
+        return False
+    module = module_of(kind)
+    return module.startswith((SYNC, AIO)) or not is_of_the_run(top(module))
+
+
+def _may_be_used(value: Any) -> bool:
+    """Say whether code under test may use an object that it gets from another one."""
+    kind = type(value)
+    is_memory = kind not in _NOT_USED and not is_globals(value) and not is_real(value)
+    return is_memory and leads_on(value)
+
+
+_LEADING = (types.FunctionType, types.MethodType, functools.partial, tuple)
+_NOT_USED = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)

@@ -1,0 +1,326 @@
+"""State of the code under test that only objects of a framework lead to.
+
+Two users load what nobody has loaded yet. Without a lock both may; under a lock only one does, and
+that in every execution: each finds the state as the check has found it.
+"""
+
+import asyncio
+import threading
+
+import django
+import fastapi
+import flask
+import httpx
+import jinja2
+import jinja2.ext
+import pytest
+import sqlalchemy
+import sqlalchemy.orm
+import starlette.applications
+from django import forms
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.template import Context, Engine
+from django.template.library import Library
+from django.urls import path
+from django.views import View
+
+from tests.soundness.truth import System, broken, right, systems_of
+
+if not settings.configured:
+    settings.configure(
+        DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "none yet"}},
+        DEFAULT_AUTO_FIELD="django.db.models.AutoField",
+    )
+    django.setup()
+
+REDIS = []
+
+
+def load():
+    """Do the work that is to be done once."""
+    REDIS[-1].incr("loads")
+
+
+class Once:
+    """Does it on its first call."""
+
+    def __init__(self):
+        self.is_warm = False
+
+    def __call__(self, value=None):
+        if not self.is_warm:
+            load()
+            self.is_warm = True
+        return value
+
+
+class OnceByEntry:
+    """Does it on its first call, and knows that by a dict within a dict."""
+
+    def __init__(self):
+        self.known = {"inner": {}}
+
+    def __call__(self, value=None):
+        if "k" not in self.known["inner"]:
+            load()
+            self.known["inner"]["k"] = 1
+        return value
+
+
+def once(value=None):
+    """Do it on the first call; a closure knows whether this is the first one."""
+    known = []
+
+    def first(value=value):
+        if not known:
+            load()
+            known.append(1)
+        return value
+
+    return first
+
+
+class OnceInTemplates(jinja2.ext.Extension):
+    """An extension of Jinja."""
+
+    def __init__(self, environment):
+        super().__init__(environment)
+        self.once = Once()
+        environment.globals["extended"] = self.once
+
+
+JINJA = jinja2.Environment(extensions=[OnceInTemplates])
+JINJA.filters["once"] = Once()
+JINJA.tests["first"] = OnceByEntry()
+JINJA.globals["shared"] = {"seen": []}
+BY_FILTER = JINJA.from_string("{{ 1|once }}")
+BY_TEST = JINJA.from_string("{{ 1 is first }}")
+BY_EXTENSION = JINJA.from_string("{{ extended(1) }}")
+
+LIBRARY = Library()
+LIBRARY.filter("once", once())
+ENGINE = Engine()
+ENGINE.template_builtins.append(LIBRARY)
+BY_DJANGO_FILTER = ENGINE.from_string("{{ one|once }}")
+
+MAKER = sqlalchemy.orm.sessionmaker(info={"seen": []})
+SQL = sqlalchemy.create_engine("sqlite://", execution_options={"seen": {}})
+
+
+class Page(View):
+    """A view with state in its arguments."""
+
+    seen = None
+
+    def get(self, request):
+        if not self.seen:
+            load()
+            self.seen.append(1)
+        return HttpResponse("")
+
+
+URLS = [path("page", Page.as_view(seen=[]))]
+
+
+class Form(forms.Form):
+    """A form whose field has a validator with state."""
+
+    name = forms.CharField(validators=[OnceByEntry()], error_messages={"seen": []})
+
+
+FLASK = flask.Flask("behind")
+FLASK.extensions["of_ours"] = Once()
+FLASK.config["SEEN"] = {"inner": []}
+FLASK.before_request(once())
+FLASK.add_url_rule("/", view_func=lambda: "")
+
+STARLETTE = starlette.applications.Starlette()
+STARLETTE.state.seen = []
+
+
+def _by_entries(seen):
+    if not seen:
+        load()
+        seen.append(1)
+
+
+def _in_the_environment():
+    _by_entries(JINJA.globals["shared"]["seen"])
+
+
+def _in_a_session():
+    with MAKER() as session:
+        _by_entries(session.info["seen"])
+
+
+def _in_options():
+    seen = SQL.get_execution_options()["seen"]
+    if "k" not in seen:
+        load()
+        seen["k"] = 1
+
+
+def _in_a_view():
+    request = HttpRequest()
+    request.method = "GET"
+    URLS[0].callback(request)
+
+
+def _in_error_messages():
+    _by_entries(Form.base_fields["name"].error_messages["seen"])
+
+
+ASKS = {
+    "a_filter_of_jinja": lambda: BY_FILTER.render(),
+    "a_test_of_jinja": lambda: BY_TEST.render(),
+    "an_extension_of_jinja": lambda: BY_EXTENSION.render(),
+    "a_global_of_jinja": _in_the_environment,
+    "a_filter_of_django": lambda: BY_DJANGO_FILTER.render(Context({"one": 1})),
+    "the_info_of_sessions": _in_a_session,
+    "the_options_of_an_engine": _in_options,
+    "the_arguments_of_a_view": _in_a_view,
+    "a_validator_of_a_field": lambda: Form({"name": "x"}).is_valid(),
+    "messages_of_a_field": _in_error_messages,
+    "an_extension_of_flask": lambda: FLASK.extensions["of_ours"](),
+    "the_config_of_flask": lambda: _by_entries(FLASK.config["SEEN"]["inner"]),
+    "a_callback_of_flask": lambda: FLASK.test_client().get("/"),
+    "the_state_of_starlette": lambda: _by_entries(STARLETTE.state.seen),
+}
+
+
+def _bodies(name, ask):
+    def unlocked(world):
+        REDIS[:] = [world.existing_cache.client(decode_responses=True)]
+        world.actor("alice", ask)
+        world.actor("bob", ask)
+        world.run()
+        assert int(REDIS[-1].get("loads") or 0) == 1
+
+    def locked(world):
+        REDIS[:] = [world.existing_cache.client(decode_responses=True)]
+        lock = threading.Lock()
+
+        def ask_alone():
+            with lock:
+                ask()
+
+        world.actor("alice", ask_alone)
+        world.actor("bob", ask_alone)
+        world.run()
+        assert int(REDIS[-1].get("loads") or 0) == 1
+
+    unlocked.__name__, locked.__name__ = f"{name}_without_a_lock", f"{name}_under_a_lock"
+    broken("both find it cold")(unlocked)
+    right("the first one warms it, in every execution")(locked)
+
+
+for _name, _ask in ASKS.items():
+    _bodies(_name, _ask)
+
+
+class Loading:
+    """A dependency that loads once."""
+
+    def __init__(self, lock=None):
+        self.lock, self.is_warm = lock, False
+
+    async def __call__(self):
+        if self.lock is None:
+            await self._load()
+            return
+        async with self.lock:
+            await self._load()
+
+    async def _load(self):
+        if not self.is_warm:
+            await REDIS[-1].incr("loads")
+            self.is_warm = True
+
+
+class Middleware:
+    """One of our own, with a dependency."""
+
+    def __init__(self, app, loading):
+        self.app, self.loading = app, loading
+
+    async def __call__(self, scope, receive, send):
+        await self.loading()
+        await self.app(scope, receive, send)
+
+
+async def _index():
+    return {}
+
+
+def _app_with_dependency(lock):
+    app, router = fastapi.FastAPI(), fastapi.APIRouter()
+    router.add_api_route("/", _index, dependencies=[fastapi.Depends(Loading(lock))])
+    app.include_router(router)
+    return app
+
+
+def _app_with_middleware(lock):
+    app = fastapi.FastAPI()
+    app.add_api_route("/", _index)
+    app.add_middleware(Middleware, loading=Loading(lock))
+    return app
+
+
+APPS = {
+    "a_dependency": (_app_with_dependency(None), _app_with_dependency(asyncio.Lock())),
+    "a_middleware": (_app_with_middleware(None), _app_with_middleware(asyncio.Lock())),
+}
+
+
+def _asked_twice(app):
+    async def body(world):
+        REDIS[:] = [world.existing_cache.aclient(decode_responses=True)]
+
+        async def ask():
+            async with httpx.AsyncClient(
+                transport=httpx.ASGITransport(app), base_url="http://shop"
+            ) as client:
+                assert (await client.get("/")).status_code == 200
+
+        world.actor("alice", ask)
+        world.actor("bob", ask)
+        await world.run()
+        assert int(await REDIS[-1].get("loads") or 0) == 1
+
+    return body
+
+
+for _name, (_unlocked, _locked) in APPS.items():
+    _body = _asked_twice(_unlocked)
+    _body.__name__ = f"{_name}_without_a_lock"
+    broken("both find it cold")(_body)
+    _body = _asked_twice(_locked)
+    _body.__name__ = f"{_name}_under_a_lock"
+    right("the first one warms it, in every execution")(_body)
+
+
+@pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)
+def test_the_truth_is_told(system):
+    system.must_be_told()
+
+
+def test_what_a_test_has_put_into_its_application_is_undecided():
+    app, once = flask.Flask("made"), Once()
+    app.extensions["of_ours"] = once
+
+    def body(world):
+        REDIS[:] = [world.existing_cache.client(decode_responses=True)]
+        lock = threading.Lock()
+
+        def ask():
+            with lock:
+                app.extensions["of_ours"]()
+
+        world.actor("alice", ask)
+        world.actor("bob", ask)
+        world.run()
+        assert int(REDIS[-1].get("loads") or 0) == 1
+
+    found = "one execution finds in app what an earlier one has left there"
+    System("made by a test", body, False, "the first one warms it", unknown=found).must_be_told()
