@@ -16,6 +16,11 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
+import anyio
+from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+
 from pytest_supercache import check
 from pytest_supercache.core.verdict import Verdict
 from tests.search.random_coroutines import is_said_to_be_unproven
@@ -29,8 +34,8 @@ Outcome = tuple[Any, Any, Any]
 STUCK = "stuck"
 """Stands for what coroutines return of which one waits for ever."""
 
-_TWO_TASKS = ("gather", "group", "first")
-_ONE_TASK = ("start", "start", "shield", "fill", "cancel")
+_TWO_TASKS = ("gather", "group", "first", "nursery")
+_ONE_TASK = ("start", "start", "shield", "fill", "cancel", "relay", "request", "watch")
 _CALLS = ("look", "await get", "await set", "await incr", "get", "incr", "look", "note")
 _SIGNALS = ("set", "is set", "wait", "put", "take", "size", "sleep")
 
@@ -193,6 +198,71 @@ class Things:
             return number * 3 + await task
         except asyncio.CancelledError:
             return number * 3 + 1
+
+    async def _nursery(self, flows: Any, number: int) -> int:
+        results: list[int] = []
+
+        async def keep(run: Any) -> None:
+            results.append(await run)
+
+        async with anyio.create_task_group() as group:
+            for run in self._runs(flows, number):
+                group.start_soon(keep, run)
+        return _digest(number, results)
+
+    async def _watch(self, flows: Any, number: int) -> int:
+        """Cancel a task that waits for an event, as starlette does when it has a message."""
+        (run,) = self._runs(flows, number)
+        results: list[int] = []
+
+        async def keep() -> None:
+            results.append(await run)
+            group.cancel_scope.cancel()
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(anyio.Event().wait)
+            group.start_soon(keep)
+        return _digest(number, results)
+
+    async def _relay(self, flows: Any, number: int) -> int:
+        """Go on with what a task has sent, before it has ended."""
+        (run,) = self._runs(flows, number)
+        sending, receiving = anyio.create_memory_object_stream[int]()
+
+        async def send() -> None:
+            async with sending:
+                await sending.send(await run)
+            await self.command("incr", "x", 0)
+
+        async with anyio.create_task_group() as group, receiving:
+            group.start_soon(send)
+            number = _digest(number, [await receiving.receive()])
+            return _digest(number, [await self.command("incr", "y", 0)])
+
+    async def _request(self, flows: Any, number: int) -> int:
+        """Answer a request by the application of a framework, whose middleware makes tasks."""
+        (run,) = self._runs(flows, number)
+        results: list[int] = []
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            await Request(scope, receive).body()
+            results.append(await run)
+            await Response("done")(scope, receive, send)
+
+        async def dispatch(request: Any, call_next: Any) -> Any:
+            response = await call_next(request)
+            results.append(await self.command("incr", "x", 0))
+            return response
+
+        async def receive() -> Any:
+            return {"type": "http.request", "body": b"asked"}
+
+        async def send(_message: Any) -> None:
+            pass
+
+        scope = {"type": "http", "method": "POST", "path": "/", "headers": [], "query_string": b""}
+        await BaseHTTPMiddleware(app, dispatch)(scope, receive, send)
+        return _digest(number, results)
 
     def _runs(self, flows: Any, number: int) -> list[Any]:
         return [self.run(flow, number + at) for at, flow in enumerate(flows)]

@@ -15,9 +15,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from contextvars import Context, copy_context
 from functools import partial
+from types import FrameType
 from typing import Any, TypeVarTuple
 from weakref import WeakSet
 
+from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.waits import WaitsForEverError
 from pytest_supercache.runtime.aio.await_grain import Parted
 from pytest_supercache.runtime.aio.loop import LoopInterface
@@ -53,6 +55,12 @@ Args = TypeVarTuple("Args")
 
 _MAKES_TASKS = "sqlalchemy.ext.asyncio."
 """A framework that shields the end of a session in a task, and awaits it: that is seen, too."""
+
+_FOR_ONE_REQUEST = ("starlette.", "fastapi.")
+"""Frameworks whose tasks share nothing with those of another request."""
+
+_PASS_ON = frozenset({"asyncio", "anyio"})
+"""Packages that make tasks for others."""
 
 SOCKET_SECONDS = 0.05
 """How long to wait for sockets at a time, while a command is on its way to a real server."""
@@ -229,7 +237,8 @@ class ControlledLoop(LoopInterface):
             return
         if self.racing and task is not asyncio.current_task(self) and not actor.dismissed:
             memory.sharing.note_cancelled(actor.name)
-            if (other := self.acting()) not in {None, actor}:
+            other = self.acting()
+            if other not in {None, actor} and not _are_one_family(other, actor):
                 self.controller.note_undeclared(f"{other.name} cancels the task of {actor.name}")
 
     def create_future(self) -> asyncio.Future[Any]:
@@ -342,7 +351,8 @@ class ControlledLoop(LoopInterface):
             name_of_child(parent), parent.node, _nothing, home=self,
             daemon=parent.daemon or parent is self.host or serves(coro), state=State.RUNNING,
         )  # fmt: skip
-        if parent is not self.host and not self._is_followed():
+        child.family = parent.family
+        if parent is not self.host and not self._is_followed(parent, child):
             self.controller.note_undeclared(f"{parent.name} starts the task {child.name}")
         child.operation = parent.operation
         child.periods = parent.periods
@@ -350,14 +360,30 @@ class ControlledLoop(LoopInterface):
         child.dismissed = parent.dismissed
         return child
 
-    def _is_followed(self) -> bool:
-        """Say whether it is seen when tasks meet: code under test has made this one, as usual."""
-        frame: Any = sys._getframe(3)
-        while frame is not None and frame.f_globals.get("__name__", "").startswith("asyncio."):
-            frame = frame.f_back
-        name = "" if frame is None else frame.f_globals.get("__name__", "")
-        follows = self.controller.memory is not None and self.get_task_factory() is None
-        return follows and (is_under_test_name(name) or name.startswith(_MAKES_TASKS))
+    def _is_followed(self, parent: Actor, child: TaskActor) -> bool:
+        """Say whether it is seen when tasks meet, as code under test has made this one.
+
+        What tasks of a task group of anyio, or of one request, share inside of the framework is not
+        seen: they become a family, whose steps depend on each other.
+        """
+        if self.controller.memory is None or self.get_task_factory() is not None:
+            return False
+        maker, is_usual = _maker_of_task()
+        if is_usual and (is_under_test_name(maker) or maker.startswith(_MAKES_TASKS)):
+            return True
+        if not (is_under_test_name(maker) or maker.startswith(_FOR_ONE_REQUEST)):
+            return False
+        return child.family is not None or self._found_family(parent, child)
+
+    def _found_family(self, parent: Actor, child: TaskActor) -> bool:
+        """Make one family of two tasks; False: a step of another one has been announced by now."""
+        actors = self.controller.actors
+        inside = f"{parent.name}/"
+        if any(one.pending is not None for name, one in actors.items() if name.startswith(inside)):
+            return False
+        both = frozenset({f"memory:tasks of {parent.name}"})
+        parent.family = child.family = Footprint(both, both)
+        return True
 
     @property
     def _nodes(self) -> Controller | None:
@@ -558,3 +584,21 @@ class Selector:
         if self.sockets is None:
             self.sockets = selectors.DefaultSelector()
         return getattr(self.sockets, name)
+
+
+def _maker_of_task() -> tuple[str, bool]:
+    """Return the module that makes a task, and whether it does so by asyncio's functions alone."""
+    frame: FrameType | None = sys._getframe(4)
+    is_usual = True
+    while frame is not None and _module_of(frame).partition(".")[0] in _PASS_ON:
+        is_usual &= _module_of(frame).partition(".")[0] == "asyncio"
+        frame = frame.f_back
+    return ("" if frame is None else _module_of(frame)), is_usual
+
+
+def _module_of(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", ""))
+
+
+def _are_one_family(one: Actor | None, other: Actor) -> bool:
+    return one is not None and one.family is not None and one.family is other.family

@@ -219,6 +219,7 @@ class ReadyQueue:
             )
             self._loop.controller.actors[name] = caller
         caller.operation = owner.operation
+        caller.family = owner.family
         return caller
 
     def _announce(

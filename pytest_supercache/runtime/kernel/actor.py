@@ -138,6 +138,7 @@ class Actor:
     has_acted: bool = False  # the present operation has started a timer, or something that runs
     carried: float = 0.0  # virtual seconds that passed while the present operation could go on
     inherited: list[Footprint] = field(default_factory=list)  # of the watched calls it is inside
+    family: Footprint | None = None  # touched by each step of tasks that share unseen objects
     is_by_hand: bool = False  # its last step declares what the code up to the next one touches
     callers: int = 0  # enclosing calls that touch shared memory again at their answer
     lock_sites: dict[str, int] = field(default_factory=dict)  # number of locks created, by site

@@ -81,7 +81,8 @@ class ExecutionContext:
         assert actor is not None, f"{label!r} was announced by a thread that is not an actor's"
         if actor.section is not None:
             self.controller.memory.sections.held_at_switch_point(actor)
-        if self.is_undisturbed and deadline is None and not (actor.born or actor.inherited):
+        is_alone = not (actor.born or actor.inherited or actor.family)
+        if self.is_undisturbed and deadline is None and is_alone:
             # The hot path: no enclosing watched call, and no fault.
             announced = Announced(label, kind, footprint, wait, None, recheck_from, polls)
         else:
@@ -234,6 +235,8 @@ class ExecutionContext:
         """Add to a step's footprint what its actor touches besides."""
         if self.controller.parting is not None:
             footprint = self.controller.parting.widened(actor.name, label, footprint)
+        if actor.family is not None:
+            footprint = footprint | actor.family
         if actor.inherited or self.controller.shared_memory or (actor.born and not actor.taken):
             footprint = self._widened(actor, footprint)
         return footprint
