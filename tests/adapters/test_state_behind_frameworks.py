@@ -5,7 +5,9 @@ that in every execution: each finds the state as the check has found it.
 """
 
 import asyncio
+import dataclasses
 import threading
+import typing
 
 import django
 import fastapi
@@ -13,6 +15,7 @@ import flask
 import httpx
 import jinja2
 import jinja2.ext
+import pydantic
 import pytest
 import sqlalchemy
 import sqlalchemy.orm
@@ -139,6 +142,30 @@ STARLETTE = starlette.applications.Starlette()
 STARLETTE.state.seen = []
 
 
+class Model(pydantic.BaseModel):
+    """A model with state in what pydantic has made of its annotations."""
+
+    written: typing.Annotated[int, pydantic.PlainSerializer(Once())]
+    made: int = pydantic.Field(default_factory=once(1))
+
+
+@dataclasses.dataclass
+class Row:
+    """A row with state in what a field says of itself."""
+
+    checked: int = dataclasses.field(metadata={"once": Once()})
+
+
+class OfThread(threading.local):
+    """What each thread makes anew with the same arguments."""
+
+    def __init__(self, known):
+        self.known = known
+
+
+MODEL, OF_THREAD = Model(written=1, made=1), OfThread([])
+
+
 def _by_entries(seen):
     if not seen:
         load()
@@ -159,6 +186,13 @@ def _in_options():
     if "k" not in seen:
         load()
         seen["k"] = 1
+
+
+def _in_the_application():
+    with FLASK.app_context():
+        if not hasattr(flask.current_app, "is_warm"):
+            load()
+            flask.current_app.is_warm = True
 
 
 def _in_a_view():
@@ -185,6 +219,11 @@ ASKS = {
     "an_extension_of_flask": lambda: FLASK.extensions["of_ours"](),
     "the_config_of_flask": lambda: _by_entries(FLASK.config["SEEN"]["inner"]),
     "a_callback_of_flask": lambda: FLASK.test_client().get("/"),
+    "an_attribute_of_flask": _in_the_application,
+    "a_serializer_of_pydantic": lambda: MODEL.model_dump(),
+    "a_default_of_pydantic": lambda: Model(written=1),
+    "metadata_of_a_field": lambda: dataclasses.fields(Row)[0].metadata["once"](),
+    "arguments_of_each_thread": lambda: _by_entries(OF_THREAD.known),
     "the_state_of_starlette": lambda: _by_entries(STARLETTE.state.seen),
 }
 

@@ -10,15 +10,16 @@ import gc
 import logging
 import os
 import sys
+import threading
 import types
 from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
 from pytest_supercache.core.identity import identity
-from pytest_supercache.runtime.kernel.kinds import module_of
+from pytest_supercache.runtime.kernel.kinds import attributes_of, module_of, name_of
 from pytest_supercache.runtime.kernel.own_code import AIO, SYNC
-from pytest_supercache.runtime.kernel.under_test import is_globals, is_of_the_run
+from pytest_supercache.runtime.kernel.under_test import is_globals, is_of_the_run, members_of
 from pytest_supercache.runtime.memory.effects import (
     PLAIN,
     SCALARS,
@@ -50,7 +51,7 @@ class Behind:
             An object, and whether it belongs to the code under test. Other objects are containers,
             variables of closures and the like: the code under test may use some of them.
         """
-        waiting = deque([value] if _is_passed(value) else ())
+        waiting = deque([value] if _is_passed(value) or has_hidden(value) else ())
         while waiting and len(self._passed) < PASSED_MAX:
             for inner in _held(waiting.popleft()):
                 if type(inner) in SCALARS or identity(inner) in self._passed:
@@ -66,10 +67,37 @@ class Behind:
 
 
 def _held(value: Any) -> list[Any]:
-    """Return what an object refers to; the globals of a function are not its own."""
-    if type(value) is types.FunctionType:
+    """Return what an object refers to; the globals of a function are not its own.
+
+    Of a class it is what libraries keep there under names of their own, such as
+    ``__pydantic_validator__`` and ``__dataclass_fields__``.
+    """
+    kind = type(value)
+    if kind is types.FunctionType:
         return [one for one in gc.get_referents(value) if one is not value.__globals__]
-    return gc.get_referents(value)
+    if not issubclass(kind, type):
+        return gc.get_referents(value)
+    kept = dict(attributes_of(value))
+    is_made_by_call = not is_class_of_code(value)
+    return [one for name, one in kept.items() if is_made_by_call or _is_of_library(name)]
+
+
+def _is_of_library(name: Any) -> bool:
+    is_special = type(name) is str and name.startswith("__") and name.endswith("__")
+    return is_special and name not in _OF_PYTHON
+
+
+_OF_PYTHON = frozenset({*dir(type), *dir(object), "__dict__", "__weakref__", "__slots__"}) - {
+    "__annotations__"
+}
+
+
+def has_hidden(value: Any) -> bool:
+    """Say whether something lies behind an object of the code under test that nobody is shown."""
+    kind = type(value)
+    if issubclass(kind, type):
+        return is_class_of_code(value)
+    return issubclass(kind, threading.local)  # it makes itself anew for each thread
 
 
 def _is_of_code(value: Any) -> bool:
@@ -84,10 +112,18 @@ def _is_passed(value: Any) -> bool:
     kind = type(value)
     if kind in _LEADING:
         return True
-    if kind in PLAIN or issubclass(kind, type | types.ModuleType) or not is_left_alone(kind):
+    if issubclass(kind, type):
+        return _is_made_by_call(value)
+    if kind in PLAIN or issubclass(kind, types.ModuleType) or not is_left_alone(kind):
         return False
     module = module_of(kind)
     return module.startswith((SYNC, AIO)) or not is_of_the_run(top(module))
+
+
+def _is_made_by_call(kind: type) -> bool:
+    """Say whether a library has made a class for one of its objects, as a ``sessionmaker`` does."""
+    module = sys.modules.get(module_of(kind))
+    return module is not None and members_of(module).get(name_of(kind), kind) is not kind
 
 
 def _may_be_used(value: Any) -> bool:

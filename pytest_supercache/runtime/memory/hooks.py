@@ -98,6 +98,7 @@ def delete_attribute(holder: Any, name: str) -> None:
 
 def _note_set(accesses: Accesses, holder: Any, name: str) -> None:
     """Note that a flow sets or deletes an attribute of an object whose content is not kept."""
+    holder = behind(holder) if is_proxy(type(holder)) else holder
     kind = type(holder)
     if (kind in BEARERS or kind is Memo or is_left_alone(kind)) and accesses.actor() is not None:
         accesses.lasting.note_set(holder, name)

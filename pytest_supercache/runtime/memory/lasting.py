@@ -20,7 +20,7 @@ from pytest_supercache.core.identity import identity
 from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.runtime.kernel.kinds import module_of, of_kind
 from pytest_supercache.runtime.kernel.under_test import dict_of, members_of
-from pytest_supercache.runtime.memory.behind import Behind
+from pytest_supercache.runtime.memory.behind import Behind, has_hidden
 from pytest_supercache.runtime.memory.effects import (
     CONTAINERS,
     SCALARS,
@@ -154,6 +154,8 @@ class Lasting:
             if not self._leads_on(value, name):
                 aside.append((value, name, is_unseen))
                 continue
+            if has_hidden(value):
+                aside.append((value, name, is_unseen))
             seen.add(identity(value))
             is_unseen = is_unseen or top(module_of(type(value))) in ASYNCIO
             self._keep(value, name, is_unseen=is_unseen)
