@@ -5,6 +5,7 @@ that in every execution: each finds the state as the check has found it.
 """
 
 import asyncio
+import contextlib
 import dataclasses
 import threading
 import typing
@@ -163,6 +164,15 @@ class OfThread(threading.local):
         self.known = known
 
 
+class Loader(jinja2.BaseLoader):
+    """A loader that loads when it is asked for a template, which Jinja keeps."""
+
+    def get_source(self, environment, template):
+        load()
+        return template, None, lambda: True
+
+
+LOADED = jinja2.Environment(loader=Loader())
 MODEL, OF_THREAD = Model(written=1, made=1), OfThread([])
 
 
@@ -195,6 +205,14 @@ def _in_the_application():
             flask.current_app.is_warm = True
 
 
+def _in_what_flask_builds():
+    with FLASK.app_context():
+        known = flask.current_app.jinja_env.globals
+        if "k" not in known:
+            load()
+            known["k"] = 1
+
+
 def _in_a_view():
     request = HttpRequest()
     request.method = "GET"
@@ -220,12 +238,29 @@ ASKS = {
     "the_config_of_flask": lambda: _by_entries(FLASK.config["SEEN"]["inner"]),
     "a_callback_of_flask": lambda: FLASK.test_client().get("/"),
     "an_attribute_of_flask": _in_the_application,
+    "a_global_that_flask_builds": _in_what_flask_builds,
     "a_serializer_of_pydantic": lambda: MODEL.model_dump(),
     "a_default_of_pydantic": lambda: Model(written=1),
     "metadata_of_a_field": lambda: dataclasses.fields(Row)[0].metadata["once"](),
     "arguments_of_each_thread": lambda: _by_entries(OF_THREAD.known),
     "the_state_of_starlette": lambda: _by_entries(STARLETTE.state.seen),
 }
+
+
+@right("Jinja keeps the template that it has asked for, in every execution")
+def a_template_is_loaded_by_one_and_kept_for_the_other(world):
+    redis = world.existing_cache.client(decode_responses=True)
+    REDIS[:] = [redis]
+    lock = threading.Lock()
+
+    def render():
+        with lock:
+            LOADED.get_template("page").render()
+
+    world.actor("alice", render)
+    world.actor("bob", render)
+    world.run()
+    assert redis.get("loads") == "1"
 
 
 def _bodies(name, ask):
@@ -277,6 +312,21 @@ class Loading:
             self.is_warm = True
 
 
+class OwnState:
+    """One of our own, which the framework makes for the first request."""
+
+    def __init__(self, app, is_alone):
+        self.app, self.is_warm = app, False
+        self.lock = asyncio.Lock() if is_alone else contextlib.nullcontext()
+
+    async def __call__(self, scope, receive, send):
+        async with self.lock:
+            if not self.is_warm:
+                await REDIS[-1].incr("loads")
+                self.is_warm = True
+        await self.app(scope, receive, send)
+
+
 class Middleware:
     """One of our own, with a dependency."""
 
@@ -306,7 +356,15 @@ def _app_with_middleware(lock):
     return app
 
 
+def _app_with_own_state(lock):
+    app = fastapi.FastAPI()
+    app.add_api_route("/", _index)
+    app.add_middleware(OwnState, is_alone=lock is not None)
+    return app
+
+
 APPS = {
+    "state_of_a_middleware": (_app_with_own_state(None), _app_with_own_state(1)),
     "a_dependency": (_app_with_dependency(None), _app_with_dependency(asyncio.Lock())),
     "a_middleware": (_app_with_middleware(None), _app_with_middleware(asyncio.Lock())),
 }
@@ -363,3 +421,9 @@ def test_what_a_test_has_put_into_its_application_is_undecided():
 
     found = "one execution finds in app what an earlier one has left there"
     System("made by a test", body, False, "the first one warms it", unknown=found).must_be_told()
+
+
+@pytest.mark.parametrize("is_alone", [False, True])
+def test_a_middleware_of_an_application_that_a_test_made_is_cold_in_every_execution(is_alone):
+    body = _asked_twice(_app_with_own_state(1 if is_alone else None))
+    System("made by a test", body, not is_alone, "one may wait for the other").must_be_told()

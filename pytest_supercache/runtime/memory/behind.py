@@ -14,13 +14,15 @@ import threading
 import types
 from collections import deque
 from collections.abc import Iterator
+from enum import Enum
 from typing import Any
 
 from pytest_supercache.core.identity import identity
-from pytest_supercache.runtime.kernel.kinds import attributes_of, module_of, name_of
+from pytest_supercache.runtime.kernel.kinds import attributes_of, module_of, name_of, of_kind
 from pytest_supercache.runtime.kernel.own_code import AIO, SYNC
 from pytest_supercache.runtime.kernel.under_test import is_globals, is_of_the_run, members_of
 from pytest_supercache.runtime.memory.effects import (
+    CONTAINERS,
     PLAIN,
     SCALARS,
     is_class_of_code,
@@ -38,32 +40,64 @@ OF_THE_PROCESS = (os.environ, sys.modules, sys.path, logging.root.manager.logger
 """Registries that libraries fill once (docs/decisions/0051)."""
 
 
+class Role(Enum):
+    """What an object is that lies behind another one."""
+
+    CODE = "of the code under test"
+    FRAMEWORK = "of a framework that builds parts of itself when it is first used"
+    OTHER = "a container, a variable of a closure and the like: the code under test may use some"
+
+
 class Behind:
     """What lies behind objects that are left alone; each of them is passed once."""
 
     def __init__(self) -> None:
         self._passed = set(map(identity, OF_THE_PROCESS))
 
-    def found(self, value: Any) -> Iterator[tuple[Any, bool]]:
-        """Yield what lies behind an object; nothing if it is not left alone.
-
-        Yields:
-            An object, and whether it belongs to the code under test. Other objects are containers,
-            variables of closures and the like: the code under test may use some of them.
-        """
-        waiting = deque([value] if _is_passed(value) or has_hidden(value) else ())
+    def found(self, value: Any) -> Iterator[tuple[Any, Role]]:
+        """Yield an object that is left alone, and what lies behind it; nothing if it is not."""
+        is_new = identity(value) not in self._passed
+        waiting = deque([value] if is_new and (_is_passed(value) or has_hidden(value)) else ())
+        self._passed.update(map(identity, waiting))
+        if waiting and builds_itself(type(value)):
+            yield value, Role.FRAMEWORK
         while waiting and len(self._passed) < PASSED_MAX:
-            for inner in _held(waiting.popleft()):
+            holder = waiting.popleft()
+            for inner in _held(holder):
                 if type(inner) in SCALARS or identity(inner) in self._passed:
                     continue
                 self._passed.add(identity(inner))
-                if _is_of_code(inner):
-                    yield inner, True
-                elif _is_passed(inner):
+                role = _role_of(inner, holder)
+                if role is not None:
+                    yield inner, role
+                if role is not Role.CODE and (role is not None or _is_passed(inner)):
                     waiting.append(inner)
-                elif _may_be_used(inner):
-                    yield inner, False
-                    waiting.append(inner)
+
+
+def _role_of(value: Any, holder: Any) -> Role | None:
+    """Return what an object is that another one holds; None: it only leads to others."""
+    if _is_of_code(value):
+        return Role.CODE
+    is_part = builds_itself(type(holder)) and issubclass(type(value), CONTAINERS)
+    if is_part or builds_itself(type(value)):
+        return Role.FRAMEWORK
+    return Role.OTHER if not _is_passed(value) and _may_be_used(value) else None
+
+
+@of_kind
+def builds_itself(kind: type) -> bool:
+    """Say whether objects of a framework's type get some of their parts when they are first used.
+
+    They have neither connections nor anything else that would not be there twice.
+    """
+    return module_of(kind).startswith(_BUILDING)
+
+
+_BUILDING = (
+    "click.", "django.core.files.", "django.core.handlers.", "django.forms.", "django.template.",
+    "django.test.client", "django.urls.", "django.utils.functional", "django.views.", "fastapi.",
+    "flask.", "jinja2.", "starlette.", "werkzeug.routing.",
+)  # fmt: skip
 
 
 def _held(value: Any) -> list[Any]:
@@ -76,7 +110,9 @@ def _held(value: Any) -> list[Any]:
     if kind is types.FunctionType:
         return [one for one in gc.get_referents(value) if one is not value.__globals__]
     if not issubclass(kind, type):
-        return gc.get_referents(value)
+        members = members_of(value)
+        held = [one for one in gc.get_referents(value) if one is not members]
+        return [*held, *members.values()]
     kept = dict(attributes_of(value))
     is_made_by_call = not is_class_of_code(value)
     return [one for name, one in kept.items() if is_made_by_call or _is_of_library(name)]

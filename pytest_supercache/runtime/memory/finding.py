@@ -57,7 +57,7 @@ class MemoryFinder:
             return
         if body is not self._body:
             self._functions.rewrite_body(body)
-            self._made_before.add(body, self._lasting.snapshots)
+            self._lasting.add_frameworks(self._made_before.add(body, self._lasting.snapshots))
             self._body = body
         self._made_before.begin()
         Current.looked_into.update(self.sharing.looked_into)
@@ -138,7 +138,7 @@ class MemoryFinder:
             try:
                 yield
             finally:
-                self._lasting.restore()
+                self._lasting.restore_all()
 
     def rewrite_copies(self, modules: Iterable[ModuleType]) -> None:
         """Rewrite fresh copies of modules, which will be thrown away."""

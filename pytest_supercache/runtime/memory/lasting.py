@@ -20,7 +20,8 @@ from pytest_supercache.core.identity import identity
 from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.runtime.kernel.kinds import module_of, of_kind
 from pytest_supercache.runtime.kernel.under_test import dict_of, members_of
-from pytest_supercache.runtime.memory.behind import Behind, has_hidden
+from pytest_supercache.runtime.memory.behind import Behind, Role, has_hidden
+from pytest_supercache.runtime.memory.built import Built
 from pytest_supercache.runtime.memory.effects import (
     CONTAINERS,
     SCALARS,
@@ -80,7 +81,7 @@ class Lasting:
         self._set: dict[tuple[int, str], tuple[Callable[[], Any], Any]] = {}
         """Attributes that flows have set on objects without snapshots, with their values before."""
         self._grown: set[str] = set()  # packages of what was changed before a flow touched it
-        self._behind = Behind()
+        self._behind, self._built = Behind(), Built()
 
     def add(self, modules: Iterable[types.ModuleType]) -> None:
         """Remember the memory that modules lead to, unless they were added before."""
@@ -128,6 +129,7 @@ class Lasting:
             is_unseen = snapshot in self._unseen
             if self._keep(value, name, is_unseen=is_unseen) and is_unseen:
                 self._unseen.remove(snapshot)
+            self._built.replace(snapshot, self.snapshots[number][1])
             found += ((inner, name, is_unseen) for inner, _ in islice(inside(value), ELEMENTS_MAX))
         self._add_all(found)
         self.add(modules)
@@ -170,14 +172,26 @@ class Lasting:
 
         Of the rest the code under test may use some: that is remembered when it does so first.
         """
-        for inner, is_of_code in self._behind.found(value):
-            if is_of_code:
+        for inner, role in self._behind.found(value):
+            if role is Role.CODE:
                 yield inner, name, is_unseen
             elif identity(inner) not in seen:
                 seen.add(identity(inner))
-                self.snapshots[identity(inner)] = inner, NOT_TAKEN
-                self._packages[identity(inner)] = ""
-                self._names[identity(inner)] = name
+                self._add_behind(inner, role, name)
+
+    def _add_behind(self, value: Any, role: Role, name: str) -> None:
+        number = identity(value)
+        self._packages[number], self._names[number] = "", name
+        if role is Role.OTHER:
+            self.snapshots[number] = value, NOT_TAKEN
+        elif self._keep(value, name, is_unseen=False):
+            self._built.add(self.snapshots[number][1])
+
+    def add_frameworks(self, found: Iterable[tuple[Any, str]]) -> None:
+        """Remember objects of frameworks that the test has made before its check."""
+        for value, name in found:
+            if identity(value) not in self.snapshots:
+                self._add_behind(value, Role.FRAMEWORK, name)
 
     def _leads_on(self, value: Any, name: str) -> bool:
         """Say whether to look into an object; note a real lock or queue, which leads nowhere."""
@@ -343,8 +357,14 @@ class Lasting:
                     self._touched.update(dict.fromkeys((number, part) for part in parts))
         return bool(grown)
 
+    def restore_all(self) -> None:
+        """Restore it at the end of the check."""
+        self._built.look_at_all()
+        self.restore()
+
     def restore(self) -> None:
         """Restore the initial content of what was touched."""
+        self._built.restore()
         for number, part in self._touched:
             snapshot = self.snapshots[number][1]
             if not snapshot.is_unchanged(part):

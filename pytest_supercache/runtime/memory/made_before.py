@@ -22,7 +22,7 @@ from typing import Any
 from pytest_supercache.core.identity import identity
 from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.runtime.kernel.under_test import members_of
-from pytest_supercache.runtime.memory.behind import OF_THE_PROCESS, Behind
+from pytest_supercache.runtime.memory.behind import OF_THE_PROCESS, Behind, Role
 from pytest_supercache.runtime.memory.effects import SCALARS, Memo, slots_of
 from pytest_supercache.runtime.memory.lasting import ELEMENTS_MAX, OBJECTS_MAX
 from pytest_supercache.runtime.memory.reach import at_key, inside, leads_on
@@ -147,8 +147,13 @@ class MadeBefore:
         self._touched: list[_Place] = []  # in the present execution
         self.recorders = Recorders()
 
-    def add(self, body: Any, known: Container[int]) -> None:
-        """Take in what a body leads to, except for objects that are known to be restored."""
+    def add(self, body: Any, known: Container[int]) -> list[tuple[Any, str]]:
+        """Take in what a body leads to, except for objects that are known to be restored.
+
+        Returns:
+            The objects of frameworks among it, with their names.
+        """
+        frameworks: list[tuple[Any, str]] = []
         waiting: deque[tuple[Any, str]] = deque([(body, "")])
         seen, behind = set(map(identity, OF_THE_PROCESS)), Behind()
         while waiting and len(seen) < OBJECTS_MAX:
@@ -158,7 +163,9 @@ class MadeBefore:
                 continue
             self.recorders.add(value, name or "an object")
             if not leads_on(value):
-                waiting.extend((inner, name) for inner, _ in behind.found(value))
+                behind_it = list(behind.found(value))
+                frameworks += [(one, name) for one, role in behind_it if role is Role.FRAMEWORK]
+                waiting.extend((one, name) for one, _ in behind_it if one is not value)
                 continue
             seen.add(number)
             if number not in self.objects:
@@ -166,6 +173,7 @@ class MadeBefore:
             for inner, way in islice(inside(value), ELEMENTS_MAX):
                 if type(inner) not in SCALARS:
                     waiting.append((inner, way(name)))
+        return frameworks
 
     def begin(self) -> None:
         """Note what the previous execution has left."""

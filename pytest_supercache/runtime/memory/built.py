@@ -1,0 +1,46 @@
+"""Takes apart again what frameworks build when they are first used: it outlives an execution.
+
+An application of starlette makes its middlewares for the first request, one of Flask makes its
+environment of Jinja, and that keeps templates. Code under test may keep something there, or in a
+middleware of its own, which would be cold only once.
+"""
+
+from pytest_supercache.core.memory_use import WHOLE
+from pytest_supercache.runtime.memory.snapshots import Snapshot
+
+LOOKED_AT = 3
+"""The number of executions after which all that frameworks hold is compared with its beginning.
+
+Later only those objects are that have changed by then: frameworks build the same each time."""
+
+
+class Built:
+    """The state of frameworks when the check began."""
+
+    def __init__(self) -> None:
+        self._all: dict[int, Snapshot] = {}
+        self._changing: dict[int, Snapshot] = {}
+        self._restored = 0  # times
+
+    def add(self, snapshot: Snapshot) -> None:
+        """Remember the state of one more object."""
+        self._all[id(snapshot)] = snapshot
+
+    def replace(self, old: Snapshot, new: Snapshot) -> None:
+        """Remember another state of an object, if it is one of a framework."""
+        if self._all.pop(id(old), None) is not None:
+            self._changing.pop(id(old), None)
+            self.add(new)
+
+    def look_at_all(self) -> None:
+        """Compare everything when it is restored next."""
+        self._restored = 0
+
+    def restore(self) -> None:
+        """Restore what has changed."""
+        is_whole = self._restored <= LOOKED_AT
+        self._restored += 1
+        for number, snapshot in list((self._all if is_whole else self._changing).items()):
+            if not snapshot.is_unchanged(WHOLE):
+                self._changing[number] = snapshot
+                snapshot.restore(WHOLE)
