@@ -40,12 +40,12 @@ OF_THE_PROCESS = (os.environ, sys.modules, sys.path, logging.root.manager.logger
 """Registries that libraries fill once (docs/decisions/0051)."""
 
 
-class Role(Enum):
-    """What an object is that lies behind another one."""
+class Owner(Enum):
+    """Whose an object is that lies behind another one."""
 
-    CODE = "of the code under test"
-    FRAMEWORK = "of a framework that builds parts of itself when it is first used"
-    OTHER = "a container, a variable of a closure and the like: the code under test may use some"
+    CODE = "the code under test"
+    FRAMEWORK = "a framework that builds parts of itself when it is first used"
+    UNKNOWN = "either: it is a container, a variable of a closure, or the like"
 
 
 class Behind:
@@ -54,34 +54,34 @@ class Behind:
     def __init__(self) -> None:
         self._passed = set(map(identity, OF_THE_PROCESS))
 
-    def found(self, value: Any) -> Iterator[tuple[Any, Role]]:
+    def found(self, value: Any) -> Iterator[tuple[Any, Owner]]:
         """Yield an object that is left alone, and what lies behind it; nothing if it is not."""
         is_new = identity(value) not in self._passed
         waiting = deque([value] if is_new and (_is_passed(value) or has_hidden(value)) else ())
         self._passed.update(map(identity, waiting))
         if waiting and builds_itself(type(value)):
-            yield value, Role.FRAMEWORK
+            yield value, Owner.FRAMEWORK
         while waiting and len(self._passed) < PASSED_MAX:
             holder = waiting.popleft()
             for inner in _held(holder):
                 if type(inner) in SCALARS or identity(inner) in self._passed:
                     continue
                 self._passed.add(identity(inner))
-                role = _role_of(inner, holder)
-                if role is not None:
-                    yield inner, role
-                if role is not Role.CODE and (role is not None or _is_passed(inner)):
+                owner = _owner_of(inner, holder)
+                if owner is not None:
+                    yield inner, owner
+                if owner is not Owner.CODE and (owner is not None or _is_passed(inner)):
                     waiting.append(inner)
 
 
-def _role_of(value: Any, holder: Any) -> Role | None:
+def _owner_of(value: Any, holder: Any) -> Owner | None:
     """Return what an object is that another one holds; None: it only leads to others."""
     if _is_of_code(value):
-        return Role.CODE
+        return Owner.CODE
     is_part = builds_itself(type(holder)) and issubclass(type(value), CONTAINERS)
     if is_part or builds_itself(type(value)):
-        return Role.FRAMEWORK
-    return Role.OTHER if not _is_passed(value) and _may_be_used(value) else None
+        return Owner.FRAMEWORK
+    return Owner.UNKNOWN if not _is_passed(value) and _may_be_used(value) else None
 
 
 @of_kind

@@ -20,11 +20,19 @@ class Built:
     def __init__(self) -> None:
         self._all: dict[int, Snapshot] = {}
         self._changing: dict[int, Snapshot] = {}
+        self._of_test: set[int] = set()
         self._restored = 0  # times
 
-    def add(self, snapshot: Snapshot) -> None:
-        """Remember the state of one more object."""
+    def add(self, snapshot: Snapshot, *, is_of_test: bool = False) -> None:
+        """Remember the state of one more object.
+
+        Args:
+            snapshot: its state.
+            is_of_test: the test has made it, and may look at it after the check.
+        """
         self._all[id(snapshot)] = snapshot
+        if is_of_test:
+            self._of_test.add(id(snapshot))
 
     def replace(self, old: Snapshot, new: Snapshot) -> None:
         """Remember another state of an object, if it is one of a framework."""
@@ -32,9 +40,12 @@ class Built:
             self._changing.pop(id(old), None)
             self.add(new)
 
-    def look_at_all(self) -> None:
-        """Compare everything when it is restored next."""
+    def end(self) -> None:
+        """Restore everything for the next check, but for what the test may look at."""
+        for number in self._of_test:
+            self._all.pop(number, None)
         self._restored = 0
+        self.restore()
 
     def restore(self) -> None:
         """Restore what has changed."""

@@ -138,7 +138,7 @@ class MemoryFinder:
             try:
                 yield
             finally:
-                self._lasting.restore_all()
+                self._lasting.end()
 
     def rewrite_copies(self, modules: Iterable[ModuleType]) -> None:
         """Rewrite fresh copies of modules, which will be thrown away."""

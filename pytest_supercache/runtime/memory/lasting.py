@@ -20,7 +20,7 @@ from pytest_supercache.core.identity import identity
 from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.runtime.kernel.kinds import module_of, of_kind
 from pytest_supercache.runtime.kernel.under_test import dict_of, members_of
-from pytest_supercache.runtime.memory.behind import Behind, Role, has_hidden
+from pytest_supercache.runtime.memory.behind import Behind, Owner, has_hidden
 from pytest_supercache.runtime.memory.built import Built
 from pytest_supercache.runtime.memory.effects import (
     CONTAINERS,
@@ -172,26 +172,27 @@ class Lasting:
 
         Of the rest the code under test may use some: that is remembered when it does so first.
         """
-        for inner, role in self._behind.found(value):
-            if role is Role.CODE:
+        for inner, owner in self._behind.found(value):
+            if owner is Owner.CODE:
                 yield inner, name, is_unseen
             elif identity(inner) not in seen:
                 seen.add(identity(inner))
-                self._add_behind(inner, role, name)
+                self._add_behind(inner, owner, name)
 
-    def _add_behind(self, value: Any, role: Role, name: str) -> None:
+    def _add_behind(self, value: Any, owner: Owner, name: str) -> None:
         number = identity(value)
         self._packages[number], self._names[number] = "", name
-        if role is Role.OTHER:
+        if owner is Owner.UNKNOWN:
             self.snapshots[number] = value, NOT_TAKEN
         elif self._keep(value, name, is_unseen=False):
             self._built.add(self.snapshots[number][1])
 
     def add_frameworks(self, found: Iterable[tuple[Any, str]]) -> None:
-        """Remember objects of frameworks that the test has made before its check."""
+        """Remember objects of frameworks that a test has made before its check."""
         for value, name in found:
-            if identity(value) not in self.snapshots:
-                self._add_behind(value, Role.FRAMEWORK, name)
+            snapshot = snapshot_of(value, name)
+            if identity(value) not in self.snapshots and snapshot is not None:
+                self._built.add(snapshot, is_of_test=True)
 
     def _leads_on(self, value: Any, name: str) -> bool:
         """Say whether to look into an object; note a real lock or queue, which leads nowhere."""
@@ -357,14 +358,17 @@ class Lasting:
                     self._touched.update(dict.fromkeys((number, part) for part in parts))
         return bool(grown)
 
-    def restore_all(self) -> None:
-        """Restore it at the end of the check."""
-        self._built.look_at_all()
-        self.restore()
-
     def restore(self) -> None:
-        """Restore the initial content of what was touched."""
+        """Restore the initial content of what was touched, and of frameworks."""
         self._built.restore()
+        self._restore_touched()
+
+    def end(self) -> None:
+        """Restore all that the next check, or test, is to find as it was."""
+        self._built.end()
+        self._restore_touched()
+
+    def _restore_touched(self) -> None:
         for number, part in self._touched:
             snapshot = self.snapshots[number][1]
             if not snapshot.is_unchanged(part):

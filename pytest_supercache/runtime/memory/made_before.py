@@ -22,7 +22,7 @@ from typing import Any
 from pytest_supercache.core.identity import identity
 from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.runtime.kernel.under_test import members_of
-from pytest_supercache.runtime.memory.behind import OF_THE_PROCESS, Behind, Role
+from pytest_supercache.runtime.memory.behind import OF_THE_PROCESS, Behind, Owner
 from pytest_supercache.runtime.memory.effects import SCALARS, Memo, slots_of
 from pytest_supercache.runtime.memory.lasting import ELEMENTS_MAX, OBJECTS_MAX
 from pytest_supercache.runtime.memory.reach import at_key, inside, leads_on
@@ -164,7 +164,7 @@ class MadeBefore:
             self.recorders.add(value, name or "an object")
             if not leads_on(value):
                 behind_it = list(behind.found(value))
-                frameworks += [(one, name) for one, role in behind_it if role is Role.FRAMEWORK]
+                frameworks += [(one, name) for one, owner in behind_it if owner is Owner.FRAMEWORK]
                 waiting.extend((one, name) for one, _ in behind_it if one is not value)
                 continue
             seen.add(number)
