@@ -16,9 +16,12 @@ import threading
 import types
 import weakref
 
+import cachetools
+import click
 import httpx
 import pydantic
 import pytest
+import wrapt
 
 from tests.soundness.truth import System, broken, right, systems_of
 
@@ -108,6 +111,43 @@ class Open(pydantic.BaseModel):
     _warm: bool = pydantic.PrivateAttr(default=False)
 
 
+class Near(cachetools.LRUCache):
+    """A near cache that loads what it does not have."""
+
+    def __missing__(self, key):
+        self[key] = Repository.redis.incr("loads")
+        return self[key]
+
+
+class Commands(click.Group):
+    """A group of the command line that makes a command when it is asked for."""
+
+    def get_command(self, ctx, name):
+        if name not in self.commands:
+            Repository.redis.incr("loads")
+            self.add_command(click.Command(name))
+        return super().get_command(ctx, name)
+
+
+def wrapped_memo():
+    """Remember one answer in a closure behind a wrapper that is written in C."""
+    known = {}
+
+    @wrapt.decorator
+    def remembering(function, _instance, arguments, _named):
+        if "k" not in known:
+            known["k"] = function(*arguments)
+        return known["k"]
+
+    return remembering
+
+
+@wrapped_memo()
+def of_wrapped(redis):
+    return redis.incr("loads")
+
+
+NEAR, COMMANDS = Near(9), Commands()
 POOL = queue.Queue()
 POOL.put(Lent())
 LOGGER = logging.getLogger("tests.soundness.warm")
@@ -177,6 +217,9 @@ LOADS = {name: _load_once(*flag) for name, flag in FLAGS.items()} | {
     "partial method": REPOSITORY.of_partial,
     "special method": lambda redis: REPOSITORY(redis),
     "attribute of a function": _load_with_an_attribute,
+    "cache that loads what it misses": lambda _redis: NEAR["k"],
+    "group of commands": lambda _redis: COMMANDS.get_command(None, "show"),
+    "memo behind a wrapper": of_wrapped,
     "memo in a static method": lambda redis: Repository.of_lru(redis),
 }
 

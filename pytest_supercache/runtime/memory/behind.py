@@ -31,6 +31,7 @@ from pytest_supercache.runtime.memory.effects import (
     top,
 )
 from pytest_supercache.runtime.memory.names import is_real
+from pytest_supercache.runtime.memory.proxies import is_transparent
 from pytest_supercache.runtime.memory.reach import leads_on
 
 PASSED_MAX = 20_000
@@ -133,7 +134,8 @@ def has_hidden(value: Any) -> bool:
     kind = type(value)
     if issubclass(kind, type):
         return is_class_of_code(value)
-    return issubclass(kind, threading.local)  # it makes itself anew for each thread
+    # The one makes itself anew for each thread, the other is written in C.
+    return issubclass(kind, threading.local) or is_transparent(kind)
 
 
 def _is_of_code(value: Any) -> bool:

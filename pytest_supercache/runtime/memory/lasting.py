@@ -18,14 +18,16 @@ from typing import Any
 from pytest_supercache.core.folders import is_installed, real_path
 from pytest_supercache.core.identity import identity
 from pytest_supercache.core.memory_use import WHOLE
-from pytest_supercache.runtime.kernel.kinds import module_of, of_kind
+from pytest_supercache.runtime.kernel.kinds import bases_of, module_of, of_kind
 from pytest_supercache.runtime.kernel.under_test import dict_of, members_of
 from pytest_supercache.runtime.memory.behind import Behind, Owner, has_hidden
 from pytest_supercache.runtime.memory.built import Built
 from pytest_supercache.runtime.memory.effects import (
     CONTAINERS,
+    PLAIN,
     SCALARS,
     find_in_class,
+    is_left_alone,
     is_rewritten,
     top,
 )
@@ -337,7 +339,7 @@ class Lasting:
             if identity(value) not in self.snapshots or (identity(value), WHOLE) in self._touched:
                 continue
             self.touch(value, WHOLE)
-            if top(module_of(type(value))) in IN_MEMORY or issubclass(type(value), CONTAINERS):
+            if _is_in_memory(type(value)) or issubclass(type(value), CONTAINERS):
                 waiting.extend(inner for inner, _ in inside(value))
 
     def take_growth(self, of_the_body: str) -> bool:
@@ -386,8 +388,19 @@ class Lasting:
 
 
 @of_kind
+def _is_in_memory(kind: type) -> bool:
+    """Say whether a type is a cache of a library that holds everything, or derives from one."""
+    return any(top(module_of(base)) in IN_MEMORY for base in bases_of(kind))
+
+
+@of_kind
 def _is_set_by_others(kind: type) -> bool:
-    """Say whether code that is not looked at stores the attributes of a type's objects."""
+    """Say whether code that is not looked at stores the attributes of a type's objects.
+
+    That may be the methods of a base class, or what it has instead of `object.__setattr__`.
+    """
+    if any(is_left_alone(base) and base not in PLAIN for base in bases_of(kind)):
+        return True
     setter, base = find_in_class(kind, "__setattr__")
     is_of_python = type(setter) is types.FunctionType
     return is_of_python and base is not None and not is_rewritten(module_of(base))
