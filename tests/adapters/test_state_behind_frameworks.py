@@ -356,14 +356,22 @@ def _app_with_middleware(lock):
     return app
 
 
-def _app_with_own_state(lock):
-    app = fastapi.FastAPI()
+class OurApp(fastapi.FastAPI):
+    """An application of our own class."""
+
+
+def _app_with_own_state(lock, make=fastapi.FastAPI):
+    app = make()
     app.add_api_route("/", _index)
     app.add_middleware(OwnState, is_alone=lock is not None)
     return app
 
 
 APPS = {
+    "state_behind_our_own_application": (
+        _app_with_own_state(None, OurApp),
+        _app_with_own_state(1, OurApp),
+    ),
     "state_of_a_middleware": (_app_with_own_state(None), _app_with_own_state(1)),
     "a_dependency": (_app_with_dependency(None), _app_with_dependency(asyncio.Lock())),
     "a_middleware": (_app_with_middleware(None), _app_with_middleware(asyncio.Lock())),
@@ -423,7 +431,8 @@ def test_what_a_test_has_put_into_its_application_is_undecided():
     System("made by a test", body, False, "the first one warms it", unknown=found).must_be_told()
 
 
+@pytest.mark.parametrize("make", [fastapi.FastAPI, OurApp])
 @pytest.mark.parametrize("is_alone", [False, True])
-def test_a_middleware_of_an_application_that_a_test_made_is_cold_in_every_execution(is_alone):
-    body = _asked_twice(_app_with_own_state(1 if is_alone else None))
+def test_a_middleware_of_an_application_that_a_test_made_is_cold_in_every_execution(is_alone, make):
+    body = _asked_twice(_app_with_own_state(1 if is_alone else None, make))
     System("made by a test", body, not is_alone, "one may wait for the other").must_be_told()

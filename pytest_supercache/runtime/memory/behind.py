@@ -18,7 +18,13 @@ from enum import Enum
 from typing import Any
 
 from pytest_supercache.core.identity import identity
-from pytest_supercache.runtime.kernel.kinds import attributes_of, module_of, name_of, of_kind
+from pytest_supercache.runtime.kernel.kinds import (
+    attributes_of,
+    bases_of,
+    module_of,
+    name_of,
+    of_kind,
+)
 from pytest_supercache.runtime.kernel.own_code import AIO, SYNC
 from pytest_supercache.runtime.kernel.under_test import is_globals, is_of_the_run, members_of
 from pytest_supercache.runtime.memory.effects import (
@@ -87,11 +93,11 @@ def _owner_of(value: Any, holder: Any) -> Owner | None:
 
 @of_kind
 def builds_itself(kind: type) -> bool:
-    """Say whether objects of a framework's type get some of their parts when they are first used.
+    """Say whether a type is, or derives from, one whose objects build parts of themselves late.
 
-    They have neither connections nor anything else that would not be there twice.
+    These frameworks' objects have neither connections nor anything else that cannot be made twice.
     """
-    return module_of(kind).startswith(_BUILDING)
+    return any(module_of(base).startswith(_BUILDING) for base in bases_of(kind))
 
 
 _BUILDING = (
@@ -134,7 +140,7 @@ def has_hidden(value: Any) -> bool:
     kind = type(value)
     if issubclass(kind, type):
         return is_class_of_code(value)
-    # The one makes itself anew for each thread, the other is written in C.
+    # The former makes itself anew for each thread, the latter is written in C.
     return issubclass(kind, threading.local) or is_transparent(kind)
 
 

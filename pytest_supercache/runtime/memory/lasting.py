@@ -20,7 +20,7 @@ from pytest_supercache.core.identity import identity
 from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.runtime.kernel.kinds import bases_of, module_of, of_kind
 from pytest_supercache.runtime.kernel.under_test import dict_of, members_of
-from pytest_supercache.runtime.memory.behind import Behind, Owner, has_hidden
+from pytest_supercache.runtime.memory.behind import Behind, Owner, builds_itself, has_hidden
 from pytest_supercache.runtime.memory.built import Built
 from pytest_supercache.runtime.memory.effects import (
     CONTAINERS,
@@ -221,6 +221,8 @@ class Lasting:
             self._names.setdefault(identity(value), name)
             if is_unseen:
                 self._unseen.append(snapshot)
+            if builds_itself(type(value)):
+                self._built.add(snapshot)
         return snapshot is not None
 
     def touch(self, holder: Any, part: str, *, by_flow: bool = True) -> str:

@@ -22,7 +22,7 @@ from typing import Any
 from pytest_supercache.core.identity import identity
 from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.runtime.kernel.under_test import members_of
-from pytest_supercache.runtime.memory.behind import OF_THE_PROCESS, Behind, Owner
+from pytest_supercache.runtime.memory.behind import OF_THE_PROCESS, Behind, Owner, builds_itself
 from pytest_supercache.runtime.memory.effects import SCALARS, Memo, slots_of
 from pytest_supercache.runtime.memory.lasting import ELEMENTS_MAX, OBJECTS_MAX
 from pytest_supercache.runtime.memory.reach import at_key, inside, leads_on
@@ -168,6 +168,8 @@ class MadeBefore:
                 waiting.extend((one, name) for one, _ in behind_it if one is not value)
                 continue
             seen.add(number)
+            if builds_itself(type(value)):
+                frameworks.append((value, name))
             if number not in self.objects:
                 self.objects[number] = value, name, _Place(_look_at(value))
             for inner, way in islice(inside(value), ELEMENTS_MAX):
