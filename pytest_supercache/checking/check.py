@@ -6,12 +6,13 @@ reported.
 """
 
 import inspect
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
 from copy import deepcopy
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from pytest_supercache.checking import coverage
 from pytest_supercache.checking.diagnose import diagnosed, place_of_conflict
@@ -35,6 +36,7 @@ from pytest_supercache.checking.fault_sets import (
     schedule_of,
     search_fault_sets,
 )
+from pytest_supercache.checking.kept import kept_before, note_kept
 from pytest_supercache.checking.minimize import (
     DoesNotReplay,
     confirm,
@@ -64,7 +66,7 @@ from pytest_supercache.checking.workers import (
     lean,
     sent_to,
 )
-from pytest_supercache.core.errors import NotDeterministicError, ReplayDivergedError
+from pytest_supercache.core.errors import KeptError, NotDeterministicError, ReplayDivergedError
 from pytest_supercache.core.fault import Faults, Vector
 from pytest_supercache.core.masking import masked
 from pytest_supercache.core.mistakes import reported_as_unknown
@@ -267,10 +269,21 @@ def _environment_for(server: AnyServer, work: Work) -> Iterator[CheckEnvironment
         isolate=work.isolate,
     )  # fmt: skip
     told, replaced = _switched(work), _exchanged(work)  # before the check rewrites the code
+    code = _code_of(work)
+    before = kept_before(code, work.item)
     with reads_reported(_of_others(work)), opened as environment:
         environment.ways_out |= dict.fromkeys(told)
         environment.replaced = tuple(replaced)
+        environment.kept_before = before
         yield environment
+    if environment.keeps:
+        note_kept(code, work.item)
+
+
+def _code_of(work: Work) -> Callable[..., Any]:
+    """Return the factory of the system, or the body, that a check is of."""
+    declared = REGISTRY.systems.get(work.system)
+    return inspect.unwrap(work.body) if declared is None else declared.factory
 
 
 def _of_others(work: Work) -> OfOthers:
@@ -427,13 +440,17 @@ class _Check:
     def scope(self, result: CheckResult) -> coverage.Scope:
         """Return the bounds of the verdict, and whether a first run was left out of them."""
         runner = self._runner
+        if not result.scope:
+            return {}
         first = {"first run": "not searched"} if runner.note_of_first else {}
         earlier = {"executed": "partly by earlier runs"} if runner.executed_before else {}
         return {**result.scope, **first, **earlier}
 
     def result(self) -> CheckResult:
         """Search, and draw the conclusion."""
-        runner = self._runner
+        runner, environment = self._runner, self._runner.environment
+        if environment.keeps or environment.kept_before:
+            return self.unknown(filter(None, [environment.kept_before]))
         try:
             if isinstance(self._again, CheckResult):
                 return recorded(runner, self._again, self._item)
@@ -459,6 +476,7 @@ class _Check:
         may_search = self._again is None or isinstance(error, NotDeterministicError)
         if may_search and self._runner.environment.sharing.take_as_wholes():
             raise StepsHaveChanged from error
+        self._runner.environment.keeps |= isinstance(error, KeptError)
         if isinstance(error, NotDeterministicError):
             return self.unknown(
                 (not_deterministic(error, self._runner.environment.globals_before),)

@@ -139,6 +139,10 @@ class CheckEnvironment:
         """What fixtures have put in the place of code under test."""
         self.first_end: SerialEnd | None = None
         """The outcome of the very first run; None: unknown."""
+        self.kept_before = ""
+        """Why no run of this check finds what it would in a process of its own; empty: it does."""
+        self.keeps = False
+        """Whether this check has kept what no execution gives back."""
         self.observers = UNOBSERVED
 
     @property

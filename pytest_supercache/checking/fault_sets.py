@@ -202,6 +202,7 @@ class _Progress:
             )
         exhausted = not reasons and all(result.exhausted for result in results)
         total, scope = self._sum(), self._scope(self._faults.max if exhausted else self._held())
+        as_far = coverage.cut_off(total.executions, scope, None) if scope else ""
         return replace(
             total,
             verdict=Verdict.HOLDS if exhausted else Verdict.UNKNOWN,
@@ -211,7 +212,7 @@ class _Progress:
             coverage=(
                 coverage.exhausted(total.executions, self._reduction(), scope)
                 if exhausted
-                else coverage.cut_off(total.executions, scope, None)
+                else as_far
             ),
             reasons=tuple(reasons),
             notes=(*total.notes, *(self._silent_kinds() if exhausted else ())),
@@ -274,7 +275,7 @@ class _Progress:
 
     def _scope(self, faults: int) -> coverage.Scope:
         struck = [done for done in self._done if done.vector and done.result.executions]
-        scope = dict(self._done[0].result.scope)
+        scope = dict(next((done.result.scope for done in self._done if done.result.scope), {}))
         for done in struck:
             ticks = max(int(scope["early ticks"]), int(done.result.scope["early ticks"]))
             scope["early ticks"] = ticks

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from pytest_supercache.checking.environment import SerialEnd
 from pytest_supercache.checking.runner import Failure, Runner, StepsHaveChanged
-from pytest_supercache.core.errors import NotDeterministicError
+from pytest_supercache.core.errors import KeptError, NotDeterministicError
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.operation import RACE
 from pytest_supercache.core.verdict import Label
@@ -238,7 +238,7 @@ def _compare_with_first(
     # If they answer differently, too, every run answers something else.
     if first.answers != end.answers and end.answers == end_again.answers:
         differing = dict(set(end.answers) ^ set(first.answers))
-        raise NotDeterministicError(
+        raise KeptError(
             f"users who took turns were answered something else in the first run than later "
             f"({', '.join(sorted(differing))}): {_KEPT}"
         )
@@ -326,6 +326,4 @@ def _compare_ends(runner: Runner, first: Execution, again: Execution) -> None:
 def _compare_broken(first: frozenset[str], again: frozenset[str]) -> None:
     if first != again:
         once = ", ".join(sorted(first ^ again))
-        raise NotDeterministicError(
-            f"the same schedule broke {once} in one run and not in another: {_KEPT}"
-        )
+        raise KeptError(f"the same schedule broke {once} in one run and not in another: {_KEPT}")

@@ -30,3 +30,7 @@ class TokenError(SupercacheError):
 
 class NotDeterministicError(SupercacheError):
     """The same schedule led to other steps: the code depends on something not controlled."""
+
+
+class KeptError(NotDeterministicError):
+    """The first run ended unlike all others: it has changed what no execution gives back."""

@@ -284,14 +284,20 @@ def parts_of(registered: Any, *, made: bool = False) -> Iterator[HeldPart]:
 
     ``made``: also those that methods like ``__init__`` lead to.
     """
+    for _, parts in objects_of(registered, made=made):
+        yield from parts
+
+
+def objects_of(registered: Any, *, made: bool = False) -> Iterator[tuple[Any, list[HeldPart]]]:
+    """Yield the objects that a callable leads to, each once, with their parts."""
     waiting, seen = [registered], set[int]()
     while waiting:
         one = waiting.pop(0)
         if identity(one) not in seen:
             seen.add(identity(one))
-            for part in _parts_in(one):
-                yield part
-                waiting.append(part.value)
+            parts = list(_parts_in(one))
+            yield one, parts
+            waiting += (part.value for part in parts)
             waiting += _leads_to(one)
             waiting += _special_of(one) if made and is_a(one, type) else []
 
