@@ -42,10 +42,18 @@ def traces() -> dict[str, Any]:
 
 
 def let_end(threads: set[str]) -> None:
-    """Wait for threads other than these that are about to end: a pool lets its own go at once."""
+    """Wait for threads other than these, and processes, that are about to end.
+
+    A pool lets its threads go at once; a process that was told to end needs its time.
+    """
     for thread in _threads():
         if thread.name not in threads:
             thread.join(5.0)
+    waits = threading.Event()
+    for _ in range(50):
+        if not _children():
+            return
+        waits.wait(0.1)
 
 
 def _threads() -> list[threading.Thread]:
@@ -67,7 +75,9 @@ def _children() -> set[str]:
     found: set[str] = set()
     for task in Path("/proc/self/task").iterdir():
         with suppress(FileNotFoundError, ProcessLookupError):  # a thread that has just ended
-            found.update((task / "children").read_text().split())
+            for child in (task / "children").read_text().split():
+                command = Path(f"/proc/{child}/cmdline").read_bytes().replace(b"\0", b" ")
+                found.add(f"{child} {command.decode(errors='replace')}".strip())
     return found
 
 
