@@ -7,6 +7,10 @@ would collect, it calls ``plugin.describing``.
 from pytest_supercache.cli import libraries  # noqa: F401 - it loads the installed click first
 
 # isort: split
+import sys
+from collections.abc import Sequence
+from typing import Any
+
 import click
 
 from pytest_supercache.cli.check_history import check_history
@@ -20,7 +24,23 @@ from pytest_supercache.cli.reporting import report
 from pytest_supercache.cli.show import explain, list_, schema
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class Commands(click.Group):
+    """The commands; only a call without arguments completes a command line.
+
+    A shell asks for completion with a variable and without arguments. Otherwise the variable would
+    end every call with exit status 0, also ``supercache verdict``.
+    """
+
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **options: Any) -> Any:
+        """Run a command, or complete the command line that a shell asks about."""
+        if sys.argv[1:] if args is None else args:
+            options["complete_var"] = ""
+        return super().main(args, *rest, **options)
+
+
+@click.group(
+    cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(package_name="pytest-supercache")
 def main() -> None:
     """Find, replay and explain conflicts between two cache layers.

@@ -309,3 +309,22 @@ def test_a_verdict_that_nobody_can_read_keeps_its_exit_status(
         with pytest.raises(SystemExit) as ended:
             main(["verdict"], standalone_mode=False)
     assert ended.value.code == 0
+
+
+@pytest.mark.parametrize("variable", ["bash_source", "zsh_complete", "no_such_shell"])
+def test_a_variable_about_completion_leaves_the_verdict_alone(
+    project: Project, supercache: Command, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    project.scenario(race("V-1"))
+    project.run()
+    monkeypatch.setenv("_MAIN_COMPLETE", variable)
+    result = supercache("verdict")
+    assert (result.exit_code, result.output.partition("\n")[0]) == (1, "NO-GO")
+
+
+def test_a_shell_completes_commands(supercache: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("_MAIN_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", "supercache ver")
+    monkeypatch.setenv("COMP_CWORD", "1")
+    result = supercache()
+    assert (result.exit_code, result.output) == (0, "plain,verdict\n")
