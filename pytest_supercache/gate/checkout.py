@@ -10,7 +10,7 @@ from pytest_supercache.core.masking import masked
 from pytest_supercache.gate.documents import DRAFTS
 from pytest_supercache.gate.git import GitOutput, NoAnswerError, ask, git, is_repository
 from pytest_supercache.gate.project_table import LOCK
-from pytest_supercache.gate.work_tree import NOT_THERE, differing, written_since
+from pytest_supercache.gate.work_tree import NOT_THERE, WorkTree, differing, written_since
 from pytest_supercache.report import allure_folder
 from pytest_supercache.report.folder import MADE, PAGE
 from pytest_supercache.report.run_folders import RUNS, VERDICT
@@ -65,12 +65,8 @@ def checkout_of(folder: Path, reports: Path) -> Checkout:
     if not folder.is_relative_to(top):
         why = f"it answers for {top}, in which {folder} is not"
         return Checkout(why_unknown=why, is_refused=True)
-    own = {
-        name
-        for name in tree.files
-        if _is_own(top / name, reports, folder)
-        or (name in tree.untracked and _is_beside_own(top / name, reports, folder))
-    }
+    own = {name for name in tree.files if _is_own(top / name, reports, folder)}
+    own |= _beside_own(tree, top, reports, folder)
     return Checkout(
         commit=commit,
         changes={masked(name): told for name, told in tree.files.items() if name not in own},
@@ -140,11 +136,25 @@ def _place_of_report(path: Path, reports: Path) -> Path:
     return runs / below[0] if below else reports
 
 
-def _is_beside_own(path: Path, reports: Path, folder: Path) -> bool:
-    """Say whether a new file is another tool's report: neither code nor a scenario."""
-    if folder.is_relative_to(reports) or not path.is_relative_to(reports):
-        return False
-    return path.suffix != ".py" and not is_scenario_file(path.name)
+def _beside_own(tree: WorkTree, top: Path, reports: Path, folder: Path) -> set[str]:
+    """Return the new files that are other tools' reports: they lie among ours, where no code is.
+
+    Where a module or a scenario lies in the folder of reports, other files there may be its data.
+    """
+    if folder.is_relative_to(reports) or not reports.is_relative_to(top):
+        return set()
+    new = {name for name in tree.untracked if (top / name).is_relative_to(reports)}
+    listed = git(top, "ls-files", "-z", "--", f":(literal){reports.relative_to(top).as_posix()}")
+    if listed is None or any(map(_is_source, [*new, *listed.split("\0")])):
+        return set()
+    return {name for name in new if not name.endswith(".py")}
+
+
+def _is_source(name: str) -> bool:
+    """Say whether a file among the reports is a module that no run writes, or a scenario."""
+    name = name.rpartition("/")[2]
+    is_module = name.endswith(".py") and not name.startswith(_REPRODUCER)
+    return is_module or is_scenario_file(name)
 
 
 def meanwhile(began: Checkout, ended: Checkout) -> tuple[Checkout, list[str]]:

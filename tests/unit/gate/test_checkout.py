@@ -265,20 +265,48 @@ def test_a_commit_that_is_not_known_at_one_end_is_no_change_of_it() -> None:
 
 
 def test_what_of_the_project_lies_among_the_reports_is_a_change(tree: Path) -> None:
-    """The twin: what a run writes there is none, nor are reports that git does not have."""
+    """The twin: what a run writes there is none."""
     reports = tree / "reports"
     for name in ("rules.toml", "a.supercache.yaml", "verdict.json", "repro_a.py"):
         append(reports / name)
     git(tree, "add", "reports")
     git(tree, "commit", "-qm", "reports among scenarios")
     before = changes(tree)
-    for name in ("verdict.json", "repro_a.py", "index.html", "allurerc.json", "junit.xml"):
+    for name in ("verdict.json", "repro_a.py", "index.html", "allurerc.json"):
         append(reports / name)
     append(reports / "allure-results" / "1-result.json")
     assert list(others(before, changes(tree))) == []
-    told = ["a.supercache.yaml", "b.supercache.yaml", "conftest.py", "rules.toml"]
+    told = ["a.supercache.yaml", "b.supercache.yaml", "conftest.py", "rules.toml", "table.csv"]
     for name in told:
         append(reports / name)
+    assert list(others(before, changes(tree))) == [f"reports/{name}" for name in told]
+
+
+DATA: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "beside a scenario": (("a.supercache.yaml",), ("table.csv",)),
+    "beside a module": (("conftest.py",), ("table.csv",)),
+    "beside a folder with a module": (("deep/shop.py",), ("table.csv",)),
+    "beside the reproducers of a run": (("repro_a.py", "junit.xml"), ()),
+    "alone": ((), ()),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("is_committed", [True, False])
+@pytest.mark.parametrize("place", DATA)
+def test_what_lies_among_the_reports_may_be_the_data_of_code_that_lies_there(
+    tree: Path, place: str, is_committed: bool
+) -> None:
+    """The twin: where no code lies, they are what other tools write."""
+    there, told = DATA[place]
+    (tree / "reports").mkdir()
+    for name in there:
+        append(tree / "reports" / name)
+    if is_committed and there:
+        git(tree, "add", "reports")
+        git(tree, "commit", "-qm", "reports with more than reports")
+    append(tree / "reports" / "table.csv")
+    before = changes(tree)
+    append(tree / "reports" / "table.csv")
     assert list(others(before, changes(tree))) == [f"reports/{name}" for name in told]
 
 
