@@ -5,12 +5,13 @@ Above them are the collected paths, to which alone the lock applies. The count o
 digest of all lines come first, so that a truncated file is detected.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.inputs import quoted
+from pytest_supercache.gate.paths import uncovered
 
 _HEAD = """\
 # Scenarios that a gate run must have. Written by `supercache verdict --lock`; commit it.
@@ -102,3 +103,14 @@ def missing_from(lock: Mapping[str, bool], scenarios: Mapping[str, bool]) -> Ite
             yield f"{name} is in gate.lock and was not run"
         elif counted and not scenarios[name]:
             yield f"{name} counts in gate.lock and no longer counts for the release"
+
+
+def lost_from(before: GateLock, now: GateLock) -> Iterator[str]:
+    """Yield one sentence for each demand of a lock that another lock does not have."""
+    for name, counted in sorted(before.scenarios.items()):
+        if name not in now.scenarios:
+            yield f"{name} is missing"
+        elif counted and not now.scenarios[name]:
+            yield f"{name} no longer counts"
+    for path in uncovered(now.paths, sorted(before.paths)):
+        yield f"it is no longer about {path}"

@@ -11,10 +11,12 @@ from pytest_supercache.core.inputs import read_text
 from pytest_supercache.core.masking import quoted
 from pytest_supercache.core.verdict import SEVERITIES
 from pytest_supercache.gate.blame import committers
+from pytest_supercache.gate.git import ask
 from pytest_supercache.gate.known import KnownIssue, read_known_issues
-from pytest_supercache.gate.lock import digest_of, read_lock
+from pytest_supercache.gate.lock import GateLock, digest_of, lost_from, read_lock
 from pytest_supercache.gate.project_table import KNOWN_ISSUES, LOCK, names_in
 from pytest_supercache.gate.rules import Rules
+from pytest_supercache.report.values import short
 
 
 def read_rules(
@@ -45,12 +47,46 @@ def _lock(path: Path) -> dict[str, Any]:
     try:
         text = _text(path)
         if text is None:
-            return _lock_of_another_name(path)
+            return _lock_of_another_name(path) or _removed(path)
         lock = read_lock(text, LOCK)
-        found = {"lock": lock.scenarios, "lock_paths": lock.paths}
-        return {**found, "lock_digest": digest_of(text)}
+        found = {"lock": lock.scenarios, "lock_paths": lock.paths, "lock_digest": digest_of(text)}
+        return {**_less_than_committed(path, lock), **found}
     except SupercacheError as error:
         return {"lock_fault": str(error), "lock_digest": digest_of(text or str(error))}
+
+
+def _removed(path: Path) -> dict[str, Any]:
+    """Return the fault of a lock that is missing and that the last commit has."""
+    if not _committed(path).scenarios:
+        return {}
+    said = f"{LOCK} is missing, and the last commit has it: {_RESTORE}, or commit its removal"
+    return {"lock_fault": said, "lock_digest": digest_of(said)}
+
+
+def _less_than_committed(path: Path, lock: GateLock) -> dict[str, Any]:
+    """Return the fault of a lock that asks for less than the one in the last commit.
+
+    The diff of a pull request shows what a committed lock has lost; nothing shows it of a file
+    that is not committed.
+    """
+    lost = list(lost_from(_committed(path), lock))
+    if not lost:
+        return {}
+    return {
+        "lock_fault": f"{LOCK} asks for less than the committed one ({short('; '.join(lost))}): "
+        f"{_RESTORE}, or commit it"
+    }
+
+
+_RESTORE = f"restore it (`git checkout HEAD {LOCK}`)"
+
+
+def _committed(path: Path) -> GateLock:
+    """Return the lock of the last commit; an empty one if git has none that can be read."""
+    found = ask(path.parent, "cat-file", "blob", f"HEAD:./{path.name}").output
+    with suppress(SupercacheError, UnicodeDecodeError):
+        return read_lock((found or b"").decode("utf-8-sig"), LOCK)
+    return GateLock()
 
 
 def _lock_of_another_name(path: Path) -> dict[str, Any]:

@@ -2,15 +2,18 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from pytest_supercache.cli import main
+from pytest_supercache.gate.lock import GateLock, read_lock, write_lock
 from tests.plugin.conftest import Project
 from tests.plugin.projects import race
 from tests.plugin.test_plugin_gate import gate
+from tests.repositories import committed
 from tests.selection import either, few
 
 
@@ -86,3 +89,78 @@ def test_a_lock_is_written_anew_though_the_run_was_judged_by_another(
     (project.path / "reports" / "verdict.json").write_text(json.dumps(document))
     assert CliRunner().invoke(main, ["verdict"]).exit_code == 6
     assert CliRunner().invoke(main, ["verdict", "--lock"]).exit_code == 0
+
+
+def _changed(path: Path, change: Callable[[GateLock], GateLock]) -> None:
+    path.write_text(write_lock(change(read_lock(path.read_text()))))
+
+
+def _without(lock: GateLock) -> GateLock:
+    return replace(lock, scenarios={"K-1[uncached]": True})
+
+
+LESS: dict[str, tuple[Callable[[Path], None], str]] = {
+    "removed": (Path.unlink, "gate.lock is missing, and the last commit has it"),
+    "one scenario less": (
+        lambda at: _changed(at, _without),
+        "gate.lock asks for less than the committed one (K-2[uncached] is missing)",
+    ),
+    "one that no longer counts": (
+        lambda at: _changed(
+            at, lambda lock: replace(lock, scenarios={**lock.scenarios, "K-2[uncached]": False})
+        ),
+        "gate.lock asks for less than the committed one (K-2[uncached] no longer counts)",
+    ),
+    "about less": (
+        lambda at: _changed(at, lambda lock: replace(lock, paths=("a.supercache.yaml",))),
+        "gate.lock asks for less than the committed one (it is no longer about .)",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", few(LESS, 1))
+def test_a_lock_that_asks_for_less_than_the_committed_one_has_to_be_committed(
+    project: Project, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """The twins: one that asks for more, and the same one once it is committed."""
+    monkeypatch.chdir(project.path)
+    (project.path / ".gitignore").write_text("__pycache__/\nreports/\n")
+    lock = project.path / "gate.lock"
+    project.scenario(race("K-1", "uncached"), "a")
+    committed(project.path)
+    assert project.run("--supercache-gate").ret == 0
+    assert CliRunner().invoke(main, ["verdict", "--lock"]).exit_code == 0
+    committed(project.path)
+    project.scenario(race("K-2", "uncached"), "b")
+    assert project.run("--supercache-gate").ret == 0
+    assert CliRunner().invoke(main, ["verdict", "--lock"]).exit_code == 0
+    assert project.run("--supercache-gate").ret == 0
+    committed(project.path)
+    spoil, said = LESS[name]
+    spoil(lock)
+    assert project.run("--supercache-gate").ret == 6
+    assert said in gate(project)["reasons"][0]
+    decided = CliRunner().invoke(main, ["verdict"])
+    assert (decided.exit_code, said in " ".join(decided.output.split())) == (6, True)
+    committed(project.path)
+    assert project.run("--supercache-gate").ret == 0
+    assert CliRunner().invoke(main, ["verdict"]).exit_code == 0
+
+
+def test_a_smaller_lock_is_written_from_a_run_without_the_committed_one(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project.path)
+    project.scenario(race("K-1", "uncached"), "a")
+    project.scenario(race("K-2", "uncached"), "b")
+    assert project.run("--supercache-gate").ret == 0
+    assert CliRunner().invoke(main, ["verdict", "--lock"]).exit_code == 0
+    committed(project.path)
+    (project.path / "b.supercache.yaml").unlink()
+    (project.path / "gate.lock").unlink()
+    assert project.run("--supercache-gate").ret == 6
+    anew = CliRunner().invoke(main, ["verdict", "--lock"])
+    assert (anew.exit_code, anew.output) == (0, "gate.lock: 1 scenario; commit it\n")
+    assert project.run("--supercache-gate").ret == 6
+    committed(project.path)
+    assert project.run("--supercache-gate").ret == 0
