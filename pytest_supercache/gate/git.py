@@ -28,8 +28,8 @@ class GitOutput:
         return None if self.output is None else self.output.decode(errors="replace").strip()
 
 
-def ask(folder: Path, *words: str) -> GitOutput:
-    """Return the output of git in a folder, or why there is none.
+def ask(folder: Path, *words: str, given: bytes = b"") -> GitOutput:
+    """Return the output of git in a folder, or why there is none; ``given`` is its input.
 
     Git is started only where it may find a repository: a run asks several times.
     """
@@ -38,7 +38,8 @@ def ask(folder: Path, *words: str) -> GitOutput:
     try:
         done = subprocess.run(
             ["git", *_AS_IT_IS, *words],
-            cwd=folder, capture_output=True, check=True, timeout=_SECONDS_MAX, env=_environment(),
+            cwd=folder, input=given, capture_output=True, check=True, timeout=_SECONDS_MAX,
+            env=_environment(),
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         return GitOutput(why=f"no answer within {_SECONDS_MAX} seconds")
@@ -59,13 +60,13 @@ class NoAnswerError(Exception):
         self.is_error = output.is_error
 
 
-def answer(folder: Path, *words: str) -> bytes:
-    """Return the output of git in a folder.
+def answer(folder: Path, *words: str, given: bytes = b"") -> bytes:
+    """Return the output of git in a folder; ``given`` is its input.
 
     Raises:
         NoAnswerError: there is none.
     """
-    found = ask(folder, *words)
+    found = ask(folder, *words, given=given)
     if found.output is None:
         raise NoAnswerError(found)
     return found.output

@@ -82,10 +82,20 @@ _RESTORE = f"restore it (`git checkout HEAD {LOCK}`)"
 
 
 def _committed(path: Path) -> GateLock:
-    """Return the lock of the last commit; an empty one if git has none that can be read."""
-    found = ask(path.parent, "cat-file", "blob", f"HEAD:./{path.name}").output
+    """Return the lock of the last commit; an empty one if git has none, or one of other lines.
+
+    Raises:
+        SupercacheError: the commit has a lock, and git cannot read it.
+    """
+    name = f"HEAD:./{path.name}"
+    found = ask(path.parent, "cat-file", "blob", name)
+    if found.output is None and ask(path.parent, "ls-tree", "HEAD", "--", path.name).output:
+        raise SupercacheError(
+            f"git cannot read the committed {LOCK}: {found.why}. Fetch it "
+            f"(`git show {name}`, or clone without a filter)"
+        )
     with suppress(SupercacheError, UnicodeDecodeError):
-        return read_lock((found or b"").decode("utf-8-sig"), LOCK)
+        return read_lock((found.output or b"").decode("utf-8-sig"), LOCK)
     return GateLock()
 
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from pytest_supercache.gate.git import GitOutput, NoAnswerError, answer, git
+from pytest_supercache.gate.contents import IndexEntry, index_entries, with_other_contents
+from pytest_supercache.gate.git import GitOutput, NoAnswerError, answer, ask, git
 from pytest_supercache.scenario.names import is_scenario_file
 
 FILE_BYTES_MAX = 16 * 2**20
@@ -26,11 +27,10 @@ _STATUS = (
     "status", "--porcelain", "-z", "--no-renames", "--untracked-files=all",
     "--ignore-submodules=none",
 )  # fmt: skip
-_CONVERTED = (
-    ("ls-files", "-z", "--", ":(exclude,attr:!filter)", ":(exclude,attr:filter=lfs)"),
-    ("ls-files", "-z", "--", ":(attr:ident)"),
-)
-"""Files that git stores in a converted form; that of LFS still distinguishes all contents."""
+_FILTERED = ("ls-files", "-z", "--", ":(exclude,attr:!filter)")
+_WITH_IDENT = ("ls-files", "-z", "--", ":(attr:ident)")
+_NOT_BY_LFS = ":(exclude,attr:filter=lfs)"
+_FILTERS_OF_LFS = ("config", "-z", "--get-regexp", r"^filter\.lfs\.(clean|process)$")
 _NEW = ("ls-files", "-z", "--others", "--exclude-per-directory=.gitignore")
 """New files that only this clone ignores, and all others that the project does not ignore."""
 _SKIPPED, _UNTRACKED = b"S", b"??"
@@ -74,11 +74,13 @@ def _differing(folder: Path, bounds: _Bounds) -> WorkTree:
         raise NoAnswerError(GitOutput(why=why, is_error=True))
     root = _top_of(folder)
     status = answer(root, *_what_counts(root), *_STATUS)
-    index, converted = answer(root, *_INDEX), b"".join(answer(root, *ask) for ask in _CONVERTED)
-    unseen = {**dict(_present(converted, root)), **dict.fromkeys(_unseen(index, root), False)}
+    index = list(index_entries(answer(root, *_INDEX)))
     absent = frozenset(_absent(index, root))
-    new = dict.fromkeys(filter(_may_be_code, _ignored_here(root)), True)
-    found = {**new, **dict.fromkeys(absent, False), **unseen, **_entries(status)}
+    unseen = [*absent, *_present(_converted(root), root), *_unseen(index, root)]
+    new = [*filter(_may_be_code, _ignored_here(root)), *_new_rules(index, root)]
+    found = {**dict.fromkeys(new, True), **dict.fromkeys(unseen, False), **_entries(status)}
+    rest = [entry for entry in index if entry.name not in found]
+    found |= dict.fromkeys(with_other_contents(root, rest), False)
     files = dict[str, str]()
     for name in sorted(found):
         digest = NOT_THERE if name in absent else _digest(root / os.fsdecode(name), bounds)
@@ -200,44 +202,71 @@ def _keeps_modes(root: Path) -> bool:
     return not os.access(head, os.X_OK)
 
 
-def _present(names: bytes, root: Path) -> Iterator[tuple[bytes, bool]]:
+def _new_rules(index: list[IndexEntry], root: Path) -> Iterator[bytes]:
+    """Yield the new `.gitignore` files in folders of which git has a file.
+
+    Such a file may ignore itself, and with it whatever is new beside it.
+    """
+    names = {entry.name for entry in index}
+    for folder in {folder for name in names for folder in _folders_above(name)}:
+        rules = os.path.join(folder, b".gitignore")  # noqa: PTH118 - bytes
+        if rules not in names and os.path.lexists(os.path.join(os.fsencode(root), rules)):  # noqa: PTH118 - bytes
+            yield rules
+
+
+def _folders_above(name: bytes) -> Iterator[bytes]:
+    while name:
+        name = name.rpartition(b"/")[0]
+        yield name
+
+
+def _converted(root: Path) -> bytes:
+    """Return the names of the files that git stores in a converted form.
+
+    That of LFS still distinguishes all contents, as long as LFS makes it.
+    """
+    excluded = [_NOT_BY_LFS] if _is_lfs_itself(root) else []
+    return answer(root, *_FILTERED, *excluded) + answer(root, *_WITH_IDENT)
+
+
+def _is_lfs_itself(root: Path) -> bool:
+    """Say whether no program but that of LFS filters the files with ``filter=lfs``."""
+    settings = (ask(root, *_FILTERS_OF_LFS).output or b"").split(b"\0")
+    programs = [setting.partition(b"\n")[2] for setting in settings if setting]
+    return all(program.split()[:1] == [b"git-lfs"] for program in programs)
+
+
+def _present(names: bytes, root: Path) -> Iterator[bytes]:
     for name in filter(None, names.split(b"\0")):
         if os.path.lexists(root / os.fsdecode(name)):
-            yield name, False
+            yield name
 
 
-def _index_entries(index: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
-    """Yield the tag, the mode and the path of each entry of an index."""
-    for entry in filter(None, index.split(b"\0")):
-        facts, _, name = entry.partition(b"\t")
-        tag, mode, *_ = facts.split(b" ")
-        yield tag, mode, name
-
-
-def _unseen(index: bytes, root: Path) -> Iterator[bytes]:
+def _unseen(index: list[IndexEntry], root: Path) -> Iterator[bytes]:
     """Yield the tracked paths that are there and at which git does not look, or not closely.
 
     It was told to skip them, or they lie in the place of a submodule: a repository there may have
     been told to skip some, too, and what is none is not looked at.
     """
-    for tag, mode, name in _index_entries(index):
-        path = root / os.fsdecode(name)
-        is_skipped = tag.upper() == _SKIPPED
-        is_submodule = mode == _SUBMODULE and _is_filled(path)
-        if tag.islower() or is_submodule or (is_skipped and os.path.lexists(path)):
-            yield name
+    for entry in index:
+        path = root / os.fsdecode(entry.name)
+        is_skipped = entry.tag.upper() == _SKIPPED
+        is_submodule = entry.mode == _SUBMODULE and _is_filled(path)
+        if entry.tag.islower() or is_submodule or (is_skipped and os.path.lexists(path)):
+            yield entry.name
 
 
-def _absent(index: bytes, root: Path) -> Iterator[bytes]:
+def _absent(index: list[IndexEntry], root: Path) -> Iterator[bytes]:
     """Yield the tracked paths that are not checked out, and of which git tells no change.
 
     A sparse checkout has left them out, or they are submodules that nobody has initialised.
     """
-    for tag, mode, name in _index_entries(index):
-        path = root / os.fsdecode(name)
-        is_skipped = tag.upper() == _SKIPPED and not os.path.lexists(path)
-        if is_skipped or (mode == _SUBMODULE and path.is_dir() and not _is_filled(path)):
-            yield name
+    for entry in index:
+        path = root / os.fsdecode(entry.name)
+        is_skipped = entry.tag.upper() == _SKIPPED and not os.path.lexists(path)
+        is_submodule = entry.mode == _SUBMODULE and path.is_dir()
+        if is_skipped or (is_submodule and not _is_filled(path)):
+            yield entry.name
 
 
 def _is_filled(folder: Path) -> bool:

@@ -9,11 +9,12 @@ import pytest
 from click.testing import CliRunner
 
 from pytest_supercache.cli import main
+from pytest_supercache.gate.git import ask
 from pytest_supercache.gate.lock import GateLock, read_lock, write_lock
 from tests.plugin.conftest import Project
 from tests.plugin.projects import race
 from tests.plugin.test_plugin_gate import gate
-from tests.repositories import committed
+from tests.repositories import committed, git
 from tests.selection import either, few
 
 
@@ -164,3 +165,33 @@ def test_a_smaller_lock_is_written_from_a_run_without_the_committed_one(
     assert project.run("--supercache-gate").ret == 6
     committed(project.path)
     assert project.run("--supercache-gate").ret == 0
+
+
+def test_a_committed_lock_that_git_cannot_read_is_not_taken_for_none(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The twin: git can read it again."""
+    monkeypatch.chdir(project.path)
+    project.scenario(race("K-1", "uncached"), "a")
+    assert project.run("--supercache-gate").ret == 0
+    assert CliRunner().invoke(main, ["verdict", "--lock"]).exit_code == 0
+    committed(project.path)
+    assert project.run("--supercache-gate").ret == 0
+    content = _object_of(project.path, "HEAD:gate.lock")
+    aside = content.rename(project.path / "reports" / "content")
+    (project.path / "gate.lock").unlink()
+    said = "git cannot read the committed gate.lock: "
+    assert project.run("--supercache-gate").ret == 6
+    assert said in gate(project)["reasons"][0]
+    decided = CliRunner().invoke(main, ["verdict"])
+    assert (decided.exit_code, said in " ".join(decided.output.split())) == (6, True)
+    aside.rename(content)
+    git(project.path, "checkout", "gate.lock")
+    assert project.run("--supercache-gate").ret == 0
+
+
+def _object_of(folder: Path, name: str) -> Path:
+    """Return the file in which git keeps an object."""
+    digits = ask(folder, "rev-parse", name).text
+    assert digits is not None
+    return folder / ".git" / "objects" / digits[:2] / digits[2:]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pytest_supercache.core.real_clock import real_sleep
-from pytest_supercache.gate import checkout, work_tree
+from pytest_supercache.gate import checkout, contents, work_tree
 from pytest_supercache.gate.checkout import (
     Checkout,
     checkout_of,
@@ -85,6 +85,38 @@ def filtered(folder: Path) -> None:
     path.write_text(path.read_text().upper())
 
 
+def filtered_as_by_lfs(folder: Path) -> None:
+    """Let git keep what another program makes of a file, by the name of the filter of LFS."""
+    git(folder, "config", "filter.lfs.clean", "tr '[:upper:]' '[:lower:]'")
+    (folder / ".git" / "info" / "attributes").write_text("text.txt filter=lfs\n")
+    path = folder / "text.txt"
+    path.write_text(path.read_text().upper())
+
+
+def added_through_a_filter(folder: Path) -> None:
+    """Let git note the size and the time of a file whose content it has replaced by another."""
+    path = folder / "text.txt"
+    git(folder, "config", "filter.lower.clean", "tr '[:upper:]' '[:lower:]'")
+    attributes = folder / ".git" / "info" / "attributes"
+    attributes.write_text("text.txt filter=lower\n")
+    path.write_text(path.read_text().upper())
+    os.utime(path, (1e9, 1e9))
+    git(folder, "add", "text.txt")
+    attributes.unlink()
+
+
+def written_within_one_second(folder: Path) -> None:
+    """Write a file of the same size, with the same time, before its change time is another one."""
+    path = folder / "text.txt"
+    content = path.read_text()
+    while time.time() % 1 > 0.5:  # noqa: TID251 - the steps of git's times are those of this clock
+        real_sleep(0.01)
+    os.utime(path, (1e9, 1e9))
+    git(folder, "status")
+    path.write_text(content.upper())
+    os.utime(path, (1e9, 1e9))
+
+
 def other_letters(folder: Path) -> None:
     git(folder, "config", "core.ignoreCase", "true")
     append(folder / "SHOP.py")
@@ -113,6 +145,9 @@ OTHER: dict[str, tuple[Callable[[Path], object], str]] = {
     "git asks a monitor": (watched, "text.txt"),
     "git compares sizes and times": (hardly_compared, "text.txt"),
     "git keeps something else": (filtered, "text.txt"),
+    "git keeps something else for LFS": (filtered_as_by_lfs, "text.txt"),
+    "git has kept something else": (added_through_a_filter, "text.txt"),
+    "git has the same times": (written_within_one_second, "text.txt"),
     "git takes letters for equal": (other_letters, "SHOP.py"),
     "git takes programs for files": (run_or_not, "text.txt"),
     "git skips it": (lambda p: hidden(p, "--skip-worktree"), "text.txt"),
@@ -166,6 +201,56 @@ def test_what_git_writes_into_a_file_is_compared_with_what_is_there(tree: Path) 
     before = changes(tree)
     (tree / "version.py").write_text("KEYS = '$Id: other $'\n")
     assert list(others(before, changes(tree))) == ["version.py"]
+
+
+def test_ends_of_lines_that_git_converts_are_no_change(tree: Path) -> None:
+    """The twin: another content with such ends of lines is one."""
+    git(tree, "config", "core.autocrlf", "true")
+    (tree / "text.txt").unlink()
+    git(tree, "checkout", "text.txt")
+    assert b"\r\n" in (tree / "text.txt").read_bytes()
+    before = changes(tree)
+    assert "text.txt" not in before
+    (tree / "text.txt").write_bytes((tree / "text.txt").read_bytes().upper())
+    assert list(others(before, changes(tree))) == ["text.txt"]
+
+
+@pytest.mark.parametrize("name", ['"a b".txt', "a\nb.txt", "käse.txt", " a", "-a"])
+def test_git_hashes_files_whatever_their_names(tree: Path, name: str) -> None:
+    (tree / name).write_text("first\n")
+    git(tree, "add", "--all")
+    git(tree, "commit", "-qm", "names")
+    git(tree, "config", "core.autocrlf", "true")
+    (tree / name).unlink()
+    git(tree, "checkout", "--", name)
+    assert b"\r\n" in (tree / name).read_bytes()
+    assert changes(tree) == {}
+
+
+@pytest.mark.parametrize("bound", ["FILES_MAX", "FILE_BYTES_MAX", "BYTES_MAX"])
+def test_contents_beyond_the_bounds_are_left_to_git(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, bound: str
+) -> None:
+    """The twin: within them, the same file is a change."""
+    before = changes(tree)
+    added_through_a_filter(tree)
+    assert list(others(before, changes(tree))) == ["text.txt"]
+    monkeypatch.setattr(contents, bound, 0)
+    assert list(others(before, changes(tree))) == []
+
+
+def test_new_rules_about_what_is_ignored_are_a_change(tree: Path) -> None:
+    """The twin: in a folder of which git has no file, they are part of what is new there."""
+    before = changes(tree)
+    append(tree / "built" / ".gitignore", "*\n")
+    assert list(others(before, changes(tree))) == []
+    append(tree / "shop" / "price.py")
+    git(tree, "add", "shop")
+    git(tree, "commit", "-qm", "shop")
+    before = changes(tree)
+    append(tree / "shop" / ".gitignore", "*\n")
+    append(tree / "shop" / "conftest.py")
+    assert list(others(before, changes(tree))) == ["shop/.gitignore"]
 
 
 def test_what_a_machine_ignores_is_still_a_change(
