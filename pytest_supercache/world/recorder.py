@@ -3,7 +3,6 @@
 from collections.abc import Callable, Coroutine, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from operator import attrgetter
 from types import TracebackType
 from typing import Any
 
@@ -38,10 +37,13 @@ class RunningOperation:
 
     def operation(self) -> Operation:
         """Return the finished operation, or what is known of an unfinished one."""
-        return Operation(**dict(zip(RunningOperation.__slots__, _values_of(self), strict=True)))
-
-
-_values_of = attrgetter(*RunningOperation.__slots__)
+        return Operation(
+            user=self.user, node=self.node, kind=self.kind, key=self.key, value=self.value,
+            answer=self.answer, error=self.error, error_expected=self.error_expected,
+            step=self.step, line=self.line, phase=self.phase, called_at=self.called_at,
+            returned_at=self.returned_at, steps=self.steps, sightings=self.sightings,
+            writes=self.writes,
+        )  # fmt: skip
 
 
 class Recorder:
