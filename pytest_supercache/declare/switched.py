@@ -23,7 +23,7 @@ from enum import Enum
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from types import CodeType, FunctionType, NoneType
+from types import CodeType, FunctionType, ModuleType, NoneType
 from typing import Any
 
 from pytest_supercache.core.identity import is_a
@@ -184,16 +184,23 @@ def exchanged(registered: Any, named: str = "") -> list[str]:
         one for one in _changed(known, parts, _around[-1]).values() if not _is_left(known, one)
     ]
     files = _around[-1].meant | _around[-1].apart
-    there_before = [one for one in parts.values() if _is_of_conftest(one, files)]
+    there_before = [one for one in parts.values() if _is_of_conftest(one, parts, files)]
     return list(dict.fromkeys(one.shown for one in (*code, *plain, *there_before)))
 
 
-def _is_of_conftest(part: HeldPart, files: Set[str]) -> bool:
+def _is_of_conftest(part: HeldPart, parts: Mapping[_Place, HeldPart], files: Set[str]) -> bool:
     """Say whether one of some files has put its code in the place of what another file defines."""
     if not is_a(part.value, type | FunctionType) or not _is_double(part.value, files):
         return False
-    owner = _file_of(part.owner)
+    owner = _file_of(_module_of(part, parts) or part.owner)
     return owner not in {None, *files} and _last(part.place[1]) in _defined_in(str(owner))
+
+
+def _module_of(part: HeldPart, parts: Mapping[_Place, HeldPart]) -> ModuleType | None:
+    """Return the module of which a part is an attribute; None if it is none of a module."""
+    at, path = part.place
+    holder = parts.get((at, path.rpartition(".")[0]))
+    return holder.value if holder is not None and is_a(holder.value, ModuleType) else None
 
 
 def _defined_in(file: str) -> set[str]:
@@ -356,7 +363,9 @@ def _text_of(file: str) -> bytes:
 
 
 def _file_of(owner: Any) -> str | None:
-    """Return the file of a module that reads a global, or of a class; None: of anything else."""
+    """Return the file of a module, a class, or a function; None: of anything else."""
+    if is_a(owner, ModuleType):
+        return attributes_of(owner).get("__file__")
     if is_a(owner, FunctionType):
         return str(owner.__code__.co_filename)
     if is_a(owner, type):

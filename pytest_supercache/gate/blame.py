@@ -29,15 +29,16 @@ class Committed:
         return f"committed by {self.author} on {self.on} ({self.commit[:10]})"
 
 
-def committers(path: Path, issues: Sequence[KnownIssue]) -> dict[str, Committed]:
+def committers(path: Path, issues: Sequence[KnownIssue], root: Path) -> dict[str, Committed]:
     """Return the last commit of each issue, by its id; empty without git or a repository.
 
-    In an untracked or ignored file, every issue counts as uncommitted.
+    In an untracked or ignored file, every issue counts as uncommitted. So it does in a file
+    outside of any repository, if ``root``, the root of the project, is in one.
     """
     if not issues:
         return {}
     lines = _blamed(path)
-    if not lines and _is_untracked(path):
+    if not lines and _is_untracked(path, root):
         return {issue.id: Committed() for issue in issues}
     starts = sorted(issue.line for issue in issues)
     found = {}
@@ -51,8 +52,11 @@ def committers(path: Path, issues: Sequence[KnownIssue]) -> dict[str, Committed]
     return found
 
 
-def _is_untracked(path: Path) -> bool:
-    is_in_repository = git(path.parent, "rev-parse", "--is-inside-work-tree") == "true"
+def _is_untracked(path: Path, root: Path) -> bool:
+    is_in_repository = any(
+        git(folder, "rev-parse", "--is-inside-work-tree") == "true"
+        for folder in (path.parent, root)
+    )
     return is_in_repository and not git(path.parent, "ls-files", "--", path.name)
 
 

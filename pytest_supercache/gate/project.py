@@ -36,7 +36,7 @@ def read_rules(
         release=names_in(table, "release", "names of systems, as in ['shop']"),
         minimum_severity=_severity(table.get("minimum_severity")),
         issues=issues,
-        committed=committers(issues_path(root, table, known_issues), issues),
+        committed=committers(issues_path(root, table, known_issues), issues, root),
         **_lock(root / LOCK),
         known_issues_digest=None if known is None else digest_of(known),
     )

@@ -1,6 +1,7 @@
 """Recognizes the file names of scenarios: `*.supercache.yaml` or `.yml`, in upper or lower case."""
 
 import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from pathlib import Path
 
 SUFFIX = ".supercache.yaml"
@@ -14,7 +15,9 @@ def is_scenario_file(name: str) -> bool:
     return name.lower().endswith(SUFFIXES)
 
 
-_LIKE_OURS = (".yaml", ".yml", ".supercache")
+_LIKE_OURS = (".yaml", ".yml", ".supercache", ".supercache.json")
+_MARKS = {BOM_UTF16_LE: "utf-16-le", BOM_UTF16_BE: "utf-16-be"}
+"""How YAML tells the encodings that are not UTF-8."""
 _START = rb"(?:^|\r)(?:\xef\xbb\xbf)?[\"']?"
 _END = rb"[\"']?[ \t]*:"
 _HEAD = re.compile(_START + rb"scenario" + _END, re.MULTILINE)
@@ -30,6 +33,9 @@ def may_be_misnamed(name: str) -> bool:
 
 def is_text_of_scenario(text: bytes) -> bool:
     """Say whether a text has the lines that scenario files have, and hardly any other file."""
+    for mark, encoding in _MARKS.items():
+        if text.startswith(mark):
+            text = text[len(mark) :].decode(encoding, "replace").encode(errors="replace")
     if _BRACE.match(text):
         return all(word.search(text) for word in _IN_BRACES)
     return bool(_HEAD.search(text) and _REST.search(text))

@@ -16,7 +16,7 @@ from pytest_supercache.scenario.names import is_hidden_link
 ENTRIES_MAX = 500_000
 """The most files and folders that are visited; these take about two seconds."""
 
-_NOT_OURS = {".git", ".hg", ".svn", ".bzr", ".jj", "CVS", "_darcs"}
+_NOT_OURS = {".git", ".hg", ".svn", ".bzr", ".jj"}
 _INTERPRETERS = ("bin/python", "Scripts/python.exe", "conda-meta/history")
 
 

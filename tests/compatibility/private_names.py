@@ -16,8 +16,8 @@ PACKAGE = ROOT / "pytest_supercache"
 PROMISED = frozenset({"_exit", "_replace"})
 """Names that are documented in spite of it: of `os`, and of named tuples."""
 
-OTHER_WORDS = frozenset({"_darcs", "_FAST", "_test"})
-"""The name of a folder, a part of names of instructions, and how names of test files end."""
+OTHER_WORDS = frozenset({"_FAST", "_test"})
+"""A part of names of instructions, and how names of test files end."""
 
 _PRIVATE = re.compile(r"(?<!\w)_[a-zA-Z]\w*(?<!_)(?!\w)")
 _CLASS = re.compile(r"^class ", re.MULTILINE)

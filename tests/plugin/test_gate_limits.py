@@ -507,7 +507,7 @@ LINE
 
 @sc.system("of_conftest")
 def of_conftest(layers):
-    return Wares(layers.existing_cache.client(), layers.origin)
+    return shop_of_conftest.Wares(layers.existing_cache.client(), layers.origin)
 """
 
 
@@ -516,6 +516,8 @@ def of_conftest(layers):
     [
         ("Wares.get = one_at_a_time(Wares.get)", ["Wares.get"]),
         ("shop_of_conftest.price = one_at_a_time(shop_of_conftest.price)", ["price"]),
+        ("shop_of_conftest.Wares = type('Safe', (Wares,), {})", ["shop_of_conftest.Wares"]),
+        ("shop_of_conftest.Goods = type('Safe', (Wares,), {})", []),
         ("Wares.on_miss = one_at_a_time(print)", []),
         ("shop_of_conftest.rate = one_at_a_time(str)", []),
     ],

@@ -43,6 +43,7 @@ LEFT_OUT: dict[str, Callable[[Project], object]] = {
     "scenarios/build": lambda _: None,
     "scenarios/.hidden": lambda _: None,
     "scenarios/venv": lambda _: None,
+    "scenarios/CVS": lambda _: None,
     "scenarios/__pycache__": lambda _: None,
     "scenarios/tree": lambda project: write(project, "scenarios/tree/pyvenv.cfg", ""),
     "scenarios/glob": lambda project: project.add_to_conftest("collect_ignore_glob = ['*/glob']"),
@@ -68,7 +69,14 @@ def test_a_scenario_file_that_pytest_leaves_out_is_named(held: Project, folder: 
 
 @pytest.mark.parametrize(
     "name",
-    ["b_supercache.yaml", "b.supercahce.yml", "b.supercache.yaml ", "b.YAML", "b.supercache"],
+    [
+        "b_supercache.yaml",
+        "b.supercahce.yml",
+        "b.supercache.yaml ",
+        "b.YAML",
+        "b.supercache",
+        "b.supercache.json",
+    ],
 )
 def test_so_is_a_scenario_whose_name_is_none_of_one(held: Project, name: str) -> None:
     """The twins: a copy of a collected file, flows to be included, another tool's settings."""

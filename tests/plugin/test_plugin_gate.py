@@ -494,7 +494,7 @@ def test_a_gate_run_with_everything_left_out_by_k_on_workers_is_no_verdict(
     assert gate(project)["verdict"] == "NO VERDICT"
 
 
-def test_the_report_says_who_committed_a_waiver(project: Project) -> None:
+def test_the_report_says_who_committed_a_waiver(project: Project, tmp_path: Path) -> None:
     def git(*words: str) -> str:
         name = ["-c", "user.name=Betty B.", "-c", "user.email=b@example.org"]
         done = subprocess.run(
@@ -530,12 +530,13 @@ def test_the_report_says_who_committed_a_waiver(project: Project) -> None:
     )
     git("clone", "-q", "--depth=1", f"file://{project.path}", ".shallow")
     shallow = project.path / ".shallow" / "known-issues.toml"
-    assert committers(shallow, read_known_issues(shallow.read_text())) == {}  # git cannot know
-    ignored = project.path / "reports" / "known-issues.toml"
-    ignored.write_text(shallow.read_text())
-    assert set(map(str, committers(ignored, read_known_issues(ignored.read_text())).values())) == {
-        "not committed"
-    }
+    issues = read_known_issues(shallow.read_text())
+    assert committers(shallow, issues, project.path) == {}  # git cannot know
+    for path in (project.path / "reports" / "known-issues.toml", tmp_path / "known-issues.toml"):
+        path.write_text(shallow.read_text())
+        committed = committers(path, issues, project.path)  # ignored, or in no repository
+        assert set(map(str, committed.values())) == {"not committed"}
+    assert committers(path, issues, tmp_path) == {}  # there is no repository at all
     waive(project, fingerprint, TOMORROW, approved_by='"karim"')
     project.run("--supercache-gate")
     assert project.verdict()["dirty"] is True
