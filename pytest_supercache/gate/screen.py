@@ -4,7 +4,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from pytest_supercache.gate.evidence import Row, base_id, blocks, is_below, named, rows_of
+from pytest_supercache.gate.evidence import (
+    Row,
+    base_id,
+    blocks,
+    is_below,
+    left_out_of,
+    named,
+    rows_of,
+)
 from pytest_supercache.gate.limits import listed
 from pytest_supercache.gate.overview import odds_of, what_was_tested
 from pytest_supercache.gate.paths import paths_of, uncovered
@@ -177,10 +185,8 @@ def _not_covered(
     rows: list[Row], document: Mapping[str, Any], decision: Decision, rules: Rules
 ) -> Iterator[str]:
     run = document.get("run") or {}
-    deselected = run.get("deselected")
-    if deselected:
-        items = "1 item was" if deselected == 1 else f"{deselected} items were"
-        yield f"{_NOT_COVERED}{items} deselected"
+    if run.get("deselected"):
+        yield f"{_NOT_COVERED}{_deselected(run)}"
     yield from _uncollected(run)
     yield from _by_options(run)
     yield from _elsewhere(run, rules)
@@ -196,6 +202,15 @@ def _not_covered(
         yield f"{_NOT_COVERED}a search stops at its first conflict, so a waived one may hide others"
     for waiver in decision.waivers:
         yield from _less_than_the_conflict(waiver, rows)
+
+
+def _deselected(run: Mapping[str, Any]) -> str:
+    """Return how many items were deselected, and which of them are scenarios or explored tests."""
+    count, ours = run["deselected"], [row.id for row in left_out_of(run)]
+    told = "1 item was deselected" if count == 1 else f"{count} items were deselected"
+    if not ours:
+        return told
+    return f"{told}{':' if len(ours) == count else ', among them'} {listed(ours)}"
 
 
 def _not_there(document: Mapping[str, Any]) -> Iterator[str]:

@@ -461,7 +461,7 @@ def test_all_shards_with_one_option_are_as_one_run_with_it(project: Project) -> 
         shard(project, index, 2, *options)
     told = merge("reports/shard-1/verdict.json", "reports/shard-2/verdict.json")
     assert told.exit_code == 0, told.output
-    assert "not covered: 1 item was deselected" in told.output
+    assert "not covered: 1 item was deselected: A-1" in told.output
     assert "not covered: what scenario files say beyond --supercache-ticks=0" in told.output
     left_out = project.verdict()["run"]["left_out"]
     assert [one["id"] for one in left_out] == ["A-1"]

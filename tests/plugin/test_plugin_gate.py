@@ -455,7 +455,19 @@ def test_what_workers_left_out_is_told(project: Project) -> None:
     assert project.verdict()["run"]["deselected"] == 1
     beyond = "not covered: what scenario files say beyond --supercache-faults=0"
     assert beyond in gate(project)["scope"]
-    assert "not covered: 1 item was deselected" in gate(project)["scope"]
+    assert "not covered: 1 item was deselected: G-21" in gate(project)["scope"]
+
+
+def test_ordinary_tests_that_were_deselected_are_counted_and_scenarios_named(
+    project: Project,
+) -> None:
+    project.scenario(race("G-20", "uncached"), "one")
+    project.pytester.makepyfile(test_ordinary="def test_a(): ...\ndef test_b(): ...\n")
+    assert project.run("--supercache-gate", "-k", "G-20").ret == 0
+    assert "not covered: 2 items were deselected" in gate(project)["scope"]
+    project.scenario(race("G-21"), "two")
+    assert project.run("--supercache-gate", "-k", "G-20").ret == 0
+    assert "not covered: 3 items were deselected, among them G-21" in gate(project)["scope"]
 
 
 def test_two_runs_into_one_folder_never_mix(project: Project) -> None:
