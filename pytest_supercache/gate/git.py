@@ -21,6 +21,7 @@ class GitOutput:
     output: bytes | None = None
     why: str = ""
     is_error: bool = False  # git has ended and said that something is wrong
+    is_late: bool = False  # git was stopped before it had answered
 
     @property
     def text(self) -> str | None:
@@ -42,7 +43,7 @@ def ask(folder: Path, *words: str, given: bytes = b"") -> GitOutput:
             env=_environment(),
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        return GitOutput(why=f"no answer within {_SECONDS_MAX} seconds")
+        return GitOutput(why=f"no answer within {_SECONDS_MAX} seconds", is_late=True)
     except subprocess.CalledProcessError as error:
         said = error.stderr.decode(errors="replace").strip().splitlines()
         why = said[0] if said else f"exit status {error.returncode}"

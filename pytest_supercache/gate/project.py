@@ -82,21 +82,28 @@ _RESTORE = f"restore it (`git checkout HEAD {LOCK}`)"
 
 
 def _committed(path: Path) -> GateLock:
-    """Return the lock of the last commit; an empty one if git has none, or one of other lines.
+    """Return the lock of the last commit; an empty one if there is none, or no git to ask.
 
     Raises:
-        SupercacheError: the commit has a lock, and git cannot read it.
+        SupercacheError: the commit has a lock, or may have one, and it cannot be read.
     """
     name = f"HEAD:./{path.name}"
     found = ask(path.parent, "cat-file", "blob", name)
-    if found.output is None and ask(path.parent, "ls-tree", "HEAD", "--", path.name).output:
+    if found.output is None:
+        listing = ask(path.parent, "ls-tree", "HEAD", "--", path.name)
+        if not (listing.output or listing.is_late):
+            return GateLock()
         raise SupercacheError(
             f"git cannot read the committed {LOCK}: {found.why}. Fetch it "
             f"(`git show {name}`, or clone without a filter)"
         )
-    with suppress(SupercacheError, UnicodeDecodeError):
-        return read_lock((found.output or b"").decode("utf-8-sig"), LOCK)
-    return GateLock()
+    try:
+        return read_lock(found.output.decode("utf-8-sig"), LOCK)
+    except (SupercacheError, UnicodeDecodeError) as error:
+        raise SupercacheError(
+            f"the committed {LOCK} cannot be read ({error}): write it anew "
+            "(`supercache verdict --lock`), and commit it"
+        ) from error
 
 
 def _lock_of_another_name(path: Path) -> dict[str, Any]:

@@ -3,14 +3,18 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from pytest_supercache.cli import main
+from pytest_supercache.gate import git as git_module
 from pytest_supercache.gate.git import ask
 from pytest_supercache.gate.lock import GateLock, read_lock, write_lock
+from pytest_supercache.gate.project import read_rules
 from tests.plugin.conftest import Project
 from tests.plugin.projects import race
 from tests.plugin.test_plugin_gate import gate
@@ -188,6 +192,56 @@ def test_a_committed_lock_that_git_cannot_read_is_not_taken_for_none(
     aside.rename(content)
     git(project.path, "checkout", "gate.lock")
     assert project.run("--supercache-gate").ret == 0
+
+
+@pytest.mark.parametrize("spoilt", ["<<<<<<< ours\n", "\udcff"])
+def test_a_committed_lock_that_is_none_is_not_taken_for_none(
+    project: Project, monkeypatch: pytest.MonkeyPatch, spoilt: str
+) -> None:
+    """The twin: a lock that can be read is committed."""
+    monkeypatch.chdir(project.path)
+    (project.path / ".gitignore").write_text("__pycache__/\nreports/\n")
+    lock = project.path / "gate.lock"
+    project.scenario(race("K-1", "uncached"), "a")
+    assert project.run("--supercache-gate").ret == 0
+    assert CliRunner().invoke(main, ["verdict", "--lock"]).exit_code == 0
+    lock.write_text(spoilt + lock.read_text(), errors="surrogateescape")
+    committed(project.path)
+    lock.unlink()
+    said = "the committed gate.lock cannot be read ("
+    assert project.run("--supercache-gate").ret == 6
+    assert said in gate(project)["reasons"][0]
+    anew = CliRunner().invoke(main, ["verdict", "--lock"])
+    assert anew.output == "gate.lock: 1 scenario; commit it\n"
+    assert project.run("--supercache-gate").ret == 6
+    assert said in gate(project)["reasons"][0]
+    committed(project.path)
+    assert project.run("--supercache-gate").ret == 0
+
+
+def test_a_lock_of_which_git_says_nothing_in_time_is_not_taken_for_none(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The twins: git answers, and there is no git."""
+    project.scenario(race("K-1", "uncached"), "a")
+    committed(project.path)
+    asked = git_module.subprocess.run
+
+    def late(command: list[str], **how: Any) -> Any:
+        if "gate.lock" in " ".join(command):
+            raise git_module.subprocess.TimeoutExpired(command, 10)
+        return asked(command, **how)
+
+    def missing(command: list[str], **how: Any) -> Any:
+        raise FileNotFoundError(2, "No such file or directory")
+
+    for run, fault in ((asked, False), (late, True), (missing, False)):
+        with monkeypatch.context() as replaced:
+            replaced.setattr(git_module.subprocess, "run", run)
+            rules = read_rules(project.path, {}, date(2026, 12, 7))
+        said = "git cannot read the committed gate.lock: no answer within 10 seconds"
+        assert (rules.lock_fault or "").startswith(said) is fault
+        assert bool(rules.lock_fault) is fault
 
 
 def _object_of(folder: Path, name: str) -> Path:
