@@ -405,6 +405,52 @@ for _name, (_unlocked, _locked) in APPS.items():
     right("the first one warms it, in every execution")(_body)
 
 
+def _source(_name):
+    load()
+    return "x"
+
+
+LATE = jinja2.Environment(loader=jinja2.FunctionLoader(_source))
+
+
+def _after_a_lost_update(*, is_last_alone):
+    """Users count; whoever has come after the other, and finds a count too low, loads a template.
+
+    No execution is the first to do so before dozens have not.
+    """
+
+    def body(world):
+        redis = world.existing_cache.client(decode_responses=True)
+        REDIS[:] = [redis]
+
+        def add():
+            for _ in range(2):
+                redis.incr("more")
+            redis.set("n", int(redis.get("n") or 0) + 1)
+            done = redis.incr("done")
+            if not is_last_alone:
+                done = int(redis.get("done"))
+            if done == 2 and redis.get("n") == "1":
+                LATE.get_template("t")
+
+        world.actor("alice", add)
+        world.actor("bob", add)
+        world.run()
+        expected = (None, "1") if redis.get("n") == "2" else ("1",)
+        assert redis.get("loads") in expected, redis.get("loads")
+
+    body.__name__ = f"late_{'by_the_last' if is_last_alone else 'by_both'}"
+    return body
+
+
+right("the last one loads it, in every execution that loses an update")(
+    _after_a_lost_update(is_last_alone=True)
+)
+broken("both may have come after the other, and find it cold")(
+    _after_a_lost_update(is_last_alone=False)
+)
+
+
 @pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)
 def test_the_truth_is_told(system):
     system.must_be_told()

@@ -59,13 +59,14 @@ class Behind:
     """What lies behind objects that are left alone; each of them is passed once."""
 
     def __init__(self) -> None:
-        self._passed = set(map(identity, OF_THE_PROCESS))
+        # By their identity. They are held, so that no new object gets the identity of an old one.
+        self._passed: dict[int, Any] = {identity(one): one for one in OF_THE_PROCESS}
 
     def found(self, value: Any) -> Iterator[tuple[Any, Owner]]:
         """Yield an object that is left alone, and what lies behind it; nothing if it is not."""
         is_new = identity(value) not in self._passed
         waiting = deque([value] if is_new and (_is_passed(value) or has_hidden(value)) else ())
-        self._passed.update(map(identity, waiting))
+        self._passed.update((identity(one), one) for one in waiting)
         if waiting and builds_itself(type(value)):
             yield value, Owner.FRAMEWORK
         while waiting and len(self._passed) < PASSED_MAX:
@@ -73,7 +74,7 @@ class Behind:
             for inner in _held(holder):
                 if type(inner) in SCALARS or identity(inner) in self._passed:
                     continue
-                self._passed.add(identity(inner))
+                self._passed[identity(inner)] = inner
                 owner = _owner_of(inner, holder)
                 if owner is not None:
                     yield inner, owner

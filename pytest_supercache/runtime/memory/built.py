@@ -8,20 +8,13 @@ middleware of its own, which would be cold only once.
 from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.runtime.memory.snapshots import Snapshot
 
-LOOKED_AT = 3
-"""The number of executions after which all that frameworks hold is compared with its beginning.
-
-Later only those objects are that have changed by then: frameworks build the same each time."""
-
 
 class Built:
     """The state of frameworks when the check began."""
 
     def __init__(self) -> None:
         self._all: dict[int, Snapshot] = {}
-        self._changing: dict[int, Snapshot] = {}
         self._of_test: set[int] = set()
-        self._restored = 0  # times
 
     def add(self, snapshot: Snapshot, *, is_of_test: bool = False) -> None:
         """Remember the state of one more object.
@@ -37,21 +30,19 @@ class Built:
     def replace(self, old: Snapshot, new: Snapshot) -> None:
         """Remember another state of an object, if it is one of a framework."""
         if self._all.pop(id(old), None) is not None:
-            self._changing.pop(id(old), None)
             self.add(new)
 
     def end(self) -> None:
         """Restore everything for the next check, but for what the test may look at."""
         for number in self._of_test:
             self._all.pop(number, None)
-        self._restored = 0
         self.restore()
 
     def restore(self) -> None:
-        """Restore what has changed."""
-        is_whole = self._restored <= LOOKED_AT
-        self._restored += 1
-        for number, snapshot in list((self._all if is_whole else self._changing).items()):
+        """Restore what has changed, in the last execution or in one long ago.
+
+        Everything is compared each time: a race may be the first to use a part of a framework.
+        """
+        for snapshot in self._all.values():
             if not snapshot.is_unchanged(WHOLE):
-                self._changing[number] = snapshot
                 snapshot.restore(WHOLE)

@@ -7,8 +7,9 @@ import random
 import re
 import types
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
+from operator import is_
 from typing import Any, Protocol
 
 from pytest_supercache.core.memory_use import WHOLE
@@ -341,7 +342,10 @@ class _Content:
     def is_unchanged(self, _part: str) -> bool:
         if self._has_become_another():
             return False
-        (elements, members, slots), now = self._wanted(), self._now()
+        now = self._now()
+        if all(map(_is_identical, self._start, now)):
+            return True
+        elements, members, slots = self._wanted()
         return (
             are_same(elements, now[0])
             and list(members) == list(now[1])
@@ -384,6 +388,14 @@ class _Content:
 
 
 _NO_SLOTS = ("__weakref__", "__dict__")
+
+
+def _is_identical(some: Collection[Any], others: Collection[Any]) -> bool:
+    """Say whether two lists, or two mappings in the same order, hold the same objects."""
+    if len(some) != len(others) or not all(map(is_, some, others)):
+        return False
+    is_mapping = isinstance(some, dict) and isinstance(others, dict)
+    return not is_mapping or all(map(is_, some.values(), others.values()))
 
 
 def are_same(some: list[Any], others: list[Any]) -> bool:
