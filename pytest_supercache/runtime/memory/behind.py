@@ -40,7 +40,7 @@ from pytest_supercache.runtime.memory.names import is_real
 from pytest_supercache.runtime.memory.proxies import is_transparent
 from pytest_supercache.runtime.memory.reach import leads_on
 
-PASSED_MAX = 20_000
+PASSED_MAX = 200_000
 """The largest number of objects that are passed; what lies farther from the first is not found."""
 
 OF_THE_PROCESS = (os.environ, sys.modules, sys.path, logging.root.manager.loggerDict)
@@ -62,6 +62,11 @@ class Behind:
         # By their identity. They are held, so that no new object gets the identity of an old one.
         self._passed: dict[int, Any] = {identity(one): one for one in OF_THE_PROCESS}
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether there may be more that is not found."""
+        return len(self._passed) >= PASSED_MAX
+
     def found(self, value: Any) -> Iterator[tuple[Any, Owner]]:
         """Yield an object that is left alone, and what lies behind it; nothing if it is not."""
         is_new = identity(value) not in self._passed
@@ -69,7 +74,7 @@ class Behind:
         self._passed.update((identity(one), one) for one in waiting)
         if waiting and builds_itself(type(value)):
             yield value, Owner.FRAMEWORK
-        while waiting and len(self._passed) < PASSED_MAX:
+        while waiting and not self.is_cut:
             holder = waiting.popleft()
             for inner in _held(holder):
                 if type(inner) in SCALARS or identity(inner) in self._passed:

@@ -65,6 +65,8 @@ class MemoryFinder:
         accesses = Accesses(self.sharing, self._lasting, self._made_before, execution, module)
         execution.controller.memory = execution.controller.parting = accesses
         Current.execution = accesses
+        if self._lasting.cut:
+            execution.controller.leave_unproven(self._lasting.cut)
         execution.is_undisturbed &= not self.sharing.changes_steps
         try:
             yield

@@ -45,8 +45,13 @@ from pytest_supercache.runtime.memory.snapshots import (
     snapshot_of,
 )
 
-OBJECTS_MAX = 50_000
+OBJECTS_MAX = 100_000
 """The largest number of objects visited; what lies farther from the modules is not restored."""
+
+_CUT = (
+    "{} and what lies behind it, or comes after it, is not restored for each execution, because "
+    "too much outlives an execution: let the factory, or the body of the test, make most of it"
+)
 
 
 _OUTLIVES = (
@@ -84,6 +89,8 @@ class Lasting:
         """Attributes that flows have set on objects without snapshots, with their values before."""
         self._grown: set[str] = set()  # packages of what was changed before a flow touched it
         self._behind, self._built = Behind(), Built()
+        self.cut = ""
+        """Why not all of the memory is restored; empty if it is."""
 
     def add(self, modules: Iterable[types.ModuleType]) -> None:
         """Remember the memory that modules lead to, unless they were added before."""
@@ -166,6 +173,12 @@ class Lasting:
             for inner, way in islice(inside(value), ELEMENTS_MAX):
                 if type(inner) not in SCALARS and identity(inner) not in seen:  # most are met here
                     waiting.append((inner, way(name) if is_real(inner) else name, is_unseen))
+        self._note_cut(name for _, name, _ in (waiting or aside))
+
+    def _note_cut(self, left_out: Iterable[str]) -> None:
+        """Say, once, where the memory begins that is not restored; nowhere, if nothing is named."""
+        if not self.cut:
+            self.cut = next(map(_CUT.format, left_out), "")
 
     def _behind_one(
         self, value: Any, name: str, is_unseen: bool, seen: set[int]
@@ -180,6 +193,7 @@ class Lasting:
             elif identity(inner) not in seen:
                 seen.add(identity(inner))
                 self._add_behind(inner, owner, name)
+        self._note_cut([name] if self._behind.is_cut else [])
 
     def _add_behind(self, value: Any, owner: Owner, name: str) -> None:
         number = identity(value)

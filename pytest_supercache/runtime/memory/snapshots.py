@@ -394,8 +394,9 @@ def _is_identical(some: Collection[Any], others: Collection[Any]) -> bool:
     """Say whether two lists, or two mappings in the same order, hold the same objects."""
     if len(some) != len(others) or not all(map(is_, some, others)):
         return False
-    is_mapping = isinstance(some, dict) and isinstance(others, dict)
-    return not is_mapping or all(map(is_, some.values(), others.values()))
+    if not isinstance(some, dict) or not isinstance(others, dict):
+        return True
+    return all(map(is_, some.values(), others.values()))
 
 
 def are_same(some: list[Any], others: list[Any]) -> bool:
