@@ -140,7 +140,7 @@ class CheckEnvironment:
         self.first_end: SerialEnd | None = None
         """The outcome of the very first run; None: unknown."""
         self.kept_before = ""
-        """Why no run of this check finds what it would in a process of its own; empty: it does."""
+        """Why this check does not begin as in a fresh process; empty if it does."""
         self.keeps = False
         """Whether this check has kept what no execution gives back."""
         self.observers = UNOBSERVED
@@ -166,6 +166,18 @@ class CheckEnvironment:
     def as_at_first(self) -> AbstractContextManager[None]:
         """Know as little of shared memory as the first execution of the check did."""
         return self._finding.as_at_first()
+
+    def restore_own(self) -> None:
+        """Restore the test's own memory, as far as the body uses it, to what it held at first."""
+        self._finding.restore_own()
+
+    def own_changed(self) -> list[str]:
+        """Return the names of what does not hold what it held at first."""
+        return self._finding.own_changed()
+
+    def own_kept(self) -> AbstractContextManager[None]:
+        """Restore in the end what the test's own memory holds now."""
+        return self._finding.own_kept()
 
     def is_shared_in(self, schedule: Schedule | None) -> bool:
         """Say whether every step of a recorded schedule touched the memory of its node."""

@@ -1,5 +1,6 @@
 """Minimizes a counterexample and replays it ten times before it is reported."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from pytest_supercache.checking.runner import (
@@ -31,6 +32,12 @@ REPLAYS_TRIED = 3
 
 SMALLER_EXECUTIONS = 2_000
 """The number of schedules with fewer preemptions that are tried for a smaller witness."""
+
+
+_LEFT = (
+    "a violation was found ({}), but it needs what the body has left in {} in earlier executions; "
+    "a new process finds nothing there. Empty it at the start of the body, or let the body make it"
+)
 
 
 class DoesNotReplay(Exception):  # noqa: N818 - a reason for UNKNOWN
@@ -87,15 +94,7 @@ def confirm(runner: Runner, found: Failure, item: str, *, minimal: bool) -> Coun
     token = found.execution.schedule.token(item)
     _, schedule = read_token(token)  # it is all that another process knows
     violation = found.violations[0]
-    executions = []
-    with runner.environment.as_recorded(schedule):
-        for number in range(REPLAYS):
-            try:
-                executions.append(runner.replay(schedule, record=number == 0))
-            except ReplayDivergedError as error:
-                raise DoesNotReplay(
-                    f"a violation was found that does not replay: {error}"
-                ) from error
+    executions = [_replay(runner, schedule, record=number == 0) for number in range(REPLAYS)]
     again, others = 0, [violation]
     for execution in executions:
         violations = judge(execution, runner.guarantees).violations
@@ -107,6 +106,8 @@ def confirm(runner: Runner, found: Failure, item: str, *, minimal: bool) -> Coun
             f"a violation was found ({violation.summary}), but it replayed only {again} times of "
             f"{REPLAYS}: {_not_the_same(others)}"
         )
+    if left := _needed(runner, schedule, executions[0]):
+        raise DoesNotReplay(_LEFT.format(violation.summary, ", ".join(left)))
     return Counterexample(
         token=token,
         schedule=schedule,
@@ -120,6 +121,32 @@ def confirm(runner: Runner, found: Failure, item: str, *, minimal: bool) -> Coun
         serial=found.serial,
         faults=tuple(described(fault, executions[0].race) for fault in schedule.vector),
     )
+
+
+def _replay(runner: Runner, schedule: Schedule, *, record: bool = False) -> Execution:
+    try:
+        with runner.environment.as_recorded(schedule):
+            return runner.replay(schedule, record=record)
+    except ReplayDivergedError as error:
+        raise DoesNotReplay(f"a violation was found that does not replay: {error}") from error
+
+
+def _needed(runner: Runner, schedule: Schedule, replay: Execution) -> Sequence[str]:
+    """Name what the test has kept without which a schedule breaks nothing; else nothing.
+
+    What cannot be restored, such as a file, is named if the body reads it in the ``replay``.
+    """
+    kept = runner.environment.own_changed()
+    if not kept and not replay.left_by_body:
+        return ()
+    with runner.environment.own_kept():
+        runner.environment.restore_own()
+        try:
+            execution = _replay(runner, schedule)
+        except DoesNotReplay:  # the flows read it, too
+            return kept
+    is_broken = bool(judge(execution, runner.guarantees).violations)
+    return execution.left_by_body if is_broken else kept
 
 
 def _is_repeated(found: Execution, again: Execution) -> bool:

@@ -289,3 +289,133 @@ def test_what_the_body_has_left_to_itself_is_told(tmp_path):
     assert not left_by_the_body(lambda n: seen.clear() or seen.append(n) or seen == [2])
     assert not left_by_the_body(lambda n: spy.__setattr__("last", n) or spy.last == 2)
     assert not left_by_the_body(lambda n: bool(file.write_text(str(n))) and file.read_text() == "2")
+
+
+NUMBER = 0
+
+
+def counted(use, *, before=lambda: None):
+    """Check two users who may lose an update, and a body that uses the number they come to."""
+
+    def body(world):
+        cache = world.existing_cache.client()
+        before()
+
+        def hit():
+            cache.set("n", int(cache.get("n") or 0) + 1)
+
+        world.actor("a", hit)
+        world.actor("b", hit)
+        world.run()
+        use(int(cache.get("n")))
+
+    return check(body, guarantees=())
+
+
+def fails_after_a_lost_update(seen):
+    def use(n):
+        was_lost = bool(seen)
+        if n == 1:
+            seen.append(n)
+        assert not was_lost
+
+    return use
+
+
+def fails_at_the_second_outcome(seen):
+    def use(n):
+        seen.append(n)
+        assert len(set(seen)) < 2
+
+    return use
+
+
+def fails_at_a_lost_update(seen):
+    def use(n):
+        seen.append(n)
+        assert n == 2
+
+    return use
+
+
+def fails_at_the_latest_number(seen):
+    def use(n):
+        seen.append(n)
+        assert seen[-1] == 2
+
+    return use
+
+
+ONLY_BY_AN_EARLIER_EXECUTION = [fails_after_a_lost_update, fails_at_the_second_outcome]
+
+
+@pytest.mark.parametrize("use", ONLY_BY_AN_EARLIER_EXECUTION)
+def test_what_fails_by_an_earlier_execution_alone_is_undecided_and_named(use):
+    seen = []
+    for kept, name in [(seen, "seen"), (COLLECTED, f"{__name__}.COLLECTED")]:
+        kept.clear()
+        result = counted(use(kept))
+        assert result.verdict is Verdict.UNKNOWN
+        assert f"needs what the body has left in {name} in earlier" in " ".join(result.reasons)
+
+
+@pytest.mark.parametrize("use", [fails_at_a_lost_update, fails_at_the_latest_number])
+def test_a_violation_counts_where_the_body_only_collects_and_what_it_collected_stays(use):
+    seen = []
+    for kept in seen, COLLECTED:
+        kept.clear()
+        result = counted(use(kept))
+        assert result.verdict is Verdict.VIOLATED
+        assert set(kept) == {1, 2}
+        assert len(kept) >= result.executions
+
+
+def test_a_violation_counts_where_the_body_counts_its_executions():
+    """The twin: that number is all that fails."""
+    total = 0
+
+    def count(n, *, most=1000):
+        global NUMBER
+        nonlocal total
+        total, NUMBER = total + 1, NUMBER + 1
+        assert total < most
+        assert n == 2
+
+    assert counted(count).verdict is Verdict.VIOLATED
+    assert total == NUMBER
+    assert counted(functools.partial(count, most=total + 4)).verdict is Verdict.UNKNOWN
+
+
+def test_what_the_body_sets_up_once_is_set_up_once():
+    made = []
+
+    def once():
+        if not made:
+            made.append(1)
+
+    def use(n):
+        assert n == 2
+
+    ready = mock.Mock(side_effect=once)
+    assert counted(use, before=ready).verdict is Verdict.VIOLATED
+    assert made == [1]
+
+
+def test_a_violation_after_what_a_file_has_kept_is_undecided(tmp_path):
+    """The twin: it is written anew."""
+    file = tmp_path / "seen"
+    file.touch()
+
+    def append(n):
+        with file.open("a") as stream:
+            stream.write(str(n))
+        assert file.read_text().endswith("2")
+
+    def replace(n):
+        file.write_text(str(n))
+        assert file.read_text() == "2"
+
+    assert counted(replace).verdict is Verdict.VIOLATED
+    result = counted(append)
+    assert result.verdict is Verdict.UNKNOWN
+    assert f"needs what the body has left in {file} in earlier" in " ".join(result.reasons)

@@ -476,14 +476,19 @@ class Accesses:
         if number in self.made_before.objects:
             if not writes:
                 self._note_left(self.made_before.show(holder, part))
+            self._touch_own(holder, part, self.made_before.name_of(holder, part), writes=writes)
         elif number not in self.lasting.snapshots:
             return
-        elif not self.lasting.is_of_tests(holder, self._module):
-            if writes:
-                self.note_lasting_use(holder, part, by_flow=False)
-                self.lasting.note_body(holder, part)
-            return
-        self._note_own(self.made_before.touch_in_body(holder, part, writes=writes))
+        elif self.lasting.is_of_tests(holder, self._module):
+            self._touch_own(holder, part, self.lasting.name_of(holder, part), writes=writes)
+        elif writes:
+            self.note_lasting_use(holder, part, by_flow=False)
+            self.lasting.note_body(holder, part)
+
+    def _touch_own(self, holder: Any, part: str, name: str, *, writes: bool) -> None:
+        """Note that the body touches, after the race, what is the test's own."""
+        self.made_before.own.use(holder, part, name, self.lasting.begun(holder))
+        self._note_own(self.made_before.touch_in_body(holder, part, name, writes=writes))
 
     def touch(
         self, holder: Any, part: str, *, writes: bool, drops: bool = False

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from types import ModuleType
 from typing import Any
 
@@ -99,6 +99,18 @@ class MemoryFinder:
     def restore(self) -> None:
         """Restore the memory that outlives executions to its state when the check began."""
         self._lasting.restore()
+
+    def restore_own(self) -> None:
+        """Restore the test's own memory, as far as the body uses it, to what it held at first."""
+        self._made_before.own.restore()
+
+    def own_changed(self) -> list[str]:
+        """Return the names of what does not hold what it held at first."""
+        return self._made_before.own.changed()
+
+    def own_kept(self) -> AbstractContextManager[None]:
+        """Restore in the end what the test's own memory holds now."""
+        return self._made_before.own.kept()
 
     @contextmanager
     def _imported_by_the_code(self, module: ModuleType) -> Iterator[None]:

@@ -89,6 +89,7 @@ class Lasting:
         """Attributes that flows have set on objects without snapshots, with their values before."""
         self._grown: set[str] = set()  # packages of what was changed before a flow touched it
         self._behind, self._built = Behind(), Built()
+        self._taken_late: set[int] = set()  # objects of which the first use was waited for
         self.cut = ""
         """Why not all of the memory is restored; empty if it is."""
 
@@ -274,7 +275,14 @@ class Lasting:
         if snapshot is NOT_TAKEN:
             self._keep(holder, self._names[identity(holder)], is_unseen=False)
             _, snapshot = self.snapshots[identity(holder)]
+            self._taken_late.add(identity(holder))
         return snapshot
+
+    def begun(self, holder: Any) -> Snapshot | None:
+        """Return the content of an object when the check began; None: it is not known."""
+        _, snapshot = self.snapshots.get(identity(holder), (None, None))
+        is_late = snapshot is NOT_TAKEN or identity(holder) in self._taken_late
+        return None if is_late else snapshot
 
     def note_set(self, holder: Any, name: str) -> None:
         """Note that a flow is about to set or delete an attribute of an object without a snapshot.
@@ -324,6 +332,10 @@ class Lasting:
         module = sys.modules.get(self._names[number].partition(":")[0])
         file = members_of(module).get("__file__")
         return type(file) is not str or is_installed(real_path(file))
+
+    def name_of(self, holder: Any, part: str) -> str:
+        """Return the name of an object that is remembered, or of the global that the part is."""
+        return self._told(identity(holder), part)
 
     def _told(self, number: int, part: str) -> str:
         module, _, name = self._names[number].partition(":")

@@ -25,6 +25,7 @@ from pytest_supercache.runtime.kernel.under_test import members_of
 from pytest_supercache.runtime.memory.behind import OF_THE_PROCESS, Behind, Owner, builds_itself
 from pytest_supercache.runtime.memory.effects import SCALARS, Memo, slots_of
 from pytest_supercache.runtime.memory.lasting import ELEMENTS_MAX, OBJECTS_MAX
+from pytest_supercache.runtime.memory.own_memory import OwnMemory
 from pytest_supercache.runtime.memory.reach import at_key, inside, leads_on
 from pytest_supercache.runtime.memory.recorders import Recorders
 from pytest_supercache.runtime.memory.snapshots import are_same, elements
@@ -145,7 +146,7 @@ class MadeBefore:
         self._of_body: dict[int | str, tuple[Any, str, _Place]] = {}
         """What the body writes after the race: objects by their identity, and files."""
         self._touched: list[_Place] = []  # in the present execution
-        self.recorders = Recorders()
+        self.recorders, self.own = Recorders(), OwnMemory()
 
     def add(self, body: Any, known: Container[int]) -> list[tuple[Any, str]]:
         """Take in what a body leads to, except for objects that are known to be restored.
@@ -172,6 +173,7 @@ class MadeBefore:
                 frameworks.append((value, name))
             if number not in self.objects:
                 self.objects[number] = value, name, _Place(_look_at(value))
+                self.own.remember(value, name)
             for inner, way in islice(inside(value), ELEMENTS_MAX):
                 if type(inner) not in SCALARS:
                     waiting.append((inner, way(name)))
@@ -208,7 +210,11 @@ class MadeBefore:
         name = self.recorders.shows(identity(holder), attribute)
         return name and _LEFT_IN_RECORDER.format(name)
 
-    def touch_in_body(self, holder: Any, part: str, *, writes: bool) -> str:
+    def name_of(self, holder: Any, part: str) -> str:
+        """Return the name of an object that was made before the check."""
+        return self.objects[identity(holder)][1] or _name_of(holder, part)
+
+    def touch_in_body(self, holder: Any, part: str, name: str, *, writes: bool) -> str:
         """Note that the body uses a part of an object after the race.
 
         Returns:
@@ -218,9 +224,7 @@ class MadeBefore:
         if number not in self._of_body:
             if not writes:
                 return ""
-            _, name, _ = self.objects.get(number, (None, "", None))
-            place = _Place(_look_at(holder))
-            self._of_body[number] = holder, name or _name_of(holder, part), place
+            self._of_body[number] = holder, name, _Place(_look_at(holder))
         _, name, place = self._of_body[number]
         self._touch(place)
         place.note_gone()
