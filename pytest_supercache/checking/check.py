@@ -36,7 +36,7 @@ from pytest_supercache.checking.fault_sets import (
     schedule_of,
     search_fault_sets,
 )
-from pytest_supercache.checking.kept import kept_before, note_kept
+from pytest_supercache.checking.kept import filled_before, kept_before, note_filled, note_kept
 from pytest_supercache.checking.minimize import (
     DoesNotReplay,
     confirm,
@@ -270,14 +270,16 @@ def _environment_for(server: AnyServer, work: Work) -> Iterator[CheckEnvironment
     )  # fmt: skip
     told, replaced = _switched(work), _exchanged(work)  # before the check rewrites the code
     code = _code_of(work)
-    before = kept_before(code, work.item)
+    kept, filled = kept_before(code, work.item), filled_before(code, work.item)
     with reads_reported(_of_others(work)), opened as environment:
         environment.ways_out |= dict.fromkeys(told)
         environment.replaced = tuple(replaced)
-        environment.kept_before = before
+        environment.kept_before, environment.filled_before = kept, filled
         yield environment
     if environment.keeps:
         note_kept(code, work.item)
+    if environment.fills:
+        note_filled(code, work.item)
 
 
 def _code_of(work: Work) -> Callable[..., Any]:
@@ -425,7 +427,8 @@ class _Check:
     def notes(self, result: CheckResult) -> tuple[str, ...]:
         """Return the notes that accompany the verdict."""
         earlier = coverage.of_earlier_runs(self._runner.executed_before, self._runner.executions)
-        own = filter(None, (self._searched.note, self._runner.note_of_first, earlier, self._kept()))
+        first = self._runner.note_of_first or self._runner.environment.filled_before
+        own = filter(None, (self._searched.note, first, earlier, self._kept()))
         slow = coverage.of_slowness(result.counterexample)
         return (*result.notes, *own, *self._runner.environment.sharing.notes(), *slow)
 
@@ -439,10 +442,11 @@ class _Check:
 
     def scope(self, result: CheckResult) -> coverage.Scope:
         """Return the bounds of the verdict, and whether a first run was left out of them."""
-        runner = self._runner
+        runner, environment = self._runner, self._runner.environment
         if not result.scope:
             return {}
-        first = {"first run": "not searched"} if runner.note_of_first else {}
+        is_left_out = runner.note_of_first or environment.filled_before
+        first = {"first run": "not searched"} if is_left_out else {}
         earlier = {"executed": "partly by earlier runs"} if runner.executed_before else {}
         return {**result.scope, **first, **earlier}
 

@@ -141,6 +141,10 @@ class CheckEnvironment:
         """The outcome of the very first run; None: unknown."""
         self.kept_before = ""
         """Why this check does not begin as in a fresh process; empty if it does."""
+        self.filled_before = ""
+        """How the first run of an earlier check of the same code differed; empty: none is known."""
+        self.fills = False
+        """Whether the first run of this check took other steps than later ones."""
         self.keeps = False
         """Whether this check has kept what no execution gives back."""
         self.observers = UNOBSERVED

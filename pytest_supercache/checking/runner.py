@@ -246,6 +246,7 @@ class Runner:
             later: how many later ones took.
             what: a step, or a command.
         """
+        self.environment.fills = True
         counted = f"{count} {what}{'' if count == 1 else 's'} and then {later}"
         took = counted if count != later else f"other {what}s than later"
         self.note_of_first = self.note_of_first or (
