@@ -76,12 +76,13 @@ from pytest_supercache.core.result import CheckResult
 from pytest_supercache.core.schedule import Schedule
 from pytest_supercache.core.settings import Assume, Exploration, refuse_unavailable
 from pytest_supercache.core.verdict import End, Label, Verdict
-from pytest_supercache.declare.held import OfOthers
+from pytest_supercache.declare.held import OfOthers, thread_locals_of
 from pytest_supercache.declare.registry import REGISTRY, named_system
 from pytest_supercache.declare.switched import doubled, exchanged, switched
 from pytest_supercache.layers.servers import AnyServer, start_server
 from pytest_supercache.oracle.guarantee import Guarantee, as_guarantees, complete
 from pytest_supercache.oracle.judge import DEFAULT
+from pytest_supercache.runtime.kernel.thread_locals import LocalsOfTest
 from pytest_supercache.runtime.memory.sharing import not_tried
 from pytest_supercache.runtime.process.fingerprints import not_deterministic
 from pytest_supercache.runtime.process.fresh_stack import with_room
@@ -271,10 +272,12 @@ def _environment_for(server: AnyServer, work: Work) -> Iterator[CheckEnvironment
     told, replaced = _switched(work), _exchanged(work)  # before the check rewrites the code
     code = _code_of(work)
     kept, filled = kept_before(code, work.item), filled_before(code, work.item)
+    of_test = LocalsOfTest(thread_locals_of(code))
     with reads_reported(_of_others(work)), opened as environment:
         environment.ways_out |= dict.fromkeys(told)
         environment.replaced = tuple(replaced)
         environment.kept_before, environment.filled_before = kept, filled
+        environment.locals_of_test = of_test
         yield environment
     if environment.keeps:
         note_kept(code, work.item)

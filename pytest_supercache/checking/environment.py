@@ -33,6 +33,7 @@ from pytest_supercache.runtime.kernel.expiries import Expiries
 from pytest_supercache.runtime.kernel.faults import Injection
 from pytest_supercache.runtime.kernel.record import Record
 from pytest_supercache.runtime.kernel.state import stay
+from pytest_supercache.runtime.kernel.thread_locals import LocalsOfTest
 from pytest_supercache.runtime.kernel.timekeeper import Timekeeper
 from pytest_supercache.runtime.kernel.watchdog import guard
 from pytest_supercache.runtime.memory.finding import MemoryFinder, memory_found
@@ -57,6 +58,7 @@ from pytest_supercache.runtime.process.state import ModuleState
 from pytest_supercache.runtime.process.virtual_time import clock_pairs, frozen
 from pytest_supercache.runtime.redis.async_doors import AsyncDoors
 from pytest_supercache.runtime.redis.doors import Doors
+from pytest_supercache.runtime.sql.sqlite import is_of_another_thread
 from pytest_supercache.runtime.sync.derived_pools import derived_pools
 from pytest_supercache.runtime.sync.pool_workers import workers_of
 from pytest_supercache.search.replay import Replay
@@ -70,6 +72,17 @@ if TYPE_CHECKING:
 
 Body = Callable[[World], Any]
 Door = Doors | LibraryDoors | DjangoDatabases
+
+
+_OF_ITS_THREAD = (
+    "the body asks a threading.local for {!r}, which was set on the thread of the test. A body "
+    "runs on a thread of its own: set it in the body, or keep it in a contextvars.ContextVar, with "
+    "which a body begins"
+)
+_SQLITE_OF_ITS_THREAD = (
+    "the body uses an SQLite connection that another thread has made. A body runs on a thread of "
+    "its own: connect in the body, or with check_same_thread=False"
+)
 
 
 class SerialEnd(NamedTuple):
@@ -135,6 +148,7 @@ class CheckEnvironment:
         """Hashes of the module globals of the code under test before the search."""
         self.ways_out: dict[str, None] = {}
         """How code under test has left control, also in executions that are not judged."""
+        self.locals_of_test = LocalsOfTest()
         self.replaced: tuple[str, ...] = ()
         """What fixtures have put in the place of code under test."""
         self.first_end: SerialEnd | None = None
@@ -255,7 +269,8 @@ class CheckEnvironment:
             self._name_what_judges_miss(controller)
         finally:
             self._forget()
-        failure = self._wrong_time() or (None if type(actor.error) is Abandoned else actor.error)
+        failure = None if type(actor.error) is Abandoned else actor.error
+        failure = self._mistake(failure) or failure
         if look:
             world.take_stock()
         found = self._noted(world.execution(failure or world.misuse()))
@@ -294,6 +309,7 @@ class CheckEnvironment:
         )
         controller.new_thread, controller.polls = self._crew.thread, self._settings.polls
         controller.hands_context_on = self._crew.hands_context_on
+        controller.locals_of_test = self.locals_of_test
         controller.look_outside = note_native_connections
         return controller
 
@@ -330,9 +346,17 @@ class CheckEnvironment:
         self._state.leave()
         self._isolation.leave()
 
-    def _wrong_time(self) -> SupercacheError | None:
-        """Return the error to report if code did not see the clock of the check; else None."""
-        complaint = self.stack.clock.complaint()
+    def _mistake(self, error: BaseException | None) -> SupercacheError | None:
+        """Return the error to report if an execution says nothing of the code under test.
+
+        Args:
+            error: what the body has raised, if anything.
+        """
+        complaint = self.stack.clock.complaint()  # that code did not see the clock of the check
+        if complaint is None and (name := self.locals_of_test.missed_by(error)):
+            complaint = _OF_ITS_THREAD.format(name)
+        if complaint is None and is_of_another_thread(error):
+            complaint = _SQLITE_OF_ITS_THREAD
         return None if complaint is None else SupercacheError(complaint)
 
     def _swaps_state(self) -> bool:

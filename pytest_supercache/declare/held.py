@@ -9,6 +9,7 @@ module with settings. Only callables that one piece of source has made are compa
 
 import os
 import sys
+import threading
 from collections import ChainMap, UserDict, UserList, deque
 from collections.abc import Callable, Iterable, Iterator
 from configparser import RawConfigParser, SectionProxy
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache, partial
 from inspect import getattr_static
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from types import (
     CodeType,
@@ -300,6 +301,21 @@ def objects_of(registered: Any, *, made: bool = False) -> Iterator[tuple[Any, li
             waiting += (part.value for part in parts)
             waiting += _leads_to(one)
             waiting += _special_of(one) if made and is_a(one, type) else []
+
+
+def thread_locals_of(registered: Any) -> list[threading.local]:
+    """Return the thread-locals of the project that a callable leads to."""
+    found: dict[int, threading.local] = {}
+    parts = chain.from_iterable(its for _, its in objects_of(registered, made=True))
+    for part in islice(parts, PARTS_MAX):
+        value = part.value
+        if is_a(value, threading.local) and _is_made_here(type(value)):
+            found[identity(value)] = value
+    return list(found.values())
+
+
+def _is_made_here(kind: type) -> bool:
+    return kind is threading.local or is_of_project(kind.__module__)
 
 
 def _parts_in(value: Any) -> Iterator[HeldPart]:

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from types import BuiltinFunctionType
 from typing import Any
 
-from pytest_supercache.runtime.kernel.crew import renews_locals
+from pytest_supercache.runtime.kernel.thread_locals import renews_locals
 from pytest_supercache.runtime.memory.touching import _INSIDE
 from pytest_supercache.runtime.process.seeded import _glance
 from tests.compatibility.rows import Checks

@@ -11,13 +11,9 @@ stores values by thread id would find those of another user, in some schedules o
 """
 
 import _thread
-import ctypes
-import gc
 import sys
 import threading
-import weakref
 from collections.abc import Callable
-from contextlib import suppress
 from contextvars import Context, ContextVar, copy_context
 from functools import cache
 from types import BuiltinFunctionType
@@ -26,24 +22,10 @@ from typing import Any
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.runtime.kernel.actor import ActorThread
 from pytest_supercache.runtime.kernel.baton import Baton
-from pytest_supercache.runtime.kernel.calling import here, unbind_thread
-
-Renewal = Callable[[], bool]
-"""Clears the calling thread's thread-locals; returns whether all of them are gone."""
-
-Taker = Callable[[], bool]
-"""Clears the present values of thread-locals; returns whether there were any."""
-
-_ROUNDS = 3
-"""How often thread-locals are cleared: destructors may have set new ones."""
-
-_Local = threading.local  # the original: it may be monkeypatched later
+from pytest_supercache.runtime.kernel.thread_locals import Renewal, renewal, renews_locals
 
 DISTINCT_MAX = 60
 """With more actors than this in one execution, later ones reuse threads of earlier ones."""
-
-_LOCALS = "thread.local."
-"""Prefix of the keys under which CPython keeps thread-local values in a thread's own dict."""
 
 
 class Crew:
@@ -186,7 +168,7 @@ class _Worker(ActorThread):
     def _work(self) -> None:
         present = threading._active  # type: ignore[attr-defined] # noqa: SLF001 - who is here
         present.pop(self.ident, None)  # nobody is here who has nothing to do
-        renew = _renewal()
+        renew = renewal()
         try:
             while self._serve(renew):
                 pass
@@ -225,99 +207,6 @@ def _nothing() -> None:
     pass
 
 
-def _renewal() -> Renewal:
-    """Return the renewal of the calling thread; it keeps this package's own thread-local.
-
-    Raises:
-        ValueError: this Python implements thread-locals differently.
-    """
-    unbind_thread()  # what stays says nothing, and is there
-    take = _taker_from_thread() if sys.version_info < (3, 13) else _taker_from_locals()
-
-    def renew() -> bool:
-        return not all(take() for _ in range(_ROUNDS))
-
-    return renew
-
-
-def _taker_from_thread() -> Taker:
-    """Return the taker up to Python 3.12, where a dict of the thread holds all thread-locals."""
-    get = ctypes.pythonapi.PyThreadState_GetDict
-    get.restype = ctypes.c_void_p  # a borrowed reference
-    state: dict[Any, Any] = ctypes.cast(get(), ctypes.py_object).value
-    own = f"{_LOCALS}{id(here):#x}"
-    if own not in state:
-        raise ValueError("thread-locals have other names")
-
-    def take() -> bool:
-        if len(state) == 1:  # that is our own
-            return False
-        held = [key for key in list(state) if key != own and _is_local(key)]
-        for key in held:
-            state.pop(key, None)
-        return bool(held)
-
-    return take
-
-
-def _taker_from_locals() -> Taker:
-    """Return the taker from Python 3.13 on, where each ``threading.local`` holds its own values.
-
-    Every thread-local has a weak reference to one object of the thread, which dies with the thread.
-    The callback of these references (``clear_locals`` in ``Modules/_threadmodule.c``) is called.
-    """
-    mine = _Local()
-    mine.is_known = True
-    [watchers] = [kept for kept in gc.get_referents(mine) if isinstance(kept, set)]
-    [watcher] = watchers
-    watched = watcher()
-
-    def take() -> bool:
-        watching = [
-            one for one in weakref.getweakrefs(watched) if _clears(one) and not _is_ours(one)
-        ]
-        for one in watching:
-            one.__callback__(one)
-        return bool(watching)
-
-    return take
-
-
-def _is_local(key: object) -> bool:
-    return isinstance(key, str) and key.startswith(_LOCALS)
-
-
-def _clears(reference: Any) -> bool:
-    """Say whether a weak reference is one of a thread-local, which clears values when it dies."""
-    return getattr(reference.__callback__, "__name__", None) == "clear_locals"
-
-
-def _is_ours(reference: Any) -> bool:
-    """Say whether a weak reference is that of this package's own thread-local, ``here``."""
-    bound = reference.__callback__.__self__
-    return isinstance(bound, tuple) and bound[0]() is here
-
-
-@cache
-def renews_locals() -> bool:
-    """Say whether this Python can clear the thread-locals of a running thread."""
-    if sys.implementation.name != "cpython":
-        return False
-    seen: list[bool] = []
-
-    def try_it() -> None:
-        with suppress(ValueError):
-            renew, mine = _renewal(), _Local()
-            mine.value = left = _Left()
-            gone = renew()
-            seen.append(gone and not hasattr(mine, "value") and sys.getrefcount(left) == _ONE_OWNER)
-
-    trying = threading.Thread(target=try_it, name="supercache")
-    trying.start()
-    trying.join()
-    return seen == [True]
-
-
 @cache
 def _hands_context_on(start: Callable[[threading.Thread], None]) -> bool:
     """Say whether a thread begins with the context variables of the thread that starts it.
@@ -336,14 +225,6 @@ def _hands_context_on(start: Callable[[threading.Thread], None]) -> bool:
 
     copy_context().run(try_it)
     return seen == [True]
-
-
-class _Left:
-    """A test value for a thread-local."""
-
-
-_ONE_OWNER = 2
-"""The ``sys.getrefcount`` of an object that only one variable refers to."""
 
 
 def _refuse_green_threads() -> None:

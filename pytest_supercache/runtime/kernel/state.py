@@ -24,6 +24,7 @@ from pytest_supercache.runtime.kernel.baton import Baton
 from pytest_supercache.runtime.kernel.calling import current_actor
 from pytest_supercache.runtime.kernel.notes import Notes
 from pytest_supercache.runtime.kernel.record import Record
+from pytest_supercache.runtime.kernel.thread_locals import LocalsOfTest
 from pytest_supercache.runtime.kernel.timekeeper import Timekeeper
 
 
@@ -72,6 +73,7 @@ class ExecutionState(Notes):
         self.loops: list[Any] = []  # event loops that run in this execution
         self.left_tasks: list[Any] = []  # that did not end with their loop
         self.new_thread: Callable[..., ActorThread] = ActorThread
+        self.locals_of_test = LocalsOfTest()
         self.hands_context_on = False  # whether a thread begins with its starter's variables
         self.look_outside: Callable[[Notes], object] = lambda _: None
         """Notes who else, outside of the controlled part, could end a wait that seems endless."""

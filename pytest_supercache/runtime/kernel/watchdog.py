@@ -152,6 +152,7 @@ def _alone(controller: Controller, body: Callable[[], Any]) -> Actor:
     def live() -> None:
         bind_thread(actor, controller)
         try:
+            controller.locals_of_test.give()
             actor.result = context.run(body)
         except BaseException as error:  # noqa: BLE001 - handed to the caller
             actor.error = error

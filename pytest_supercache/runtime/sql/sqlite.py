@@ -109,7 +109,9 @@ def close() -> None:
 def close_opened() -> None:
     """Close connections that an execution has left open, and roll back their transactions."""
     while _opened:
-        sqlite3.Connection.close(_opened.pop())
+        connection = _opened.pop()
+        sqlite3.Connection.close(connection)
+        connection.was_left_open = True
 
 
 class Connection(sqlite3.Connection):
@@ -119,6 +121,7 @@ class Connection(sqlite3.Connection):
         """Keep the connection options of the code, and prepare the connection."""
         self.lock_timeout = timeout
         self._thread = threading.current_thread() if checks_thread else None
+        self.was_left_open = False  # when its execution ended
         self.job: Any = None  # of aiosqlite, which takes its steps
         self._touched = Tables()  # written in the present transaction
         self._holds = False  # a lock, because of something done in it
@@ -173,6 +176,8 @@ class Connection(sqlite3.Connection):
 
     def rollback(self) -> None:
         """Roll back, which releases the lock."""
+        if self.was_left_open:  # a pool of the test may only now come to it
+            return
         self._end("ROLLBACK", super().rollback)
 
     def close(self) -> None:
@@ -415,3 +420,12 @@ def _declares_its_calls() -> bool:
     while frame is not None and frame.f_globals.get("__name__", "").startswith(__name__):
         frame = frame.f_back
     return frame is not None and frame.f_globals.get("__name__", "").startswith(_DECLARED)
+
+
+def is_of_another_thread(error: BaseException | None) -> bool:
+    """Say whether an error, or what it came from, is that a connection is of another thread."""
+    while error is not None:
+        if isinstance(error, sqlite3.ProgrammingError) and "that same thread" in str(error):
+            return True
+        error = error.__cause__
+    return False

@@ -9,7 +9,8 @@ import weakref
 import pytest
 
 from pytest_supercache import Verdict, check
-from pytest_supercache.runtime.kernel.crew import DISTINCT_MAX, Crew, renews_locals
+from pytest_supercache.runtime.kernel.crew import DISTINCT_MAX, Crew
+from pytest_supercache.runtime.kernel.thread_locals import renews_locals
 
 NOTED = contextvars.ContextVar("noted", default="nothing")
 
